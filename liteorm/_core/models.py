@@ -1,0 +1,403 @@
+"""Classes as the mapper sees them: `model_of(User)` gives fields, columns, defaults and table."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Callable, Iterable
+from threading import Lock
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+import attrs
+
+from liteorm._core.hints import (
+    Codec,
+    Column,
+    Hint,
+    annotations_of,
+    hint_of,
+    is_model,
+    is_namedtuple,
+    is_typeddict,
+    shown,
+)
+from liteorm.errors import ModelError
+
+T = TypeVar("T")
+
+_TABLE = "__liteorm_table__"
+_CACHE_SIZE = 2048
+
+
+@attrs.frozen
+class Table:
+    """Where objects of a class are stored, and which fields identify one."""
+
+    schema: str | None
+    name: str
+    key: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The name for messages: `app.users`."""
+        return f"{self.schema}.{self.name}" if self.schema else self.name
+
+
+@attrs.frozen
+class Field:
+    """One constructor argument of a model class and the column that belongs to it."""
+
+    name: str
+    """The attribute (`_secret`)."""
+    init_name: str
+    """The constructor's keyword (`secret`)."""
+    column: str
+    hint: Hint
+    required: bool
+    kw_only: bool = False
+    generated: bool = False
+    codec: Codec | None = None
+
+
+@attrs.frozen(eq=False)
+class Model:
+    """A class understood: what its constructor takes, in its order."""
+
+    cls: type
+    name: str
+    kind: Literal["attrs", "dataclass", "namedtuple", "typeddict"]
+    fields: tuple[Field, ...]
+    table: Table | None = None
+    frozen: bool = False
+    plain: bool = False
+    """The constructor does nothing but store its arguments: no converter, validator or hook."""
+    by_column: dict[str, Field] = attrs.field(init=False, repr=False)
+
+    @by_column.default
+    def _by_column(self) -> dict[str, Field]:
+        return {field.column: field for field in self.fields}
+
+    def field(self, name: str) -> Field | None:
+        """Return the field with this attribute or constructor name."""
+        for field in self.fields:
+            if name in (field.init_name, field.name):
+                return field
+        return None
+
+
+def table(
+    name: str, *, key: str | Iterable[str] = (), schema: str | None = None
+) -> Callable[[type[T]], type[T]]:
+    """Say in which table the objects of a class are stored.
+
+    Args:
+        name: the table. One dot splits schema and table, unless `schema` is given: then the
+            name is taken as it is. Identifiers are always quoted, so case counts.
+        key: the field, or fields, of the primary key.
+        schema: the schema, for names which contain a dot themselves.
+
+    Raises:
+        ModelError: an empty name, more than one dot, or (at first use) an unknown key field.
+
+    Example:
+        >>> @table("app.users", key="id")
+        ... @attrs.define
+        ... class User:
+        ...     id: int
+        ...     name: str
+    """
+    split = table_named(name, schema)
+    keys = (key,) if isinstance(key, str) else tuple(key)
+
+    def decorate(cls: type[T]) -> type[T]:
+        setattr(cls, _TABLE, attrs.evolve(split, key=keys))
+        return cls
+
+    return decorate
+
+
+def table_named(name: str, schema: str | None = None) -> Table:
+    """Split a table's name at its one dot, unless the schema is given apart.
+
+    Raises:
+        ModelError: an empty part, or more than one dot.
+    """
+    if schema is None and "." in name:
+        first, _, rest = name.partition(".")
+        if "." in rest or not first or not rest:
+            raise ModelError(
+                f"table name {name!r} has {name.count('.')} dots; expected schema.table",
+                hint="give schema= apart and the name is taken as it is",
+            )
+        schema, name = first, rest
+    if not name or schema == "":
+        raise ModelError("a table needs a name", hint='write table("users") or table("app.users")')
+    return Table(schema, name)
+
+
+_models: dict[Any, Model] = {}
+_models_lock = Lock()
+
+
+def model_of(tp: Any) -> Model:
+    """Understand an attrs class, dataclass, NamedTuple or TypedDict; generic ones with arguments.
+
+    Raises:
+        ModelError: it is none of these, or one of its fields cannot be filled from a column.
+    """
+    try:
+        found = _models.get(tp)
+    except TypeError:
+        raise ModelError(f"{shown(tp)} is not a class that can be mapped") from None
+    if found is None:
+        found = _read(tp)
+        with _models_lock:
+            while len(_models) >= _CACHE_SIZE:
+                del _models[next(iter(_models))]
+            _models[tp] = found
+    return found
+
+
+def model_of_hint(hint: Hint) -> Model:
+    """Understand the class of a hint of kind "model", its type arguments applied."""
+    if not hint.bindings:
+        return model_of(hint.type)
+    return model_of(hint.type[tuple(value for _, value in hint.bindings)])
+
+
+def clear_models() -> None:
+    """Forget every class understood so far."""
+    with _models_lock:
+        _models.clear()
+
+
+def _read(tp: Any) -> Model:
+    cls = get_origin(tp) or tp
+    if get_origin(tp) is typing.Annotated:
+        return _read(get_args(tp)[0])
+    if not is_model(cls):
+        raise ModelError(
+            f"{shown(tp)} has no fields that columns could fill",
+            model=shown(tp),
+            hint="expected an attrs class, a dataclass, a NamedTuple or a TypedDict",
+        )
+    reader = _ClassReader(cls, shown(tp), _bindings(cls, get_args(tp)))
+    if attrs.has(cls):
+        model = reader.attrs_model()
+    elif is_namedtuple(cls):
+        model = reader.namedtuple_model()
+    elif is_typeddict(cls):
+        model = reader.typeddict_model()
+    else:
+        model = reader.dataclass_model()
+    _check_names(model)
+    return model
+
+
+def _bindings(cls: type, args: tuple[Any, ...]) -> dict[Any, Any]:
+    """Return what each type variable stands for, in the class and in its bases."""
+    bound = dict(zip(getattr(cls, "__parameters__", ()), args, strict=False))
+    stack = list(types.get_original_bases(cls)) if hasattr(types, "get_original_bases") else []
+    stack = stack or list(getattr(cls, "__orig_bases__", ()))
+    while stack:
+        base = stack.pop()
+        origin = get_origin(base)
+        if origin is None:
+            stack.extend(vars(base).get("__orig_bases__", ()) if isinstance(base, type) else ())
+            continue
+        if origin is typing.Generic:
+            continue
+        for parameter, arg in zip(
+            getattr(origin, "__parameters__", ()), get_args(base), strict=False
+        ):
+            # An inner class may call its variable T too; the same T would point at itself.
+            value = bound.get(arg, arg) if isinstance(arg, TypeVar) else arg
+            if value is not parameter:
+                bound.setdefault(parameter, value)
+        stack.extend(vars(origin).get("__orig_bases__", ()))
+    return bound
+
+
+@attrs.define
+class _ClassReader:
+    cls: Any
+    name: str
+    bindings: dict[Any, Any]
+    hints: dict[str, Any] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.hints = annotations_of(self.cls)
+
+    def field(
+        self,
+        name: str,
+        *,
+        init_name: str | None = None,
+        declared: Any = None,
+        required: bool,
+        kw_only: bool = False,
+    ) -> Field:
+        annotation = self.hints.get(name, declared)
+        if annotation is None and name not in self.hints:
+            raise ModelError(
+                f"{self.name}.{name} has no annotation",
+                model=self.name,
+                field=name,
+                hint="annotate it with the type that its column has",
+            )
+        hint = hint_of(annotation, self.bindings, model=self.name, field=name)
+        column = hint.column or Column()
+        init_name = init_name or name
+        return Field(
+            name=name,
+            init_name=init_name,
+            column=init_name if column.name is None else column.name,
+            hint=hint,
+            required=required,
+            kw_only=kw_only,
+            generated=column.generated,
+            codec=column.codec,
+        )
+
+    def attrs_model(self) -> Model:
+        attributes = attrs.fields(self.cls)
+        fields = tuple(
+            self.field(
+                a.name,
+                init_name=a.alias,
+                declared=a.type,
+                required=a.default is attrs.NOTHING,
+                kw_only=bool(a.kw_only),
+            )
+            for a in attributes
+            if a.init
+        )
+        own_init = "__attrs_init__" in dir(self.cls)
+        hooks = any(
+            hasattr(self.cls, hook) for hook in ("__attrs_pre_init__", "__attrs_post_init__")
+        )
+        behaviour = any(
+            a.converter is not None or a.validator is not None or a.on_setattr for a in attributes
+        )
+        frozen = attrs.inspect(self.cls).is_frozen
+        cached_hash = "_attrs_cached_hash" in dir(self.cls)
+        return Model(
+            cls=self.cls,
+            name=self.name,
+            kind="attrs",
+            fields=fields,
+            table=getattr(self.cls, _TABLE, None),
+            frozen=frozen,
+            plain=not (own_init or hooks or behaviour or cached_hash)
+            and (frozen or self.cls.__setattr__ is object.__setattr__)
+            and all(a.init for a in attributes)
+            and type(self.cls) is type
+            and self.cls.__new__ is object.__new__,
+        )
+
+    def dataclass_model(self) -> Model:
+        for name, marker in self.cls.__dataclass_fields__.items():
+            if isinstance(getattr(marker, "type", None), dataclasses.InitVar) or (
+                getattr(marker, "_field_type", None) is _INITVAR_MARK
+            ):
+                raise ModelError(
+                    f"{self.name}.{name} is an InitVar, which no object keeps:"
+                    " it could be read but never written back",
+                    model=self.name,
+                    field=name,
+                    hint="make it a field, or build the object in your own code",
+                )
+        fields = tuple(
+            self.field(
+                f.name,
+                declared=f.type,
+                required=f.default is dataclasses.MISSING
+                and f.default_factory is dataclasses.MISSING,
+                kw_only=bool(f.kw_only),
+            )
+            for f in dataclasses.fields(self.cls)
+            if f.init
+        )
+        params = self.cls.__dataclass_params__
+        return Model(
+            cls=self.cls,
+            name=self.name,
+            kind="dataclass",
+            fields=fields,
+            table=getattr(self.cls, _TABLE, None),
+            frozen=bool(params.frozen),
+            plain=bool(params.init)
+            and not hasattr(self.cls, "__post_init__")
+            and all(f.init for f in dataclasses.fields(self.cls))
+            and type(self.cls) is type
+            and self.cls.__new__ is object.__new__,
+        )
+
+    def namedtuple_model(self) -> Model:
+        defaults = self.cls._field_defaults
+        return Model(
+            cls=self.cls,
+            name=self.name,
+            kind="namedtuple",
+            fields=tuple(
+                # collections.namedtuple has no annotations: such a field takes what comes
+                self.field(name, declared=Any, required=name not in defaults)
+                for name in self.cls._fields
+            ),
+            table=getattr(self.cls, _TABLE, None),
+        )
+
+    def typeddict_model(self) -> Model:
+        required = _required_keys(self.cls, self.hints)
+        return Model(
+            cls=self.cls,
+            name=self.name,
+            kind="typeddict",
+            fields=tuple(
+                self.field(name, required=name in required, kw_only=True) for name in self.hints
+            ),
+            table=getattr(self.cls, _TABLE, None),
+        )
+
+
+_INITVAR_MARK: Any = getattr(dataclasses, "_FIELD_INITVAR", None)
+
+
+def _required_keys(cls: Any, hints: dict[str, Any]) -> frozenset[str]:
+    """Return a TypedDict's required keys.
+
+    In string annotations (`from __future__ import annotations`) the class itself does not see
+    Required and NotRequired, so the resolved qualifiers win over `__required_keys__`.
+    """
+    return frozenset(
+        name
+        for name, hint in hints.items()
+        if get_origin(hint) is typing.Required
+        or (name in cls.__required_keys__ and get_origin(hint) is not typing.NotRequired)
+    )
+
+
+def _check_names(model: Model) -> None:
+    if len(model.by_column) < len(model.fields):
+        seen: dict[str, Field] = {}
+        for field in model.fields:
+            if field.column in seen:
+                raise ModelError(
+                    f"{model.name}.{field.name} and {model.name}.{seen[field.column].name}"
+                    f" both take column {field.column!r}",
+                    model=model.name,
+                    field=field.name,
+                    hint="give one of them Column(name=...)",
+                )
+            seen[field.column] = field
+    if model.table is not None:
+        for key in model.table.key:
+            if model.field(key) is None:
+                raise ModelError(
+                    f"table {model.table.text!r} has key {key!r}, which is no field of"
+                    f" {model.name}; its fields are "
+                    + ", ".join(field.init_name for field in model.fields),
+                    model=model.name,
+                    field=key,
+                )
