@@ -30,7 +30,6 @@ import re
 import subprocess
 import sys
 import textwrap
-import traceback
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,7 +94,9 @@ def run_block(block: Block, page: Path, module: types.ModuleType, runner: asynci
     except Exception as error:
         if block.mark != "raises" or block.argument not in {c.__name__ for c in type(error).mro()}:
             raise
-        printed.write("".join(traceback.format_exception_only(error)).split(".", 1)[-1])
+        printed.write(
+            "\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])])
+        )
     else:
         assert block.mark != "raises", f"{page.name}:{block.line}: no {block.argument} was raised"
     return printed.getvalue()

@@ -1,0 +1,37 @@
+# make demo   a tour on an embedded PostgreSQL, under a minute
+# make test   the tests, against a disposable PostgreSQL
+#
+# Each makes and fills $(VENV) first. Needs Python >= 3.11 and pip. Variables:
+#   PYTHON=/path/to/python   the interpreter to use
+#   ARGS="-k listen -x"      arguments for pytest or for the demo
+
+VENV ?= .venv
+PYTHON ?=
+RUN ?= python -m
+ARGS ?=
+
+.PHONY: demo test docs clean
+
+demo: $(VENV)/.demo
+	$(VENV)/bin/liteorm demo $(ARGS)
+
+test: $(VENV)/.test
+	$(VENV)/bin/$(RUN) pytest $(ARGS)
+
+docs: $(VENV)/.docs
+	$(VENV)/bin/python -m mkdocs build --strict
+
+clean:
+	rm -rf $(VENV) build dist site
+
+$(VENV)/.demo: pyproject.toml .ci/venv
+	PYTHON="$(PYTHON)" .ci/venv $(VENV) -e ".[demo]"
+	@touch $@
+
+$(VENV)/.test: pyproject.toml .ci/venv
+	PYTHON="$(PYTHON)" .ci/venv $(VENV) -e ".[testing,otel]" --group test
+	@touch $@
+
+$(VENV)/.docs: pyproject.toml .ci/venv
+	PYTHON="$(PYTHON)" .ci/venv $(VENV) -e . --group docs
+	@touch $@

