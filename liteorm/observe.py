@@ -1,0 +1,190 @@
+"""Watching what a session does: observers, logging, OpenTelemetry.
+
+An observer is any object with ``before(event)`` and ``after(event)``. It is told about every
+statement, commit, rollback, COPY, stream and LISTEN of the sessions it was given to with
+``open(..., observers=[...])``. Log records at level DEBUG of the logger ``liteorm`` ride on the
+same event.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol, runtime_checkable
+
+import attrs
+
+from liteorm.errors import Error
+
+__all__ = ["Observer", "QueryEvent", "opentelemetry"]
+
+logger: Final = logging.getLogger("liteorm")
+
+
+@attrs.define(eq=False, kw_only=True)
+class QueryEvent:
+    """One operation of a session, told to observers before and after it.
+
+    Args:
+        operation: What is done: ``"query"``, ``"execute"``, ``"stream"``, ``"insert_many"``,
+            ``"begin"``, ``"commit"``, ``"rollback"``, ``"listen"`` and so on.
+        sql: The statement, None where there is none to show.
+        params: Its parameters as given. They are values: think before you store them.
+        start: When it began, in seconds since the epoch.
+        duration: Seconds it took; None before its end.
+        rows: Rows received, affected or copied; None where that has no meaning.
+        error: What it failed with: a liteorm error, or what else came through.
+        database: Name of the database.
+        host: Host of the server, as far as the DSN names one.
+        port: Port of the server, as far as the DSN names one.
+    """
+
+    operation: str
+    sql: str | None = None
+    params: Any = None
+    start: float = attrs.field(factory=time.time)
+    duration: float | None = None
+    rows: int | None = None
+    error: BaseException | None = None
+    database: str | None = None
+    host: str | None = None
+    port: int | None = None
+    _clock: float = attrs.field(factory=time.perf_counter, init=False, repr=False)
+
+    def __repr__(self) -> str:
+        # Without params: a repr ends up in logs.
+        return (
+            f"<QueryEvent {self.operation} sql={self.sql!r} duration={self.duration} "
+            f"rows={self.rows} error={type(self.error).__name__ if self.error else None}>"
+        )
+
+
+@runtime_checkable
+class Observer(Protocol):
+    """What is told about each operation. What it raises is logged and otherwise ignored."""
+
+    def before(self, event: QueryEvent, /) -> None:
+        """Take notice that an operation is about to begin."""
+        ...
+
+    def after(self, event: QueryEvent, /) -> None:
+        """Take notice that it has ended; `duration`, `rows` and `error` are filled in."""
+        ...
+
+
+def tell_before(observers: Sequence[Observer], event: QueryEvent) -> None:
+    """Tell every observer that an operation begins."""
+    for observer in observers:
+        try:
+            observer.before(event)
+        except Exception:
+            logger.exception("observer %r failed before %s", observer, event.operation)
+
+
+def tell_after(
+    observers: Sequence[Observer],
+    event: QueryEvent,
+    error: BaseException | None,
+    log_params: bool,
+) -> None:
+    """Fill in how an operation ended, write the log record, tell every observer."""
+    event.duration = time.perf_counter() - event._clock  # pyright: ignore[reportPrivateUsage]
+    event.error = error
+    if logger.isEnabledFor(logging.DEBUG):
+        _log(event, log_params)
+    for observer in reversed(observers):
+        try:
+            observer.after(event)
+        except Exception:
+            logger.exception("observer %r failed after %s", observer, event.operation)
+
+
+def _log(event: QueryEvent, log_params: bool) -> None:
+    text = "%s %.3f ms"
+    values: list[Any] = [event.operation, (event.duration or 0.0) * 1000]
+    if event.rows is not None:
+        text += ", %d rows"
+        values.append(event.rows)
+    if event.sql is not None:
+        text += ": %s"
+        values.append(event.sql)
+    if log_params and event.params is not None:
+        text += " with %r"
+        values.append(event.params)
+    if event.error is not None:
+        # The class and the code only: what a user's own exception says may quote values.
+        text += " failed: %s"
+        code = event.error.sqlstate if isinstance(event.error, Error) else None
+        values.append(type(event.error).__name__ + (f" ({code})" if code else ""))
+    logger.debug(text, *values)
+
+
+def opentelemetry(*, tracer_provider: Any = None, log_params: bool = False) -> Observer:
+    """Make an observer that records a client span for each operation.
+
+    Needs the extra ``otel``. Names follow OpenTelemetry's stable conventions for databases:
+    the span is called by the operation and table or database, with ``db.system.name``,
+    ``db.namespace``, ``db.operation.name``, ``db.query.text``, ``server.address``,
+    ``server.port``, ``db.response.returned_rows`` and, on failure, ``error.type`` and
+    ``db.response.status_code``.
+
+    Args:
+        tracer_provider: Where spans go; the globally set provider by default.
+        log_params: Also record parameters, as ``db.query.parameter.<name or place>``.
+
+    Raises:
+        ImportError: If the extra ``otel`` is not installed.
+
+    Example:
+        ``db = liteorm.postgres.open(dsn, observers=[liteorm.observe.opentelemetry()])``
+    """
+    return _SpanObserver(tracer_provider, log_params)
+
+
+class _SpanObserver:
+    """Opens a span before an operation and ends it after."""
+
+    def __init__(self, tracer_provider: Any, log_params: bool) -> None:
+        from opentelemetry import trace
+
+        self._tracer = trace.get_tracer("liteorm", tracer_provider=tracer_provider)
+        self._kind = trace.SpanKind.CLIENT
+        self._failed = trace.StatusCode.ERROR
+        self._log_params = log_params
+        self._spans: dict[QueryEvent, Any] = {}
+
+    def before(self, event: QueryEvent) -> None:
+        word = event.sql.split(None, 1)[0].upper() if event.sql and event.sql.strip() else None
+        name = word or event.operation
+        attributes: dict[str, Any] = {
+            "db.system.name": "postgresql",
+            "db.operation.name": name,
+            "db.namespace": event.database,
+            "db.query.text": event.sql,
+            "server.address": event.host,
+            "server.port": event.port,
+        }
+        if self._log_params and event.params is not None:
+            named = event.params.items() if isinstance(event.params, Mapping) else None
+            for key, value in named or enumerate(event.params):
+                attributes[f"db.query.parameter.{key}"] = str(value)
+        self._spans[event] = self._tracer.start_span(
+            f"{name} {event.database}" if event.database else name,
+            kind=self._kind,
+            attributes={k: v for k, v in attributes.items() if v is not None},
+        )
+
+    def after(self, event: QueryEvent) -> None:
+        span = self._spans.pop(event, None)
+        if span is None:
+            return
+        if event.rows is not None and event.operation in ("query", "stream"):
+            span.set_attribute("db.response.returned_rows", event.rows)
+        if event.error is not None:
+            code = event.error.sqlstate if isinstance(event.error, Error) else None
+            if code:
+                span.set_attribute("db.response.status_code", code)
+            span.set_attribute("error.type", code or type(event.error).__qualname__)
+            span.set_status(self._failed)
+        span.end()
