@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Generic, TypeVar, cast, overload
+from typing import Any, Generic, TypeVar, overload
 
 import attrs
 
@@ -97,8 +97,9 @@ class Range(Generic[T_co]):
 
     def __contains__(self, value: object) -> bool:
         """Return whether the value, or every value of the range given, lies within."""
+        given: Any = value
         if isinstance(value, Range):
-            return self.contains(cast("Range[Any]", value))
+            return self.contains(given)
         if self.is_empty or value is None:
             return False
         lower: Any = self.lower

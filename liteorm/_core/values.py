@@ -120,7 +120,6 @@ class PoolStats:
     lost: int = 0
 
 
-@attrs.frozen
 class Json(Generic[T]):
     """A value to be sent as JSON whatever its type, a list or a string included.
 
@@ -128,7 +127,21 @@ class Json(Generic[T]):
         `db.execute("UPDATE t SET tags = %s", [liteorm.Json(["a", "b"])])`
     """
 
-    value: T
+    # Not an attrs class: inside another value msgspec would take it for an object of its own.
+    __slots__ = ("value",)
+
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        held: Any = getattr(other, "value", None)
+        return isinstance(other, Json) and bool(self.value == held)
+
+    def __hash__(self) -> int:
+        return hash((Json, self.value))
+
+    def __repr__(self) -> str:
+        return f"Json({self.value!r})"
 
 
 @attrs.frozen(order=False)
