@@ -1,0 +1,94 @@
+"""What type checkers know about writing, listening and errors; checked, never executed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import date
+from typing import Annotated, assert_type
+
+import attrs
+
+import liteorm
+from liteorm import postgres
+
+
+@liteorm.table("app.users", key="id")
+@attrs.frozen(kw_only=True)
+class User:
+    id: Annotated[int, liteorm.Column(generated=True)] = 0
+    name: str
+
+
+def the_decorator_keeps_the_class() -> None:
+    assert_type(User(name="Ada").name, str)
+    assert_type(User(name="Ada").id, int)
+
+
+def sync_calls(db: liteorm.Session, user: User, users: Iterator[User]) -> None:
+    assert_type(db.insert(user), User)
+    assert_type(db.update(user), User)
+    assert_type(db.upsert(user, conflict="name"), User)
+    assert_type(db.upsert(user, conflict=("id", "name")), User)
+    assert_type(db.delete(user), bool)
+    assert_type(db.get(User, 1), User)
+    assert_type(db.insert_many(users, progress=lambda rows: None), int)
+    assert_type(db.upsert_many([user], update=()), int)
+    assert_type(db.insert_returning([user]), list[User])
+
+
+async def async_calls(db: liteorm.AsyncSession, user: User, users: AsyncIterator[User]) -> None:
+    assert_type(await db.insert(user), User)
+    assert_type(await db.get(User, (1, "a")), User)
+    assert_type(await db.insert_many(users), int)
+    assert_type(await db.insert_many([user]), int)
+    assert_type(await db.insert_returning([user]), list[User])
+
+
+def listening(db: postgres.DB) -> None:
+    with postgres.listen(db, "a", "b", on_gap=lambda: None) as listener:
+        assert_type(listener, postgres.Listener)
+        notification = listener.receive(timeout=1)
+        assert_type(notification, liteorm.Notification)
+        assert_type(notification.payload, str)
+        assert_type(notification.load(User), User)
+        for each in listener:
+            assert_type(each, liteorm.Notification)
+    postgres.notify(db, "a", {"id": 1})
+
+
+async def listening_async(db: postgres.AsyncDB) -> None:
+    async with await postgres.listen_async(db, "a") as listener:
+        assert_type(listener, postgres.AsyncListener)
+        assert_type(await listener.receive(), liteorm.Notification)
+        async for each in listener:
+            assert_type(each, liteorm.Notification)
+
+
+def values(nights: liteorm.Range[date]) -> None:
+    assert_type(nights.lower, date | None)
+    assert_type(liteorm.Range(1, 5), liteorm.Range[int])
+    assert_type(nights.is_empty, bool)
+
+
+def errors(error: liteorm.Error) -> None:
+    assert_type(error.sqlstate, str | None)
+    assert_type(error.constraint, str | None)
+    timeout: TimeoutError = liteorm.PoolTimeout("")
+    timeout = liteorm.StatementTimeout("")
+    lost: ConnectionError = liteorm.ConnectionLost("")
+    absent: LookupError = liteorm.NoRows("")
+    print(timeout, lost, absent)
+
+
+def observers(db: postgres.DB) -> None:
+    class Counter:
+        seen = 0
+
+        def before(self, event: liteorm.QueryEvent) -> None:
+            assert_type(event.operation, str)
+
+        def after(self, event: liteorm.QueryEvent) -> None:
+            self.seen += event.rows or 0
+
+    observer: liteorm.Observer = Counter()
+    postgres.open("", observers=[observer])
