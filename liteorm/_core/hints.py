@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc
+import dataclasses
 import enum
 import inspect
 import sys
@@ -13,7 +14,7 @@ from typing import Any, Literal, Protocol, TypeVar, Union, get_args, get_origin
 
 import attrs
 
-from liteorm._core.values import Multirange, Range
+from liteorm._core.values import Interval, Multirange, Range
 from liteorm.errors import ModelError
 
 Kind = Literal[
@@ -135,8 +136,10 @@ def shown(annotation: Any) -> str:
 
 def is_model(tp: Any) -> bool:
     """Tell whether a class has named fields that a row can fill."""
-    return isinstance(tp, type) and (
-        attrs.has(tp) or "__dataclass_fields__" in vars(tp) or is_namedtuple(tp) or is_typeddict(tp)
+    return (
+        isinstance(tp, type)
+        and tp is not Interval
+        and (attrs.has(tp) or dataclasses.is_dataclass(tp) or is_namedtuple(tp) or is_typeddict(tp))
     )
 
 

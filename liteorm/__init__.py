@@ -1,0 +1,130 @@
+"""liteorm: a typed, SQL-first micro-ORM for PostgreSQL.
+
+The driver-free half: models, scanning, statements, values and errors. Databases are opened with
+`liteorm.postgres`.
+"""
+
+from liteorm import errors, observe
+from liteorm._core.contracts import AsyncRowStream, AsyncSession, RowStream, Session
+from liteorm._core.hints import Codec, Column
+from liteorm._core.models import table
+from liteorm._core.ranges import Multirange, Range
+from liteorm._core.scan import explain_plan, scan, scan_iter, scan_one, scan_optional
+from liteorm._core.sqltext import Ident, Sql, sql
+from liteorm._core.statements import Statement, load, statement
+from liteorm._core.values import Interval, Json, Notification, PoolStats, Result, Rows
+from liteorm.errors import (
+    CheckViolation,
+    CommitUnknown,
+    ConnectFailed,
+    ConnectionLost,
+    DataError,
+    Deadlock,
+    DiskFull,
+    Error,
+    ExclusionViolation,
+    ForeignKeyViolation,
+    InFailedTransaction,
+    InsufficientPrivilege,
+    IntegrityError,
+    LockNotAvailable,
+    ModelError,
+    NoRows,
+    NotNullViolation,
+    OutOfMemory,
+    PoolClosed,
+    PoolTimeout,
+    QueryCanceled,
+    ReadOnlyTransaction,
+    ResourceError,
+    ScanError,
+    SerializationFailure,
+    SqlSyntaxError,
+    StatementError,
+    StatementTimeout,
+    TooManyConnections,
+    TooManyRows,
+    TransactionAborted,
+    TransactionError,
+    UndefinedColumn,
+    UndefinedFunction,
+    UndefinedTable,
+    UniqueViolation,
+)
+from liteorm.observe import Observer, QueryEvent
+
+__all__ = [
+    "AsyncRowStream",
+    "AsyncSession",
+    "CheckViolation",
+    "Codec",
+    "Column",
+    "CommitUnknown",
+    "ConnectFailed",
+    "ConnectionLost",
+    "DataError",
+    "Deadlock",
+    "DiskFull",
+    "Error",
+    "ExclusionViolation",
+    "ForeignKeyViolation",
+    "Ident",
+    "InFailedTransaction",
+    "InsufficientPrivilege",
+    "IntegrityError",
+    "Interval",
+    "Json",
+    "LockNotAvailable",
+    "ModelError",
+    "Multirange",
+    "NoRows",
+    "NotNullViolation",
+    "Notification",
+    "Observer",
+    "OutOfMemory",
+    "PoolClosed",
+    "PoolStats",
+    "PoolTimeout",
+    "QueryCanceled",
+    "QueryEvent",
+    "Range",
+    "ReadOnlyTransaction",
+    "ResourceError",
+    "Result",
+    "RowStream",
+    "Rows",
+    "ScanError",
+    "SerializationFailure",
+    "Session",
+    "Sql",
+    "SqlSyntaxError",
+    "Statement",
+    "StatementError",
+    "StatementTimeout",
+    "TooManyConnections",
+    "TooManyRows",
+    "TransactionAborted",
+    "TransactionError",
+    "UndefinedColumn",
+    "UndefinedFunction",
+    "UndefinedTable",
+    "UniqueViolation",
+    "errors",
+    "explain_plan",
+    "load",
+    "observe",
+    "scan",
+    "scan_iter",
+    "scan_one",
+    "scan_optional",
+    "sql",
+    "statement",
+    "table",
+]
+
+# Reprs, tracebacks and pickles show the path that users import from.
+for _name in __all__:
+    _export = globals()[_name]
+    if getattr(_export, "__module__", "").startswith("liteorm._core"):
+        _export.__module__ = "liteorm"
+del _name, _export

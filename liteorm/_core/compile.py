@@ -1,0 +1,315 @@
+"""Generated source into a function: its globals, a file name for tracebacks, and its life."""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+import typing
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from liteorm._core import fit
+from liteorm._core.emit import Construct, Source, emit_value
+from liteorm._core.fit import Fitter, Place
+from liteorm._core.jsontext import decode_plain, decoder_for
+from liteorm._core.models import Field, Model, model_of_hint
+from liteorm._core.pgtypes import JsonText, Pair, PgType, Record
+from liteorm._core.shape import InnerTypes, Shape
+from liteorm._core.values import Interval
+from liteorm.errors import ScanError
+
+PLACES = "__liteorm_places__"
+"""The name in a generated function's globals under which its lines' places are found."""
+
+_numbers = itertools.count(1)
+
+
+class Misfit(Exception):
+    """A value that does not fit its field; where, the traceback tells.
+
+    `sentence` follows "column ..., row N " and names no value.
+    """
+
+    def __init__(self, sentence: str, remedy: str | None = None, *, data: bool = False) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.remedy = remedy
+        self.data = data
+
+
+def compile_source(source: Source, target: str, shape: Shape) -> tuple[Callable[[Any], Any], str]:
+    """Compile generated source; return its function and its file name.
+
+    The file name and a linecache entry let tracebacks and debuggers show the generated lines;
+    the entry goes with the function.
+    """
+    filename = f"<liteorm scan {target} #{next(_numbers)}>"
+    scope: dict[str, Any] = {
+        "__name__": "liteorm.generated",
+        PLACES: source.places,
+        "null": _null,
+        "dimensions": _dimensions,
+    }
+    for constant in source.constants:
+        scope[constant.name] = _made(constant.value, shape)
+    exec(compile(source.text, filename, "exec"), scope)  # noqa: S102 - text from our own emitter
+    function = scope["build"]
+    lines = source.text.splitlines(keepends=True)
+    linecache.cache[filename] = (len(source.text), None, lines, filename)
+    weakref.finalize(function, linecache.cache.pop, filename, None)
+    return function, filename
+
+
+def _null() -> typing.NoReturn:
+    raise Misfit("is NULL")
+
+
+def _dimensions() -> typing.NoReturn:
+    raise Misfit("has another number of dimensions or elements")
+
+
+def _made(value: Any, shape: Shape) -> Any:
+    """Return the object that a constant of the plan stands for."""
+    match value:
+        case Construct():
+            return _constructor(value.model) if value.complete else value.model.cls
+        case fit.Members():
+            return _MemberOf(value)
+        case fit.Decode():
+            return decoder_for(value.annotation).decode
+        case fit.Use():
+            return value.codec.decode
+        case fit.Only():
+            return _only(value.classes)
+        case fit.Call():
+            return _CALLS[value.name]
+        case fit.Anonymous():
+            return _RecordOf(value, shape)
+        case fit.NoNulls():
+            return _no_nulls
+    raise TypeError(f"no constant: {value!r}")
+
+
+class _MemberOf(dict[Any, Any]):
+    """Members by value; one that is not listed is a misfit, unless the enum makes it."""
+
+    def __init__(self, step: fit.Members) -> None:
+        super().__init__(step.values)
+        self.enum = step.enum
+        self.shown = step.shown
+
+    def __missing__(self, key: Any) -> Any:
+        if self.enum is not None:
+            try:
+                return self.enum(key)
+            except ValueError:
+                pass
+        raise Misfit(
+            f"holds a value which {self.shown} does not have",
+            f"add the value to {self.shown}, or keep such rows out of the query",
+        ) from None
+
+
+def _only(classes: tuple[type, ...]) -> Callable[[Any], Any]:
+    """Return the check for addresses: inet may hold either version, with or without a netmask."""
+    interfaces = {cls.__name__: cls for cls in classes if cls.__name__.endswith("Interface")}
+    names = " | ".join(cls.__name__ for cls in classes)
+
+    def check(value: Any) -> Any:
+        if type(value) in classes:
+            return value
+        wider = interfaces.get(type(value).__name__.replace("Address", "Interface"))
+        if wider is not None:
+            return wider(value)
+        raise Misfit(
+            f"holds an {type(value).__name__}, not an {names}",
+            "select host(...)::inet to drop the netmask, or annotate the field"
+            f" {names} | {type(value).__name__}",
+        )
+
+    return check
+
+
+def _no_nulls(value: dict[str, Any]) -> dict[str, Any]:
+    if None in value.values():
+        raise Misfit("has a key whose value is NULL", "annotate the field dict[str, str | None]")
+    return value
+
+
+def _timedelta_of(value: Interval) -> Any:
+    if value.months:
+        raise Misfit(
+            "is an interval with months, which have no fixed length in days",
+            "annotate the field liteorm.Interval",
+            data=True,
+        )
+    return value.to_timedelta()
+
+
+def point_text(pair: tuple[float, float]) -> str:
+    """Return a point in PostgreSQL's text form."""
+    return f"({number_text(pair[0])},{number_text(pair[1])})"
+
+
+def number_text(value: float) -> str:
+    """Return a float as PostgreSQL prints it."""
+    text = repr(value)
+    if text in ("inf", "-inf", "nan"):
+        return {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}[text]
+    if "e" not in text and abs(value) >= 1e15:
+        return f"{_shortest(value)}e+15"
+    return text.removesuffix(".0")
+
+
+def _shortest(value: float) -> str:
+    """Return the digits of a float in 1e15 to 1e16, which PostgreSQL writes with an exponent."""
+    digits = repr(value).removesuffix(".0").lstrip("-").rstrip("0")
+    sign = "-" if value < 0 else ""
+    return f"{sign}{digits[0]}.{digits[1:]}" if len(digits) > 1 else f"{sign}{digits}"
+
+
+def _plain(value: Any) -> Any:
+    """Return the plain value of a deep form."""
+    match value:
+        case Record():
+            return tuple(_plain(inner) for inner in value.values)
+        case Pair():
+            return point_text(value)
+        case JsonText():
+            return decode_plain(value)
+        case Interval():
+            return _timedelta_of(value)
+        case list():
+            return [_plain(inner) for inner in value]
+        case tuple():
+            return tuple(_plain(inner) for inner in value)
+    return value
+
+
+def _untyped(value: Any) -> typing.NoReturn:
+    raise Misfit("is a literal without a type", "cast it in the query: ROW('x'::text)")
+
+
+_CALLS: dict[str, Callable[[Any], Any]] = {
+    "timedelta_of": _timedelta_of,
+    "point_text": point_text,
+    "point_pair": tuple,
+    "plain": _plain,
+    "untyped": _untyped,
+}
+
+
+class _RecordOf:
+    """Builds from anonymous records; what they hold is fitted once per set of types."""
+
+    def __init__(self, step: fit.Anonymous, shape: Shape) -> None:
+        self.step = step
+        self.shape = shape
+        self.builds: dict[tuple[int, ...], Callable[[Any], Any]] = {}
+
+    def __call__(self, record: Record) -> Any:
+        build = self.builds.get(record.oids)
+        if build is None:
+            if len(self.builds) >= 64:
+                self.builds.clear()
+            build = self.builds[record.oids] = self._compiled(self.shape.inner_types, record.oids)
+        return build(record.values)
+
+    def _compiled(self, inner_types: InnerTypes, oids: tuple[int, ...]) -> Callable[[Any], Any]:
+        step = record_step(self.step, inner_types(oids), Fitter(self.shape.codecs))
+        return compile_source(emit_value(step), self.step.place.target, self.shape)[0]
+
+
+def record_step(
+    step: fit.Anonymous, types: tuple[PgType, ...], fitter: Fitter
+) -> fit.Positions | fit.Attributes:
+    """Fit an anonymous record by position.
+
+    Raises:
+        ScanError: another number of values, or one that does not fit.
+    """
+    hint, place = step.hint, step.place
+    wanted: tuple[Any, ...]
+    fields: list[Field] = []
+    model: Model | None = None
+    if hint.kind == "model":
+        model = model_of_hint(hint)
+        fields = [field for field in model.fields if field.required]
+        if len(fields) < len(types):
+            fields = list(model.fields)[: len(types)]
+        wanted = tuple(fields)
+    else:
+        wanted = hint.args
+    if len(wanted) != len(types):
+        raise ScanError(
+            f"{place.source} is a record of {len(types)} values; {place.wanted}",
+            model=place.model,
+            field=place.field,
+            column=place.column,
+            expected=f"{len(wanted)} values",
+            got=f"{len(types)} values",
+        )
+    if model is None:
+        return fitter.positions(list(types), hint, place, deep=True)
+    triples = [(f, i, t) for i, (f, t) in enumerate(zip(fields, types, strict=True))]
+    return fitter.attributes(model, triples, len(types), hint, place, deep=True)
+
+
+_twins: weakref.WeakKeyDictionary[type, type] = weakref.WeakKeyDictionary()
+
+
+def _constructor(model: Model) -> type:
+    """Return what builds objects of a class fastest, with the same outcome.
+
+    A frozen class stores each argument through `object.__setattr__`, three times the cost of a
+    plain store. Where its constructor does nothing else, objects are built by a subclass that may
+    store, and are then given their class.
+    """
+    cls = model.cls
+    if not (model.frozen and model.plain and model.fields):
+        return cls
+    bases = [base for base in cls.__mro__ if base not in (object, typing.Generic)]
+    if any("__init_subclass__" in vars(base) for base in bases):
+        # The twin would be announced to the user's hook.
+        return cls
+    twin = _twins.get(cls)
+    if twin is None:
+        twin = _twins[cls] = _unfrozen(model)
+    return twin
+
+
+def _unfrozen(model: Model) -> type:
+    names = [field.init_name for field in model.fields if not field.kw_only]
+    keywords = [field.init_name for field in model.fields if field.kw_only]
+    arguments = ", ".join(["self", *names, *(["*", *keywords] if keywords else [])])
+    body = "".join(f"    self.{field.name} = {field.init_name}\n" for field in model.fields)
+    text = f"def __init__({arguments}):\n{body}    self.__class__ = frozen\n"
+    scope: dict[str, Any] = {"frozen": model.cls}
+    exec(text, scope)  # noqa: S102 - names of fields, which are identifiers
+    return type(
+        model.cls.__name__,
+        (model.cls,),
+        {
+            "__slots__": (),
+            "__init__": scope["__init__"],
+            # Both, or the type keeps a slow slot for attribute stores.
+            "__setattr__": object.__setattr__,
+            "__delattr__": object.__delattr__,
+            "__module__": model.cls.__module__,
+            "__qualname__": model.cls.__qualname__,
+            "__doc__": f"Builds {model.cls.__qualname__}; no object keeps this class.",
+        },
+    )
+
+
+def place_of(error: BaseException) -> Place | None:
+    """Return the place whose line of generated code raised an error, the innermost one."""
+    found: Place | None = None
+    traceback = error.__traceback__
+    while traceback is not None:
+        places = traceback.tb_frame.f_globals.get(PLACES)
+        if places is not None:
+            found = places.get(traceback.tb_lineno, found)
+        traceback = traceback.tb_next
+    return found

@@ -1,0 +1,628 @@
+"""Which PostgreSQL type fills which annotation, and by which step: decided before any row is read.
+
+A step is plain data: what happens to one value that is not NULL. None means that the plain value
+is the field's value already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NoReturn, TypeVar
+
+import attrs
+
+from liteorm._core.hints import Codec, Hint
+from liteorm._core.models import Field, Model, model_of_hint
+from liteorm._core.pgtypes import (
+    PgType,
+    Variant,
+    cast_to,
+    python_name,
+    row_for,
+    underlying,
+)
+from liteorm._core.values import Interval
+from liteorm.errors import ScanError
+
+
+@attrs.frozen
+class Place:
+    """Where a value comes from and where it goes, for messages about either."""
+
+    model: str
+    field: str | None
+    """Path of the field inside the model: `author.name`."""
+    column: str
+    """Name of the result's column."""
+    inside: str = ""
+    """Where in the column: `an element of `, `attribute "x" of `."""
+    annotation: str = ""
+    """What the value itself must be."""
+    nullable: bool = False
+    declared: str = ""
+    """The annotation of the whole field, where the value is only a part of it."""
+
+    @property
+    def wanted(self) -> str:
+        """What was asked for: `User.tags is list[str]`."""
+        declared = self.declared or self.annotation
+        return f"{self.model}.{self.field} is {declared}" if self.field else f"expected {declared}"
+
+    @property
+    def source(self) -> str:
+        return f'{self.inside}column "{self.column}"'
+
+    @property
+    def target(self) -> str:
+        return f"{self.model}.{self.field}" if self.field else self.model
+
+    def within(self, inside: str, hint: Hint, *, field: str | None = None) -> Place:
+        """Return the place of a part of this one."""
+        path = self.field
+        if field is not None:
+            path = f"{self.field}.{field}" if self.field else field
+        return attrs.evolve(
+            self,
+            inside=f"{inside} of {self.inside}",
+            field=path,
+            annotation=hint.text,
+            declared=hint.text if field is not None else self.declared or self.annotation,
+            nullable=hint.optional,
+        )
+
+
+@attrs.frozen
+class Members:
+    """An enum member or a literal by the column's value."""
+
+    values: tuple[tuple[Any, Any], ...]
+    shown: str
+    enum: Any = None
+    """The enum class, if it should be asked about values that are not listed."""
+
+
+@attrs.frozen
+class Decode:
+    """JSON text into the declared type."""
+
+    annotation: Any
+    versioned: bool = False
+    """jsonb's version byte comes first."""
+
+
+@attrs.frozen
+class Use:
+    """A codec of the user's."""
+
+    codec: Codec
+
+
+@attrs.frozen
+class Only:
+    """A value of these classes, and nothing else; Interfaces made from Addresses."""
+
+    classes: tuple[type, ...]
+
+
+@attrs.frozen
+class Call:
+    """A function of the mapper's own, by name."""
+
+    name: Literal["timedelta_of", "point_text", "point_pair", "plain", "untyped"]
+
+
+@attrs.frozen
+class Part:
+    """One value inside another: element, attribute."""
+
+    step: Step | None
+    place: Place
+
+
+@attrs.frozen
+class Each:
+    """Every element of an array, into a container."""
+
+    container: type
+    item: Part
+    flat: bool
+    """Elements are no lists themselves."""
+    place: Place
+
+
+@attrs.frozen
+class Positions:
+    """The parts of a composite or an array by position, into a tuple."""
+
+    items: tuple[Part, ...]
+    exact: bool
+    """The number of values must be checked: arrays may have any."""
+    place: Place
+
+
+@attrs.frozen
+class Attributes:
+    """The attributes of a composite into the constructor's arguments."""
+
+    model: Model
+    count: int
+    """How many attributes the value has."""
+    items: tuple[tuple[Field, int, Part], ...]
+    """Field, index of its attribute, and what happens to it."""
+    absent: tuple[int, ...] | None
+    """Attributes which are all NULL when the object is absent; None: it never is."""
+    place: Place
+
+
+@attrs.frozen
+class Named:
+    """The attributes of a composite into a dict."""
+
+    items: tuple[tuple[str, Part], ...]
+    place: Place
+
+
+@attrs.frozen
+class Anonymous:
+    """An anonymous record: its types are known only when a value is there."""
+
+    hint: Hint
+    place: Place
+
+
+@attrs.frozen
+class NoNulls:
+    """A dict whose values must not be None (hstore)."""
+
+    place: Place
+
+
+Step = (
+    Members
+    | Decode
+    | Use
+    | Only
+    | Call
+    | Each
+    | Positions
+    | Attributes
+    | Named
+    | Anonymous
+    | NoNulls
+)
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Fit:
+    """How a column is loaded and what then happens to its values."""
+
+    variant: Variant
+    step: Step | None
+
+
+@attrs.frozen
+class Fitter:
+    """Fits types to annotations.
+
+    `deep` tells that the value is inside another one, which is loaded in its deep form.
+    """
+
+    codecs: Mapping[Any, Codec]
+
+    def fit(self, type_: PgType, hint: Hint, place: Place, *, codec: Codec | None = None) -> Fit:
+        """Decide how a column fills an annotation.
+
+        Raises:
+            ScanError: it cannot.
+        """
+        base = underlying(type_)
+        codec = codec or self._codec_for(hint)
+        if base.kind == "unreadable":
+            raise self.misfit(
+                f"{place.source} is {type_.name}, which has no form that liteorm reads",
+                place,
+                got=type_.name,
+                remedy=f"cast it: {place.column}::text" if not place.inside else "cast it to text",
+            )
+        if codec is not None:
+            return Fit("plain", Use(codec))
+        if hint.kind == "any":
+            return Fit("plain", None)
+        if base.base in ("json", "jsonb"):
+            return Fit("json", Decode(hint.annotation, versioned=base.base == "jsonb"))
+        step = self._step(type_, hint, place, deep=False)
+        if base.kind in ("array", "composite", "record") and self._needs_deep(base, hint):
+            return Fit("deep", self._step(type_, hint, place, deep=True))
+        if base.base == "interval" and hint.type is Interval:
+            return Fit("interval", None)
+        if base.base == "point" and hint.kind == "tuple":
+            return Fit("point", None)
+        return Fit("plain", step)
+
+    def _codec_for(self, hint: Hint) -> Codec | None:
+        if not self.codecs or hint.kind in ("any", "literal", "union", "none"):
+            return None
+        try:
+            return self.codecs.get(hint.type)
+        except TypeError:
+            return None
+
+    def _needs_deep(self, type_: PgType, hint: Hint) -> bool:
+        """Tell whether something inside must not be loaded in its plain form."""
+        if hint.kind == "any":
+            return False
+        base = underlying(type_)
+        if base.kind == "record":
+            return hint.kind in ("model", "tuple") or any(a.kind != "any" for a in hint.args)
+        if base.kind == "array" and base.element is not None:
+            inner = hint.args or (hint,)
+            if hint.kind == "sequence" and hint.args[0].kind == "sequence":
+                return self._needs_deep(base, hint.args[0])
+            return any(self._needs_deep(base.element, arg) for arg in inner)
+        if base.kind == "composite":
+            return any(
+                self._needs_deep(attribute.type, inner)
+                for attribute, inner in self._paired(base, hint)
+            )
+        if base.base in ("json", "jsonb"):
+            return True
+        return (base.base == "interval" and hint.type is Interval) or (
+            base.base == "point" and hint.kind == "tuple"
+        )
+
+    def _paired(self, base: PgType, hint: Hint) -> list[tuple[Any, Hint]]:
+        if hint.kind == "model":
+            by_column = model_of_hint(hint).by_column
+            return [
+                (attribute, by_column[attribute.name].hint)
+                for attribute in base.attributes
+                if attribute.name in by_column
+            ]
+        if hint.kind == "mapping":
+            return [(attribute, hint.args[1]) for attribute in base.attributes]
+        return list(zip(base.attributes, hint.args, strict=False))
+
+    def _step(self, type_: PgType, hint: Hint, place: Place, *, deep: bool) -> Step | None:
+        base = underlying(type_)
+        if base.kind == "unreadable":
+            self.fit(type_, hint, place)
+        if (codec := self._codec_for(hint)) is not None and place.inside:
+            return Use(codec)
+        if base.base == "unknown" and place.inside and hint.kind != "any" and hint.type is not str:
+            # NULL inside ROW(...) has no type; a literal there gets one by a cast
+            return Call("untyped")
+        if base.base in ("json", "jsonb") and place.inside:
+            if not deep:
+                return None
+            return Decode(Any if hint.kind == "any" else hint.annotation)
+        match hint.kind:
+            case "any":
+                return self._plain_inside(base, deep)
+            case "scalar" | "none":
+                return self._scalar(type_, hint, place, deep=deep)
+            case "enum":
+                return self._enum(type_, hint, place)
+            case "literal":
+                return self._literal(type_, hint, place)
+            case "sequence":
+                return self._sequence(type_, hint, place, deep=deep)
+            case "tuple":
+                return self._tuple(type_, hint, place, deep=deep)
+            case "mapping":
+                return self._mapping(type_, hint, place, deep=deep)
+            case "model":
+                return self._model(type_, hint, place, deep=deep)
+            case "range" | "multirange":
+                return self._range(type_, hint, place)
+            case "union":
+                return self._union(type_, hint, place, deep=deep)
+
+    def _plain_inside(self, base: PgType, deep: bool) -> Step | None:
+        if deep and (base.kind in ("record", "composite", "array") or base.base in _DEEP):
+            return Call("plain")
+        return None
+
+    def _scalar(self, type_: PgType, hint: Hint, place: Place, *, deep: bool) -> Step | None:
+        base = underlying(type_)
+        if base.base == "void":
+            return None
+        row = row_for(base)
+        if row is not None:
+            if row.python is hint.type:
+                if deep and base.base == "interval":
+                    return Call("timedelta_of")
+                return Call("point_text") if deep and base.base == "point" else None
+            if any(hint.type is other for other, _ in row.variants):
+                return None if base.base == "interval" else Only((hint.type,))
+        elif base.kind == "enum" and hint.type is str:
+            return None
+        self._mismatch(type_, hint, place)
+
+    def _enum(self, type_: PgType, hint: Hint, place: Place) -> Step:
+        plain = self._plain_class(type_)
+        members = list(hint.type.__members__.values())
+        values = [member.value for member in members]
+        if values and all(_is(value, plain) for value in values):
+            # An IntFlag has members beyond those listed; a class may define _missing_.
+            return Members(
+                tuple((value, member) for value, member in zip(values, members, strict=True)),
+                hint.text,
+                hint.type,
+            )
+        if plain is str:
+            return Members(
+                tuple((name, member) for name, member in hint.type.__members__.items()), hint.text
+            )
+        self._mismatch(type_, hint, place)
+
+    def _literal(self, type_: PgType, hint: Hint, place: Place) -> Step:
+        plain = self._plain_class(type_)
+        pairs: list[tuple[Any, Any]] = []
+        for literal in hint.literals:
+            value = getattr(literal, "value", literal)
+            if _is(value, plain):
+                pairs.append((value, literal))
+        if not pairs:
+            self._mismatch(type_, hint, place)
+        return Members(tuple(pairs), hint.text)
+
+    def _plain_class(self, type_: PgType) -> Any:
+        base = underlying(type_)
+        return str if base.kind == "enum" else base.python
+
+    def _sequence(self, type_: PgType, hint: Hint, place: Place, *, deep: bool) -> Step | None:
+        base = underlying(type_)
+        (item,) = hint.args
+        if base.base == "vector" and (item.type is float or item.kind == "any"):
+            return (
+                None
+                if hint.type is list
+                else Each(hint.type, Part(None, place.within("an element", item)), False, place)
+            )
+        if base.kind in ("record", "composite") and hint.type is tuple and item.kind == "any":
+            return Call("plain") if deep else None
+        if base.kind != "array" or base.element is None:
+            self._mismatch(type_, hint, place)
+        inner = place.within("an element", item)
+        nested = item.kind == "sequence"
+        step = self._step(type_ if nested else base.element, item, inner, deep=deep)
+        if nested and not _holds_array(base.element) and item.kind == "sequence":
+            # one more dimension of the same PostgreSQL array
+            return Each(hint.type, Part(step, inner), False, place)
+        if item.kind == "any":
+            return (
+                None
+                if step is None and hint.type is list
+                else Each(hint.type, Part(step, inner), False, place)
+            )
+        return Each(hint.type, Part(step, inner), True, place)
+
+    def _tuple(self, type_: PgType, hint: Hint, place: Place, *, deep: bool) -> Step | None:
+        base = underlying(type_)
+        if base.base == "point" and hint.annotation is not None:
+            if [arg.type for arg in hint.args] != [float, float]:
+                self._mismatch(type_, hint, place)
+            return Call("point_pair")
+        if base.kind == "record":
+            return Anonymous(hint, place)
+        if base.kind == "array" and base.element is not None:
+            items = tuple(
+                Part(self._step(base.element, arg, inner, deep=deep), inner)
+                for arg in hint.args
+                for inner in [place.within("an element", arg)]
+            )
+            return Positions(items, True, place)
+        if base.kind != "composite":
+            self._mismatch(type_, hint, place)
+        if len(base.attributes) != len(hint.args):
+            raise self.misfit(
+                f"{place.source} is {type_.name} with {len(base.attributes)} attributes;"
+                f" {place.wanted}",
+                place,
+                got=type_.name,
+            )
+        return self.positions([a.type for a in base.attributes], hint, place, deep=deep)
+
+    def positions(self, types_: list[PgType], hint: Hint, place: Place, *, deep: bool) -> Positions:
+        """Fit the values of a record or composite to a tuple's annotations."""
+        items = []
+        for number, (type_, arg) in enumerate(zip(types_, hint.args, strict=True)):
+            inner = place.within(f"value {number}", arg)
+            items.append(Part(self._step(type_, arg, inner, deep=deep), inner))
+        return Positions(tuple(items), False, place)
+
+    def _mapping(self, type_: PgType, hint: Hint, place: Place, *, deep: bool) -> Step | None:
+        base = underlying(type_)
+        keys, values = hint.args
+        if keys.kind == "any" or keys.type is str:
+            if base.base == "hstore" and values.kind == "any":
+                return None
+            if base.base == "hstore" and values.type is str:
+                return None if values.optional else NoNulls(place)
+            if base.kind == "composite":
+                items = []
+                for attribute in base.attributes:
+                    inner = place.within(f'attribute "{attribute.name}"', values)
+                    step = self._step(attribute.type, values, inner, deep=deep)
+                    items.append((attribute.name, Part(step, inner)))
+                return Named(tuple(items), place)
+        self._mismatch(type_, hint, place)
+
+    def _model(self, type_: PgType, hint: Hint, place: Place, *, deep: bool) -> Step:
+        base = underlying(type_)
+        if base.kind == "record":
+            return Anonymous(hint, place)
+        if base.kind != "composite":
+            self._mismatch(type_, hint, place)
+        model = model_of_hint(hint)
+        names = [attribute.name for attribute in base.attributes]
+        indexes = {name: index for index, name in enumerate(names)}
+        missing = [f.column for f in model.fields if f.required and f.column not in indexes]
+        extra = [name for name in names if name not in model.by_column]
+        if missing or extra:
+            raise self.misfit(
+                f"{place.source} is {type_.name} with attributes {', '.join(names)};"
+                f" {model.name} has fields {', '.join(f.column for f in model.fields)}",
+                place,
+                got=type_.name,
+                remedy=_attributes_remedy(missing, extra),
+            )
+        fields = [f for f in model.fields if f.column in indexes]
+        return self.attributes(
+            model,
+            [(f, indexes[f.column], base.attributes[indexes[f.column]].type) for f in fields],
+            len(names),
+            hint,
+            place,
+            deep=deep,
+        )
+
+    def attributes(
+        self,
+        model: Model,
+        fields: list[tuple[Field, int, PgType]],
+        count: int,
+        hint: Hint,
+        place: Place,
+        *,
+        deep: bool,
+    ) -> Attributes:
+        """Fit the attributes of a composite to the fields of a class."""
+        items: list[tuple[Field, int, Part]] = []
+        for field, index, type_ in fields:
+            inner = place.within(f'attribute "{field.column}"', field.hint, field=field.name)
+            codec = field.codec
+            step = Use(codec) if codec else self._step(type_, field.hint, inner, deep=deep)
+            items.append((field, index, Part(step, inner)))
+        absent = None
+        if hint.optional:
+            strict = tuple(i for f, i, _ in fields if not f.hint.optional)
+            absent = strict or tuple(i for _, i, _ in fields)
+        return Attributes(model, count, tuple(items), absent, place)
+
+    def _range(self, type_: PgType, hint: Hint, place: Place) -> None:
+        base = underlying(type_)
+        if base.kind == hint.kind:
+            subtype = base.element
+            if base.kind == "multirange" and subtype is not None:
+                subtype = subtype.element
+            (item,) = hint.args
+            if subtype is not None and (
+                item.kind == "any" or underlying(subtype).python is item.type
+            ):
+                return
+        self._mismatch(type_, hint, place)
+
+    def _union(self, type_: PgType, hint: Hint, place: Place, *, deep: bool) -> Step | None:
+        steps: list[Step | None] = []
+        for member in hint.args:
+            try:
+                steps.append(self._step(type_, member, place, deep=deep))
+            except ScanError:
+                continue
+        if not steps:
+            self._mismatch(type_, hint, place)
+        if all(isinstance(step, Only) for step in steps):
+            return Only(tuple(c for step in steps if isinstance(step, Only) for c in step.classes))
+        if all(isinstance(step, Members) for step in steps):
+            merged = [step for step in steps if isinstance(step, Members)]
+            return Members(tuple(pair for step in merged for pair in step.values), hint.text)
+        return steps[0]
+
+    def _mismatch(self, type_: PgType, hint: Hint, place: Place) -> NoReturn:
+        shown = type_.shown
+        python = f" ({shown})" if shown not in ("object", type_.name) else ""
+        raise self.misfit(
+            f"{place.source} is {type_.name}{python}; {place.wanted}",
+            place,
+            got=type_.name,
+            remedy=_remedy(type_, hint, place),
+        )
+
+    def misfit(
+        self, message: str, place: Place, *, got: str, remedy: str | None = None
+    ) -> ScanError:
+        """Return the error of a type that does not fit a field."""
+        return ScanError(
+            message,
+            model=place.model,
+            field=place.field,
+            column=place.column,
+            expected=place.annotation or place.target,
+            got=got,
+            remedy=remedy,
+        )
+
+
+_DEEP = frozenset({"json", "jsonb", "interval", "point"})
+
+
+def _is(value: Any, plain: Any) -> bool:
+    """Tell whether a member's value is of a column's class; True is no int here."""
+    if plain is object or (isinstance(value, bool) and plain is not bool):
+        return False
+    return isinstance(value, plain)
+
+
+def _holds_array(element: PgType) -> bool:
+    return underlying(element).kind == "array"
+
+
+def _attributes_remedy(missing: list[str], extra: list[str]) -> str:
+    parts = []
+    if missing:
+        parts.append(f"no attribute for {', '.join(missing)}")
+    if extra:
+        parts.append(f"no field for {', '.join(extra)}")
+    return "; ".join(parts)
+
+
+def _remedy(type_: PgType, hint: Hint, place: Place) -> str:
+    """Return what would mend a mismatch: a cast in the SQL, another annotation, or both."""
+    ways = []
+    column = place.column if place.column.isidentifier() else f'"{place.column}"'
+    target = cast_to(type_, hint.type if hint.kind == "scalar" else None)
+    if hint.kind in ("enum", "literal") and type_.kind == "base" and type_.python is not str:
+        target = "text" if _wants_text(hint) else None
+    if target is not None and not place.inside:
+        ways.append(f"cast it: {column}::{target}")
+    shown = type_.shown
+    if hint.kind == "model" and place.field and not place.inside:
+        ways.append(f'select its fields as "{place.field}.…", or as a composite or jsonb')
+    elif shown != "object":
+        optional = " | None" if hint.optional else ""
+        ways.append(f"annotate the field {shown}{optional}")
+    else:
+        row = row_for(underlying(type_))
+        names = [python_name(python) for python, _ in row.variants] if row else []
+        if names:
+            ways.append(f"annotate the field {' or '.join(names)}")
+    return ", or ".join(ways) if ways else "give the field a codec: Column(codec=...)"
+
+
+def _wants_text(hint: Hint) -> bool:
+    if hint.kind == "literal":
+        return all(isinstance(value, str) for value in hint.literals)
+    return all(isinstance(member.value, str) for member in hint.type)
+
+
+__all__ = [
+    "Anonymous",
+    "Attributes",
+    "Call",
+    "Decode",
+    "Each",
+    "Fit",
+    "Fitter",
+    "Members",
+    "Named",
+    "NoNulls",
+    "Only",
+    "Part",
+    "Place",
+    "Positions",
+    "Step",
+    "Use",
+]

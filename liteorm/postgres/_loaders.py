@@ -1,0 +1,183 @@
+"""Loaders for psycopg: every type of the table in both forms, plain and for declared types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from psycopg import adapt, adapters, pq
+from psycopg.abc import AdaptContext, Buffer
+from psycopg.types.array import ArrayBinaryLoader
+from psycopg.types.string import ByteaBinaryLoader, TextBinaryLoader
+
+from liteorm._core.jsontext import decode_plain
+from liteorm._core.pgtypes import BY_OID, MONEY_OID, ROWS, PgType, Variant
+from liteorm.postgres import _binary
+
+BINARY = pq.Format.BINARY
+
+# Oids no server hands out (they grow from 16384 and would have to pass all 4 billion): under
+# these, a column can be loaded in another way than its own oid says.
+SKIP_OID = 4_294_000_000
+VARIANT_OIDS: dict[Variant, int] = {
+    "skip": SKIP_OID,
+    "json": SKIP_OID + 1,
+    "interval": SKIP_OID + 2,
+    "point": SKIP_OID + 3,
+}
+PLAIN_OIDS = {114: SKIP_OID + 10, 3802: SKIP_OID + 11, 1186: SKIP_OID + 12, 600: SKIP_OID + 13}
+"""In a result where something is loaded deep, columns of these types that are wanted plain."""
+
+Reader = Callable[[bytes], Any]
+_Tx = Any
+
+_TEXT_OIDS = (18, 19, 25, 142, 705, 1042, 1043, 1790, 2275)
+_READERS: dict[str, Reader] = {
+    "jsonpath": _binary.versioned_text,
+    "ltree": _binary.versioned_text,
+    "lquery": _binary.versioned_text,
+    "ltxtquery": _binary.versioned_text,
+    "macaddr": _binary.mac,
+    "macaddr8": _binary.mac,
+    "bit": _binary.bits,
+    "varbit": _binary.bits,
+    "tsvector": _binary.tsvector,
+    "tsquery": _binary.tsquery,
+    "point": _binary.point,
+    "line": _binary.line,
+    "lseg": _binary.lseg,
+    "box": _binary.box,
+    "path": _binary.path,
+    "polygon": _binary.polygon,
+    "circle": _binary.circle,
+    "pg_lsn": _binary.lsn,
+    "tid": _binary.tid,
+    "void": _binary.nothing,
+    "hstore": _binary.hstore,
+    "vector": _binary.vector,
+    "interval": _binary.short_interval,
+    "json": decode_plain,
+    "jsonb": lambda data: decode_plain(data[1:]),
+}
+_UNSIGNED = {name for name in ROWS if name.startswith("reg")} | {"oid", "xid", "xid8", "cid"}
+_DEEP: dict[int, Reader] = {
+    114: _binary.json_text,
+    3802: _binary.jsonb_text,
+    1186: _binary.interval,
+    600: _binary.pair,
+}
+
+
+def reader_class(read: Reader) -> type[adapt.Loader]:
+    """Return a psycopg loader class around a function of the bytes."""
+
+    class FunctionLoader(adapt.Loader):
+        format = BINARY
+
+        def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+            super().__init__(oid, context)
+            self.load = _of_bytes(read)  # type: ignore[method-assign]
+
+        def load(self, data: Buffer) -> Any:  # pragma: no cover - replaced per instance
+            return read(bytes(data))
+
+    return FunctionLoader
+
+
+def _of_bytes(read: Reader) -> Callable[[Buffer], Any]:
+    # psycopg's C code hands out memory of the result, its Python code bytes.
+    return lambda data: read(data if type(data) is bytes else bytes(data))
+
+
+def nested_class(
+    make: Callable[[_binary.LoaderFor], Reader],
+) -> type[adapt.Loader]:
+    """Return a loader class for types that contain values of other types."""
+
+    class NestedLoader(adapt.Loader):
+        format = BINARY
+
+        def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+            super().__init__(oid, context)
+            # The transformer itself: held by the loaders it caches, freed with them.
+            transformer = adapt.Transformer.from_context(context)
+
+            def loader_for(inner: int) -> Reader:
+                return transformer.get_loader(inner, BINARY).load
+
+            self._read = make(loader_for)
+
+        def load(self, data: Buffer) -> Any:
+            return self._read(bytes(data))
+
+    return NestedLoader
+
+
+def loading_adapters() -> tuple[adapt.AdaptersMap, adapt.AdaptersMap]:
+    """Return two maps with the loaders of all built-in types: plain, and deep inside."""
+    plain = adapt.AdaptersMap(adapters)
+    for oid in _TEXT_OIDS:
+        plain.register_loader(oid, TextBinaryLoader)
+    plain.register_loader(VARIANT_OIDS["skip"], ByteaBinaryLoader)
+    plain.register_loader(VARIANT_OIDS["json"], ByteaBinaryLoader)
+    plain.register_loader(VARIANT_OIDS["interval"], reader_class(_binary.interval))
+    plain.register_loader(
+        VARIANT_OIDS["point"], reader_class(lambda data: tuple(_binary.pair(data)))
+    )
+    plain.register_loader(PLAIN_OIDS[600], reader_class(_binary.point))
+    plain.register_loader(PLAIN_OIDS[1186], reader_class(_binary.short_interval))
+    plain.register_loader(PLAIN_OIDS[114], reader_class(_READERS["json"]))
+    plain.register_loader(PLAIN_OIDS[3802], reader_class(_READERS["jsonb"]))
+    deep = adapt.AdaptersMap(plain)
+    for type_ in BY_OID.values():
+        if type_.oid != MONEY_OID:
+            register(plain, deep, type_)
+    for oid, read in _DEEP.items():
+        deep.register_loader(oid, reader_class(read))
+    return plain, deep
+
+
+def register(plain: adapt.AdaptersMap, deep: adapt.AdaptersMap, type_: PgType) -> None:
+    """Register the loaders of one type; what is inside it is found when a value comes."""
+    for adapters_map in (plain, deep):
+        cls = _loader_class(type_, deep=adapters_map is deep)
+        if cls is not None:
+            adapters_map.register_loader(type_.oid, cls)
+
+
+def register_money(plain: adapt.AdaptersMap, deep: adapt.AdaptersMap, unit: int) -> None:
+    """Register money, once the server has told how many decimals it has."""
+    for adapters_map in (plain, deep):
+        adapters_map.register_loader(MONEY_OID, reader_class(_binary.money_reader(unit)))
+
+
+def _loader_class(type_: PgType, *, deep: bool) -> type[adapt.Loader] | None:
+    match type_.kind:
+        case "base":
+            if type_.base in _READERS:
+                return reader_class(_READERS[type_.base])
+            if type_.base in _UNSIGNED:
+                return reader_class(_binary.uint)
+            return TextBinaryLoader if type_.base == "citext" else None
+        case "enum":
+            return TextBinaryLoader
+        case "array":
+            return ArrayBinaryLoader
+        case "domain":
+            assert type_.element is not None
+            base = type_.element
+            return nested_class(lambda loader_for: loader_for(base.oid))
+        case "composite":
+            return nested_class(lambda f: _binary.record_reader(f, deep=False))
+        case "record":
+            return nested_class(lambda f: _binary.record_reader(f, deep=deep))
+        case "range":
+            assert type_.element is not None
+            subtype = type_.element.oid
+            return nested_class(lambda f: _binary.range_reader(f(subtype)))
+        case "multirange":
+            assert type_.element is not None
+            range_oid = type_.element.oid
+            return nested_class(lambda f: _binary.multirange_reader(f(range_oid)))
+        case "unreadable":
+            return ByteaBinaryLoader
