@@ -1,0 +1,99 @@
+"""Disposable PostgreSQL servers, a database per test, and faults on call."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from liteorm_testing.databases import Database, Migration, Schema, database
+    from liteorm_testing.faults import (
+        deadlock,
+        fail_next_commit,
+        kill_backend,
+        lock_timeout,
+        serialization_failure,
+        statement_timeout,
+        too_many_connections,
+    )
+    from liteorm_testing.network import Proxy
+    from liteorm_testing.recorders import (
+        AsyncNotifications,
+        Leak,
+        Notifications,
+        Queries,
+        Recorded,
+        assert_no_leaks,
+        check_statements,
+        notifications,
+        queries,
+    )
+    from liteorm_testing.servers import Server, ServerNotAvailable, server
+
+__all__ = [
+    "AsyncNotifications",
+    "Database",
+    "Leak",
+    "Migration",
+    "Notifications",
+    "Proxy",
+    "Queries",
+    "Recorded",
+    "Schema",
+    "Server",
+    "ServerNotAvailable",
+    "assert_no_leaks",
+    "check_statements",
+    "database",
+    "deadlock",
+    "fail_next_commit",
+    "kill_backend",
+    "lock_timeout",
+    "notifications",
+    "queries",
+    "serialization_failure",
+    "server",
+    "statement_timeout",
+    "too_many_connections",
+]
+
+# The pytest plugin is a module of this package, and is loaded into test runs that never touch a
+# database: they should not wait for the driver to be imported.
+_PLACES = {
+    "databases": ("Database", "Migration", "Schema", "database"),
+    "faults": (
+        "deadlock",
+        "fail_next_commit",
+        "kill_backend",
+        "lock_timeout",
+        "serialization_failure",
+        "statement_timeout",
+        "too_many_connections",
+    ),
+    "network": ("Proxy",),
+    "recorders": (
+        "AsyncNotifications",
+        "Leak",
+        "Notifications",
+        "Queries",
+        "Recorded",
+        "assert_no_leaks",
+        "check_statements",
+        "notifications",
+        "queries",
+    ),
+    "servers": ("Server", "ServerNotAvailable", "server"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _PLACES.items():
+        if name in names:
+            value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

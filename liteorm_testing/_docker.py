@@ -1,0 +1,255 @@
+"""PostgreSQL in a container, through testcontainers (imported when it is used: it takes 0.6 s)."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import importlib.util
+import os
+import socket
+import sys
+import time
+import uuid
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from attrs import define
+
+import liteorm
+from liteorm import postgres
+from liteorm_testing import _cluster, _dsn, _watchdog
+from liteorm_testing.servers import Server, ServerNotAvailable
+
+_LABEL: Final = "liteorm-testing"
+_OWNER_LABEL: Final = "liteorm-testing.owner"
+_STARTING: Final = 60.0  # seconds that a container may take until it answers
+# Settings that concern files the image owns, or that it sets by itself.
+_LEFT_TO_THE_IMAGE: Final = frozenset({"timezone", "log_timezone"})
+
+
+def problem() -> str | None:
+    """Why no container can be started here, or None if one can."""
+    if importlib.util.find_spec("testcontainers") is None:
+        return "the package testcontainers is not installed"
+    if not _engine_answers():
+        return "no Docker engine answers"
+    return None
+
+
+def _engine_answers() -> bool:
+    host = os.environ.get("DOCKER_HOST")
+    if host is None or host.startswith("unix://"):
+        path = host.removeprefix("unix://") if host else "/var/run/docker.sock"
+        if os.path.exists(path):
+            return _ping(path)
+        if host is not None or not os.path.exists(os.path.expanduser("~/.docker/config.json")):
+            return False
+    # Another machine's engine, or one that the command line's context names.
+    import docker
+    from testcontainers.core.docker_client import DockerClient
+
+    try:
+        return bool(DockerClient().client.ping())
+    except (docker.errors.DockerException, OSError):
+        return False
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=5)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def _ping(path: str) -> bool:
+    connection = _UnixConnection(path)
+    try:
+        connection.request("GET", "/_ping")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+@define
+class _Container:
+    """What a running container can do; its server restarts inside it, so that its port stays."""
+
+    _container: Any
+    _dsn: str
+    left: bool = False
+
+    def log(self, since: float = 0) -> str:
+        text: bytes = self._container.logs(**({"since": since} if since else {}))
+        return text.decode(errors="replace")
+
+    def log_mark(self) -> float:
+        return time.time()
+
+    def leave(self) -> None:
+        self.left = True
+
+    def pause(self) -> None:
+        self._container.pause()
+
+    def resume(self) -> None:
+        self._container.unpause()
+
+    def restart(self) -> None:
+        with _connected(self._dsn) as db:
+            before = _started(db)
+            data = liteorm.scan_one(db.query("SHOW data_directory"), str)
+        stop = f'kill -INT "$(head -n 1 {data}/postmaster.pid)"'
+        self._container.exec_run(["sh", "-c", stop])
+        deadline = time.monotonic() + _STARTING
+        while time.monotonic() < deadline:
+            with contextlib.suppress(liteorm.Error), _connected(self._dsn) as db:
+                if _started(db) != before:
+                    return
+            time.sleep(0.02)
+        raise _cluster.ClusterError(
+            f"the server did not come back; its log ends:\n{self.log()[-2000:]}"
+        )
+
+
+def _connected(dsn: str) -> postgres.DB:
+    return postgres.open(dsn, min_size=1, max_size=1, timeout=5, application_name="liteorm_testing")
+
+
+def _started(db: postgres.DB) -> object:
+    return liteorm.scan_one(db.query("SELECT pg_postmaster_start_time()::text"), str)
+
+
+@contextmanager
+def container(image: str, settings: Mapping[str, str]) -> Generator[Server]:
+    """Run PostgreSQL in a container that is removed however this process ends."""
+    os.environ.setdefault("TC_POOLING_INTERVAL", "0.05")
+    import docker
+    from testcontainers.community.postgres import PostgresContainer
+
+    class Postgres(PostgresContainer):
+        def _connect(self) -> None:
+            """Wait in `_wait` instead, through the port that tests use and without psql."""
+
+    run = uuid.uuid4().hex[:8]
+    ticket = _watchdog.guard(
+        "containers", label=f"{_LABEL}={run}", path=sys.path, environment=_docker_environment()
+    )
+    given: Any = None
+    running: _Container | None = None
+    try:
+        given = Postgres(
+            image, username="postgres", password=uuid.uuid4().hex, dbname="postgres", driver=None
+        )
+        # Its engine's variables count from here on (a context of the command line's sets one).
+        _watchdog.amend(ticket, environment=_docker_environment())
+        config = _image_config(given.get_docker_client().client, image)
+        _configure(given, config, {**_cluster.SETTINGS, **settings}, run)
+        try:
+            given.start()
+        except docker.errors.DockerException as error:
+            raise ServerNotAvailable(
+                f"no container of {image} could be started: {error}"
+            ) from error
+        wrapped = given.get_wrapped_container()
+        dsn = _dsn.replace(given.get_connection_url(driver=None), gssencmode="disable")
+        version = _wait(dsn, wrapped)
+        running = _Container(wrapped, dsn)
+        yield Server(
+            dsn=dsn, version=version, kind="docker", on_memory=True, run=run, running=running
+        )
+    finally:
+        if given is not None and not (running is not None and running.left):
+            with contextlib.suppress(docker.errors.NotFound):
+                given.stop()
+        _watchdog.release(ticket)
+
+
+def _docker_environment() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if key.startswith("DOCKER_")}
+
+
+def _image_config(client: Any, image: str) -> dict[str, Any]:
+    """An image's own configuration, after pulling it if need be."""
+    import docker
+
+    try:
+        try:
+            found = client.images.get(image)
+        except docker.errors.ImageNotFound:
+            found = client.images.pull(image)
+    except docker.errors.DockerException as error:
+        raise ServerNotAvailable(
+            f"the image {image} is not here and cannot be pulled ({error}); "
+            "name another one: --liteorm-image=..."
+        ) from error
+    config: dict[str, Any] = found.attrs["Config"]
+    return config
+
+
+def _configure(given: Any, config: dict[str, Any], settings: Mapping[str, str], run: str) -> None:
+    environment = dict(line.partition("=")[::2] for line in config.get("Env") or ())
+    # The data directory in memory. Images from 18 on declare a volume one folder higher, and
+    # refuse to start with a mount below it.
+    volumes = list(config.get("Volumes") or ())
+    place = volumes[0] if volumes else environment.get("PGDATA", "/var/lib/postgresql/data")
+    given.with_tmpfs_mount(place, "size=4g")
+    if _engine_is_local(given):
+        # Docker would publish the port on all of the machine's addresses.
+        given.ports = {"5432": ("127.0.0.1", None)}
+    command = [*(config.get("Entrypoint") or ()), "postgres"]
+    for name, value in settings.items():
+        if name not in _LEFT_TO_THE_IMAGE:
+            command += ["-c", f"{name}={value}"]
+    # A server that was told to stop starts again in the same container: restarting the
+    # container would lose the memory that the data is in, and the port.
+    given.with_kwargs(
+        entrypoint=["sh", "-c", 'while :; do "$@" || exit; done', "sh"],
+        labels={_LABEL: run, _OWNER_LABEL: f"{socket.gethostname()}:{os.getpid()}"},
+    )
+    given.with_command(command)
+
+
+def _engine_is_local(given: Any) -> bool:
+    client = given.get_docker_client()
+    mode = client.get_connection_mode()
+    return mode.value == "docker_host" and client.host() in ("localhost", "127.0.0.1")
+
+
+def _wait(dsn: str, wrapped: Any) -> str:
+    """The server's version, as soon as it answers on the port that tests use."""
+    deadline = time.monotonic() + _STARTING
+    while True:
+        try:
+            with _connected(dsn) as db:
+                version = liteorm.scan_one(db.query("SHOW server_version"), str)
+                return version.split()[0]
+        except (liteorm.ConnectFailed, liteorm.ConnectionLost) as error:
+            wrapped.reload()
+            if wrapped.status != "running" or time.monotonic() > deadline:
+                log = wrapped.logs().decode(errors="replace")
+                raise ServerNotAvailable(
+                    f"the container does not answer ({error}); its log ends:\n{log[-2000:]}"
+                ) from error
+        time.sleep(0.02)
+
+
+def abandoned() -> list[Any]:
+    """Containers of this machine's processes that are gone."""
+    if problem() is not None:
+        return []
+    import docker
+
+    client = docker.from_env()
+    found: list[Any] = []
+    for container in client.containers.list(all=True, filters={"label": _OWNER_LABEL}):
+        host, _, pid = container.labels[_OWNER_LABEL].rpartition(":")
+        if host == socket.gethostname() and not _watchdog.alive(int(pid)):
+            found.append(container)
+    return found

@@ -1,0 +1,126 @@
+"""Read and change connection strings without a driver."""
+
+from __future__ import annotations
+
+from typing import Any, Final, LiteralString
+from urllib.parse import parse_qsl, quote, unquote, urlencode
+
+_SCHEMES: Final = ("postgresql://", "postgres://")
+
+
+def is_dsn(text: str) -> bool:
+    """Whether the text is a connection string rather than a word."""
+    return text.startswith(_SCHEMES) or "=" in text
+
+
+def parse(dsn: str) -> dict[str, str]:
+    """The libpq keywords of a connection string in either of libpq's two forms."""
+    return _parse_uri(dsn) if dsn.startswith(_SCHEMES) else _parse_keywords(dsn)
+
+
+def replace(dsn: str, **changes: str | None) -> str:
+    """The same connection string with some keywords set (None removes one), as a URI."""
+    parts = parse(dsn)
+    for key, value in changes.items():
+        if value is None:
+            parts.pop(key, None)
+        else:
+            parts[key] = value
+    return build(parts)
+
+
+def build(parts: dict[str, str]) -> str:
+    """A URI from libpq keywords; a socket directory goes into the query, as libpq wants it."""
+    rest = dict(parts)
+    user, password = rest.pop("user", ""), rest.pop("password", None)
+    login = quote(user, safe="")
+    if password is not None:
+        login += ":" + quote(password, safe="")
+    authority = ""
+    host = rest.get("host", "")
+    if host and "/" not in host:
+        ports = rest.pop("port", "").split(",")
+        hosts = rest.pop("host").split(",")
+        if len(ports) == 1:
+            ports *= len(hosts)
+        authority = ",".join(
+            (f"[{name}]" if ":" in name else name) + (f":{port}" if port else "")
+            for name, port in zip(hosts, ports, strict=True)
+        )
+    name = quote(rest.pop("dbname", ""), safe="")
+    query = "?" + urlencode(rest, quote_via=quote, safe="/") if rest else ""
+    return f"postgresql://{login}{'@' if login else ''}{authority}/{name}{query}"
+
+
+def without_password(dsn: str) -> str:
+    """The connection string as it may be shown."""
+    return replace(dsn, password=None)
+
+
+def trusted(text: Any) -> LiteralString:
+    """SQL that does not stand in our source: the user's own files, and literals we quoted."""
+    vouched: LiteralString = text
+    return vouched
+
+
+def _parse_uri(dsn: str) -> dict[str, str]:
+    rest, _, query = dsn.partition("://")[2].partition("?")
+    authority, _, name = rest.partition("/")
+    login, at, places = authority.rpartition("@")
+    parts: dict[str, str] = {}
+    if at:
+        user, colon, password = login.partition(":")
+        if user:
+            parts["user"] = unquote(user)
+        if colon:
+            parts["password"] = unquote(password)
+    hosts: list[str] = []
+    ports: list[str] = []
+    for place in places.split(",") if places else ():
+        if place.startswith("["):
+            host, _, tail = place[1:].partition("]")
+            port = tail.removeprefix(":")
+        else:
+            host, _, port = place.partition(":")
+        hosts.append(unquote(host))
+        ports.append(port)
+    if any(hosts):
+        parts["host"] = ",".join(hosts)
+    if any(ports):
+        parts["port"] = ",".join(ports)
+    if name:
+        parts["dbname"] = unquote(name)
+    parts.update(parse_qsl(query.replace("+", "%2B"), keep_blank_values=True))
+    return parts
+
+
+def _parse_keywords(dsn: str) -> dict[str, str]:
+    parts: dict[str, str] = {}
+    rest = dsn.strip()
+    while rest:
+        key, equals, rest = rest.partition("=")
+        if not equals:
+            raise ValueError("a connection string is a postgresql:// URI or keyword=value pairs")
+        value, rest = _keyword_value(rest.lstrip())
+        parts[key.strip()] = value
+        rest = rest.lstrip()
+    return parts
+
+
+def _keyword_value(text: str) -> tuple[str, str]:
+    """The first value and what follows it; libpq's quotes and backslashes."""
+    quoted = text.startswith("'")
+    value: list[str] = []
+    position = 1 if quoted else 0
+    while position < len(text):
+        char = text[position]
+        if char == "\\" and position + 1 < len(text):
+            position += 1
+            value.append(text[position])
+        elif (quoted and char == "'") or (not quoted and char.isspace()):
+            position += 1
+            break
+        else:
+            value.append(char)
+        position += 1
+    return "".join(value), text[position:]

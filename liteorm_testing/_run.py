@@ -1,0 +1,177 @@
+"""One run of the tests: its server, started when first asked for, and what is shared between tests.
+
+Under pytest-xdist the controller owns the server; workers ask it over a loopback connection, so
+that the server starts only if a test needs it, and lives and dies with the controller.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from contextlib import ExitStack
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client, Connection, Listener
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from liteorm_testing.servers import Choice, Server, ServerNotAvailable, choose, start
+
+if TYPE_CHECKING:
+    from liteorm.postgres import DB
+    from liteorm_testing.databases import Copies, Database
+
+
+class Run:
+    """A run of the tests in one process.
+
+    Args:
+        kind: The server that was asked for.
+        image: The Docker image, if one was named.
+        worker: "main", or the name of a worker.
+        broker: In a worker, where the controller answers.
+    """
+
+    keep_servers: ClassVar[bool] = False
+    """Set when a database is kept for a look at it: its server has to stay."""
+
+    def __init__(
+        self, *, kind: str, image: str | None, worker: str, broker: tuple[int, str] | None
+    ) -> None:
+        self._kind = kind
+        self._image = image
+        self._worker = worker
+        self._broker = broker
+        self._servers = ExitStack()
+        self._sessions = ExitStack()
+        self._ended = False
+        self._lock = threading.Lock()
+        self._server: Server | None = None
+        self._problem: str | None = None
+        self._listener: Listener | None = None
+        self._address: tuple[int, str] | None = None
+        self._workers = 0
+        self._common: dict[tuple[str, str], Database] = {}
+        self._common_dbs: dict[str, DB] = {}
+
+    def described(self) -> str:
+        """The server that tests will get, for the header."""
+        try:
+            return str(self._choice())
+        except (ServerNotAvailable, ValueError) as error:
+            return str(error)
+
+    def server(self) -> Server:
+        """The run's server; the first call starts it."""
+        with self._lock:
+            if self._problem is not None:
+                raise ServerNotAvailable(self._problem)
+            if self._server is None:
+                try:
+                    self._server = self._from_controller() if self._broker else self._start()
+                except Exception as error:
+                    # The next test need not wait for the same failure.
+                    self._problem = str(error)
+                    raise
+            return self._server
+
+    def copies(self) -> Copies:
+        """What makes databases for this process."""
+        from liteorm_testing.databases import copies_of
+
+        return copies_of(self.server(), worker=self._worker, owner=self._broker is None)
+
+    def common(self, isolation: str, template: str) -> Database:
+        """The database of all tests with this isolation."""
+        key = (isolation, template)
+        if key not in self._common:
+            self._common[key] = self.copies().take(template)
+        return self._common[key]
+
+    def common_db(self, database: Database) -> DB:
+        """A `DB` on a common database that stays open between tests."""
+        if database.name not in self._common_dbs:
+            opened = database.open(application_name="liteorm_tx")
+            self._common_dbs[database.name] = self._sessions.enter_context(opened)
+        return self._common_dbs[database.name]
+
+    def log_mark(self) -> float:
+        """Where the server's log ends now, for `log_since`."""
+        return self._server.log_mark() if self._server is not None else 0
+
+    def log_since(self, mark: float) -> str:
+        """What the server has logged since then, "" if there is none."""
+        return self._server.log(since=mark) if self._server is not None else ""
+
+    def close(self) -> None:
+        """End what this process started, sessions first."""
+        self._ended = True
+        if self._listener is not None:
+            self._listener.close()
+        self._sessions.close()
+        if Run.keep_servers and self._server is not None:
+            self._server.leave()
+        self._servers.close()
+
+    def hand_out(self) -> tuple[int, str]:
+        """Where workers may ask for the server: a port and a key."""
+        self._workers += 1
+        if self._address is None:
+            key = os.urandom(16)
+            self._listener = Listener(("127.0.0.1", 0), authkey=key)
+            _, port = cast("tuple[str, int]", self._listener.address)
+            self._address = (port, key.hex())
+            threading.Thread(target=self._listen, name="liteorm-broker", daemon=True).start()
+        return self._address
+
+    def _choice(self) -> Choice:
+        return choose(self._kind, self._image)
+
+    def _start(self) -> Server:
+        from liteorm_testing.databases import copies_of
+
+        settings = {"max_connections": str(100 + 40 * max(self._workers, 2))}
+        server = self._servers.enter_context(start(self._choice(), settings=settings))
+        if server.kind == "dsn":
+            copies_of(server)  # claims the run, also if only workers make databases
+        return server
+
+    def _from_controller(self) -> Server:
+        from liteorm_testing.databases import closing
+
+        answer = self._ask("server")
+        if isinstance(answer, str):
+            raise ServerNotAvailable(answer)
+        server = Server(**answer, running=None, read_log=lambda since: str(self._ask("log", since)))
+        self._servers.enter_context(closing(server))
+        return server
+
+    def _ask(self, *question: object) -> Any:
+        assert self._broker is not None
+        port, key = self._broker
+        with Client(("127.0.0.1", port), authkey=bytes.fromhex(key)) as connection:
+            connection.send(question)
+            return connection.recv()
+
+    def _listen(self) -> None:
+        assert self._listener is not None
+        while True:
+            try:
+                connection = self._listener.accept()
+            except (OSError, EOFError, AuthenticationError):
+                if self._ended:
+                    return
+                continue
+            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection: Connection[Any, Any]) -> None:
+        with connection, contextlib.suppress(EOFError, OSError):
+            question, *arguments = connection.recv()
+            if question == "log":
+                connection.send(self.log_since(arguments[0]))
+                return
+            try:
+                server = self.server()
+            except Exception as error:
+                connection.send(str(error))
+            else:
+                connection.send(server.described())

