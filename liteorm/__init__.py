@@ -11,7 +11,8 @@ from liteorm._core.models import table
 from liteorm._core.ranges import Multirange, Range
 from liteorm._core.scan import explain_plan, scan, scan_iter, scan_one, scan_optional
 from liteorm._core.sqltext import Ident, Sql, sql
-from liteorm._core.statements import Statement, load, statement
+from liteorm._core.sqlfiles import load
+from liteorm._core.statements import Statement, statement
 from liteorm._core.values import Interval, Json, Notification, PoolStats, Result, Rows
 from liteorm.errors import (
     CheckViolation,

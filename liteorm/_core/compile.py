@@ -53,7 +53,7 @@ def compile_source(source: Source, target: str, shape: Shape) -> tuple[Callable[
     }
     for constant in source.constants:
         scope[constant.name] = _made(constant.value, shape)
-    exec(compile(source.text, filename, "exec"), scope)  # noqa: S102 - text from our own emitter
+    exec(compile(source.text, filename, "exec"), scope)
     function = scope["build"]
     lines = source.text.splitlines(keepends=True)
     linecache.cache[filename] = (len(source.text), None, lines, filename)
@@ -286,7 +286,7 @@ def _unfrozen(model: Model) -> type:
     body = "".join(f"    self.{field.name} = {field.init_name}\n" for field in model.fields)
     text = f"def __init__({arguments}):\n{body}    self.__class__ = frozen\n"
     scope: dict[str, Any] = {"frozen": model.cls}
-    exec(text, scope)  # noqa: S102 - names of fields, which are identifiers
+    exec(text, scope)
     return type(
         model.cls.__name__,
         (model.cls,),

@@ -315,7 +315,8 @@ class Fitter:
             case "model":
                 return self._model(type_, hint, place, deep=deep)
             case "range" | "multirange":
-                return self._range(type_, hint, place)
+                self._range(type_, hint, place)
+                return None
             case "union":
                 return self._union(type_, hint, place, deep=deep)
 

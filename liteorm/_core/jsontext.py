@@ -8,7 +8,6 @@ import re
 import typing
 from typing import Any
 
-
 from liteorm.errors import ModelError
 
 if typing.TYPE_CHECKING:

@@ -293,7 +293,7 @@ class _ClassReader:
             and (frozen or self.cls.__setattr__ is object.__setattr__)
             and all(a.init for a in attributes)
             and type(self.cls) is type
-            and self.cls.__new__ is object.__new__,
+            and not _overrides(self.cls, "__new__"),
         )
 
     def dataclass_model(self) -> Model:
@@ -331,7 +331,7 @@ class _ClassReader:
             and not hasattr(self.cls, "__post_init__")
             and all(f.init for f in dataclasses.fields(self.cls))
             and type(self.cls) is type
-            and self.cls.__new__ is object.__new__,
+            and not _overrides(self.cls, "__new__"),
         )
 
     def namedtuple_model(self) -> Model:
@@ -359,6 +359,10 @@ class _ClassReader:
             ),
             table=getattr(self.cls, _TABLE, None),
         )
+
+
+def _overrides(cls: type, method: str) -> bool:
+    return any(method in vars(base) for base in cls.__mro__ if base not in (object, typing.Generic))
 
 
 _INITVAR_MARK: Any = getattr(dataclasses, "_FIELD_INITVAR", None)

@@ -14,10 +14,9 @@ from liteorm._core.fit import Fitter, Place, Step
 from liteorm._core.hints import Hint, hint_of, shown
 from liteorm._core.models import Field, Model, model_of_hint
 from liteorm._core.pgtypes import Variant
+from liteorm._core.scan import Extra
 from liteorm._core.shape import Shape
 from liteorm.errors import ScanError
-
-Extra = Literal["error", "ignore"]
 
 
 @attrs.frozen

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from psycopg import abc
 from psycopg.adapt import AdaptersMap, Transformer
 
 from liteorm._core.hints import Codec
@@ -185,7 +186,7 @@ class TypeRegistry:
             self.shapes[names, oids] = shape
         return shape
 
-    def transformer(self, *, deep: bool) -> Transformer:
+    def transformer(self, *, deep: bool) -> abc.Transformer:
         """Return a loader of rows, which no connection is needed for."""
         return Transformer(_Context(self.deep_adapters if deep else self.adapters))
 

@@ -74,19 +74,11 @@ def reader_class(read: Reader) -> type[adapt.Loader]:
     class FunctionLoader(adapt.Loader):
         format = BINARY
 
-        def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
-            super().__init__(oid, context)
-            self.load = _of_bytes(read)  # type: ignore[method-assign]
-
-        def load(self, data: Buffer) -> Any:  # pragma: no cover - replaced per instance
+        def load(self, data: Buffer) -> Any:
+            # psycopg's C code hands out memory of the result, its Python code bytes.
             return read(bytes(data))
 
     return FunctionLoader
-
-
-def _of_bytes(read: Reader) -> Callable[[Buffer], Any]:
-    # psycopg's C code hands out memory of the result, its Python code bytes.
-    return lambda data: read(data if type(data) is bytes else bytes(data))
 
 
 def nested_class(

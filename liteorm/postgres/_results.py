@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from psycopg import pq
-from psycopg.adapt import Transformer
+from psycopg import abc, pq
 
 from liteorm._core.pgtypes import PgType, Variant, underlying
 from liteorm._core.shape import LoadRows, Shape
@@ -45,13 +44,9 @@ class _Loader:
     ) -> None:
         self._registry = registry
         self._deep = variants is not None and "deep" in variants
-        self._oids = [
-            self._oid(type_, variant)
-            for type_, variant in zip(
-                shape.types, variants or ("plain",) * len(shape.types), strict=True
-            )
-        ]
-        self._shelf: list[Transformer] = []
+        plain: list[Variant] = ["plain"] * len(shape.types)
+        self._oids = list(map(self._oid, shape.types, variants or plain))
+        self._shelf: list[abc.Transformer] = []
 
     def _oid(self, type_: PgType, variant: Variant) -> int:
         base = underlying(type_).oid
@@ -63,7 +58,7 @@ class _Loader:
             )
         return VARIANT_OIDS[variant]
 
-    def _transformer(self) -> Transformer:
+    def _transformer(self) -> abc.Transformer:
         try:
             return self._shelf.pop()
         except IndexError:
