@@ -1,0 +1,93 @@
+"""Taking a connection from the pool, and giving it back in the state it had."""
+
+from __future__ import annotations
+
+import logging
+from time import monotonic
+from typing import Final
+
+import psycopg_pool
+from psycopg import pq
+
+from liteorm.errors import ReadOnlyTransaction
+from liteorm.postgres._async.connection import AsyncWire
+from liteorm.postgres._options import PoolState
+from liteorm.postgres._primitives import afinish, agetconn
+
+__all__ = ["borrow", "evict_if_read_only", "give_back"]
+
+logger: Final = logging.getLogger("liteorm")
+
+_IDLE: Final = pq.TransactionStatus.IDLE
+
+
+async def borrow(state: PoolState, timeout: float | None = None) -> AsyncWire:
+    """Take a connection that, as far as can be told without asking, is alive."""
+    if state.blocked:
+        raise state.refusal()
+    limit = state.timeout if timeout is None else min(timeout, state.timeout)
+    token = object()
+    state.waiting.add(token)
+    try:
+        wire: AsyncWire = await agetconn(state.pool, limit)
+        if wire.spoken_to:
+            wire = await _replaced(state, wire, monotonic() + limit)
+    except psycopg_pool.PoolTimeout as exc:
+        raise state.timed_out(limit) from exc
+    except psycopg_pool.PoolClosed as exc:
+        raise state.refusal() from exc
+    finally:
+        state.waiting.discard(token)
+    state.borrowed[wire] = monotonic()
+    if state.statement_timeout is not None:
+        wire.limit(None)
+    return wire
+
+
+async def _replaced(state: PoolState, wire: AsyncWire, deadline: float) -> AsyncWire:
+    """Find a connection that lives: the server has said something to this idle one."""
+    while True:
+        try:
+            well = wire.hear() and await wire.alive()
+        except BaseException:
+            await afinish(_discard(state, wire))
+            raise
+        if well:
+            return wire
+        await afinish(_discard(state, wire))
+        wire = await agetconn(state.pool, max(deadline - monotonic(), 0.0))
+        if not wire.spoken_to:
+            return wire
+
+
+async def _discard(state: PoolState, wire: AsyncWire) -> None:
+    wire.pgconn.finish()
+    await state.pool.putconn(wire)
+
+
+async def give_back(state: PoolState, wire: AsyncWire) -> None:
+    """Give a connection back, whatever happens meanwhile; clean it first if that is needed."""
+    state.borrowed.pop(wire, None)
+    wire.deadline = None
+    if wire.pgconn.transaction_status != _IDLE or wire.dirty or wire.evict or state.reset_always:
+        await afinish(_clean_and_put(state, wire))
+    else:
+        await afinish(state.pool.putconn(wire))
+
+
+async def _clean_and_put(state: PoolState, wire: AsyncWire) -> None:
+    if wire.evict:
+        wire.pgconn.finish()
+    elif not wire.closed:
+        await wire.clean(wire.dirty or state.reset_always)
+    await state.pool.putconn(wire)
+    if wire.evict and state.wants_writable:
+        # Its fellows lead to the same server; new ones look for the one that can be written to.
+        await state.pool.drain()
+
+
+def evict_if_read_only(wire: AsyncWire, error: BaseException, asked_for: bool | None) -> None:
+    """Mark a connection whose server does not take writes, unless that was asked for."""
+    if isinstance(error, ReadOnlyTransaction) and not asked_for:
+        wire.evict = True
+        logger.info("a connection is dropped: its server has become read-only")

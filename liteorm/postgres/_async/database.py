@@ -1,0 +1,318 @@
+"""The database: a pool of connections, and what is opened on it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from time import monotonic
+from types import TracebackType
+from typing import Any, Final, TypeVar
+
+import psycopg
+import psycopg_pool
+from psycopg_pool import AsyncConnectionPool
+
+from liteorm._core.contracts import Isolation
+from liteorm._core.hints import Codec
+from liteorm._core.values import PoolStats
+from liteorm.errors import ConnectFailed, Error, IntegrityError, TransactionError
+from liteorm.observe import Observer
+from liteorm.postgres._async.borrow import borrow, evict_if_read_only, give_back
+from liteorm.postgres._async.connection import AsyncWire
+from liteorm.postgres._async.session import AsyncStatements
+from liteorm.postgres._async.transaction import AsyncTransaction, AsyncTx, begin_transaction
+from liteorm.postgres._options import CLEANUP_BOUND, PoolState, Reset, make_state
+from liteorm.postgres._primitives import AsyncAnswer, acurrent, asleep
+from liteorm.postgres._tags import begin_text, check_pooled
+from liteorm.postgres._translate import connect_failed
+
+__all__ = ["AsyncDB", "open_async"]
+
+R = TypeVar("R")
+
+logger: Final = logging.getLogger("liteorm")
+
+
+class AsyncDB(AsyncStatements):
+    """A database: a pool of connections on which statements and transactions run.
+
+    For any number of tasks or threads at once. Made by `open_async`.
+    """
+
+    def __init__(self, state: PoolState) -> None:
+        self._state = state
+        self._guarded = state.pooled
+
+    def __repr__(self) -> str:
+        state = self._state
+        closed = ", closed" if state.blocked else ""
+        return f"<{type(self).__name__}: {state.database} on {state.host}{closed}>"
+
+    async def _acquire(self, timeout: float | None) -> AsyncWire:
+        return await borrow(self._state, timeout)
+
+    async def _release(self, wire: AsyncWire) -> None:
+        await give_back(self._state, wire)
+        if wire.transaction_tag is not None:
+            wire.refuse_transaction_tag()
+
+    async def _failed(
+        self, wire: AsyncWire, exc: BaseException, sql: str | None = None
+    ) -> BaseException:
+        error = wire.translated(exc, sql)
+        evict_if_read_only(wire, error, None)
+        await give_back(self._state, wire)
+        return error
+
+    def _check_text(self, sql: str) -> None:
+        if self._state.pooled:
+            check_pooled(sql)
+
+    def transaction(
+        self,
+        *,
+        isolation: Isolation | None = None,
+        read_only: bool | None = None,
+        deferrable: bool | None = None,
+    ) -> AbstractAsyncContextManager[AsyncTx]:
+        """Open a transaction for a block; in a transaction, a savepoint (without options).
+
+        Leaving the block commits; an exception rolls back and goes on.
+
+        Args:
+            isolation: How well it is kept apart from others; the server's default if None.
+            read_only: Whether writes are refused.
+            deferrable: Whether a serializable read-only transaction may wait for a safe start.
+
+        Raises:
+            TransactionAborted: If an error was swallowed inside, so that nothing was stored.
+            CommitUnknown: If the connection went away during COMMIT.
+        """
+        begin = begin_text(isolation, read_only, deferrable)
+        return AsyncTransaction(self._state, begin, read_only, None)
+
+    async def begin(
+        self,
+        *,
+        isolation: Isolation | None = None,
+        read_only: bool | None = None,
+        deferrable: bool | None = None,
+    ) -> AsyncTx:
+        """Begin a transaction to be ended by hand, with `commit()` or `rollback()`.
+
+        Args:
+            isolation: How well it is kept apart from others; the server's default if None.
+            read_only: Whether writes are refused.
+            deferrable: Whether a serializable read-only transaction may wait for a safe start.
+        """
+        begin = begin_text(isolation, read_only, deferrable)
+        return await begin_transaction(self._state, begin, read_only)
+
+    async def run(
+        self,
+        fn: Callable[[AsyncTx], AsyncAnswer[R]],
+        *,
+        attempts: int = 5,
+        isolation: Isolation | None = None,
+        read_only: bool | None = None,
+        deferrable: bool | None = None,
+    ) -> R:
+        """Call `fn(tx)` in a transaction; begin the whole of it anew after a retryable error.
+
+        Between attempts it waits for a random while that grows. What `fn` does besides the
+        database may be done several times.
+
+        Args:
+            fn: What to do; called with a new transaction each time.
+            attempts: How often to try in all.
+            isolation: How well it is kept apart from others; the server's default if None.
+            read_only: Whether writes are refused.
+            deferrable: Whether a serializable read-only transaction may wait for a safe start.
+
+        Returns:
+            What `fn` returned.
+
+        Raises:
+            TransactionError: If the caller has a transaction open already.
+            Error: What the last attempt failed with.
+        """
+        if attempts < 1:
+            raise ValueError("attempts must be at least 1")
+        if self._state.owners.get(acurrent()):
+            raise TransactionError(
+                "run() inside an open transaction: only the whole of it could be tried again",
+                hint="call db.run() outside, or use tx.transaction() for a savepoint",
+                retryable=False,
+            )
+        begin = begin_text(isolation, read_only, deferrable)
+        attempt = 1
+        while True:
+            try:
+                async with AsyncTransaction(self._state, begin, read_only, None) as tx:
+                    result = await fn(tx)
+                return result
+            except Error as exc:
+                if not exc.retryable or attempt >= attempts:
+                    raise
+                logger.info("attempt %d of %d failed: %s", attempt, attempts, type(exc).__name__)
+            # Random, so that those who met do not meet again; at most a second.
+            await asleep(random.uniform(0, min(1.0, 0.01 * 2**attempt)))
+            attempt += 1
+
+    def stats(self) -> PoolStats:
+        """Take a snapshot of the pool, without asking the server."""
+        return self._state.stats()
+
+    def clear_types(self) -> None:
+        """Forget what has been learnt about types from the catalog; it is asked again."""
+        self._state.types.clear()
+        self._state.streamed.clear()
+
+    async def close(self, *, timeout: float = CLEANUP_BOUND) -> None:
+        """Close the pool, after waiting for connections that are in use.
+
+        Args:
+            timeout: Seconds to wait for them; then they are cut, and who uses them gets a
+                `ConnectionLost`.
+        """
+        state = self._state
+        if state.blocked:
+            return
+        state.blocked = True
+        for listener in list(state.listeners):
+            await listener._close("closed: its database was closed")
+        deadline = monotonic() + timeout
+        while state.borrowed and monotonic() < deadline:
+            await asleep(0.01)
+        for wire in list(state.borrowed):
+            _cut(wire)
+        if state.spare is not None:
+            state.spare.pgconn.finish()
+            state.spare = None
+        await state.pool.close(timeout=CLEANUP_BOUND)
+
+    async def __aenter__(self) -> AsyncDB:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+def _cut(wire: AsyncWire) -> None:
+    """End a connection somebody waits on, without pulling the descriptor from under the wait."""
+    try:
+        with socket.socket(fileno=os.dup(wire.pgconn.socket)) as end:
+            end.shutdown(socket.SHUT_RDWR)
+    except (OSError, psycopg.Error):
+        pass
+
+
+async def open_async(
+    dsn: str,
+    *,
+    min_size: int = 1,
+    max_size: int = 10,
+    timeout: float = 30.0,
+    statement_timeout: float | None = None,
+    application_name: str | None = None,
+    prepare: bool = True,
+    reset: Reset = "auto",
+    observers: Sequence[Observer] = (),
+    log_params: bool = False,
+    constraint_errors: Mapping[str, type[IntegrityError]] | None = None,
+    codecs: Mapping[type, Codec] | None = None,
+    max_idle: float = 600.0,
+    max_lifetime: float = 3600.0,
+) -> AsyncDB:
+    """Connect to a database and open a pool of connections to it.
+
+    Args:
+        dsn: Where it is, in libpq's words: `"postgresql://user@host/name"` or `"host=… dbname=…"`.
+        min_size: Connections kept open.
+        max_size: Connections opened at most.
+        timeout: Seconds to wait for a connection of the pool.
+        statement_timeout: Seconds a statement may take; the server cancels it then.
+        application_name: Name shown in the server's activity.
+        prepare: Whether statements used often are prepared. False serves a pooler in
+            transaction mode, such as PgBouncer.
+        reset: `"auto"` resets connections after commands whose answer tells that something stays
+            behind (SET, LISTEN, …); `"always"` after each use, for one more round trip.
+        observers: Told about every operation, see `liteorm.observe`.
+        log_params: Whether parameters are written to the log of statements.
+        constraint_errors: Your own subclasses of `IntegrityError`, by name of the constraint.
+        codecs: How objects of your own types are stored, by type.
+        max_idle: Seconds after which a connection above `min_size` that nobody needs is closed.
+        max_lifetime: Seconds after which a connection is replaced.
+
+    Raises:
+        ConnectFailed: At once, with the server's reason, if no connection can be made.
+
+    Example:
+        `db = await liteorm.postgres.open_async("postgresql://app@localhost/app")`
+    """
+    state = make_state(
+        dsn,
+        timeout=timeout,
+        statement_timeout=statement_timeout,
+        application_name=application_name,
+        prepare=prepare,
+        reset=reset,
+        observers=observers,
+        log_params=log_params,
+        constraint_errors=constraint_errors,
+        codecs=codecs,
+    )
+
+    async def reconnect(pool: Any) -> None:
+        # The pool gave up for now. Whoever still waits wants it to go on.
+        if state.waiting and not state.blocked:
+            await pool.check()
+
+    state.pool = AsyncConnectionPool(
+        state.conninfo,
+        connection_class=AsyncWire,
+        kwargs=state.connect_kwargs,
+        min_size=min_size,
+        max_size=max_size,
+        timeout=timeout,
+        max_idle=max_idle,
+        max_lifetime=max_lifetime,
+        # Attempts come ever more seldom until this has passed, and then start anew.
+        reconnect_timeout=8.0,
+        reconnect_failed=reconnect,
+        open=False,
+        name=f"liteorm {state.database}",
+    )
+    try:
+        wire = await AsyncWire.connect(state.conninfo, **state.connect_kwargs)
+    except psycopg.Error as exc:
+        raise connect_failed(exc) from exc
+    try:
+        if not prepare:
+            state.pooled = await _is_pooled(wire)
+        state.spare = wire
+        await state.pool.open()
+        if min_size:
+            await state.pool.wait(timeout)
+    except psycopg_pool.PoolTimeout as exc:
+        reason = state.connect_error or "the server was too slow"
+        raise ConnectFailed(f"{min_size} connections could not be made: {reason}") from exc
+    except BaseException:
+        wire.pgconn.finish()
+        raise
+    return AsyncDB(state)
+
+
+async def _is_pooled(wire: AsyncWire) -> bool:
+    """Find out whether a pooler stands between: the server's process is not the one announced."""
+    result = await wire.run("SELECT pg_catalog.pg_backend_pid()::text")
+    return result.get_value(0, 0) != str(wire.pgconn.backend_pid).encode()

@@ -1,0 +1,445 @@
+"""LISTEN and NOTIFY: a listener that never loses a notification in silence."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from time import monotonic
+from types import TracebackType
+from typing import Any, Final
+
+import psycopg
+
+from liteorm._core.sqltext import quoted
+from liteorm._core.values import Notification
+from liteorm.errors import (
+    ConnectFailed,
+    ConnectionLost,
+    PoolClosed,
+    PoolTimeout,
+    StatementError,
+    StatementTimeout,
+    TransactionError,
+)
+from liteorm.postgres._async.borrow import borrow, give_back
+from liteorm.postgres._async.connection import AsyncWire
+from liteorm.postgres._async.database import AsyncDB
+from liteorm.postgres._async.session import AsyncStatements
+from liteorm.postgres._notify import Backoff, checked_channel, checked_payload
+from liteorm.postgres._options import CLEANUP_BOUND, PoolState
+from liteorm.postgres._primitives import AsyncLock, AsyncWatch, acall, afinish, asleep
+from liteorm.postgres._translate import lost
+
+__all__ = ["AsyncListener", "listen_async", "notify_async"]
+
+logger: Final = logging.getLogger("liteorm")
+
+QUEUE_LIMIT: Final = 100_000
+"""Notifications held for a consumer that does not come for them; past it, a gap."""
+
+OnGap = Callable[[], Awaitable[object] | object]
+
+
+class AsyncListener:
+    """Receives notifications on a connection of its own.
+
+    For one task or thread at a time to receive; `add`, `remove` and `close` may be called by
+    others meanwhile. Made by `listen_async`.
+    """
+
+    def __init__(self, state: PoolState, on_gap: OnGap | None, heartbeat: float) -> None:
+        self._state = state
+        self._on_gap = on_gap
+        self._heartbeat = heartbeat
+        self._channels: dict[str, None] = {}
+        self._queue: deque[Notification] = deque()
+        self._wire: AsyncWire | None = None
+        self._watch: AsyncWatch | None = None
+        self._heard = 0.0
+        # Around every use of the connection; receiving waits for the socket outside of it.
+        self._using = AsyncLock()
+        # Held by who receives. Not waited for: a second receiver is a mistake.
+        self._receiving = threading.Lock()
+        self._closed: str | None = None
+        self._lost: ConnectionLost | None = None
+        self._gap = False
+        self._overflowed = False
+
+    def __repr__(self) -> str:
+        what = self._closed or ("lost" if self._lost else "open")
+        return f"<{type(self).__name__}: {what}, channels {', '.join(self._channels) or 'none'}>"
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels listened to."""
+        return tuple(self._channels)
+
+    async def receive(self, timeout: float | None = None) -> Notification:
+        """Wait for the next notification.
+
+        Args:
+            timeout: Seconds to wait; for ever if None.
+
+        Raises:
+            TimeoutError: If none came in time.
+            ConnectionLost: If notifications may have been missed and there is no `on_gap`.
+            TransactionError: If another task or thread is receiving.
+        """
+        if not self._receiving.acquire(blocking=False):
+            raise TransactionError(
+                "this listener is receiving in another task or thread already",
+                hint="one receives and hands on; or open a listener for each",
+                retryable=False,
+            )
+        try:
+            deadline = None if timeout is None else monotonic() + timeout
+            while True:
+                self._check_open()
+                if self._gap:
+                    await self._recover(deadline)
+                if self._queue:
+                    return self._queue.popleft()
+                await self._listen_once(deadline)
+        finally:
+            self._receiving.release()
+
+    async def _listen_once(self, deadline: float | None) -> None:
+        """Take in what has come, or wait until something does."""
+        if self._lost is not None and not self._queue:
+            await self._lose_or_recover()
+            return
+        async with self._using:
+            self._drain()
+        if self._queue or self._lost is not None:
+            return
+        now = monotonic()
+        if deadline is not None and now >= deadline:
+            raise TimeoutError("no notification came in time")
+        due = self._heard + self._heartbeat
+        if now >= due:
+            await self._beat()
+            return
+        until = due if deadline is None else min(due, deadline)
+        watch = self._watch
+        if watch is not None:
+            await watch.wait(max(until - now, 0.0))
+
+    async def _lose_or_recover(self) -> None:
+        assert self._lost is not None
+        if self._on_gap is None:
+            # A new one each time: an exception raised twice grows its traceback.
+            error = ConnectionLost(
+                self._lost.message, sqlstate=self._lost.sqlstate, hint=self._lost.hint
+            )
+            raise error from self._lost.__cause__
+        self._gap = True
+
+    def _drain(self) -> None:
+        """Take what has come out of the socket; the connection is idle."""
+        wire = self._wire
+        if wire is None or self._lost is not None:
+            return
+        try:
+            while wire.spoken_to and not self._queue:
+                wire.pgconn.consume_input()
+                self._heard = monotonic()
+                wire.pgconn.is_busy()
+                self._collect(wire)
+                if wire.fatal is not None:
+                    break
+        except psycopg.Error as exc:
+            self._collect(wire)
+            self._note_loss(exc)
+            return
+        if wire.fatal is not None or wire.closed:
+            self._note_loss(None)
+
+    def _collect(self, wire: AsyncWire) -> None:
+        while note := wire.pgconn.notifies():
+            self._take(note)
+
+    def _take(self, note: Any) -> None:
+        """Queue what is for a channel still listened to."""
+        channel = note.relname.decode()
+        if channel not in self._channels or self._overflowed:
+            return
+        if len(self._queue) >= QUEUE_LIMIT:
+            self._overflowed = True
+            return
+        self._queue.append(Notification(channel, note.extra.decode(), note.be_pid))
+
+    def _note_loss(self, exc: BaseException | None, reason: str | None = None) -> None:
+        error = lost(exc, self._wire)
+        if reason is not None:
+            error.message = f"the connection was lost: {reason}"
+        error.hint = "notifications may have been missed; give on_gap to go on after a loss"
+        error.__cause__ = exc
+        self._lost = error
+
+    async def _beat(self) -> None:
+        """Ask the server for a sign of life: a half-open connection looks like a quiet one."""
+        async with self._using:
+            wire = self._wire
+            if wire is None or self._lost is not None:
+                return
+            wire.limit(min(self._heartbeat, CLEANUP_BOUND))
+            try:
+                await wire.command("")
+                self._heard = monotonic()
+            except psycopg.Error as exc:
+                self._note_loss(exc, "it did not answer" if wire.timed_out else None)
+            finally:
+                wire.deadline = None
+            self._check_overflow()
+
+    def _check_overflow(self) -> None:
+        if self._overflowed and self._lost is None:
+            self._note_loss(None, f"more than {QUEUE_LIMIT:,} notifications were not received")
+
+    async def _recover(self, deadline: float | None) -> None:
+        """Connect and LISTEN again, then let the user catch up."""
+        backoff = Backoff()
+        while self._lost is not None:
+            left = None if deadline is None else max(deadline - monotonic(), 0.0)
+            try:
+                await self._reconnect(left)
+            except (ConnectFailed, ConnectionLost, PoolTimeout, StatementTimeout) as exc:
+                pause = backoff.pause()
+                logger.warning("a listener could not connect again yet: %s", exc.message)
+                if deadline is not None and monotonic() + pause >= deadline:
+                    await asleep(max(deadline - monotonic(), 0.0))
+                    raise TimeoutError("no notification came in time") from exc
+                await asleep(pause)
+                self._check_open()
+        if self._on_gap is not None:
+            # Before the flag goes down: one that fails is called again by the next receive.
+            await acall(self._on_gap)
+        self._gap = False
+
+    async def _reconnect(self, timeout: float | None) -> None:
+        async with self._using:
+            await self._drop()
+        wire = await borrow(self._state, timeout)
+        async with self._using:
+            self._queue.clear()
+            self._overflowed = False
+            await self._connect(wire)
+            self._lost = None
+            logger.info("a listener has connected again: %s", ", ".join(self._channels))
+
+    async def _connect(self, wire: AsyncWire) -> None:
+        """LISTEN to every channel on a connection just taken."""
+        state = self._state
+        event = state.begin_event("listen", None)
+        error: BaseException | None = None
+        try:
+            self._check_open()
+            wire.dirty = True
+            wire.pgconn.notify_handler = self._take
+            wire.limit(CLEANUP_BOUND)
+            if state.pooled:
+                raise StatementError(
+                    "LISTEN needs a server session of its own, and a pooler is in between",
+                    hint="open a database that connects to the server directly",
+                )
+            for channel in self._channels:
+                await wire.command(f"LISTEN {quoted(channel)}")
+        except BaseException as exc:
+            error = wire.translated(exc, "LISTEN")
+            await give_back(state, wire)
+            if error is exc:
+                raise
+            raise error from exc
+        finally:
+            state.end_event(event, error)
+        wire.deadline = None
+        self._wire = wire
+        self._watch = AsyncWatch(wire.pgconn.socket)
+        self._heard = monotonic()
+
+    async def _drop(self) -> None:
+        """Give a connection that is no good back to the pool, which replaces it."""
+        wire, self._wire = self._wire, None
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.close()
+        if wire is not None:
+            wire.pgconn.finish()
+            await give_back(self._state, wire)
+
+    def _check_open(self) -> None:
+        if self._closed is not None:
+            raise PoolClosed(f"this listener is {self._closed}")
+
+    async def add(self, channel: str) -> None:
+        """Listen to one more channel."""
+        checked_channel(channel)
+        self._check_open()
+        async with self._using:
+            self._check_open()
+            if channel in self._channels:
+                return
+            # Before LISTEN: what comes with its answer counts.
+            self._channels[channel] = None
+            try:
+                await self._command(f"LISTEN {quoted(channel)}")
+            except ConnectionLost:
+                # It is listened to once the listener has connected again.
+                if self._on_gap is None:
+                    del self._channels[channel]
+                    raise
+            except BaseException:
+                del self._channels[channel]
+                raise
+
+    async def remove(self, channel: str) -> None:
+        """Listen to a channel no more; nothing is delivered for it once this has returned."""
+        self._check_open()
+        async with self._using:
+            self._check_open()
+            if channel not in self._channels:
+                return
+            del self._channels[channel]
+            kept = [note for note in self._queue if note.channel != channel]
+            self._queue.clear()
+            self._queue.extend(kept)
+            try:
+                await self._command(f"UNLISTEN {quoted(channel)}")
+            except ConnectionLost:
+                pass  # nothing listens any more
+
+    async def _command(self, sql: str) -> None:
+        """Run a statement on the listener's connection; notifications that come are kept."""
+        wire = self._wire
+        if wire is None or self._lost is not None:
+            if self._lost is not None and self._on_gap is None:
+                raise ConnectionLost(self._lost.message, sqlstate=self._lost.sqlstate)
+            return
+        wire.limit(CLEANUP_BOUND)
+        try:
+            await wire.command(sql)
+            self._heard = monotonic()
+        except Exception as exc:
+            error = wire.translated(exc, sql)
+            if wire.closed:
+                self._note_loss(exc)
+                error = lost(exc, wire, sql)
+            if error is exc:
+                raise
+            raise error from exc
+        finally:
+            wire.deadline = None
+            self._check_overflow()
+            if self._watch is not None:
+                self._watch.wake()
+
+    async def close(self) -> None:
+        """Stop listening and give the connection back to the pool."""
+        await self._close("closed")
+
+    async def _close(self, why: str) -> None:
+        if self._closed is not None:
+            return
+        self._closed = why
+        self._state.listeners.discard(self)
+        if self._watch is not None:
+            self._watch.wake()
+        await afinish(self._give_back())
+
+    async def _give_back(self) -> None:
+        async with self._using:
+            if self._lost is not None and self._wire is not None:
+                self._wire.pgconn.finish()
+            wire, self._wire = self._wire, None
+            watch, self._watch = self._watch, None
+            if watch is not None:
+                watch.close()
+            self._queue.clear()
+            if wire is None:
+                return
+            wire.limit(CLEANUP_BOUND)
+            try:
+                await wire.command("UNLISTEN *")
+                wire.dirty = False
+                wire.pgconn.notify_handler = None
+            except psycopg.Error:
+                wire.pgconn.finish()
+            await give_back(self._state, wire)
+
+    async def __aiter__(self) -> AsyncIterator[Notification]:
+        """Iterate over notifications until the listener is closed."""
+        while self._closed is None:
+            try:
+                notification = await self.receive()
+            except PoolClosed:
+                if self._closed == "closed":
+                    return
+                raise
+            yield notification
+
+    async def __aenter__(self) -> AsyncListener:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+async def listen_async(
+    db: AsyncDB,
+    *channels: str,
+    on_gap: OnGap | None = None,
+    heartbeat: float = 30.0,
+) -> AsyncListener:
+    """Listen to channels, on a connection of the pool kept for that alone.
+
+    Args:
+        db: The database.
+        *channels: Names of channels: any characters, case counts.
+        on_gap: Called after a lost connection has been made good, since notifications may have
+            been missed: read again what could have changed. May be a coroutine function. Without
+            it, `receive` raises `ConnectionLost`.
+        heartbeat: Seconds of silence after which the server is asked for a sign of life.
+
+    Raises:
+        DataError: If a channel's name is longer than 63 bytes.
+
+    Example:
+        ```
+        async with await listen_async(db, "jobs") as listener:
+            job = (await listener.receive(timeout=5)).load(Job)
+        ```
+    """
+    if heartbeat <= 0:
+        raise ValueError("heartbeat must be positive")
+    for channel in channels:
+        checked_channel(channel)
+    listener = AsyncListener(db._state, on_gap, heartbeat)
+    listener._channels.update(dict.fromkeys(channels))
+    await listener._connect(await borrow(db._state))
+    db._state.listeners.add(listener)
+    return listener
+
+
+async def notify_async(session: AsyncStatements, channel: str, payload: Any = "") -> None:
+    """Send a notification; in a transaction it is delivered at commit.
+
+    Args:
+        session: A database or a transaction.
+        channel: The channel's name: any characters, case counts.
+        payload: A string; or an attrs or dataclass object, a dict or a list, sent as JSON.
+
+    Raises:
+        DataError: If the payload has 8,000 bytes or more, or the channel's name over 63.
+    """
+    checked_channel(channel)
+    text = checked_payload(payload)
+    sql = "SELECT pg_catalog.pg_notify(%s, %s)"
+    async with session._connection("notify", sql, (channel, text)) as wire:
+        await wire.run(sql, (channel, text))

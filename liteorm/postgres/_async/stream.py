@@ -1,0 +1,178 @@
+"""Rows of a statement as they arrive."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final
+
+from psycopg import AsyncCursor, pq
+from psycopg._capabilities import capabilities
+
+from liteorm._core.values import Rows
+from liteorm.errors import StatementError, TransactionError
+from liteorm.postgres._async.borrow import borrow, give_back
+from liteorm.postgres._async.catalog import load_types
+from liteorm.postgres._async.connection import AsyncWire
+from liteorm.postgres._options import PoolState
+from liteorm.postgres._primitives import afinish
+from liteorm.postgres._protocol import describe_step, result_step, send_step
+from liteorm.postgres._results import UnknownTypes, rows_from_result
+
+if TYPE_CHECKING:
+    from liteorm.postgres._async.session import AsyncUse
+
+__all__ = ["AsyncRowStream", "AsyncStreaming"]
+
+_ACTIVE: Final = pq.TransactionStatus.ACTIVE
+_INTRANS: Final = pq.TransactionStatus.INTRANS
+_INERROR: Final = pq.TransactionStatus.INERROR
+_SAVEPOINT: Final = "liteorm_stream"
+
+
+class AsyncRowStream:
+    """Rows of a statement as they arrive; read it with `scan_iter`, or iterate over tuples."""
+
+    def __init__(self, wire: AsyncWire, sql: str, first: Rows, last: bool) -> None:
+        self._wire = wire
+        self._sql = sql
+        self._first: Rows | None = first
+        self._last = last
+        self._columns = first.columns
+        self._reading = False
+        self._closed = False
+        self._count = 0
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns, in order."""
+        return self._columns
+
+    async def __aiter__(self) -> AsyncIterator[tuple[Any, ...]]:
+        """Iterate over the rows as tuples of plain values."""
+        async for batch in self._batches():
+            for row in batch:
+                yield row
+
+    async def _batches(self) -> AsyncIterator[Rows]:
+        """Iterate over the rows in batches."""
+        while (batch := await self._next()) is not None:
+            if len(batch):
+                self._count += len(batch)
+                yield batch
+
+    async def _next(self) -> Rows | None:
+        if self._closed:
+            raise TransactionError("this stream has been closed: its block has been left")
+        if self._reading:
+            raise TransactionError("this stream is being read by another task or thread")
+        first, self._first = self._first, None
+        if first is not None or self._last:
+            return first
+        self._reading = True
+        try:
+            # A bound for each batch: how long the reader takes in between is its own affair.
+            self._wire.limit(None)
+            result, self._last = await self._wire.wait(result_step(self._wire.pgconn))
+        except Exception as exc:
+            self._last = True
+            error = self._wire.translated(exc, self._sql)
+            if error is exc:
+                raise
+            raise error from exc
+        finally:
+            self._reading = False
+        return None if result is None else await _rows(self._wire.state, result)
+
+
+class AsyncStreaming:
+    """The block in which a stream can be read."""
+
+    def __init__(self, use: AsyncUse, sql: str, params: Any, batch_size: int) -> None:
+        self._use = use
+        self._sql = sql
+        self._params = params
+        self._size = batch_size if capabilities.has_stream_chunked() else 1
+        self._wire: AsyncWire | None = None
+        self._stream: AsyncRowStream | None = None
+        self._saved = False
+
+    async def __aenter__(self) -> AsyncRowStream:
+        if self._wire is not None:
+            raise TransactionError("this stream has been opened before")
+        self._wire = wire = await self._use.__aenter__()
+        try:
+            self._stream = await self._open(wire)
+        except BaseException as exc:
+            await self._leave(wire, exc)
+            raise
+        return self._stream
+
+    async def _open(self, wire: AsyncWire) -> AsyncRowStream:
+        if wire.pgconn.transaction_status != pq.TransactionStatus.IDLE:
+            # Leaving early cancels the statement, which must not spoil the whole transaction.
+            await wire.command(f"SAVEPOINT {_SAVEPOINT}")
+            self._saved = True
+        types, streamed = wire.state.types, wire.state.streamed
+        if self._sql not in streamed:
+            # Once rows arrive nothing can be looked up on this connection.
+            described = await wire.wait(describe_step(AsyncCursor(wire), self._sql, self._params))
+            try:
+                rows_from_result(described, types)
+            except UnknownTypes as unknown:
+                await load_types(wire, types, unknown.oids)
+        await wire.wait(send_step(AsyncCursor(wire), self._sql, self._params, self._size))
+        result, last = await wire.wait(result_step(wire.pgconn))
+        if result.status == pq.ExecStatus.COMMAND_OK:
+            raise StatementError("the statement of a stream gives no rows")
+        rows = await _rows(wire.state, result)
+        if len(streamed) > 500:
+            streamed.clear()
+        streamed.add(self._sql)
+        return AsyncRowStream(wire, self._sql, rows, last)
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        wire, stream = self._wire, self._stream
+        assert wire is not None and stream is not None
+        stream._closed = True
+        self._use.rows = stream._count
+        await self._leave(wire, exc)
+
+    async def _leave(self, wire: AsyncWire, exc: BaseException | None) -> None:
+        """Stop the statement on the server if it still runs, and give the connection back."""
+        try:
+            if wire.pgconn.transaction_status == _ACTIVE:
+                await afinish(self._stop(wire))
+            elif self._saved and wire.pgconn.transaction_status == _INTRANS:
+                wire.limit(None)
+                await wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+        except BaseException as leaving:
+            await self._use.__aexit__(type(leaving), leaving, leaving.__traceback__)
+            raise
+        await self._use.__aexit__(type(exc) if exc else None, exc, None)
+
+    async def _stop(self, wire: AsyncWire) -> None:
+        await wire.stop_reading()
+        if self._saved and wire.pgconn.transaction_status == _INERROR:
+            await wire.command(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+        if self._saved and wire.pgconn.transaction_status == _INTRANS:
+            await wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+
+
+async def _rows(state: PoolState, result: Any) -> Rows:
+    """Wrap a batch; types that only its rows tell, or new ones, are looked up elsewhere."""
+    try:
+        return rows_from_result(result, state.types)
+    except UnknownTypes as unknown:
+        # The stream's own connection is busy with it.
+        other = await borrow(state)
+        try:
+            await load_types(other, state.types, unknown.oids)
+        finally:
+            await give_back(state, other)
+        return rows_from_result(result, state.types)

@@ -1,0 +1,362 @@
+"""Transactions and savepoints with honest outcomes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, Final
+
+from psycopg import pq
+
+from liteorm._core.contracts import Isolation
+from liteorm.errors import CommitUnknown, ConnectionLost, Error, TransactionAborted
+from liteorm.errors import TransactionError
+from liteorm.postgres._async.borrow import borrow, evict_if_read_only, give_back
+from liteorm.postgres._async.connection import AsyncWire
+from liteorm.postgres._async.session import AsyncStatements
+from liteorm.postgres._options import CLEANUP_BOUND, PoolState
+from liteorm.postgres._primitives import AsyncInterrupted, acurrent, afinish
+from liteorm.postgres._tags import begin_text, check_pooled, check_transaction_text
+from liteorm.postgres._translate import lost
+
+__all__ = ["AsyncTransaction", "AsyncTx", "begin_transaction"]
+
+logger: Final = logging.getLogger("liteorm")
+
+_INERROR: Final = pq.TransactionStatus.INERROR
+
+
+class AsyncTx(AsyncStatements):
+    """A transaction, or a savepoint in one. For one task or thread at a time.
+
+    Left as a context manager without `commit()` or `rollback()`, it is rolled back.
+    """
+
+    _guarded = True
+
+    def __init__(
+        self, state: PoolState, wire: AsyncWire, read_only: bool | None, parent: AsyncTx | None
+    ) -> None:
+        self._state = state
+        self._wire = wire
+        self._read_only = read_only
+        self._parent = parent
+        self._root: AsyncTx = parent._root if parent is not None else self
+        self._ended: str | None = None
+        self._swallowed: BaseException | None = None
+        self._savepoint: str | None = None
+        if parent is None:
+            self._depth = 0
+            self._lock = threading.Lock()
+            self._owner = acurrent()
+            state.entered(self._owner)
+        else:
+            self._root._depth += 1
+            self._savepoint = f"liteorm_{self._root._depth}"
+            self._lock = self._root._lock
+
+    def __repr__(self) -> str:
+        kind = "transaction" if self._parent is None else "savepoint"
+        return f"<{type(self).__name__}: {kind}, {self._ended or 'open'}>"
+
+    def _check_open(self) -> None:
+        tx: AsyncTx | None = self
+        while tx is not None:
+            if tx._ended is not None:
+                what = "transaction" if tx._parent is None else "savepoint"
+                raise TransactionError(
+                    f"this {what} has ended: it was {tx._ended}",
+                    hint="statements need a new one",
+                    retryable=False,
+                )
+            tx = tx._parent
+
+    def _lock_now(self) -> None:
+        self._check_open()
+        if not self._lock.acquire(blocking=False):
+            raise TransactionError(
+                "this transaction is in use by another task, thread or an open stream",
+                hint="a transaction belongs to one at a time: use one for each",
+                retryable=False,
+            )
+
+    async def _acquire(self, timeout: float | None) -> AsyncWire:
+        self._lock_now()
+        wire = self._wire
+        if self._state.statement_timeout is not None:
+            wire.limit(None)
+        return wire
+
+    async def _release(self, wire: AsyncWire) -> None:
+        wire.deadline = None
+        self._lock.release()
+        if wire.transaction_tag is not None:
+            wire.refuse_transaction_tag()
+
+    async def _failed(
+        self, wire: AsyncWire, exc: BaseException, sql: str | None = None
+    ) -> BaseException:
+        error = wire.translated(exc, sql)
+        wire.deadline = None
+        evict_if_read_only(wire, error, self._read_only)
+        if self._swallowed is None and isinstance(error, Error):
+            self._swallowed = error
+        self._lock.release()
+        return error
+
+    def _check_text(self, sql: str) -> None:
+        check_transaction_text(sql)
+        if self._state.pooled:
+            check_pooled(sql)
+
+    def transaction(
+        self,
+        *,
+        isolation: Isolation | None = None,
+        read_only: bool | None = None,
+        deferrable: bool | None = None,
+    ) -> AbstractAsyncContextManager[AsyncTx]:
+        """Open a savepoint for a block; it takes none of the options of a transaction.
+
+        Leaving the block keeps its work; an exception rolls back to its start and goes on.
+
+        Raises:
+            TransactionAborted: If an error was swallowed inside, so that it was rolled back.
+        """
+        if (isolation, read_only, deferrable) != (None, None, None):
+            raise ValueError("a savepoint takes no options: they belong to the transaction")
+        return AsyncTransaction(self._state, None, None, self)
+
+    async def run(self, fn: Any, **options: Any) -> Any:
+        """Refuse: only a whole transaction can be run again."""
+        raise TransactionError(
+            "run() inside an open transaction: only the whole of it could be tried again",
+            hint="call db.run() outside, or use tx.transaction() for a savepoint",
+            retryable=False,
+        )
+
+    async def commit(self) -> None:
+        """Commit; for a savepoint, keep its work in the transaction.
+
+        Raises:
+            TransactionAborted: If an error was swallowed inside; nothing is stored.
+            CommitUnknown: If the connection went away meanwhile: it may or may not be stored.
+            ConnectionLost: If it went away before; nothing is stored.
+            Error: What the server says, e.g. of a deferred constraint; nothing is stored.
+        """
+        self._lock_now()
+        operation = "commit" if self._savepoint is None else "release"
+        event = self._state.begin_event(operation, None)
+        error: BaseException | None = None
+        try:
+            if self._savepoint is None:
+                await self._commit()
+            else:
+                await self._release_savepoint()
+        except BaseException as exc:
+            error = exc
+            raise
+        finally:
+            self._state.end_event(event, error)
+            await self._end("committed" if error is None else "rolled back")
+
+    async def _commit(self) -> None:
+        wire = self._wire
+        if wire.closed or (wire.spoken_to and not wire.hear()):
+            raise _lost_before_commit(wire)
+        wire.limit(None)
+        try:
+            tag = await wire.command("COMMIT")
+        except AsyncInterrupted as exc:
+            raise exc from _commit_unknown("this task was interrupted")
+        except Exception as exc:
+            if wire.closed:
+                raise _commit_unknown("the connection was lost") from exc
+            error = wire.translated(exc, "COMMIT")
+            if error is exc:
+                raise
+            raise error from exc
+        if tag != "COMMIT":
+            raise _aborted("transaction", self._swallowed) from self._swallowed
+
+    async def _release_savepoint(self) -> None:
+        wire = self._wire
+        wire.limit(None)
+        try:
+            if wire.pgconn.transaction_status == _INERROR:
+                await afinish(self._roll_back_to(wire))
+                raise _aborted("savepoint", self._swallowed) from self._swallowed
+            await wire.command(f"RELEASE SAVEPOINT {self._savepoint}")
+        except AsyncInterrupted:
+            raise
+        except Exception as exc:
+            error = wire.translated(exc, "RELEASE SAVEPOINT")
+            if error is exc:
+                raise
+            raise error from exc
+
+    async def _roll_back_to(self, wire: AsyncWire) -> None:
+        await wire.command(f"ROLLBACK TO SAVEPOINT {self._savepoint}")
+        await wire.command(f"RELEASE SAVEPOINT {self._savepoint}")
+
+    async def rollback(self) -> None:
+        """Undo everything since the transaction, or the savepoint, began."""
+        self._lock_now()
+        event = self._state.begin_event("rollback", None)
+        error: BaseException | None = None
+        try:
+            await afinish(self._roll_back(self._wire))
+        except BaseException as exc:
+            error = exc
+            raise
+        finally:
+            self._state.end_event(event, error)
+            await self._end("rolled back")
+
+    async def _roll_back(self, wire: AsyncWire) -> None:
+        wire.limit(CLEANUP_BOUND)
+        try:
+            if self._savepoint is None:
+                await wire.command("ROLLBACK")
+            else:
+                await self._roll_back_to(wire)
+        except Exception as exc:
+            # A transaction that cannot be reached is rolled back by the server. One that can,
+            # but did not obey, must not be used any more.
+            logger.debug("rolling back failed, the connection is dropped: %s", exc)
+            wire.pgconn.finish()
+
+    async def _end(self, how: str) -> None:
+        self._ended = how
+        self._lock.release()
+        if self._parent is None:
+            self._state.left(self._owner)
+            await give_back(self._state, self._wire)
+
+    async def _leave(self, exc: BaseException | None) -> None:
+        """End the block this transaction was opened for."""
+        if self._ended is not None:
+            return
+        if exc is None:
+            await self.commit()
+            return
+        try:
+            await self.rollback()
+        except Error as failure:
+            # A stream left open, or another task at work: the block's own exception counts.
+            logger.warning("a transaction could not be rolled back at once: %s", failure)
+            self._wire.pgconn.finish()
+
+    async def __aenter__(self) -> AsyncTx:
+        self._check_open()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._ended is None:
+            await self.rollback()
+
+
+class AsyncTransaction:
+    """The block of a transaction or savepoint."""
+
+    def __init__(
+        self,
+        state: PoolState,
+        begin: str | None,
+        read_only: bool | None,
+        parent: AsyncTx | None,
+    ) -> None:
+        self._state = state
+        self._begin = begin
+        self._read_only = read_only
+        self._parent = parent
+        self._tx: AsyncTx | None = None
+
+    async def __aenter__(self) -> AsyncTx:
+        if self._tx is not None:
+            raise TransactionError("this transaction block has been entered before")
+        if self._parent is None:
+            assert self._begin is not None
+            self._tx = await begin_transaction(self._state, self._begin, self._read_only)
+        else:
+            self._tx = await _begin_savepoint(self._parent)
+        return self._tx
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._tx is not None
+        await self._tx._leave(exc)
+
+
+async def begin_transaction(state: PoolState, begin: str, read_only: bool | None) -> AsyncTx:
+    """Begin a transaction on a connection of the pool."""
+    event = state.begin_event("begin", begin)
+    error: BaseException | None = None
+    try:
+        return AsyncTx(state, await _begun(state, begin), read_only, None)
+    except BaseException as exc:
+        error = exc
+        raise
+    finally:
+        state.end_event(event, error)
+
+
+async def _begun(state: PoolState, begin: str) -> AsyncWire:
+    # BEGIN changes nothing, so one that met a dead connection is sent on another. There are at
+    # most as many dead ones as the pool has connections.
+    for left in range(state.pool.max_size, -1, -1):
+        wire = await borrow(state)
+        try:
+            wire.limit(None)
+            await wire.command(begin)
+            return wire
+        except BaseException as exc:
+            error = wire.translated(exc, begin)
+            await give_back(state, wire)
+            if isinstance(error, ConnectionLost) and left:
+                continue
+            if error is exc:
+                raise
+            raise error from exc
+    raise AssertionError("unreachable")
+
+
+async def _begin_savepoint(parent: AsyncTx) -> AsyncTx:
+    async with parent._connection("savepoint") as wire:
+        tx = AsyncTx(parent._state, wire, parent._read_only, parent)
+        wire.limit(None)
+        await wire.command(f"SAVEPOINT {tx._savepoint}")
+    return tx
+
+
+def _aborted(what: str, cause: BaseException | None) -> TransactionAborted:
+    return TransactionAborted(
+        f"the {what} was rolled back, not committed: an error inside it was swallowed",
+        hint="let errors leave the block, or put what may fail into a savepoint of its own",
+        sqlstate=cause.sqlstate if isinstance(cause, Error) else None,
+        retryable=cause.retryable if isinstance(cause, Error) else None,
+    )
+
+
+def _commit_unknown(why: str) -> CommitUnknown:
+    return CommitUnknown(
+        f"{why} during COMMIT: the work may or may not be stored",
+        hint="look whether it is there before doing it again",
+    )
+
+
+def _lost_before_commit(wire: AsyncWire) -> ConnectionLost:
+    error = lost(None, wire, "COMMIT")
+    error.message += " before COMMIT was sent; nothing has been stored"
+    return error

@@ -1,0 +1,267 @@
+"""What truly differs between asyncio and threads, in pairs; the twins name one or the other."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import select
+import socket
+import sys
+import threading
+import time
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
+
+from psycopg import waiting
+from psycopg.errors import _WaitTimeout as WaitTimeout
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+T = TypeVar("T")
+
+__all__ = [
+    "Answer",
+    "AsyncAnswer",
+    "AsyncInterrupted",
+    "AsyncLock",
+    "AsyncWatch",
+    "Interrupted",
+    "Lock",
+    "WaitTimeout",
+    "Watch",
+    "acall",
+    "acurrent",
+    "afinish",
+    "agetconn",
+    "asleep",
+    "await_io",
+    "call",
+    "current",
+    "finish",
+    "getconn",
+    "sleep",
+    "wait_io",
+]
+
+AsyncAnswer: TypeAlias = Awaitable[T]
+Answer: TypeAlias = Annotated[T, "at once"]
+"""What a function of the user's returns."""
+
+# What may end a wait from outside, and must surface whatever cleaning up has to be done first.
+AsyncInterrupted: Final = (asyncio.CancelledError, KeyboardInterrupt)
+Interrupted: Final = (KeyboardInterrupt,)
+
+AsyncLock = asyncio.Lock
+Lock = threading.Lock
+
+asleep = asyncio.sleep
+sleep = time.sleep
+
+await_io = waiting.wait_async
+wait_io = waiting.wait
+
+
+def acurrent() -> int:
+    """Say which task this is."""
+    return id(asyncio.current_task())
+
+
+def current() -> int:
+    """Say which thread this is."""
+    return threading.get_ident()
+
+
+@types.coroutine
+def _resume(coroutine: Coroutine[Any, Any, T], pending: Any) -> Generator[Any, Any, T]:
+    """Go on with a coroutine that has been started and waits for `pending`."""
+    while True:
+        error: BaseException | None = None
+        value: Any = None
+        try:
+            value = yield pending
+        except BaseException as exc:
+            error = exc
+        try:
+            pending = coroutine.throw(error) if error is not None else coroutine.send(value)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+
+async def afinish(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end even if the task is cancelled meanwhile; then surface that.
+
+    One that never waits costs no task. It must not ask for the current task before its first
+    wait (asyncio.timeout does): it may go on in another one.
+    """
+    try:
+        pending = coroutine.send(None)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    task = asyncio.ensure_future(_as_coroutine(coroutine, pending))
+    interrupted: BaseException | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as exc:
+            interrupted = exc
+    if interrupted is not None:
+        if not task.cancelled():
+            task.exception()  # retrieved: the interruption is what counts
+        raise interrupted
+    return task.result()
+
+
+async def _as_coroutine(coroutine: Coroutine[Any, Any, T], pending: Any) -> T:
+    return await _resume(coroutine, pending)
+
+
+def finish(result: T) -> T:
+    """Twin of `afinish`: the work has been done when this is called."""
+    return result
+
+
+async def agetconn(pool: AsyncConnectionPool[Any], timeout: float | None) -> Any:
+    """Borrow a connection; a cancellation always surfaces."""
+    return await pool.getconn(timeout)
+
+
+if sys.version_info < (3, 12):  # pragma: no cover
+
+    async def agetconn(  # noqa: F811
+        pool: AsyncConnectionPool[Any], timeout: float | None
+    ) -> Any:
+        """Borrow a connection; a cancellation always surfaces."""
+        # wait_for() of Python 3.11 drops a cancellation that comes together with what was
+        # awaited (https://github.com/python/cpython/issues/86296); the pool queues with it.
+        task = asyncio.current_task()
+        before = task.cancelling() if task is not None else 0
+        conn = await pool.getconn(timeout)
+        if task is not None and task.cancelling() > before:
+            await afinish(pool.putconn(conn))
+            raise asyncio.CancelledError
+        return conn
+
+
+def getconn(pool: ConnectionPool[Any], timeout: float | None) -> Any:
+    """Borrow a connection."""
+    return pool.getconn(timeout)
+
+
+async def acall(function: Callable[[], Awaitable[object] | object]) -> None:
+    """Call what may be a coroutine function."""
+    result = function()
+    if inspect.isawaitable(result):
+        await result
+
+
+def call(function: Callable[[], object]) -> None:
+    """Call a function."""
+    function()
+
+
+class AsyncWatch:
+    """Waits until a socket has something to read, or until it is woken."""
+
+    def __init__(self, fd: int) -> None:
+        # A descriptor of its own: the event loop knows one reader for each, and the driver
+        # registers the original while a statement runs.
+        self._fd = os.dup(fd)
+        self._woken = asyncio.Event()
+        self._waiting = self._closed = False
+
+    async def wait(self, timeout: float | None) -> bool:
+        """Wait; return False when the timeout passed first."""
+        if self._closed:
+            return True
+        self._waiting = True
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._fd, self._readable)
+        try:
+            async with asyncio.timeout(timeout):
+                await self._woken.wait()
+        except TimeoutError:
+            return False
+        finally:
+            loop.remove_reader(self._fd)
+            self._woken.clear()
+            self._waiting = False
+            if self._closed:
+                os.close(self._fd)
+        return True
+
+    def _readable(self) -> None:
+        # Once is enough: a reader left in place would be called for as long as data is there.
+        asyncio.get_running_loop().remove_reader(self._fd)
+        self._woken.set()
+
+    def wake(self) -> None:
+        """End a wait."""
+        self._woken.set()
+
+    def close(self) -> None:
+        """Give the descriptor back, after the wait that may go on."""
+        if not self._closed:
+            self._closed = True
+            self._woken.set()
+            if not self._waiting:
+                os.close(self._fd)
+
+
+class Watch:
+    """Waits until a socket has something to read, or until it is woken."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = os.dup(fd)
+        self._ours, self._theirs = socket.socketpair()
+        self._ours.setblocking(False)
+        self._theirs.setblocking(False)
+        self._lock = threading.Lock()
+        self._waiting = self._closed = False
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait; return False when the timeout passed first."""
+        with self._lock:
+            if self._closed:
+                return True
+            self._waiting = True
+        try:
+            poll = select.poll()
+            poll.register(self._fd, select.POLLIN)
+            poll.register(self._ours, select.POLLIN)
+            ready = poll.poll(None if timeout is None else max(timeout, 0.0) * 1000)
+            try:
+                self._ours.recv(4096)
+            except BlockingIOError:
+                pass
+        finally:
+            with self._lock:
+                self._waiting = False
+                if self._closed:
+                    self._release()
+        return bool(ready)
+
+    def wake(self) -> None:
+        """End a wait."""
+        try:
+            self._theirs.send(b"w")
+        except OSError:
+            pass  # full, so it will wake; or closed, so nobody waits
+
+    def close(self) -> None:
+        """Give the descriptors back, after the wait that may go on."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            if self._waiting:
+                self.wake()
+            else:
+                self._release()
+
+    def _release(self) -> None:
+        os.close(self._fd)
+        self._ours.close()
+        self._theirs.close()

@@ -1,0 +1,74 @@
+"""Steps of the wire protocol that the driver's cursors do not offer, without I/O of their own."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from psycopg import errors as driver
+from psycopg import pq
+from psycopg.abc import PQGen
+from psycopg.generators import execute, fetch, send
+
+from liteorm.errors import StatementError
+
+__all__ = ["describe_step", "drain_step", "result_step", "send_step"]
+
+_CHUNKS: Final = {pq.ExecStatus.SINGLE_TUPLE, pq.ExecStatus.TUPLES_CHUNK}
+_COPYING: Final = {pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH}
+_FATAL: Final = pq.ExecStatus.FATAL_ERROR
+_BINARY: Final = pq.Format.BINARY
+
+
+def send_step(cursor: Any, sql: str, params: Any, size: int) -> PQGen[None]:
+    """Send a statement whose rows are to come in batches of at most `size`."""
+    yield from cursor._start_query(sql)
+    query = cursor._convert_query(sql, params)
+    pgconn = cursor._pgconn
+    pgconn.send_query_params(
+        query.query,
+        query.params,
+        param_formats=query.formats,
+        param_types=query.types,
+        result_format=_BINARY,
+    )
+    if size > 1:
+        pgconn.set_chunked_rows_mode(size)
+    else:
+        pgconn.set_single_row_mode()
+    yield from send(pgconn)
+
+
+def result_step(pgconn: Any) -> PQGen[tuple[Any, bool]]:
+    """Receive the next result of a statement; say whether it was the last."""
+    result: Any = yield from fetch(pgconn)
+    if result is None or result.status in _CHUNKS:
+        return result, result is None
+    if result.status in _COPYING:
+        raise StatementError("COPY cannot be streamed", hint="write it as SELECT")
+    yield from drain_step(pgconn)
+    if result.status == _FATAL:
+        raise driver.error_from_result(result, encoding=pgconn._encoding)
+    return result, True
+
+
+def drain_step(pgconn: Any) -> PQGen[None]:
+    """Receive what is left of a statement."""
+    while (yield from fetch(pgconn)) is not None:
+        pass
+
+
+def describe_step(cursor: Any, sql: str, params: Any) -> PQGen[Any]:
+    """Ask for the columns of a statement without running it."""
+    yield from cursor._start_query(sql)
+    query = cursor._convert_query(sql, params)
+    pgconn = cursor._pgconn
+    pgconn.send_prepare(b"", query.query, param_types=query.types)
+    for result in (yield from execute(pgconn)):
+        if result.status == _FATAL:
+            raise driver.error_from_result(result, encoding=pgconn._encoding)
+    pgconn.send_describe_prepared(b"")
+    for result in (yield from execute(pgconn)):
+        if result.status == _FATAL:
+            raise driver.error_from_result(result, encoding=pgconn._encoding)
+        return result
+    return None

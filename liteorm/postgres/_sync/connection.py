@@ -1,0 +1,260 @@
+# Generated from liteorm/postgres/_async/connection.py by .ci/unasync.py: edit that file, not this one.
+"""The driver's connection with bounded waits, and what a pool has to know about each."""
+
+from __future__ import annotations
+
+import logging
+import select
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any, Final
+
+import psycopg
+from psycopg import Connection, Cursor, pq
+from psycopg.abc import PQGen
+
+from liteorm.errors import Error
+from liteorm.postgres._options import CLEANUP_BOUND, PoolState
+from liteorm.postgres._primitives import Interrupted, WaitTimeout, finish, wait_io
+from liteorm.postgres._protocol import drain_step
+from liteorm.postgres._tags import SPECIAL_TAGS, is_transaction, lasts, transaction_command
+from liteorm.postgres._translate import FatalNotice, is_stale, translate
+
+__all__ = ["AsyncWire"]
+
+logger: Final = logging.getLogger("liteorm")
+
+_ACTIVE: Final = pq.TransactionStatus.ACTIVE
+_IDLE: Final = pq.TransactionStatus.IDLE
+_BINARY: Final = pq.Format.BINARY
+
+
+class Wire(Connection[tuple[Any, ...]]):
+    """A connection of the pool."""
+
+    state: PoolState
+    deadline: float | None = None
+    """When the operation that runs is to be cancelled, on the monotonic clock."""
+    limited_since: float | None = None
+    """When a statement began that the server's statement_timeout is over."""
+    timed_out: bool = False
+    """The deadline passed."""
+    dirty: bool = False
+    """Something stays behind that the next borrower must not see."""
+    evict: bool = False
+    """Not to be used again: its server is not what was asked for."""
+    fatal: FatalNotice | None = None
+    """What the server said before it closed the connection."""
+    transaction_tag: str | None = None
+    """A transaction command was sent as text."""
+    _poll: select.poll | None = None
+
+    @classmethod
+    def connect(  # type: ignore[override]
+        cls, conninfo: str = "", *, state: PoolState, **kwargs: Any
+    ) -> Wire:
+        """Connect, or take the connection that opening the pool has left for it."""
+        if state.spare is not None:
+            wire: Wire = state.spare
+            state.spare = None
+            return wire
+        try:
+            wire = super().connect(conninfo, **kwargs)
+        except psycopg.Error as exc:
+            state.connect_error = str(exc).strip()
+            raise
+        state.connect_error = None
+        wire.state = state
+        # Without a reference to the wire: it would keep itself alive.
+        wire.add_notice_handler(_FatalWatch(wire.__dict__))
+        return wire
+
+    @property
+    def constraint_errors(self) -> Mapping[str, type[Error]]:
+        """The user's own classes, by constraint."""
+        return self.state.constraint_errors
+
+    @property
+    def statement_timed_out(self) -> bool:
+        """Whether the server's statement_timeout has passed for the running statement."""
+        since, limit = self.limited_since, self.state.statement_timeout
+        return since is not None and limit is not None and monotonic() - since >= limit * 0.98
+
+    def limit(self, timeout: float | None) -> None:
+        """Set the bounds of the operation that begins."""
+        now = monotonic()
+        limit = self.state.limit
+        self.timed_out = False
+        self.limited_since = now if limit is not None else None
+        bounds = [b for b in (timeout, limit) if b is not None]
+        self.deadline = now + min(bounds) if bounds else None
+
+    def wait(
+        self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None
+    ) -> Any:
+        """Let a step of the protocol run: bounded by the deadline, cancelled on interruption."""
+        deadline = self.deadline
+        limited = timeout is None and deadline is not None
+        if limited and deadline is not None:
+            timeout = max(deadline - monotonic(), 0.0)
+        try:
+            return wait_io(gen, self.pgconn.socket, interval=interval, timeout=timeout)
+        except WaitTimeout:
+            if not limited:
+                raise
+            self.timed_out = True
+            return finish(self._stop(gen))
+        except Interrupted:
+            try:
+                finish(self._stop(gen))
+            except psycopg.Error:
+                pass  # cancelled, or the connection went: either way the interruption counts
+            raise
+
+    def _stop(self, gen: PQGen[Any]) -> Any:
+        """Cancel what runs on the server and read to its end; past the bound, close."""
+        end = monotonic() + CLEANUP_BOUND
+        while self.pgconn.transaction_status == _ACTIVE:
+            left = end - monotonic()
+            if left <= 0:
+                self.pgconn.finish()
+                raise psycopg.OperationalError("the server did not answer; connection closed")
+            try:
+                self.cancel_safe(timeout=left)
+            except psycopg.Error as exc:
+                logger.debug("cancelling failed: %s", exc)
+            # A cancel that comes before the statement has begun is lost, so one is sent again.
+            left = min(max(end - monotonic(), 0.0), 1.0)
+            try:
+                return wait_io(gen, self.pgconn.socket, interval=0.1, timeout=left)
+            except WaitTimeout:
+                continue
+        return None
+
+    def stop_reading(self) -> None:
+        """Cancel a statement whose rows are not wanted any more; past the bound, close."""
+        self.deadline = monotonic() + CLEANUP_BOUND
+        try:
+            self._stop(drain_step(self.pgconn))
+        except psycopg.Error as exc:
+            logger.debug("a stream was stopped: %s", exc)
+
+    def translated(self, exc: BaseException, sql: str | None = None) -> BaseException:
+        """Return the liteorm error for what came through; what is not the driver's stays."""
+        return translate(exc, self, sql)
+
+    def run(self, sql: Any, params: Any = None) -> Any:
+        """Run one statement with binary results; return the driver's result."""
+        cursor = Cursor(self)
+        cursor.format = _BINARY
+        try:
+            cursor.execute(sql, params)
+        except psycopg.Error as exc:
+            if not self._forget_stale(exc):
+                raise
+            cursor.execute(sql, params)
+        result = cursor.pgresult
+        tag = result.command_status  # type: ignore[union-attr]
+        if tag in SPECIAL_TAGS:
+            self._note_tag(tag, sql)
+        return result
+
+    def run_script(self, sql: Any, params: Any = None) -> list[Any]:
+        """Run one statement, or several split by semicolons; return the driver's results."""
+        cursor = Cursor(self)
+        try:
+            cursor.execute(sql, params)
+        except psycopg.Error as exc:
+            if not self._forget_stale(exc):
+                raise
+            cursor.execute(sql, params)
+        results = cursor._results
+        for result in results:
+            if (tag := result.command_status) in SPECIAL_TAGS:
+                self._note_tag(tag, sql)
+        return results
+
+    def command(self, sql: str) -> str:
+        """Run a transaction command; return the server's word for what it did."""
+        cursor = Cursor(self)
+        cursor.execute(sql.encode(), prepare=False)
+        return cursor.statusmessage or ""
+
+    def _forget_stale(self, exc: psycopg.Error) -> bool:
+        """Drop prepared statements if one was out of date; say whether to run it again."""
+        if not is_stale(exc):
+            return False
+        self._prepared.clear()
+        # In a transaction the statement has spoilt it; its ROLLBACK clears the server's side.
+        return self.pgconn.transaction_status == _IDLE
+
+    def _note_tag(self, tag: bytes, sql: Any) -> None:
+        if is_transaction(tag):
+            self.transaction_tag = tag.decode()
+        elif lasts(tag, sql):
+            self.dirty = True
+
+    def refuse_transaction_tag(self) -> None:
+        """Raise because a transaction command was sent as text."""
+        tag, self.transaction_tag = self.transaction_tag, None
+        raise transaction_command(tag or "this")
+
+    @property
+    def spoken_to(self) -> bool:
+        """Whether the server said something while the connection was idle: usually good-bye."""
+        poll = self._poll
+        if poll is None:
+            poll = self._poll = select.poll()
+            poll.register(self.pgconn.socket, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def hear(self) -> bool:
+        """Take in what the server said without being asked; return whether it is still there."""
+        try:
+            while self.spoken_to:
+                self.pgconn.consume_input()
+                self.pgconn.is_busy()  # lets libpq read the messages: a FATAL goes to our handler
+        except psycopg.Error:
+            return False
+        return self.fatal is None and not self.closed
+
+    def alive(self) -> bool:
+        """Find out with a round trip whether the server still answers."""
+        self.limit(CLEANUP_BOUND)
+        try:
+            self.command("")
+        except psycopg.Error:
+            return False
+        finally:
+            self.deadline = None
+        return not self.timed_out
+
+    def clean(self, everything: bool) -> None:
+        """Bring the connection back to how it began; one that does not come back is closed."""
+        self.limit(CLEANUP_BOUND)
+        try:
+            status = self.pgconn.transaction_status
+            if status == _ACTIVE:
+                self.pgconn.finish()
+                return
+            if status != _IDLE:
+                self.command("ROLLBACK")
+            if everything:
+                self.command("DISCARD ALL")
+                self.dirty = False
+        except psycopg.Error as exc:
+            logger.debug("a connection could not be reset and is dropped: %s", exc)
+            self.pgconn.finish()
+        finally:
+            self.deadline = None
+
+
+class _FatalWatch:
+    """Keeps what the server says before it closes an idle connection."""
+
+    def __init__(self, attributes: dict[str, Any]) -> None:
+        self._attributes = attributes
+
+    def __call__(self, diag: psycopg.errors.Diagnostic) -> None:
+        if diag.severity_nonlocalized in ("FATAL", "PANIC"):
+            self._attributes["fatal"] = (diag.sqlstate, diag.message_primary)

@@ -1,0 +1,319 @@
+# Generated from liteorm/postgres/_async/database.py by .ci/unasync.py: edit that file, not this one.
+"""The database: a pool of connections, and what is opened on it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from time import monotonic
+from types import TracebackType
+from typing import Any, Final, TypeVar
+
+import psycopg
+import psycopg_pool
+from psycopg_pool import ConnectionPool
+
+from liteorm._core.contracts import Isolation
+from liteorm._core.hints import Codec
+from liteorm._core.values import PoolStats
+from liteorm.errors import ConnectFailed, Error, IntegrityError, TransactionError
+from liteorm.observe import Observer
+from liteorm.postgres._sync.borrow import borrow, evict_if_read_only, give_back
+from liteorm.postgres._sync.connection import Wire
+from liteorm.postgres._sync.session import Statements
+from liteorm.postgres._sync.transaction import Transaction, Tx, begin_transaction
+from liteorm.postgres._options import CLEANUP_BOUND, PoolState, Reset, make_state
+from liteorm.postgres._primitives import Answer, current, sleep
+from liteorm.postgres._tags import begin_text, check_pooled
+from liteorm.postgres._translate import connect_failed
+
+__all__ = ["AsyncDB", "open_async"]
+
+R = TypeVar("R")
+
+logger: Final = logging.getLogger("liteorm")
+
+
+class DB(Statements):
+    """A database: a pool of connections on which statements and transactions run.
+
+    For any number of tasks or threads at once. Made by `open`.
+    """
+
+    def __init__(self, state: PoolState) -> None:
+        self._state = state
+        self._guarded = state.pooled
+
+    def __repr__(self) -> str:
+        state = self._state
+        closed = ", closed" if state.blocked else ""
+        return f"<{type(self).__name__}: {state.database} on {state.host}{closed}>"
+
+    def _acquire(self, timeout: float | None) -> Wire:
+        return borrow(self._state, timeout)
+
+    def _release(self, wire: Wire) -> None:
+        give_back(self._state, wire)
+        if wire.transaction_tag is not None:
+            wire.refuse_transaction_tag()
+
+    def _failed(
+        self, wire: Wire, exc: BaseException, sql: str | None = None
+    ) -> BaseException:
+        error = wire.translated(exc, sql)
+        evict_if_read_only(wire, error, None)
+        give_back(self._state, wire)
+        return error
+
+    def _check_text(self, sql: str) -> None:
+        if self._state.pooled:
+            check_pooled(sql)
+
+    def transaction(
+        self,
+        *,
+        isolation: Isolation | None = None,
+        read_only: bool | None = None,
+        deferrable: bool | None = None,
+    ) -> AbstractContextManager[Tx]:
+        """Open a transaction for a block; in a transaction, a savepoint (without options).
+
+        Leaving the block commits; an exception rolls back and goes on.
+
+        Args:
+            isolation: How well it is kept apart from others; the server's default if None.
+            read_only: Whether writes are refused.
+            deferrable: Whether a serializable read-only transaction may wait for a safe start.
+
+        Raises:
+            TransactionAborted: If an error was swallowed inside, so that nothing was stored.
+            CommitUnknown: If the connection went away during COMMIT.
+        """
+        begin = begin_text(isolation, read_only, deferrable)
+        return Transaction(self._state, begin, read_only, None)
+
+    def begin(
+        self,
+        *,
+        isolation: Isolation | None = None,
+        read_only: bool | None = None,
+        deferrable: bool | None = None,
+    ) -> Tx:
+        """Begin a transaction to be ended by hand, with `commit()` or `rollback()`.
+
+        Args:
+            isolation: How well it is kept apart from others; the server's default if None.
+            read_only: Whether writes are refused.
+            deferrable: Whether a serializable read-only transaction may wait for a safe start.
+        """
+        begin = begin_text(isolation, read_only, deferrable)
+        return begin_transaction(self._state, begin, read_only)
+
+    def run(
+        self,
+        fn: Callable[[Tx], Answer[R]],
+        *,
+        attempts: int = 5,
+        isolation: Isolation | None = None,
+        read_only: bool | None = None,
+        deferrable: bool | None = None,
+    ) -> R:
+        """Call `fn(tx)` in a transaction; begin the whole of it anew after a retryable error.
+
+        Between attempts it waits for a random while that grows. What `fn` does besides the
+        database may be done several times.
+
+        Args:
+            fn: What to do; called with a new transaction each time.
+            attempts: How often to try in all.
+            isolation: How well it is kept apart from others; the server's default if None.
+            read_only: Whether writes are refused.
+            deferrable: Whether a serializable read-only transaction may wait for a safe start.
+
+        Returns:
+            What `fn` returned.
+
+        Raises:
+            TransactionError: If the caller has a transaction open already.
+            Error: What the last attempt failed with.
+        """
+        if attempts < 1:
+            raise ValueError("attempts must be at least 1")
+        if self._state.owners.get(current()):
+            raise TransactionError(
+                "run() inside an open transaction: only the whole of it could be tried again",
+                hint="call db.run() outside, or use tx.transaction() for a savepoint",
+                retryable=False,
+            )
+        begin = begin_text(isolation, read_only, deferrable)
+        attempt = 1
+        while True:
+            try:
+                with Transaction(self._state, begin, read_only, None) as tx:
+                    result = fn(tx)
+                return result
+            except Error as exc:
+                if not exc.retryable or attempt >= attempts:
+                    raise
+                logger.info("attempt %d of %d failed: %s", attempt, attempts, type(exc).__name__)
+            # Random, so that those who met do not meet again; at most a second.
+            sleep(random.uniform(0, min(1.0, 0.01 * 2**attempt)))
+            attempt += 1
+
+    def stats(self) -> PoolStats:
+        """Take a snapshot of the pool, without asking the server."""
+        return self._state.stats()
+
+    def clear_types(self) -> None:
+        """Forget what has been learnt about types from the catalog; it is asked again."""
+        self._state.types.clear()
+        self._state.streamed.clear()
+
+    def close(self, *, timeout: float = CLEANUP_BOUND) -> None:
+        """Close the pool, after waiting for connections that are in use.
+
+        Args:
+            timeout: Seconds to wait for them; then they are cut, and who uses them gets a
+                `ConnectionLost`.
+        """
+        state = self._state
+        if state.blocked:
+            return
+        state.blocked = True
+        for listener in list(state.listeners):
+            listener._close("closed: its database was closed")
+        deadline = monotonic() + timeout
+        while state.borrowed and monotonic() < deadline:
+            sleep(0.01)
+        for wire in list(state.borrowed):
+            _cut(wire)
+        if state.spare is not None:
+            state.spare.pgconn.finish()
+            state.spare = None
+        state.pool.close(timeout=CLEANUP_BOUND)
+
+    def __enter__(self) -> DB:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _cut(wire: Wire) -> None:
+    """End a connection somebody waits on, without pulling the descriptor from under the wait."""
+    try:
+        with socket.socket(fileno=os.dup(wire.pgconn.socket)) as end:
+            end.shutdown(socket.SHUT_RDWR)
+    except (OSError, psycopg.Error):
+        pass
+
+
+def open(
+    dsn: str,
+    *,
+    min_size: int = 1,
+    max_size: int = 10,
+    timeout: float = 30.0,
+    statement_timeout: float | None = None,
+    application_name: str | None = None,
+    prepare: bool = True,
+    reset: Reset = "auto",
+    observers: Sequence[Observer] = (),
+    log_params: bool = False,
+    constraint_errors: Mapping[str, type[IntegrityError]] | None = None,
+    codecs: Mapping[type, Codec] | None = None,
+    max_idle: float = 600.0,
+    max_lifetime: float = 3600.0,
+) -> DB:
+    """Connect to a database and open a pool of connections to it.
+
+    Args:
+        dsn: Where it is, in libpq's words: `"postgresql://user@host/name"` or `"host=… dbname=…"`.
+        min_size: Connections kept open.
+        max_size: Connections opened at most.
+        timeout: Seconds to wait for a connection of the pool.
+        statement_timeout: Seconds a statement may take; the server cancels it then.
+        application_name: Name shown in the server's activity.
+        prepare: Whether statements used often are prepared. False serves a pooler in
+            transaction mode, such as PgBouncer.
+        reset: `"auto"` resets connections after commands whose answer tells that something stays
+            behind (SET, LISTEN, …); `"always"` after each use, for one more round trip.
+        observers: Told about every operation, see `liteorm.observe`.
+        log_params: Whether parameters are written to the log of statements.
+        constraint_errors: Your own subclasses of `IntegrityError`, by name of the constraint.
+        codecs: How objects of your own types are stored, by type.
+        max_idle: Seconds after which a connection above `min_size` that nobody needs is closed.
+        max_lifetime: Seconds after which a connection is replaced.
+
+    Raises:
+        ConnectFailed: At once, with the server's reason, if no connection can be made.
+
+    Example:
+        `db = liteorm.postgres.open("postgresql://app@localhost/app")`
+    """
+    state = make_state(
+        dsn,
+        timeout=timeout,
+        statement_timeout=statement_timeout,
+        application_name=application_name,
+        prepare=prepare,
+        reset=reset,
+        observers=observers,
+        log_params=log_params,
+        constraint_errors=constraint_errors,
+        codecs=codecs,
+    )
+
+    def reconnect(pool: Any) -> None:
+        # The pool gave up for now. Whoever still waits wants it to go on.
+        if state.waiting and not state.blocked:
+            pool.check()
+
+    state.pool = ConnectionPool(
+        state.conninfo,
+        connection_class=Wire,
+        kwargs=state.connect_kwargs,
+        min_size=min_size,
+        max_size=max_size,
+        timeout=timeout,
+        max_idle=max_idle,
+        max_lifetime=max_lifetime,
+        # Attempts come ever more seldom until this has passed, and then start anew.
+        reconnect_timeout=8.0,
+        reconnect_failed=reconnect,
+        open=False,
+        name=f"liteorm {state.database}",
+    )
+    try:
+        wire = Wire.connect(state.conninfo, **state.connect_kwargs)
+    except psycopg.Error as exc:
+        raise connect_failed(exc) from exc
+    try:
+        if not prepare:
+            state.pooled = _is_pooled(wire)
+        state.spare = wire
+        state.pool.open()
+        if min_size:
+            state.pool.wait(timeout)
+    except psycopg_pool.PoolTimeout as exc:
+        reason = state.connect_error or "the server was too slow"
+        raise ConnectFailed(f"{min_size} connections could not be made: {reason}") from exc
+    except BaseException:
+        wire.pgconn.finish()
+        raise
+    return DB(state)
+
+
+def _is_pooled(wire: Wire) -> bool:
+    """Find out whether a pooler stands between: the server's process is not the one announced."""
+    result = wire.run("SELECT pg_catalog.pg_backend_pid()::text")
+    return result.get_value(0, 0) != str(wire.pgconn.backend_pid).encode()

@@ -1,0 +1,111 @@
+# Generated from liteorm/postgres/_async/describing.py by .ci/unasync.py: edit that file, not this one.
+"""Asks the server to describe statements, without running them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import Cursor
+from psycopg.rows import tuple_row
+
+from liteorm._core.sqltext import SqlText
+from liteorm.errors import Error
+from liteorm.postgres._sync.catalog import load_types
+from liteorm.postgres._sync.connection import Wire
+from liteorm.postgres._sync.database import DB
+from liteorm.postgres._sync.transaction import Tx
+from liteorm.postgres._describe import (
+    Answers,
+    Described,
+    Null,
+    StatementShape,
+    catalog_questions,
+    numbered,
+)
+from liteorm.postgres._protocol import describe_step
+
+__all__ = ["describe_all", "describe_async"]
+
+
+def describe(session: DB | Tx, sql: SqlText) -> StatementShape:
+    """Return a statement's columns and parameters as the server sees them; nothing is run.
+
+    Whether a column can be NULL is said if pglast (of the extra `cli`) is installed. In a
+    transaction, a statement that the server refuses fails the transaction, as if it had been run.
+
+    Args:
+        session: A database or a transaction.
+        sql: The statement, with `%s` or `%(name)s` for parameters.
+
+    Raises:
+        Error: What the server says of the statement, as the fitting class.
+
+    Example:
+        >>> shape = await describe_async(db, "SELECT id FROM users WHERE name = %s")
+        >>> shape.columns[0].type, shape.parameters
+        ('integer', ('text',))
+    """
+    [found] = describe_all(session, [sql])
+    if isinstance(found, Error):
+        raise found
+    return found.shape(session._state.types)
+
+
+def describe_all(
+    session: DB | Tx,
+    texts: Sequence[Any],
+    nulls: Sequence[Mapping[int, Null]] | None = None,
+) -> list[Described | Error]:
+    """Describe several statements over one connection; what is wrong with one spoils no other.
+
+    Args:
+        session: A database; in a transaction, the first statement that is refused is the last.
+        texts: The statements.
+        nulls: For each statement, which of its parameters `$1` … are known to be NULL or not.
+    """
+    found: list[Described | Error] = []
+    registry = session._state.types
+    with session._connection("describe") as wire:
+        for text in texts:
+            found.append(_described(wire, text))
+        good = [item for item in found if isinstance(item, Described)]
+        oids = {oid for item in good for oid in item.oids}
+        if oids - registry.types.keys() or registry.wants_money(oids):
+            load_types(wire, registry, oids)
+        if good:
+            known = (
+                [nulls[n] for n, item in enumerate(found) if isinstance(item, Described)]
+                if nulls
+                else None
+            )
+            _ask(wire, catalog_questions(good, known))
+    return found
+
+
+def _described(wire: Wire, text: Any) -> Described | Error:
+    try:
+        item = numbered(text)
+        result = wire.wait(describe_step(Cursor(wire), item.text, None))
+    except (Error, psycopg.Error) as exc:
+        error = wire.translated(exc, str(text))
+        if wire.closed or not isinstance(error, Error):
+            raise
+        error.__cause__ = exc if error is not exc else None
+        return error
+    item.read(result)
+    return item
+
+
+def _ask(wire: Wire, questions: Answers) -> None:
+    """Put each of the catalog's questions to the server, and give the answers back."""
+    rows: list[tuple[Any, ...]] | None = None
+    while True:
+        try:
+            query, params = questions.send(rows) if rows is not None else next(questions)
+        except StopIteration:
+            return
+        cursor = wire.cursor(row_factory=tuple_row)
+        cursor.execute(query, params or None)
+        rows = cursor.fetchall()

@@ -1,0 +1,322 @@
+# Generated from liteorm/postgres/_async/session.py by .ci/unasync.py: edit that file, not this one.
+"""What a database and a transaction have in common: running statements."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Callable, Iterable
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Final, TypeVar
+
+from psycopg import pq
+
+from liteorm._core.contracts import Names, Params
+from liteorm._core.sqltext import SqlText, rendered
+from liteorm._core.values import Result, Rows
+from liteorm.errors import StatementError
+from liteorm.observe import QueryEvent, logger
+from liteorm.postgres._sync import writes
+from liteorm.postgres._sync.catalog import load_types
+from liteorm.postgres._sync.connection import Wire
+from liteorm.postgres._sync.stream import RowStream, Streaming
+from liteorm.postgres._options import PoolState
+from liteorm.postgres._results import UnknownTypes, rows_from_result
+from liteorm.postgres._tags import result_of
+
+__all__ = ["AsyncStatements", "AsyncUse"]
+
+T = TypeVar("T")
+
+_DEBUG: Final = logging.DEBUG
+_COPYING: Final = {pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH}
+_watched = logger.isEnabledFor
+
+
+class Statements:
+    """Runs statements; how a connection is had for each is the subclass's."""
+
+    _state: PoolState
+    _guarded: bool = False
+    """Whether the text of statements is looked at before it is sent."""
+
+    def _acquire(self, timeout: float | None) -> Wire:
+        """Get the connection for one operation."""
+        raise NotImplementedError
+
+    def _release(self, wire: Wire) -> None:
+        """Give it back after success."""
+        raise NotImplementedError
+
+    def _failed(
+        self, wire: Wire, exc: BaseException, sql: str | None = None
+    ) -> BaseException:
+        """Give it back after a failure; return what is to be raised."""
+        raise NotImplementedError
+
+    def _check_text(self, sql: str) -> None:
+        """Refuse text that must not be sent through this session."""
+
+    def _connection(
+        self,
+        operation: str,
+        sql: str | None = None,
+        params: Any = None,
+        timeout: float | None = None,
+    ) -> Use:
+        """Have the driver's connection for one operation that observers are told about.
+
+        ``with (use := session._connection("insert_many")) as conn: ... use.rows = n``.
+        The driver's exceptions are translated on leaving; whatever else is raised comes through.
+        In a transaction it is the transaction's connection; otherwise one in autocommit mode.
+        """
+        return Use(self, operation, sql, params, timeout)
+
+    def query(
+        self, sql: SqlText, params: Params = None, *, timeout: float | None = None
+    ) -> Rows:
+        """Run a statement and receive all of its rows.
+
+        Args:
+            sql: The statement, with `%s` or `%(name)s` for parameters.
+            params: A sequence or a mapping to match; without it a `%` is just a `%`.
+            timeout: Seconds after which the statement is cancelled.
+
+        Raises:
+            StatementTimeout: If it took longer than `timeout`.
+            Error: What the server says, as the fitting class.
+        """
+        state = self._state
+        if timeout is not None or type(sql) is not str or state.observers or _watched(_DEBUG):
+            return self._query(sql, params, timeout)
+        if self._guarded:
+            self._check_text(sql)
+        wire = self._acquire(None)
+        try:
+            result = wire.run(sql, params)
+            try:
+                rows = rows_from_result(result, state.types)
+            except UnknownTypes as unknown:
+                rows = self._rows_of_new_types(wire, result, unknown)
+        except BaseException as exc:
+            error = self._failed(wire, exc, sql)
+            if error is exc:
+                raise
+            raise error from exc
+        self._release(wire)
+        return rows
+
+    def _query(self, sql: SqlText, params: Params, timeout: float | None) -> Rows:
+        """Run a query that is watched, limited in time, or not plain text."""
+        text, values = rendered(sql, params)
+        self._check_text(text)
+        with (use := self._connection("query", text, values, timeout)) as wire:
+            result = wire.run(text, values)
+            try:
+                rows = rows_from_result(result, self._state.types)
+            except UnknownTypes as unknown:
+                rows = self._rows_of_new_types(wire, result, unknown)
+            use.rows = len(rows)
+        return rows
+
+    def _rows_of_new_types(self, wire: Wire, result: Any, unknown: UnknownTypes) -> Rows:
+        """Look up in the catalog what a result's types are."""
+        if wire.pgconn.transaction_status == pq.TransactionStatus.INERROR:
+            raise unknown
+        load_types(wire, self._state.types, unknown.oids)
+        return rows_from_result(result, self._state.types)
+
+    def execute(
+        self, sql: SqlText, params: Params = None, *, timeout: float | None = None
+    ) -> Result:
+        """Run a statement for its effect. Without `params` it may be several, split by `;`.
+
+        Args:
+            sql: The statement, with `%s` or `%(name)s` for parameters.
+            params: A sequence or a mapping to match; without it a `%` is just a `%`.
+            timeout: Seconds after which the statement is cancelled.
+
+        Raises:
+            StatementTimeout: If it took longer than `timeout`.
+            Error: What the server says, as the fitting class.
+        """
+        text, values = rendered(sql, params)
+        self._check_text(text)
+        with (use := self._connection("execute", text, values, timeout)) as wire:
+            results = wire.run_script(text, values)
+            if results and results[-1].status in _COPYING:
+                raise StatementError(
+                    "COPY from or to the client cannot be run by execute",
+                    hint="load rows with insert_many, read them with stream",
+                )
+            result = result_of(results)
+            use.rows = result.rows_affected
+        return result
+
+    def execute_many(self, sql: SqlText, seq_of_params: Iterable[Params]) -> Result:
+        """Run a statement once for each of the parameters, pipelined, all or nothing.
+
+        Args:
+            sql: The statement, with `%s` or `%(name)s` for parameters.
+            seq_of_params: A sequence or a mapping for each run.
+        """
+        return writes.execute_many(self, sql, seq_of_params)
+
+    def stream(
+        self, sql: SqlText, params: Params = None, *, batch_size: int = 1000
+    ) -> AbstractContextManager[RowStream]:
+        """Run a statement and receive its rows as they come, in bounded memory.
+
+        Leaving the block early cancels the statement on the server.
+
+        Args:
+            sql: The statement, with `%s` or `%(name)s` for parameters.
+            params: A sequence or a mapping to match; without it a `%` is just a `%`.
+            batch_size: Rows received at a time.
+        """
+        if batch_size < 1:
+            raise ValueError("batch_size must be at least 1")
+        text, values = rendered(sql, params)
+        self._check_text(text)
+        return Streaming(self._connection("stream", text, values), text, values, batch_size)
+
+    def insert(self, obj: T) -> T:
+        """Insert an object's row; return the row as stored, as a new object."""
+        return writes.insert(self, obj)
+
+    def update(self, obj: T) -> T:
+        """Update the row with the object's key; return the row as stored, as a new object.
+
+        Raises:
+            NoRows: If there is no such row.
+        """
+        return writes.update(self, obj)
+
+    def upsert(self, obj: T, conflict: Names = None) -> T:
+        """Insert an object's row, or update the one in its place; return the row as stored.
+
+        Args:
+            obj: The object.
+            conflict: Fields that say which row is in its place; the key by default.
+        """
+        return writes.upsert(self, obj, conflict)
+
+    def delete(self, obj: Any) -> bool:
+        """Delete the row with the object's key; return whether there was one."""
+        return writes.delete(self, obj)
+
+    def get(self, model: type[T], key: Any) -> T:
+        """Return the object with that key.
+
+        Args:
+            model: A class with a table.
+            key: The key's value; a tuple if it has several columns.
+
+        Raises:
+            NoRows: If there is no such row.
+        """
+        return writes.get(self, model, key)
+
+    def insert_many(
+        self,
+        objs: Iterable[Any] | Iterable[Any],
+        *,
+        table: str | None = None,
+        columns: Names = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> int:
+        """Insert all of the objects by binary COPY, or none; return how many.
+
+        Args:
+            objs: The objects; consumed as they are sent.
+            table: The table, `"name"` or `"schema.name"`; the class's own by default.
+            columns: Fields to send; all that the database does not fill by default.
+            progress: Called with the number of rows so far.
+        """
+        return writes.insert_many(self, objs, table=table, columns=columns, progress=progress)
+
+    def upsert_many(
+        self,
+        objs: Iterable[Any] | Iterable[Any],
+        *,
+        conflict: Names = None,
+        update: Names = None,
+        table: str | None = None,
+    ) -> int:
+        """Insert or update the rows of all of the objects, or none; return how many.
+
+        Args:
+            objs: The objects; consumed as they are sent.
+            conflict: Fields that say which row is in an object's place; the key by default.
+            update: Fields to update; all others by default, `()` to leave such rows alone.
+            table: The table, `"name"` or `"schema.name"`; the class's own by default.
+
+        Raises:
+            DataError: If the same key comes twice.
+        """
+        return writes.upsert_many(self, objs, conflict=conflict, update=update, table=table)
+
+    def insert_returning(self, objs: Iterable[T]) -> list[T]:
+        """Insert the objects' rows; return the rows as stored, in the same order."""
+        return writes.insert_returning(self, objs)
+
+
+class Use:
+    """One operation: a connection for it, observers told, errors translated."""
+
+    __slots__ = ("_event", "_params", "_session", "_timeout", "_wire", "operation", "rows", "sql")
+
+    def __init__(
+        self,
+        session: Statements,
+        operation: str,
+        sql: str | None,
+        params: Any,
+        timeout: float | None,
+    ) -> None:
+        self._session = session
+        self._params = params
+        self._timeout = timeout
+        self._event: QueryEvent | None = None
+        self._wire: Wire | None = None
+        self.operation = operation
+        self.sql = sql
+        self.rows: int | None = None
+
+    def __enter__(self) -> Wire:
+        state = self._session._state
+        self._event = state.begin_event(self.operation, self.sql, self._params)
+        try:
+            wire = self._session._acquire(self._timeout)
+        except BaseException as exc:
+            state.end_event(self._event, exc)
+            raise
+        if self._timeout is not None:
+            wire.limit(self._timeout)
+        self._wire = wire
+        return wire
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        state, session, wire = self._session._state, self._session, self._wire
+        assert wire is not None
+        self._wire = None
+        error: BaseException | None = None
+        try:
+            if exc is None:
+                session._release(wire)
+            else:
+                error = session._failed(wire, exc, self.sql)
+        except BaseException as failure:
+            error = failure
+            raise
+        finally:
+            if self._event is not None:
+                self._event.rows = self.rows
+                state.end_event(self._event, error)
+        if error is not None and error is not exc:
+            raise error from exc

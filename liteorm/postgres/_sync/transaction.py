@@ -1,0 +1,363 @@
+# Generated from liteorm/postgres/_async/transaction.py by .ci/unasync.py: edit that file, not this one.
+"""Transactions and savepoints with honest outcomes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Final
+
+from psycopg import pq
+
+from liteorm._core.contracts import Isolation
+from liteorm.errors import CommitUnknown, ConnectionLost, Error, TransactionAborted
+from liteorm.errors import TransactionError
+from liteorm.postgres._sync.borrow import borrow, evict_if_read_only, give_back
+from liteorm.postgres._sync.connection import Wire
+from liteorm.postgres._sync.session import Statements
+from liteorm.postgres._options import CLEANUP_BOUND, PoolState
+from liteorm.postgres._primitives import Interrupted, current, finish
+from liteorm.postgres._tags import begin_text, check_pooled, check_transaction_text
+from liteorm.postgres._translate import lost
+
+__all__ = ["AsyncTransaction", "AsyncTx", "begin_transaction"]
+
+logger: Final = logging.getLogger("liteorm")
+
+_INERROR: Final = pq.TransactionStatus.INERROR
+
+
+class Tx(Statements):
+    """A transaction, or a savepoint in one. For one task or thread at a time.
+
+    Left as a context manager without `commit()` or `rollback()`, it is rolled back.
+    """
+
+    _guarded = True
+
+    def __init__(
+        self, state: PoolState, wire: Wire, read_only: bool | None, parent: Tx | None
+    ) -> None:
+        self._state = state
+        self._wire = wire
+        self._read_only = read_only
+        self._parent = parent
+        self._root: Tx = parent._root if parent is not None else self
+        self._ended: str | None = None
+        self._swallowed: BaseException | None = None
+        self._savepoint: str | None = None
+        if parent is None:
+            self._depth = 0
+            self._lock = threading.Lock()
+            self._owner = current()
+            state.entered(self._owner)
+        else:
+            self._root._depth += 1
+            self._savepoint = f"liteorm_{self._root._depth}"
+            self._lock = self._root._lock
+
+    def __repr__(self) -> str:
+        kind = "transaction" if self._parent is None else "savepoint"
+        return f"<{type(self).__name__}: {kind}, {self._ended or 'open'}>"
+
+    def _check_open(self) -> None:
+        tx: Tx | None = self
+        while tx is not None:
+            if tx._ended is not None:
+                what = "transaction" if tx._parent is None else "savepoint"
+                raise TransactionError(
+                    f"this {what} has ended: it was {tx._ended}",
+                    hint="statements need a new one",
+                    retryable=False,
+                )
+            tx = tx._parent
+
+    def _lock_now(self) -> None:
+        self._check_open()
+        if not self._lock.acquire(blocking=False):
+            raise TransactionError(
+                "this transaction is in use by another task, thread or an open stream",
+                hint="a transaction belongs to one at a time: use one for each",
+                retryable=False,
+            )
+
+    def _acquire(self, timeout: float | None) -> Wire:
+        self._lock_now()
+        wire = self._wire
+        if self._state.statement_timeout is not None:
+            wire.limit(None)
+        return wire
+
+    def _release(self, wire: Wire) -> None:
+        wire.deadline = None
+        self._lock.release()
+        if wire.transaction_tag is not None:
+            wire.refuse_transaction_tag()
+
+    def _failed(
+        self, wire: Wire, exc: BaseException, sql: str | None = None
+    ) -> BaseException:
+        error = wire.translated(exc, sql)
+        wire.deadline = None
+        evict_if_read_only(wire, error, self._read_only)
+        if self._swallowed is None and isinstance(error, Error):
+            self._swallowed = error
+        self._lock.release()
+        return error
+
+    def _check_text(self, sql: str) -> None:
+        check_transaction_text(sql)
+        if self._state.pooled:
+            check_pooled(sql)
+
+    def transaction(
+        self,
+        *,
+        isolation: Isolation | None = None,
+        read_only: bool | None = None,
+        deferrable: bool | None = None,
+    ) -> AbstractContextManager[Tx]:
+        """Open a savepoint for a block; it takes none of the options of a transaction.
+
+        Leaving the block keeps its work; an exception rolls back to its start and goes on.
+
+        Raises:
+            TransactionAborted: If an error was swallowed inside, so that it was rolled back.
+        """
+        if (isolation, read_only, deferrable) != (None, None, None):
+            raise ValueError("a savepoint takes no options: they belong to the transaction")
+        return Transaction(self._state, None, None, self)
+
+    def run(self, fn: Any, **options: Any) -> Any:
+        """Refuse: only a whole transaction can be run again."""
+        raise TransactionError(
+            "run() inside an open transaction: only the whole of it could be tried again",
+            hint="call db.run() outside, or use tx.transaction() for a savepoint",
+            retryable=False,
+        )
+
+    def commit(self) -> None:
+        """Commit; for a savepoint, keep its work in the transaction.
+
+        Raises:
+            TransactionAborted: If an error was swallowed inside; nothing is stored.
+            CommitUnknown: If the connection went away meanwhile: it may or may not be stored.
+            ConnectionLost: If it went away before; nothing is stored.
+            Error: What the server says, e.g. of a deferred constraint; nothing is stored.
+        """
+        self._lock_now()
+        operation = "commit" if self._savepoint is None else "release"
+        event = self._state.begin_event(operation, None)
+        error: BaseException | None = None
+        try:
+            if self._savepoint is None:
+                self._commit()
+            else:
+                self._release_savepoint()
+        except BaseException as exc:
+            error = exc
+            raise
+        finally:
+            self._state.end_event(event, error)
+            self._end("committed" if error is None else "rolled back")
+
+    def _commit(self) -> None:
+        wire = self._wire
+        if wire.closed or (wire.spoken_to and not wire.hear()):
+            raise _lost_before_commit(wire)
+        wire.limit(None)
+        try:
+            tag = wire.command("COMMIT")
+        except Interrupted as exc:
+            raise exc from _commit_unknown("this task was interrupted")
+        except Exception as exc:
+            if wire.closed:
+                raise _commit_unknown("the connection was lost") from exc
+            error = wire.translated(exc, "COMMIT")
+            if error is exc:
+                raise
+            raise error from exc
+        if tag != "COMMIT":
+            raise _aborted("transaction", self._swallowed) from self._swallowed
+
+    def _release_savepoint(self) -> None:
+        wire = self._wire
+        wire.limit(None)
+        try:
+            if wire.pgconn.transaction_status == _INERROR:
+                finish(self._roll_back_to(wire))
+                raise _aborted("savepoint", self._swallowed) from self._swallowed
+            wire.command(f"RELEASE SAVEPOINT {self._savepoint}")
+        except Interrupted:
+            raise
+        except Exception as exc:
+            error = wire.translated(exc, "RELEASE SAVEPOINT")
+            if error is exc:
+                raise
+            raise error from exc
+
+    def _roll_back_to(self, wire: Wire) -> None:
+        wire.command(f"ROLLBACK TO SAVEPOINT {self._savepoint}")
+        wire.command(f"RELEASE SAVEPOINT {self._savepoint}")
+
+    def rollback(self) -> None:
+        """Undo everything since the transaction, or the savepoint, began."""
+        self._lock_now()
+        event = self._state.begin_event("rollback", None)
+        error: BaseException | None = None
+        try:
+            finish(self._roll_back(self._wire))
+        except BaseException as exc:
+            error = exc
+            raise
+        finally:
+            self._state.end_event(event, error)
+            self._end("rolled back")
+
+    def _roll_back(self, wire: Wire) -> None:
+        wire.limit(CLEANUP_BOUND)
+        try:
+            if self._savepoint is None:
+                wire.command("ROLLBACK")
+            else:
+                self._roll_back_to(wire)
+        except Exception as exc:
+            # A transaction that cannot be reached is rolled back by the server. One that can,
+            # but did not obey, must not be used any more.
+            logger.debug("rolling back failed, the connection is dropped: %s", exc)
+            wire.pgconn.finish()
+
+    def _end(self, how: str) -> None:
+        self._ended = how
+        self._lock.release()
+        if self._parent is None:
+            self._state.left(self._owner)
+            give_back(self._state, self._wire)
+
+    def _leave(self, exc: BaseException | None) -> None:
+        """End the block this transaction was opened for."""
+        if self._ended is not None:
+            return
+        if exc is None:
+            self.commit()
+            return
+        try:
+            self.rollback()
+        except Error as failure:
+            # A stream left open, or another task at work: the block's own exception counts.
+            logger.warning("a transaction could not be rolled back at once: %s", failure)
+            self._wire.pgconn.finish()
+
+    def __enter__(self) -> Tx:
+        self._check_open()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._ended is None:
+            self.rollback()
+
+
+class Transaction:
+    """The block of a transaction or savepoint."""
+
+    def __init__(
+        self,
+        state: PoolState,
+        begin: str | None,
+        read_only: bool | None,
+        parent: Tx | None,
+    ) -> None:
+        self._state = state
+        self._begin = begin
+        self._read_only = read_only
+        self._parent = parent
+        self._tx: Tx | None = None
+
+    def __enter__(self) -> Tx:
+        if self._tx is not None:
+            raise TransactionError("this transaction block has been entered before")
+        if self._parent is None:
+            assert self._begin is not None
+            self._tx = begin_transaction(self._state, self._begin, self._read_only)
+        else:
+            self._tx = _begin_savepoint(self._parent)
+        return self._tx
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._tx is not None
+        self._tx._leave(exc)
+
+
+def begin_transaction(state: PoolState, begin: str, read_only: bool | None) -> Tx:
+    """Begin a transaction on a connection of the pool."""
+    event = state.begin_event("begin", begin)
+    error: BaseException | None = None
+    try:
+        return Tx(state, _begun(state, begin), read_only, None)
+    except BaseException as exc:
+        error = exc
+        raise
+    finally:
+        state.end_event(event, error)
+
+
+def _begun(state: PoolState, begin: str) -> Wire:
+    # BEGIN changes nothing, so one that met a dead connection is sent on another. There are at
+    # most as many dead ones as the pool has connections.
+    for left in range(state.pool.max_size, -1, -1):
+        wire = borrow(state)
+        try:
+            wire.limit(None)
+            wire.command(begin)
+            return wire
+        except BaseException as exc:
+            error = wire.translated(exc, begin)
+            give_back(state, wire)
+            if isinstance(error, ConnectionLost) and left:
+                continue
+            if error is exc:
+                raise
+            raise error from exc
+    raise AssertionError("unreachable")
+
+
+def _begin_savepoint(parent: Tx) -> Tx:
+    with parent._connection("savepoint") as wire:
+        tx = Tx(parent._state, wire, parent._read_only, parent)
+        wire.limit(None)
+        wire.command(f"SAVEPOINT {tx._savepoint}")
+    return tx
+
+
+def _aborted(what: str, cause: BaseException | None) -> TransactionAborted:
+    return TransactionAborted(
+        f"the {what} was rolled back, not committed: an error inside it was swallowed",
+        hint="let errors leave the block, or put what may fail into a savepoint of its own",
+        sqlstate=cause.sqlstate if isinstance(cause, Error) else None,
+        retryable=cause.retryable if isinstance(cause, Error) else None,
+    )
+
+
+def _commit_unknown(why: str) -> CommitUnknown:
+    return CommitUnknown(
+        f"{why} during COMMIT: the work may or may not be stored",
+        hint="look whether it is there before doing it again",
+    )
+
+
+def _lost_before_commit(wire: Wire) -> ConnectionLost:
+    error = lost(None, wire, "COMMIT")
+    error.message += " before COMMIT was sent; nothing has been stored"
+    return error

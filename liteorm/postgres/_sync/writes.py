@@ -1,0 +1,433 @@
+# Generated from liteorm/postgres/_async/writes.py by .ci/unasync.py: edit that file, not this one.
+"""Writing objects: single rows by statement, many by COPY or arrays, parameter sets in a pipeline."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Callable, Iterable, Iterator
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import attrs
+from psycopg import Cursor
+
+from liteorm._core import crud
+from liteorm._core.contracts import Names, Params
+from liteorm._core.models import Field, Model, Table, model_of
+from liteorm._core.scan import scan, scan_one
+from liteorm._core.sqltext import SqlText, quoted, rendered
+from liteorm._core.values import Result
+from liteorm.errors import DataError, Error, NoRows, StatementError
+from liteorm.postgres._sync.catalog import load_types
+from liteorm.postgres._sync.connection import Wire
+from liteorm.postgres._catalog import UnknownTypes
+from liteorm.postgres._chunks import Chunks
+from liteorm.postgres._copy import (
+    COLUMNS_SQL,
+    FIRST_CHUNK,
+    Abandoned,
+    CopyData,
+    Target,
+    Writing,
+    array_parameters,
+    array_type,
+    columns_of,
+    located,
+    parameter_parts,
+)
+from liteorm.postgres._dumpers import parameter_error
+from liteorm.postgres._options import PoolState
+from liteorm.postgres._tags import result_of
+
+if TYPE_CHECKING:
+    from liteorm.postgres._sync.session import Statements
+
+T = TypeVar("T")
+
+_PROGRESS_SECONDS: Final = 0.05
+_ARRAY_ROWS: Final = 20_000
+"""Rows whose arrays are sent in one statement; more go in several, in one transaction."""
+_MERGE_RETURNS: Final = 170000
+"""Since this version MERGE has RETURNING."""
+_CARDINALITY: Final = "21000"
+_numbers = itertools.count(1)
+
+
+@attrs.frozen(eq=False)
+class _Call:
+    """A statement on one row of a class, ready to be run."""
+
+    model: Model
+    sql: str
+    parameters: Callable[[Any], tuple[Any, ...]]
+    target: Target
+
+
+def insert(session: Statements, obj: T) -> T:
+    """Insert an object's row; return the row as stored."""
+    call = _call(session, "insert", obj, crud.insert_statement)
+    return _one(session, call, obj)
+
+
+def update(session: Statements, obj: T) -> T:
+    """Update the row with the object's key; return the row as stored."""
+    call = _call(session, "update", obj, crud.update_statement)
+    try:
+        return _one(session, call, obj)
+    except NoRows:
+        raise _absent(call.model, call.target.table) from None
+
+
+def upsert(session: Statements, obj: T, conflict: Names) -> T:
+    """Insert an object's row, or update the one in its place; return the row as stored."""
+    names = (conflict,) if isinstance(conflict, str) else conflict and tuple(conflict)
+    call = _call(
+        session,
+        ("upsert", names),
+        obj,
+        lambda model, table: crud.upsert_statement(model, table, names),
+    )
+    return _one(session, call, obj)
+
+
+def delete(session: Statements, obj: Any) -> bool:
+    """Delete the row with the object's key; return whether there was one."""
+    call = _call(session, "delete", obj, crud.delete_statement)
+    result = session.execute(call.sql, call.parameters(obj))  # type: ignore[arg-type]
+    return result.rows_affected > 0
+
+
+def get(session: Statements, cls: type[T], key: Any) -> T:
+    """Return the object with that key."""
+    model = model_of(cls)
+    table = crud.table_for(model)
+    statement = crud.get_statement(model, table)
+    values = crud.key_values(model, statement.fields, key)
+    rows = session.query(statement.sql, values)  # type: ignore[arg-type]
+    if not len(rows):
+        raise _absent(model, table)
+    return scan_one(rows, cls)
+
+
+def _absent(model: Model, table: Table) -> NoRows:
+    return NoRows(
+        f'table "{table.text}" has no row with that key ({", ".join(table.key)}), '
+        f"asked for as {model.name}",
+        table=table.name,
+        schema=table.schema,
+    )
+
+
+def _one(session: Statements, call: _Call, obj: T) -> T:
+    try:
+        parameters = call.parameters(obj)
+    except Exception as exc:
+        error = call.target.misfit(obj, None)
+        if error is None:
+            raise
+        raise error from exc
+    try:
+        rows = session.query(call.sql, parameters)  # type: ignore[arg-type]
+    except DataError as exc:
+        # The server and the driver know no fields.
+        error = call.target.misfit(obj, None)
+        if error is None:
+            raise
+        error.sqlstate = exc.sqlstate
+        raise error from exc.__cause__
+    except StatementError:
+        # A column's type may have changed: it is looked up again for the next call.
+        _writing(session._state).calls.clear()
+        raise
+    return scan_one(rows, type(obj))
+
+
+def _call(
+    session: Statements,
+    kind: Any,
+    obj: Any,
+    statement_for: Callable[[Model, Table], crud.Statement],
+) -> _Call:
+    writing = _writing(session._state)
+    cls = type(obj)
+    found: _Call | None = writing.calls.get((kind, cls))
+    if found is not None:
+        return found
+    model = crud.model_of_object(obj)
+    table = crud.table_for(model)
+    statement = statement_for(model, table)
+    with session._connection("columns", COLUMNS_SQL) as wire:
+        target = _target(session._state, wire, model, table, statement.fields)
+    parameters = crud.parameters(model, parameter_parts(target))
+    made = _Call(model, statement.sql, parameters, target)
+    writing.calls[kind, cls] = made
+    return made
+
+
+def _writing(state: PoolState) -> Writing:
+    writing: Writing | None = state.writing
+    if writing is None:
+        types = state.types
+        writing = Writing(state.adapters, state.codecs, lambda: types.money_unit)
+        state.writing = writing
+    return writing
+
+
+def _target(
+    state: PoolState, wire: Wire, model: Model, table: Table, fields: tuple[Field, ...]
+) -> Target:
+    """Ask the catalog about the columns of a table. Each time: DDL may have changed them, and
+    binary data for another type of the same size would be stored without an error."""
+    cursor = wire.cursor()
+    cursor.execute(COLUMNS_SQL, (crud.table_name(table),), binary=True)
+    columns = columns_of(cursor.fetchall())
+    wanted = {field.column for field in fields}
+    oids = [column.oid for column in columns if column.name in wanted]
+    try:
+        types = state.types.get_all(oids)
+    except UnknownTypes as unknown:
+        load_types(wire, state.types, unknown.oids)
+        types = state.types.get_all(oids)
+    by_oid = dict(zip(oids, types, strict=True))
+    return _writing(state).target(model, table, fields, columns, by_oid)
+
+
+def insert_many(
+    session: Statements,
+    objs: Iterable[Any] | Iterable[Any],
+    *,
+    table: str | None,
+    columns: Names,
+    progress: Callable[[int], object] | None,
+) -> int:
+    """Insert all of the objects by COPY, or none; return how many."""
+    chunks = Chunks(objs)
+    first = chunks.take(FIRST_CHUNK)
+    if not first:
+        return 0
+    model = crud.model_of_object(first[0])
+    into = crud.table_for(model, table)
+    fields = crud.sent_fields(model, columns)
+    name = crud.table_name(into)
+    target: Target | None = None
+    try:
+        with (
+            use := session._connection("insert_many", crud.copy_text(name, fields, binary=True))
+        ) as wire:
+            target = _target(session._state, wire, model, into, fields)
+            data = CopyData(target, session._state.adapters)
+            use.sql = crud.copy_text(name, fields, binary=data.binary)
+            use.rows = _copy(wire, use.sql, data, first, chunks, progress)
+        return use.rows
+    except Error as exc:
+        raise _blamed(session, exc, target)
+
+
+def _blamed(session: Statements, exc: Error, target: Target | None) -> Error:
+    if target is None or exc.row is not None:
+        return exc
+    if exc.sqlstate in ("42804", "22P03"):
+        # The attributes of a composite type changed since it was looked up.
+        session._state.types.clear()
+    return located(exc, target)
+
+
+def _copy(
+    wire: Wire,
+    sql: str,
+    data: CopyData,
+    first: list[Any],
+    chunks: Chunks,
+    progress: Callable[[int], object] | None,
+) -> int:
+    """Send all rows; the first ones are encoded before the server hears of it."""
+    data.add(first)
+    failure: BaseException | None = None
+    told = monotonic()
+    try:
+        with wire.cursor().copy(sql.encode()) as copy:
+            try:
+                while chunk := chunks.take(data.wanted):
+                    data.add(chunk)
+                    if (batch := data.batch()) is not None:
+                        copy.write(batch)
+                        if progress is not None and monotonic() - told >= _PROGRESS_SECONDS:
+                            progress(data.rows)
+                            told = monotonic()
+                copy.write(data.last())
+            except Exception as exc:
+                failure = exc
+                raise Abandoned("the rows could not be read or encoded") from exc
+    except Abandoned:
+        assert failure is not None
+        raise failure from failure.__cause__
+    if progress is not None:
+        progress(data.rows)
+    return data.rows
+
+
+def upsert_many(
+    session: Statements,
+    objs: Iterable[Any] | Iterable[Any],
+    *,
+    conflict: Names,
+    update: Names,
+    table: str | None,
+) -> int:
+    """Insert or update the rows of all of the objects, or none; return how many."""
+    chunks = Chunks(objs)
+    first = chunks.take(FIRST_CHUNK)
+    if not first:
+        return 0
+    model = crud.model_of_object(first[0])
+    into = crud.table_for(model, table)
+    fields = crud.sent_fields(model)
+    keys = crud.conflict_fields(model, into, conflict, fields)
+    changed = (
+        tuple(field for field in fields if field not in keys)
+        if update is None
+        else crud.fields_named(model, update, "update")
+    )
+    staging = quoted(f"liteorm_upsert_{next(_numbers)}")
+    merge = crud.merge_text(staging, into, fields, keys, changed)
+    target: Target | None = None
+    try:
+        with session.transaction() as tx:
+            with (use := tx._connection("upsert_many", merge)) as wire:
+                target = _target(session._state, wire, model, into, fields)
+                wire.run(crud.staging_text(staging, into, fields))
+                data = CopyData(target, session._state.adapters)
+                copy = crud.copy_text(staging, fields, binary=data.binary)
+                _copy(wire, copy, data, first, chunks, None)
+                if not changed:
+                    found = wire.run(crud.duplicates_text(staging, keys))
+                    if found.ntuples:
+                        raise _twice(model, keys, into)
+                result = wire.run(merge)
+                use.rows = result.command_tuples or 0
+                wire.run(f"DROP TABLE {staging}")
+        return use.rows
+    except Error as exc:
+        if exc.sqlstate == _CARDINALITY and exc.row is None:
+            raise _twice(model, keys, into) from exc.__cause__
+        raise _blamed(session, exc, target)
+
+
+def _twice(model: Model, keys: tuple[Field, ...], table: Table) -> DataError:
+    names = ", ".join(field.init_name for field in keys)
+    return DataError(
+        f"a key of {model.name} ({names}) comes twice in the objects for {table.text}",
+        sqlstate=_CARDINALITY,
+        table=table.name,
+        schema=table.schema,
+        field=keys[0].init_name if len(keys) == 1 else None,
+        hint="send each key once: which of the objects counts is not for the database to guess",
+    )
+
+
+def insert_returning(session: Statements, objs: Iterable[T]) -> list[T]:
+    """Insert the objects' rows; return the rows as stored, in the same order."""
+    objects = list(objs)
+    if not objects:
+        return []
+    model = crud.model_of_object(objects[0])
+    table = crud.table_for(model)
+    fields = crud.sent_fields(model)
+    with session._connection("columns", COLUMNS_SQL) as wire:
+        target = _target(session._state, wire, model, table, fields)
+        merge = wire.info.server_version >= _MERGE_RETURNS
+    sql = crud.unnest_text(
+        model,
+        table,
+        fields,
+        [array_type(column) for column in target.columns],
+        merge=merge,
+    )
+    if len(objects) <= _ARRAY_ROWS:
+        return _insert_arrays(session, target, sql, objects, 0)
+    stored: list[T] = []
+    with session.transaction() as tx:
+        for start in range(0, len(objects), _ARRAY_ROWS):
+            some = objects[start : start + _ARRAY_ROWS]
+            stored += _insert_arrays(tx, target, sql, some, start)
+    return stored
+
+
+def _insert_arrays(
+    session: Statements, target: Target, sql: str, objects: list[Any], start: int
+) -> list[Any]:
+    parameters = array_parameters(target, session._state.adapters, objects, start)
+    try:
+        rows = session.query(sql, parameters)  # type: ignore[arg-type]
+    except Error as exc:
+        exc.table = exc.table or target.table.name
+        raise
+    if len(rows) != len(objects):
+        raise Error(
+            f"{len(objects) - len(rows)} of {len(objects)} rows were not stored: a trigger or rule "
+            f"of {target.table.text} suppressed them, so the result has no order",
+            table=target.table.name,
+            hint="use insert_many, which returns no rows",
+        )
+    return scan(rows, type(objects[0]))
+
+
+class CountingCursor(Cursor[Any]):
+    """Knows how many parameter sets have been taken and how many have been answered."""
+
+    taken = 0
+    answered = 0
+    affected = 0
+    last: list[Any]
+    current: Any = None
+
+    def counted(self, sets: Iterable[Any]) -> Iterator[Any]:
+        """Hand out the parameter sets."""
+        for params in sets:
+            self.current = params
+            yield params
+            self.taken += 1
+
+    def _set_results(self, results: Any) -> None:
+        self.answered += 1
+        self.affected += sum(result.command_tuples or 0 for result in results)
+        self.last = results
+        super()._set_results(results)
+
+
+def execute_many(
+    session: Statements, sql: SqlText, seq_of_params: Iterable[Params]
+) -> Result:
+    """Run a statement once for each of the parameter sets, pipelined, all or nothing."""
+    text = rendered(sql, ())[0]
+    session._check_text(text)
+    with session.transaction() as tx:
+        with (use := tx._connection("execute_many", text)) as wire:
+            cursor = CountingCursor(wire)
+            cursor.last = []
+            try:
+                cursor.executemany(text, cursor.counted(seq_of_params))  # type: ignore[arg-type]
+            except Exception as exc:
+                raise _of_set(wire, cursor, exc, text) from exc
+            result = Result(cursor.affected, result_of(cursor.last).command)
+            use.rows = result.rows_affected
+    return result
+
+
+def _of_set(
+    wire: Wire, cursor: CountingCursor, exc: Exception, sql: str
+) -> BaseException:
+    """Say which parameter set failed."""
+    error = wire.translated(exc, sql)
+    if not isinstance(error, Error):
+        return error
+    place = cursor.answered
+    if error.sqlstate is None or cursor.taken == cursor.answered:
+        named = parameter_error(exc, cursor.current, wire.adapters)
+        if named is not None:
+            named.sql = sql
+            error, place = named, cursor.taken
+    error.row = place
+    error.message = f"parameter set {place}: {error.message}"
+    error.args = (error.message,)
+    return error
