@@ -90,7 +90,9 @@ class Run:
     def common_db(self, database: Database) -> DB:
         """A `DB` on a common database that stays open between tests."""
         if database.name not in self._common_dbs:
-            opened = database.open(application_name="liteorm_tx")
+            from liteorm import postgres
+
+            opened = postgres.open(database.dsn, application_name="liteorm_tx")
             self._common_dbs[database.name] = self._sessions.enter_context(opened)
         return self._common_dbs[database.name]
 

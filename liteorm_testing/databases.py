@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, LiteralString, TypeAlias
+from typing import Final, LiteralString, TypeAlias
 
 from attrs import define, field
 
@@ -63,13 +63,12 @@ class Database:
     name: str
     _copies: Copies = field(repr=False)
     _snapshot: str | None = field(default=None, repr=False)
-    _sessions: weakref.WeakSet[postgres.DB] = field(factory=weakref.WeakSet, repr=False)
 
     def snapshot(self) -> None:
         """Remember the database as it is now; a later snapshot replaces this one.
 
-        PostgreSQL copies a database only while nobody is connected: connections are ended, and
-        a `DB` that `liteorm_db` or `open` gave connects again by itself.
+        PostgreSQL copies a database only while nobody is connected: connections are ended. A
+        `DB` or `AsyncDB` connects again by itself at its next use.
         """
         copies = self._copies
         if self._snapshot is not None:
@@ -77,35 +76,15 @@ class Database:
         self._snapshot = copies.name("s")
         copies.terminate(self.name)
         copies.copy(self.name, self._snapshot)
-        self._reconnect()
 
     def restore(self) -> None:
         """Put the database back to the last snapshot, or to the schema if there was none."""
         copies = self._copies
         copies.replace(self.name, self._snapshot)
-        self._reconnect()
-
-    @contextmanager
-    def open(self, **options: Any) -> Generator[postgres.DB]:
-        """Open a `DB` on it that `snapshot` and `restore` know about.
-
-        Args:
-            options: As for `liteorm.postgres.open`.
-        """
-        with postgres.open(self.dsn, **options) as db:
-            self._sessions.add(db)
-            try:
-                yield db
-            finally:
-                self._sessions.discard(db)
 
     def ask(self, question: LiteralString, params: Sequence[object] = ()) -> liteorm.Rows:
         """Ask the server about the database without connecting to it."""
         return self._copies.ask(question, params)
-
-    def _reconnect(self) -> None:
-        for db in list(self._sessions):
-            postgres.pool(db).check()
 
 
 @contextmanager

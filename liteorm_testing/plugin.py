@@ -189,13 +189,17 @@ def liteorm_database(
 def liteorm_db(request: pytest.FixtureRequest, liteorm_database: Any) -> Generator[Any]:
     """A `liteorm.postgres.DB` on the test's database."""
     _refuse_in_rollback(request, "liteorm_db")
-    with liteorm_database.open(application_name="liteorm_db") as db:
+    from liteorm import postgres
+
+    with postgres.open(liteorm_database.dsn, application_name="liteorm_db") as db:
         yield db
 
 
 @pytest.fixture
 def liteorm_tx(request: pytest.FixtureRequest) -> Generator[Any]:
     """A transaction, a `liteorm.postgres.Tx`, that is rolled back after the test."""
+    from liteorm import postgres
+
     run = request.config.stash[_RUN]
     with ExitStack() as stack:
         if _isolation(request) == "rollback":
@@ -205,7 +209,8 @@ def liteorm_tx(request: pytest.FixtureRequest) -> Generator[Any]:
             db = request.getfixturevalue("liteorm_db")
         else:
             made = request.getfixturevalue("liteorm_database")
-            db = stack.enter_context(made.open(application_name="liteorm_tx"))
+            opened = postgres.open(made.dsn, application_name="liteorm_tx")
+            db = stack.enter_context(opened)
         with db.begin() as tx:
             yield tx
 

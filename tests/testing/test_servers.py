@@ -1,0 +1,213 @@
+"""Servers of every kind: started, used, paused, restarted, gone."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+import liteorm
+from liteorm import postgres
+from liteorm_testing import Server, ServerNotAvailable, _cluster, _dsn, server, servers
+from liteorm_testing._watchdog import alive, postmaster_of
+from tests.testing.support import IMAGES, KINDS, needs_docker, needs_embedded
+
+
+def _one(dsn: str, sql: str) -> str:
+    with postgres.open(dsn, min_size=1, max_size=1) as db:
+        return liteorm.scan_one(db.query(sql), str)
+
+
+@pytest.mark.parametrize(("kind", "image"), KINDS)
+def test_a_server_lives_as_long_as_its_block(kind: str, image: str | None) -> None:
+    """A server answers over TCP on loopback in UTF-8, restarts on its port, and is gone after."""
+    with server(kind=kind, image=image) as s:
+        assert s.kind == kind
+        assert _dsn.parse(s.dsn)["host"] in ("127.0.0.1", "localhost")
+        assert _one(s.dsn, "SHOW server_version").startswith(s.version)
+        assert _one(s.dsn, "SHOW server_encoding") == "UTF8"
+        assert _one(s.dsn, "SHOW fsync") == "off"
+        assert _one(s.dsn, "SELECT 'žluť 🐘'::text") == "žluť 🐘"
+
+        started = _one(s.dsn, "SELECT pg_postmaster_start_time()::text")
+        s.restart()
+        assert _one(s.dsn, "SELECT pg_postmaster_start_time()::text") != started
+
+        mark = s.log_mark()
+        with postgres.open(s.dsn) as db, pytest.raises(liteorm.UndefinedTable):
+            db.query("SELECT * FROM no_such_table_here")
+        assert "no_such_table_here" in s.log(since=mark)
+        assert "ready to accept connections" in s.log()
+    with pytest.raises(liteorm.ConnectFailed):
+        postgres.open(s.dsn, timeout=5)
+
+
+@pytest.mark.parametrize(("kind", "image"), KINDS)
+def test_a_paused_server_keeps_connections_and_answers_nothing(
+    kind: str, image: str | None
+) -> None:
+    """While paused a statement gets no answer; afterwards the same connection goes on."""
+    with server(kind=kind, image=image) as s, postgres.open(s.dsn, max_size=1) as db:
+        pid = liteorm.scan_one(db.query("SELECT pg_backend_pid()"), int)
+        s.pause()
+        host, port = _dsn.parse(s.dsn)["host"], int(_dsn.parse(s.dsn)["port"])
+        with socket.create_connection((host, port)) as connection:
+            connection.settimeout(0.3)
+            # SSLRequest: a running server answers N or S at once.
+            connection.sendall(bytes.fromhex("0000000804d2162f"))
+            with pytest.raises(TimeoutError):
+                connection.recv(1)
+        s.resume()
+        assert liteorm.scan_one(db.query("SELECT pg_backend_pid()"), int) == pid
+
+
+@needs_embedded
+def test_settings_win_over_the_kits_own() -> None:
+    """A server takes settings as postgresql.conf does."""
+    with server(kind="embedded", settings={"max_connections": "17", "fsync": "on"}) as s:
+        assert _one(s.dsn, "SHOW max_connections") == "17"
+        assert _one(s.dsn, "SHOW fsync") == "on"
+
+
+@needs_embedded
+def test_a_wrong_setting_is_reported_with_the_servers_words() -> None:
+    """A server that does not start says why, and leaves nothing."""
+    before = set(_cluster.base_directory().glob("liteorm-*"))
+    with pytest.raises(_cluster.ClusterError, match="no_such_setting"):
+        with server(kind="embedded", settings={"no_such_setting": "1"}):
+            pass
+    assert set(_cluster.base_directory().glob("liteorm-*")) <= before
+
+
+@needs_embedded
+def test_the_socket_works_too() -> None:
+    """A cluster of ours also listens on a socket, in its own folder."""
+    with server(kind="embedded") as s:
+        assert s.socket is not None
+        dsn = f"postgresql://postgres@/postgres?host={s.socket}&port={_dsn.parse(s.dsn)['port']}"
+        assert _one(dsn, "SELECT coalesce(inet_client_addr()::text, 'socket')") == "socket"
+
+
+@needs_embedded
+def test_processes_and_folder_are_gone_after_an_exception() -> None:
+    """An exception in the block ends the server like leaving it does."""
+    with pytest.raises(KeyError), server(kind="embedded") as s:
+        assert s.socket is not None
+        pid = postmaster_of(f"{s.socket}/data")
+        assert pid is not None
+        raise KeyError
+    assert not alive(pid)
+    assert not Path(s.socket).exists()
+
+
+@needs_embedded
+def test_the_server_does_not_run_as_root() -> None:
+    """PostgreSQL refuses root, so the kit gives its programs to an unprivileged account."""
+    with server(kind="embedded") as s:
+        pid = postmaster_of(f"{s.socket}/data")
+        assert Path(f"/proc/{pid}").stat().st_uid == _cluster.Account.current().uid != 0
+
+
+@needs_embedded
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be kept out by a closed folder")
+def test_programs_in_a_closed_folder_are_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A virtual environment in root's home, which nobody else may enter, works all the same."""
+    found = _cluster.embedded_binaries()
+    assert found is not None
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "pginstall").symlink_to(found.parent)
+    cache = Path(_cluster.tempfile.mkdtemp(prefix="liteorm-cache-"))
+    cache.chmod(0o755)
+    monkeypatch.setenv("LITEORM_CACHE", str(cache))
+    try:
+        cluster = _cluster.start(closed / "pginstall" / "bin")
+        cluster.stop()
+        assert list(cache.glob("server-*/bin/postgres"))
+    finally:
+        _cluster.shutil.rmtree(cache)
+
+
+@needs_embedded
+def test_a_server_that_is_there_is_used_as_it_is() -> None:
+    """A connection string is a kind of server that is neither started nor stopped."""
+    with server(kind="embedded") as own, server(kind=own.dsn) as s:
+        assert (s.kind, s.version) == ("dsn", own.version)
+        for action in (s.pause, s.resume, s.restart):
+            with pytest.raises(RuntimeError, match="one's own"):
+                action()
+        assert s.log() == ""
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    """The message lists the kinds that there are."""
+    with pytest.raises(ValueError, match="auto, docker, embedded, local"):
+        servers.choose("sqlite")
+
+
+@pytest.mark.parametrize(
+    ("problems", "kind", "reason"),
+    [
+        ({}, "docker", "first choice"),
+        ({"docker": "no engine"}, "embedded", "no docker: no engine"),
+        ({"docker": "no engine", "embedded": "no wheel"}, "local", "no embedded: no wheel"),
+    ],
+)
+def test_auto_takes_the_first_that_works_and_says_why(
+    problems: dict[str, str], kind: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Docker goes before the embedded wheel, and this before local programs."""
+    looks = {name: (lambda name=name: problems.get(name)) for name in servers.KINDS[1:]}
+    monkeypatch.setattr(servers, "_PROBLEMS", looks)
+    choice = servers.choose("auto")
+    assert choice.kind == kind
+    assert reason in choice.reason
+
+
+def test_without_any_server_the_message_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing to start is an error, never a skip."""
+    monkeypatch.setattr(
+        servers, "_PROBLEMS", {name: (lambda: "missing") for name in servers.KINDS[1:]}
+    )
+    with pytest.raises(ServerNotAvailable, match=r"liteorm\[embedded\]"):
+        servers.choose("auto")
+    with pytest.raises(ServerNotAvailable, match="no local server: missing"):
+        servers.choose("local")
+
+
+@needs_docker
+def test_an_image_that_cannot_be_had_is_named() -> None:
+    """The error for a docker image names it and the option."""
+    with pytest.raises(ServerNotAvailable, match=r"no-such-image.*--liteorm-image"):
+        with server(kind="docker", image="liteorm-no-such-image:1"):
+            pass
+
+
+@needs_docker
+def test_a_docker_container_is_reachable_on_loopback_only_and_labelled() -> None:
+    """Its port is not open to the network, and whose it is can be read from its labels."""
+    import docker
+
+    with server(kind="docker", image=IMAGES[0]) as s:
+        (container,) = docker.from_env().containers.list(
+            filters={"label": f"liteorm-testing={s.run}"}
+        )
+        (binding,) = container.ports["5432/tcp"]
+        assert binding["HostIp"] == "127.0.0.1"
+        assert container.labels["liteorm-testing.owner"].endswith(f":{os.getpid()}")
+        assert _one(s.dsn, "SELECT 1::text") == "1"
+    assert not docker.from_env().containers.list(
+        all=True, filters={"label": f"liteorm-testing={s.run}"}
+    )
+
+
+def test_versions_have_a_major(liteorm_server: Server) -> None:
+    """The major version is a number, whatever the rest says."""
+    assert liteorm_server.major >= 14
+    assert Server(dsn="", version="19beta1", kind="dsn").major == 19
