@@ -216,10 +216,15 @@ class Rows:
         return self._source.count
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        count = self._source.count
-        load = self._source.loader(None)
-        for start in range(0, count, _CHUNK):
-            yield from load(start, min(start + _CHUNK, count))
+        source = self._source
+        load = source.loader(None)
+        for start in range(0, source.count, _CHUNK):
+            stop = min(start + _CHUNK, source.count)
+            try:
+                chunk = load(start, stop)
+            except Exception as error:
+                raise source.failure(start, stop, None, error) from error
+            yield from chunk
 
     def __repr__(self) -> str:
         return f"<Rows: {len(self)} of ({', '.join(self.columns)})>"

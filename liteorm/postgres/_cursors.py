@@ -5,19 +5,17 @@ from __future__ import annotations
 from typing import Any, overload
 from weakref import WeakKeyDictionary
 
-import psycopg
-from psycopg import AsyncCursor, Cursor
+from psycopg import AsyncCursor, AsyncServerCursor, Cursor, ServerCursor, pq
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from liteorm._core.values import Rows
 from liteorm.errors import StatementError
 from liteorm.postgres._async.session import AsyncStatements
 from liteorm.postgres._catalog import TypeRegistry
+from liteorm.postgres._foreign import look_up, text_rows
 from liteorm.postgres._options import PoolState
 from liteorm.postgres._results import UnknownTypes, rows_from_result
-from liteorm.postgres._sync.catalog import load_types
 from liteorm.postgres._sync.session import Statements
-from liteorm.postgres._translate import translate
 
 __all__ = ["pool", "rows"]
 
@@ -44,37 +42,36 @@ def pool(session: Statements | AsyncStatements) -> ConnectionPool[Any] | AsyncCo
 def rows(cursor: Cursor[Any] | AsyncCursor[Any]) -> Rows:
     """Wrap the result of an executed psycopg cursor, so that it can be scanned.
 
+    All rows of the current result count, whatever was fetched before. Results in binary are read
+    several times faster; in text, anonymous records and money are refused. Types that are new
+    are looked up over the cursor's own connection, blocking for one round trip, once.
+
     Args:
-        cursor: A cursor after `execute(..., binary=True)`; what was fetched counts too.
+        cursor: A cursor, sync or async, that executed a statement with a result.
 
     Raises:
-        StatementError: If there is no result, or it is not in binary.
+        StatementError: If there is no result here, or its types cannot be looked up.
 
     Example:
         `users = liteorm.scan(rows(connection.execute(sql, binary=True)), User)`
     """
+    if isinstance(cursor, ServerCursor | AsyncServerCursor):
+        raise StatementError(
+            "the rows of a server-side cursor are on the server",
+            hint="use session.stream, or a client-side cursor",
+        )
     result = cursor.pgresult
     if result is None or not result.nfields:
         raise StatementError("the cursor has no rows: nothing was executed, or it gave none")
-    if any(result.fformat(column) == 0 for column in range(result.nfields)):
-        raise StatementError(
-            "the cursor's result is in text form, which says less about types",
-            hint="execute it with binary=True",
-        )
-    registry = _registry(cursor.connection)
-    try:
-        return rows_from_result(result, registry)
-    except UnknownTypes as unknown:
-        if not isinstance(cursor, Cursor):
-            raise StatementError(
-                "the result has types that must be looked up, which this cursor cannot wait for",
-                hint="query such types through the session once, or cast them",
-            ) from None
+    connection = cursor.connection
+    registry = _registry(connection)
+    while True:
         try:
-            load_types(cursor.connection, registry, unknown.oids)
-        except psycopg.Error as exc:
-            raise translate(exc) from exc
-        return rows_from_result(result, registry)
+            if result.fformat(0) == pq.Format.TEXT:
+                return text_rows(result, registry, connection)
+            return rows_from_result(result, registry)
+        except UnknownTypes as unknown:
+            look_up(connection.pgconn, registry, unknown.oids)
 
 
 def _registry(connection: Any) -> TypeRegistry:

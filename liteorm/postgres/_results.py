@@ -66,7 +66,7 @@ class _Loader:
             transformer.set_loader_types(self._oids, BINARY)
             return transformer
 
-    def load(self, result: pq.abc.PGresult, start: int, stop: int) -> list[tuple[Any, ...]]:
+    def load(self, result: abc.PGresult, start: int, stop: int) -> list[tuple[Any, ...]]:
         transformer = self._transformer()
         # Not the loaders by the result's own oids: those of the variants stay.
         transformer.set_pgresult(result, set_loaders=False)
@@ -87,7 +87,7 @@ class ResultRows:
 
     __slots__ = ("_registry", "_result", "count", "shape")
 
-    def __init__(self, result: pq.abc.PGresult, shape: Shape, registry: TypeRegistry) -> None:
+    def __init__(self, result: abc.PGresult, shape: Shape, registry: TypeRegistry) -> None:
         self._result = result
         self._registry = registry
         self.shape = shape
@@ -108,18 +108,21 @@ class ResultRows:
         """Return the function that loads rows [start, stop)."""
         return partial(self._loader(variants).load, self._result)
 
+    def load_cell(self, column: int, data: bytes, variants: tuple[Variant, ...] | None) -> Any:
+        """Load one value on its own."""
+        return self._loader(variants).load_cell(column, data)
+
     def failure(
         self, start: int, stop: int, variants: tuple[Variant, ...] | None, error: Exception
     ) -> Error:
         """Name the first column and row of a chunk that cannot be loaded, cell by cell."""
-        loader = self._loader(variants)
         for row in range(start, stop):
             for column, type_ in enumerate(self.shape.types):
                 data = self._result.get_value(row, column)
                 if data is None:
                     continue
                 try:
-                    loader.load_cell(column, bytes(data))
+                    self.load_cell(column, bytes(data), variants)
                 except Exception as cell_error:
                     return _cell_error(self.shape.names[column], row, type_, cell_error)
         if isinstance(error, Error):
@@ -156,24 +159,32 @@ def _innermost(type_: PgType) -> PgType:
     return type_
 
 
-def rows_from_result(result: pq.abc.PGresult, registry: TypeRegistry) -> Rows:
+def shape_of(result: abc.PGresult, registry: TypeRegistry) -> Shape:
+    """Return the shape of a result; equal results have the same one.
+
+    Raises:
+        UnknownTypes: the catalog must be asked for some types first.
+    """
+    columns = range(result.nfields)
+    names: tuple[bytes, ...] = tuple([result.fname(i) or b"" for i in columns])
+    oids = tuple([result.ftype(i) for i in columns])
+    shape = registry.shapes.get((names, oids))
+    return registry.shape(names, oids) if shape is None else shape
+
+
+def rows_from_result(result: abc.PGresult, registry: TypeRegistry) -> Rows:
     """Wrap a binary result.
 
     Raises:
         UnknownTypes: the catalog must be asked for some types first.
     """
-    count = result.nfields
-    names: tuple[bytes, ...] = tuple([result.fname(i) or b"" for i in range(count)])
-    oids = tuple([result.ftype(i) for i in range(count)])
-    shape = registry.shapes.get((names, oids))
-    if shape is None:
-        shape = registry.shape(names, oids)
+    shape = shape_of(result, registry)
     if shape.nested:
         _check_nested(result, shape, registry)
     return Rows(ResultRows(result, shape, registry))
 
 
-def _check_nested(result: pq.abc.PGresult, shape: Shape, registry: TypeRegistry) -> None:
+def _check_nested(result: abc.PGresult, shape: Shape, registry: TypeRegistry) -> None:
     """Look into composites and records for types that are new, or that changed meanwhile.
 
     An anonymous record tells its types only in its values; a composite may have been altered
