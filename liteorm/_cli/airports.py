@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections import Counter, defaultdict
 from decimal import Decimal
 from typing import LiteralString
 
@@ -131,12 +132,11 @@ SELECT icao, name, country, latitude, longitude, iata IS NOT NULL AS has_iata FR
 
 def airports() -> tuple[list[Country], list[Airport]]:
     """Return the data of the package airportsdata as objects."""
-    countries: dict[str, Country] = {}
+    regions: dict[str, Counter[str]] = defaultdict(Counter)
     found: list[Airport] = []
     for each in airportsdata.load("ICAO").values():
         code = each["country"]
-        if code not in countries:
-            countries[code] = Country(code, Region(each["tz"].split("/")[0]))
+        regions[code][each["tz"].split("/")[0]] += 1
         found.append(
             Airport(
                 icao=each["icao"],
@@ -150,4 +150,6 @@ def airports() -> tuple[list[Country], list[Airport]]:
                 place=Place(each["city"] or None, each["subd"] or None, each["tz"]),
             )
         )
-    return list(countries.values()), found
+    # A country is where most of its airports are.
+    countries = [Country(code, Region(c.most_common(1)[0][0])) for code, c in regions.items()]
+    return countries, found
