@@ -73,7 +73,14 @@ def plan_scan(tp: Any, shape: Shape, extra: Extra = "error") -> ScanPlan:
     if extra not in ("error", "ignore"):
         raise ValueError(f"extra is {extra!r}; expected 'error' or 'ignore'")
     hint = hint_of(tp, model=shown(tp), field=None)
-    return _Planner(hint.text, shape, extra).plan(hint)
+    return _Planner(hint.text, _unmarked(shape), extra).plan(hint)
+
+
+def _unmarked(shape: Shape) -> Shape:
+    """Drop the mark of `AS "name!"`, which tells `liteorm check` that a column is never NULL."""
+    if not any(name.endswith("!") for name in shape.names):
+        return shape
+    return attrs.evolve(shape, names=tuple(name.removesuffix("!") for name in shape.names))
 
 
 @attrs.define
