@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, LiteralString, TypeAlias
 
 from attrs import frozen
+
 from liteorm.errors import DataError
 
 if TYPE_CHECKING and sys.version_info >= (3, 14):

@@ -38,6 +38,7 @@ class Statement(Generic[T]):
         model: The class (or type) of a row; None where there are no rows.
         sql: The text, with the driver's placeholders.
         params: The declared types of the parameters, or None.
+        extra: As for `scan`.
         name: The name it is bound to, once known.
         module: The name of the module that declared it.
         file: The file that declares it.
@@ -46,10 +47,10 @@ class Statement(Generic[T]):
 
     __slots__ = (
         "__weakref__",
-        "_extra",
         "_style",
         "_timeout",
         "_values",
+        "extra",
         "file",
         "line",
         "model",
@@ -74,7 +75,7 @@ class Statement(Generic[T]):
         self.params = params
         self.module, self.file, self.line = origin
         self.name = name
-        self._extra: Extra = extra
+        self.extra: Extra = extra
         self._timeout = timeout
         self._values: list[Any] | None = None
         if is_template(text):
@@ -97,7 +98,7 @@ class Statement(Generic[T]):
         """Return every row as an object."""
         rows = session.query(self.sql, self._bound(args, named), timeout=self._timeout)
         if type(rows) is Rows:
-            return scan(rows, self.model, extra=self._extra)
+            return scan(rows, self.model, extra=self.extra)
         return self._later(rows, scan)
 
     @overload
@@ -113,7 +114,7 @@ class Statement(Generic[T]):
         """
         rows = session.query(self.sql, self._bound(args, named), timeout=self._timeout)
         if type(rows) is Rows:
-            return scan_one(rows, self.model, extra=self._extra)
+            return scan_one(rows, self.model, extra=self.extra)
         return self._later(rows, scan_one)
 
     @overload
@@ -130,7 +131,7 @@ class Statement(Generic[T]):
         """
         rows = session.query(self.sql, self._bound(args, named), timeout=self._timeout)
         if type(rows) is Rows:
-            return scan_optional(rows, self.model, extra=self._extra)
+            return scan_optional(rows, self.model, extra=self.extra)
         return self._later(rows, scan_optional)
 
     @overload
@@ -144,7 +145,7 @@ class Statement(Generic[T]):
     def iter(self, session: Any, /, *args: Any, **named: Any) -> Any:
         """Stream the rows as objects, in bounded memory; a context manager gives the iterator."""
         stream = session.stream(self.sql, self._bound(args, named))
-        return _Streamed(stream, self.model, self._extra)
+        return _Streamed(stream, self.model, self.extra)
 
     @overload
     def execute(self, session: Session, /, *args: Any, **named: Any) -> Result: ...
@@ -172,7 +173,7 @@ class Statement(Generic[T]):
         return f"{name} takes no parameters"
 
     async def _later(self, waiting: Awaitable[Rows], scanning: Callable[..., R]) -> R:
-        return scanning(await waiting, self.model, extra=self._extra)
+        return scanning(await waiting, self.model, extra=self.extra)
 
 
 class _Streamed:

@@ -106,8 +106,8 @@ class Described:
         for (name, oid, table, number), type_, known in zip(
             self.columns, types, nulls, strict=True
         ):
-            origin = self.origins.get((table, number), (None, None))
-            columns.append(ColumnShape(name, type_.name, oid, *origin, *known))
+            of, column = self.origins.get((table, number), (None, None))
+            columns.append(ColumnShape(name, type_.name, oid, of, column, known[0], known[1]))
         return StatementShape(tuple(columns), tuple(type_.name for type_ in parameters), self.names)
 
 
