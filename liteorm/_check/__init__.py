@@ -1,0 +1,18 @@
+"""Holds declared statements and tables against a schema: what `liteorm check` and pytest run."""
+
+from liteorm._check.answers import Answers, LiveAnswers
+from liteorm._check.checking import Finding, check, check_all
+from liteorm._check.files import FileAnswers, RecordingAnswers
+from liteorm._check.subjects import Subject, collect
+
+__all__ = [
+    "Answers",
+    "FileAnswers",
+    "Finding",
+    "LiveAnswers",
+    "RecordingAnswers",
+    "Subject",
+    "check",
+    "check_all",
+    "collect",
+]

@@ -1,0 +1,211 @@
+"""What the checks ask a database: a protocol, and the live answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from typing import Any, Protocol
+
+import attrs
+
+from liteorm._core.models import Table
+from liteorm._core.pgtypes import PgType
+from liteorm._core.sqltext import quoted
+from liteorm.errors import Error
+from liteorm.postgres import DB, AsyncDB, StatementShape, open
+from liteorm.postgres._describe import Null
+from liteorm.postgres._sync.catalog import load_types
+from liteorm.postgres._sync.describing import describe_all
+
+
+@attrs.frozen
+class Query:
+    """A statement to describe, and which of its parameters are known to be NULL or not."""
+
+    sql: Any
+    nulls: Mapping[int, Null] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class Answer:
+    """What a database says of a statement."""
+
+    shape: StatementShape
+    columns: tuple[PgType, ...]
+    parameters: tuple[PgType, ...]
+
+
+@attrs.frozen
+class Refusal:
+    """What is wrong with a statement, and how to mend it if that is known."""
+
+    message: str
+    hint: str | None = None
+
+
+@attrs.frozen
+class TableColumn:
+    """A column of a table."""
+
+    name: str
+    type: PgType
+    not_null: bool
+    default: bool
+    """The database has a value for it: a default, an identity, an expression."""
+    always: bool
+    """Nothing but DEFAULT may be sent."""
+
+
+@attrs.frozen
+class TableAnswer:
+    """What a database says of a table."""
+
+    name: str
+    writable: bool
+    triggers: bool
+    columns: tuple[TableColumn, ...]
+    keys: tuple[tuple[str, ...], ...]
+    """Columns of each unique index without a condition; the primary key's first."""
+
+
+class Answers(Protocol):
+    """Where answers come from: a server, or files."""
+
+    def statements(self, queries: Sequence[Query]) -> list[Answer | Refusal]:
+        """Describe statements."""
+        ...
+
+    def tables(self, tables: Sequence[Table]) -> list[TableAnswer | Refusal]:
+        """Describe tables."""
+        ...
+
+    def constraints(self, names: Sequence[str]) -> dict[str, str]:
+        """Return the kind of each constraint or unique index that exists, as in pg_constraint."""
+        ...
+
+
+class LiveAnswers:
+    """Answers of a running server."""
+
+    def __init__(self, db: DB) -> None:
+        self._db = db
+
+    def statements(self, queries: Sequence[Query]) -> list[Answer | Refusal]:
+        """Describe statements; nothing is run."""
+        found = describe_all(
+            self._db, [query.sql for query in queries], [query.nulls for query in queries]
+        )
+        registry = self._db._state.types
+        return [
+            self._refusal(item)
+            if isinstance(item, Error)
+            else Answer(item.shape(registry), *item.types(registry))
+            for item in found
+        ]
+
+    def _refusal(self, error: Error) -> Refusal:
+        hint = error.hint
+        if error.sqlstate == "42P01":
+            hint = self._near_relation(error.message) or hint
+        elif error.sqlstate == "42P18":
+            hint = hint or "cast the placeholder to the type that is meant: %s::text"
+        return Refusal(error.message, hint)
+
+    def _near_relation(self, message: str) -> str | None:
+        name = message.split('"')[1] if message.count('"') >= 2 else ""
+        rows = self._db.query(_RELATIONS)
+        names = [text for (text,) in rows]
+        near = get_close_matches(name.rpartition(".")[2], names, 1)
+        return f"did you mean {near[0]}?" if near else None
+
+    def tables(self, tables: Sequence[Table]) -> list[TableAnswer | Refusal]:
+        """Describe tables by the catalog."""
+        names = [
+            quoted(table.schema, table.name) if table.schema else quoted(table.name)
+            for table in tables
+        ]
+        rows = {row[0]: row for row in self._db.query(_TABLES, (names,))}
+        oids = [row[1] for row in rows.values()]
+        columns = list(self._db.query(_COLUMNS, (oids,)))
+        types = self._types({row[2] for row in columns})
+        found: list[TableAnswer | Refusal] = []
+        for table, name in zip(tables, names, strict=True):
+            if name not in rows:
+                found.append(self._no_table(table))
+                continue
+            _, oid, shown, kind, triggers, keys = rows[name]
+            own = tuple(
+                TableColumn(column, types[type_], not_null, default, always)
+                for of, column, type_, not_null, default, always in columns
+                if of == oid
+            )
+            unique = tuple(tuple(key.split("\n")) for key in keys)
+            found.append(TableAnswer(shown, kind in ("r", "p"), triggers, own, unique))
+        return found
+
+    def _no_table(self, table: Table) -> Refusal:
+        message = f'table "{table.text}" does not exist'
+        return Refusal(message, self._near_relation(message))
+
+    def _types(self, oids: set[int]) -> dict[int, PgType]:
+        registry = self._db._state.types
+        with self._db._connection("describe") as wire:
+            load_types(wire, registry, oids)
+        return {oid: registry[oid] for oid in oids}
+
+    def constraints(self, names: Sequence[str]) -> dict[str, str]:
+        """Look constraints and unique indexes up by name."""
+        return dict(self._db.query(_CONSTRAINTS, {"names": list(names)}))
+
+
+@contextmanager
+def live_answers(db: DB | AsyncDB) -> Iterator[LiveAnswers]:
+    """Have the answers of a database; an async one is asked over a connection of its own."""
+    if isinstance(db, DB):
+        yield LiveAnswers(db)
+        return
+    with open(db._state.conninfo, max_size=1) as own:
+        yield LiveAnswers(own)
+
+
+_RELATIONS = """
+SELECT c.relname::text FROM pg_class c
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relnamespace NOT IN (
+    'pg_catalog'::regnamespace, 'information_schema'::regnamespace, 'pg_toast'::regnamespace)
+ORDER BY 1
+"""
+
+_TABLES = """
+SELECT name, c.oid::int8, n.nspname || '.' || c.relname, c.relkind::text,
+       EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal
+               AND t.tgtype & 2 <> 0),
+       ARRAY(SELECT string_agg(a.attname, E'\\n' ORDER BY a.attname)
+             FROM pg_index i JOIN pg_attribute a
+                  ON a.attrelid = c.oid AND a.attnum = ANY((i.indkey::int2[])[0:i.indnkeyatts - 1])
+             WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+                   AND i.indexprs IS NULL
+             GROUP BY i.indexrelid, i.indisprimary
+             ORDER BY NOT i.indisprimary, i.indexrelid)::text[]
+FROM unnest(%s::text[]) name
+JOIN pg_class c ON c.oid = to_regclass(name) JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+"""
+
+_COLUMNS = """
+SELECT a.attrelid::int8, a.attname::text, a.atttypid::int8, a.attnotnull,
+       a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL,
+       a.attidentity = 'a' OR a.attgenerated <> ''
+FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+WHERE a.attrelid = ANY(%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attrelid, a.attnum
+"""
+
+_CONSTRAINTS = """
+SELECT conname::text, min(contype::text) FROM pg_constraint
+WHERE conname = ANY(%(names)s) AND conrelid <> 0 GROUP BY conname
+UNION
+SELECT c.relname::text, 'u' FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+WHERE c.relname = ANY(%(names)s) AND i.indisunique
+      AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = c.oid)
+"""

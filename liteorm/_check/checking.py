@@ -1,0 +1,159 @@
+"""The checks of one run: what is asked, in few round trips, and what is found."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from types import ModuleType
+from typing import Any, Literal, TypeVar
+
+import attrs
+
+from liteorm import errors
+from liteorm._check.answers import Answers, Query, Refusal, live_answers
+from liteorm._check.columns import column_problems
+from liteorm._check.parameters import known_nulls, parameter_problems
+from liteorm._check.problems import Problem
+from liteorm._check.subjects import Subject, collect
+from liteorm._check.tables import table_problems
+from liteorm._core.hints import Codec
+from liteorm._core.models import Table, model_of
+from liteorm.postgres import DB, AsyncDB
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Finding:
+    """Something wrong, or not known to be right, and how to mend it."""
+
+    level: Literal["error", "warning"]
+    subject: Subject
+    message: str
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        hint = f"\n    {self.hint}" if self.hint else ""
+        subject = self.subject
+        return f"{subject.where}: {subject.name}: {self.level}: {self.message}{hint}"
+
+
+def check(
+    db: DB | AsyncDB, modules: Iterable[ModuleType | str] | ModuleType | str
+) -> list[Finding]:
+    """Check what some modules declare against a database; nothing is run.
+
+    The names in the database's own `constraint_errors` are checked too.
+    """
+    listed = [modules] if isinstance(modules, ModuleType | str) else list(modules)
+    subjects = collect(listed)
+    given: Mapping[str, Any] = db._state.constraint_errors
+    known = {subject.name for subject in subjects if subject.kind == "constraint"}
+    subjects += [
+        Subject("constraint", name, cls.__module__, _file_of(cls), 1, (name, cls))
+        for name, cls in given.items()
+        if name not in known
+    ]
+    with live_answers(db) as answers:
+        return check_all(answers, subjects, codecs=db._state.codecs)
+
+
+def check_all(
+    answers: Answers, subjects: Sequence[Subject], *, codecs: Mapping[Any, Codec] | None = None
+) -> list[Finding]:
+    """Check subjects against answers, and return what is found in the subjects' order."""
+    found: list[tuple[Subject, Problem]] = []
+    found += _check_statements(answers, _of(subjects, "statement"), codecs or {})
+    found += _check_tables(answers, _of(subjects, "table"), codecs or {})
+    found += _check_constraints(answers, _of(subjects, "constraint"))
+    order = {id(subject): number for number, subject in enumerate(subjects)}
+    found.sort(key=lambda pair: order[id(pair[0])])
+    return [
+        Finding(problem.level, subject, problem.message, problem.hint) for subject, problem in found
+    ]
+
+
+def _of(subjects: Sequence[Subject], kind: str) -> list[Subject]:
+    return [subject for subject in subjects if subject.kind == kind]
+
+
+_Found = list[tuple[Subject, Problem]]
+
+
+def _check_statements(
+    answers: Answers, subjects: list[Subject], codecs: Mapping[Any, Codec]
+) -> _Found:
+    queries = [Query(subject.item.sql, known_nulls(subject.item)) for subject in subjects]
+    found: _Found = []
+    if not queries:
+        return found
+    for subject, answer in zip(subjects, answers.statements(queries), strict=True):
+        if isinstance(answer, Refusal):
+            found.append((subject, Problem("error", answer.message, answer.hint)))
+            continue
+        problems = [
+            *column_problems(subject.item, answer, codecs),
+            *parameter_problems(subject.item, answer, codecs),
+        ]
+        found += [(subject, problem) for problem in problems]
+    return found
+
+
+def _check_tables(answers: Answers, subjects: list[Subject], codecs: Mapping[Any, Codec]) -> _Found:
+    found: _Found = []
+    asked: list[tuple[Subject, Table]] = []
+    for subject in subjects:
+        try:
+            table = model_of(subject.item).table
+        except errors.ModelError as error:
+            found.append((subject, Problem("error", error.message, error.hint)))
+            continue
+        assert table is not None
+        asked.append((subject, table))
+    if not asked:
+        return found
+    replies = answers.tables([table for _, table in asked])
+    for (subject, table), answer in zip(asked, replies, strict=True):
+        if isinstance(answer, Refusal):
+            found.append((subject, Problem("error", answer.message, answer.hint)))
+        else:
+            problems = table_problems(model_of(subject.item), table, answer, codecs)
+            found += [(subject, problem) for problem in problems]
+    return found
+
+
+_VIOLATIONS: dict[str, type[errors.IntegrityError]] = {
+    "p": errors.UniqueViolation,
+    "u": errors.UniqueViolation,
+    "f": errors.ForeignKeyViolation,
+    "c": errors.CheckViolation,
+    "x": errors.ExclusionViolation,
+    "n": errors.NotNullViolation,
+}
+
+
+def _check_constraints(answers: Answers, subjects: list[Subject]) -> _Found:
+    if not subjects:
+        return []
+    kinds = answers.constraints([subject.name for subject in subjects])
+    found: _Found = []
+    for subject in subjects:
+        name, cls = subject.item
+        if name not in kinds:
+            message = f'no constraint or unique index is named "{name}"'
+            hint = f"{cls.__name__} is never raised for it: see \\d of the table for its names"
+            found.append((subject, Problem("error", message, hint)))
+            continue
+        fitting = _VIOLATIONS.get(kinds[name])
+        if fitting is not None and not issubclass(cls, fitting):
+            message = f'constraint "{name}" raises {fitting.__name__}; {cls.__name__} is none'
+            hint = f"derive {cls.__name__} from liteorm.{fitting.__name__}"
+            found.append((subject, Problem("error", message, hint)))
+    return found
+
+
+def _file_of(cls: type) -> str:
+    try:
+        return inspect.getfile(cls)
+    except (OSError, TypeError):
+        return ""

@@ -1,0 +1,99 @@
+"""A statement's columns against its model: names, types, and what can be NULL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from liteorm._check.answers import Answer
+from liteorm._check.problems import Problem
+from liteorm._core.fit import Place
+from liteorm._core.hints import Codec, shown
+from liteorm._core.plan import Build, Leaf, Node, plan_scan
+from liteorm._core.shape import Shape
+from liteorm._core.statements import Statement
+from liteorm.errors import ModelError, ScanError
+from liteorm.postgres._describe import ColumnShape
+
+
+def column_problems(
+    statement: Statement[Any], answer: Answer, codecs: Mapping[Any, Codec]
+) -> Iterator[Problem]:
+    """Yield what does not fit between the result and the model."""
+    columns = answer.shape.columns
+    if statement.model is None:
+        return
+    if not columns:
+        yield Problem(
+            "error",
+            f"the statement gives no rows; {shown(statement.model)} is made from columns",
+            "add RETURNING, or declare it with None and call .execute",
+        )
+        return
+    shape = Shape(tuple(column.name for column in columns), answer.columns, codecs)
+    try:
+        plan = plan_scan(statement.model, shape, statement.extra)
+    except (ScanError, ModelError) as error:
+        yield Problem("error", error.message, error.hint)
+        return
+    yield from _null_problems(plan.root, columns, inside=())
+
+
+def _null_problems(
+    node: Node, columns: tuple[ColumnShape, ...], inside: tuple[str, ...], *, partly: bool = False
+) -> Iterator[Problem]:
+    """Yield the columns that can be NULL where the model has no place for it.
+
+    Inside an optional part (`partly`), NULL from an outer join makes the whole part None; only
+    what can be NULL in a row that found its partner is wrong there.
+    """
+    if isinstance(node, Leaf):
+        column = columns[node.column]
+        null = column.nullable_within if partly else column.nullable
+        if not node.nullable and null is not False and not column.name.endswith("!"):
+            if null is True:
+                yield _can_be_null(column, node.place, inside)
+            elif not partly:
+                yield _may_be_null(column, node.place)
+        return
+    if isinstance(node, Build):
+        partly = partly or node.absent is not None
+        for field, inner in node.arguments:
+            names = (
+                inside if isinstance(inner, Leaf) else (*inside, f"{node.model.name}.{field.name}")
+            )
+            yield from _null_problems(inner, columns, names, partly=partly)
+        return
+    for _, inner in node.items:
+        yield from _null_problems(inner, columns, inside, partly=partly)
+
+
+def _can_be_null(column: ColumnShape, place: Place, inside: tuple[str, ...]) -> Problem:
+    because = ""
+    remedy = f"make the field optional: {place.annotation} | None"
+    if column.nullable_within is False:
+        because = " where an outer join finds no partner"
+        if inside:
+            remedy = f"make {inside[-1]} optional"
+    elif column.nullable_within and column.column is not None:
+        because = f" ({column.table}.{column.column} has no NOT NULL)"
+    return Problem(
+        "error",
+        f'column "{column.name}" can be NULL{because}; {place.target} is {place.annotation}',
+        f"{remedy}, or keep NULL out: coalesce(...), WHERE ... IS NOT NULL;"
+        f" if you know that it is never NULL, name it {_marked(column)}",
+    )
+
+
+def _may_be_null(column: ColumnShape, place: Place) -> Problem:
+    return Problem(
+        "warning",
+        f'column "{column.name}" is not known to be never NULL;'
+        f" {place.target} is {place.annotation}",
+        f"name it {_marked(column)} if you know that it is not,"
+        f" use coalesce(...), or make the field optional: {place.annotation} | None",
+    )
+
+
+def _marked(column: ColumnShape) -> str:
+    return f'AS "{column.name}!"'

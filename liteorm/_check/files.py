@@ -1,0 +1,175 @@
+"""Answers in files: written once against a server, then checked without one.
+
+One small file for each statement, table and constraint, named after what was asked, so that two
+branches which add statements do not touch the same file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from liteorm._check.answers import Answer, Answers, Query, Refusal, TableAnswer, TableColumn
+from liteorm._check.typetext import type_from_json, type_to_json
+from liteorm._core.models import Table
+from liteorm.postgres._describe import ColumnShape, StatementShape
+
+_MISSING = "run liteorm check --write against a server, and commit the file"
+
+
+class RecordingAnswers:
+    """Passes questions on, and writes each answer to its file."""
+
+    def __init__(self, answers: Answers, folder: Path) -> None:
+        self._answers = answers
+        self._folder = folder
+        self._written: set[Path] = set()
+
+    def statements(self, queries: Sequence[Query]) -> list[Answer | Refusal]:
+        """Describe statements."""
+        found = self._answers.statements(queries)
+        for query, answer in zip(queries, found, strict=True):
+            if isinstance(answer, Answer):
+                self._write(_query_file(query), {"sql": query.sql, **_answer_to_json(answer)})
+        return found
+
+    def tables(self, tables: Sequence[Table]) -> list[TableAnswer | Refusal]:
+        """Describe tables."""
+        found = self._answers.tables(tables)
+        for table, answer in zip(tables, found, strict=True):
+            if isinstance(answer, TableAnswer):
+                self._write(_name_file("table", table.text), _table_to_json(answer))
+        return found
+
+    def constraints(self, names: Sequence[str]) -> dict[str, str]:
+        """Look constraints up."""
+        found = self._answers.constraints(names)
+        for name, kind in found.items():
+            self._write(_name_file("constraint", name), {"name": name, "kind": kind})
+        return found
+
+    def remove_others(self) -> int:
+        """Remove files that nothing asked for any more; return how many."""
+        old = [path for path in self._folder.glob("*.json") if path not in self._written]
+        for path in old:
+            path.unlink()
+        return len(old)
+
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / name
+        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+        self._written.add(path)
+
+
+class FileAnswers:
+    """Answers from files that `RecordingAnswers` wrote."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def statements(self, queries: Sequence[Query]) -> list[Answer | Refusal]:
+        """Read the files of statements."""
+        return [
+            Refusal("there is no description of this statement", _MISSING)
+            if (content := self._read(_query_file(query))) is None
+            else _answer_from_json(content)
+            for query in queries
+        ]
+
+    def tables(self, tables: Sequence[Table]) -> list[TableAnswer | Refusal]:
+        """Read the files of tables."""
+        return [
+            Refusal(f'there is no description of table "{table.text}"', _MISSING)
+            if (content := self._read(_name_file("table", table.text))) is None
+            else _table_from_json(content)
+            for table in tables
+        ]
+
+    def constraints(self, names: Sequence[str]) -> dict[str, str]:
+        """Read the files of constraints."""
+        contents = {name: self._read(_name_file("constraint", name)) for name in names}
+        return {name: content["kind"] for name, content in contents.items() if content}
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        try:
+            text = (self._folder / name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        content: dict[str, Any] = json.loads(text)
+        return content
+
+
+def _query_file(query: Query) -> str:
+    nulls = ",".join(f"{number}{null}" for number, null in sorted(query.nulls.items()))
+    digest = hashlib.sha256(f"{query.sql}\0{nulls}".encode()).hexdigest()
+    return f"statement-{digest[:20]}.json"
+
+
+def _name_file(kind: str, name: str) -> str:
+    plain = re.sub(r"[^a-z0-9_.]", "-", name.lower())
+    digest = "" if plain == name else f"-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return f"{kind}-{plain}{digest}.json"
+
+
+def _answer_to_json(answer: Answer) -> dict[str, Any]:
+    columns = [
+        {
+            "name": column.name,
+            "type": type_to_json(type_),
+            "table": column.table,
+            "column": column.column,
+            "nullable": column.nullable,
+            "nullable_within": column.nullable_within,
+        }
+        for column, type_ in zip(answer.shape.columns, answer.columns, strict=True)
+    ]
+    parameters = [type_to_json(type_) for type_ in answer.parameters]
+    return {"columns": columns, "parameters": parameters, "names": list(answer.shape.names)}
+
+
+def _answer_from_json(content: dict[str, Any]) -> Answer:
+    types = tuple(type_from_json(column["type"]) for column in content["columns"])
+    parameters = tuple(type_from_json(type_) for type_ in content["parameters"])
+    columns = tuple(
+        ColumnShape(
+            name=column["name"],
+            type=type_.name,
+            oid=type_.oid,
+            table=column["table"],
+            column=column["column"],
+            nullable=column["nullable"],
+            nullable_within=column["nullable_within"],
+        )
+        for column, type_ in zip(content["columns"], types, strict=True)
+    )
+    shape = StatementShape(
+        columns, tuple(type_.name for type_ in parameters), tuple(content["names"])
+    )
+    return Answer(shape, types, parameters)
+
+
+def _table_to_json(answer: TableAnswer) -> dict[str, Any]:
+    content = attrs.asdict(answer, recurse=False)
+    content["columns"] = [
+        {**attrs.asdict(column, recurse=False), "type": type_to_json(column.type)}
+        for column in answer.columns
+    ]
+    return content
+
+
+def _table_from_json(content: dict[str, Any]) -> TableAnswer:
+    columns = tuple(
+        TableColumn(**{**column, "type": type_from_json(column["type"])})
+        for column in content["columns"]
+    )
+    keys = tuple(tuple(key) for key in content["keys"])
+    return TableAnswer(**{**content, "columns": columns, "keys": keys})

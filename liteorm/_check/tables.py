@@ -1,0 +1,115 @@
+"""A class with a table against the table: columns, types, what an insert sends, the key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from liteorm._check.answers import TableAnswer, TableColumn
+from liteorm._check.problems import Problem
+from liteorm._core.fit import Fitter, Place
+from liteorm._core.hints import Codec
+from liteorm._core.models import Field, Model, Table
+from liteorm.errors import ScanError
+
+
+def table_problems(
+    model: Model, table: Table, answer: TableAnswer, codecs: Mapping[Any, Codec]
+) -> Iterator[Problem]:
+    """Yield what does not fit between a class and its table."""
+    columns = {column.name: column for column in answer.columns}
+    for field in model.fields:
+        column = columns.get(field.column)
+        if column is None:
+            yield _no_column(model, field, answer)
+        else:
+            yield from _column_problems(model, field, column, answer, codecs)
+    if answer.writable:
+        yield from _unsent(model, answer)
+        yield from _key_problems(model, table, answer)
+
+
+def _no_column(model: Model, field: Field, answer: TableAnswer) -> Problem:
+    names = [column.name for column in answer.columns]
+    near = get_close_matches(field.column, names, 1)
+    return Problem(
+        "error",
+        f'{answer.name} has no column "{field.column}" for {model.name}.{field.name};'
+        f" its columns are {', '.join(names)}",
+        f'did you mean "{near[0]}"? Annotated[..., Column(name="{near[0]}")] names it'
+        if near
+        else "add the column, or leave the field out of the class",
+    )
+
+
+def _column_problems(
+    model: Model,
+    field: Field,
+    column: TableColumn,
+    answer: TableAnswer,
+    codecs: Mapping[Any, Codec],
+) -> Iterator[Problem]:
+    where, target = f"{answer.name}.{column.name}", f"{model.name}.{field.name}"
+    hint = field.hint
+    place = Place(model.name, field.name, column.name, annotation=hint.text, nullable=hint.optional)
+    try:
+        Fitter(codecs).fit(column.type, hint, place, codec=field.codec)
+    except ScanError as error:
+        yield Problem("error", f"{answer.name}: {error.message}", error.hint)
+    if answer.writable and not column.not_null and not hint.optional:
+        yield Problem(
+            "error",
+            f"{where} can be NULL; {target} is {hint.text}",
+            f"make the field optional: {hint.text} | None, or the column NOT NULL",
+        )
+    if not answer.writable:
+        return
+    if column.always and not field.generated:
+        yield Problem(
+            "error",
+            f"{where} is GENERATED ALWAYS; an insert of {model.name} would send it",
+            f"annotate {target}: Annotated[{hint.text}, Column(generated=True)]",
+        )
+    elif field.generated and not column.default and not answer.triggers:
+        yield Problem(
+            "error",
+            f"{target} is generated=True; {where} has no default, identity or expression",
+            "give the column a default, or send the field",
+        )
+    elif column.not_null and hint.optional and hint.kind != "any" and not field.generated:
+        yield Problem(
+            "warning",
+            f"{target} is {hint.text}; {where} is NOT NULL, so None cannot be stored",
+            "take None out of the annotation, or mark the field generated=True",
+        )
+
+
+def _unsent(model: Model, answer: TableAnswer) -> Iterator[Problem]:
+    sent = {field.column for field in model.fields}
+    if answer.triggers:
+        return
+    for column in answer.columns:
+        if column.not_null and not column.default and column.name not in sent:
+            yield Problem(
+                "error",
+                f"{answer.name}.{column.name} is NOT NULL without a default;"
+                f" an insert of {model.name} does not send it",
+                f"add a field {column.name} to {model.name}, or give the column a default",
+            )
+
+
+def _key_problems(model: Model, table: Table, answer: TableAnswer) -> Iterator[Problem]:
+    if not table.key:
+        return
+    fields = [model.field(name) for name in table.key]
+    columns = sorted(field.column for field in fields if field is not None)
+    if tuple(columns) in {tuple(sorted(key)) for key in answer.keys}:
+        return
+    known = ", ".join(f"({', '.join(key)})" for key in answer.keys) or "none"
+    yield Problem(
+        "error",
+        f"key ({', '.join(table.key)}) of {model.name} is not unique in {answer.name};"
+        f" its unique keys are {known}",
+        "name a primary key or a unique constraint without a condition",
+    )
