@@ -36,6 +36,10 @@ ARROWS = {
         *("psycopg", "psycopg_pool", "attrs", "msgspec", "typing_extensions"),
     },
     "liteorm.postgres._nulls": {"liteorm._core", "liteorm.postgres", "attrs", "pglast"},
+    "liteorm.postgres._nulls": {"liteorm.postgres._nulls", "attrs", "pglast"},
+    "liteorm._check": {
+        *("liteorm._check", "liteorm._core", "liteorm.errors", "liteorm.postgres", "attrs"),
+    },
     "liteorm._cli": {
         *("liteorm", "liteorm._cli", "liteorm.postgres", "liteorm_testing"),
         *("rich", "pglast", "attrs", "msgspec", "airportsdata", "psycopg", "typing_extensions"),
