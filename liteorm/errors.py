@@ -68,6 +68,10 @@ class Error(Exception):
     """
 
     retryable: bool | None = None
+    row: int | None = None
+    """Which of many objects or parameter sets is at fault, counted from 0, where that is known."""
+    field: str | None = None
+    """Field of the model concerned, where one is known."""
 
     def __init__(
         self,

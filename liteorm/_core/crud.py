@@ -12,8 +12,8 @@ import itertools
 import keyword
 import linecache
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -23,6 +23,8 @@ from liteorm._core.sqltext import quoted
 from liteorm.errors import ModelError
 
 _numbers = itertools.count(1)
+
+Encode: TypeAlias = Callable[[Iterable[Any], Callable[..., None], Any, Any], None]
 
 
 def near_name(name: str, known: Iterable[str]) -> str | None:
@@ -37,9 +39,8 @@ def model_of_object(obj: Any) -> Model:
     Raises:
         ModelError: Its class has no fields.
     """
-    if type(obj) is dict:
-        return _dict_model(tuple(obj))
-    return model_of(type(obj))
+    cls: Any = obj.__class__
+    return _dict_model(tuple(obj)) if cls is dict else model_of(cls)
 
 
 @functools.lru_cache(maxsize=512)
@@ -334,10 +335,15 @@ def unnest_text(
             f"RETURNING {returned}"
         )
     returned = _percent(_names(model.fields, "t."))
+    outs = [f"r{place}" for place in range(len(model.fields))]
+    renamed = ", ".join(
+        f"m.{out} AS {_percent(quoted(field.column))}"
+        for out, field in zip(outs, model.fields, strict=True)
+    )
     return (
-        f"MERGE INTO {name} AS t USING (SELECT * FROM {source}) AS s ON false "
+        f"WITH m (n, {', '.join(outs)}) AS (MERGE INTO {name} AS t USING {source} ON false "
         f"WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({values}) "
-        f"RETURNING s.n, {returned}"
+        f"RETURNING s.n, {returned}) SELECT {renamed} FROM m ORDER BY m.n"
     )
 
 
@@ -358,9 +364,7 @@ class Part:
     ready: Callable[[Any], Any]
 
 
-def extractor(
-    model: Model, parts: Sequence[Part], refuse: Callable[[Any], None]
-) -> Callable[[Iterable[Any], Callable[..., None], Any, Any], None]:
+def extractor(model: Model, parts: Sequence[Part], refuse: Callable[[Any], None]) -> Encode:
     """Return a function that takes objects apart and packs their rows.
 
     The function is called as `encode(objects, pack, state, buffer)` and calls
@@ -377,7 +381,8 @@ def extractor(
     lines += [f"        if obj.__class__ is not expected{unless}:", "            refuse(obj)"]
     names = _value_lines(model, parts, scope, lines, "        ")
     lines.append(f"        pack(({', '.join(names)},), state, buffer)")
-    return _compiled(lines, scope, "encode", f"insert {model.name}")
+    encode: Encode = _compiled(lines, scope, "encode", f"insert {model.name}")
+    return encode
 
 
 def parameters(model: Model, parts: Sequence[Part]) -> Callable[[Any], tuple[Any, ...]]:
@@ -386,7 +391,9 @@ def parameters(model: Model, parts: Sequence[Part]) -> Callable[[Any], tuple[Any
     lines = ["def parameters(obj):"]
     names = _value_lines(model, parts, scope, lines, "    ")
     lines.append(f"    return ({', '.join(names)}{',' if names else ''})")
-    return _compiled(lines, scope, "parameters", f"parameters {model.name}")
+    take: Callable[[Any], tuple[Any, ...]]
+    take = _compiled(lines, scope, "parameters", f"parameters {model.name}")
+    return take
 
 
 def _value_lines(
@@ -429,7 +436,7 @@ def _compiled(lines: list[str], scope: dict[str, Any], name: str, title: str) ->
     text = "\n".join(lines) + "\n"
     filename = f"<liteorm {title} #{next(_numbers)}>"
     scope["__name__"] = "liteorm.generated"
-    exec(compile(text, filename, "exec"), scope)  # noqa: S102 - text from this module only
+    exec(compile(text, filename, "exec"), scope)
     function = scope[name]
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     weakref.finalize(function, linecache.cache.pop, filename, None)
@@ -438,9 +445,7 @@ def _compiled(lines: list[str], scope: dict[str, Any], name: str, title: str) ->
 
 def value_of(model: Model, field: Field, obj: Any) -> Any:
     """Return what an object has for a field, its codec not yet applied."""
-    if model.kind == "typeddict" or isinstance(obj, Mapping):
-        return obj[field.name]
-    return getattr(obj, field.name)
+    return obj[field.name] if model.kind == "typeddict" else getattr(obj, field.name)
 
 
 def key_values(model: Model, keys: Sequence[Field], key: Any) -> list[Any]:
@@ -452,7 +457,7 @@ def key_values(model: Model, keys: Sequence[Field], key: Any) -> list[Any]:
     if len(keys) == 1:
         values: list[Any] = [key]
     else:
-        values = list(key) if isinstance(key, tuple | list) else [key]
+        values = [*key] if type(key) in (tuple, list) else [key]
         if len(values) != len(keys):
             raise ModelError(
                 f"the key of {model.name} is ({', '.join(f.init_name for f in keys)}): expected a "

@@ -13,7 +13,7 @@ from liteorm._core.ranges import Multirange, Range
 from liteorm.errors import DataError, ScanError
 
 if TYPE_CHECKING:
-    from liteorm._core.pgtypes import RowSource
+    from liteorm._core.shape import RowSource
 
 __all__ = [
     "Interval",

@@ -106,7 +106,7 @@ class Target:
     def misfit(self, obj: Any, index: int | None) -> DataError | None:
         """Return an error for the first value of an object that cannot be sent, None if all can."""
         place = "" if index is None else f" of object {index}"
-        if not isinstance(obj, self.model.cls):
+        if not issubclass(type(obj), self.model.cls):
             return DataError(
                 f"object{'' if index is None else f' {index}'} is of class "
                 f"{type(obj).__qualname__}, expected {self.model.name} as the first one",
@@ -262,9 +262,7 @@ class CopyData:
         for column in target.columns:
             encoder = column.encoder
             if self.binary:
-                parts.append(
-                    crud.Part(column.field, encoder.fast, encoder.unless, encoder.ready)
-                )
+                parts.append(crud.Part(column.field, encoder.fast, encoder.unless, encoder.ready))
                 oids.append(encoder.dumper)
             else:
                 parts.append(crud.Part(column.field, None, "", encoder.text))
@@ -317,16 +315,60 @@ class CopyData:
 
 
 class Abandoned(Exception):
-    """Tells the server that no more rows come. (The driver sends the text of what ends a COPY, and
-    the text of a user's exception may quote values.)"""
+    """Tells the server that no more rows come.
+
+    The driver sends it the text of what ends a COPY, and a user's own exception may quote values.
+    """
 
 
-def located(error: Error, target: Target) -> Error:
+class Refused(Exception):
+    """The server has ended the COPY; its error is still to be read."""
+
+
+class Objection:
+    """Notices that the server has refused a row while more are still being sent.
+
+    libpq says so only when all rows have been sent, which with a million more is late, and with an
+    endless iterable never. In a COPY the server sends nothing but notices and its one error. What
+    is there to be read and does not turn out to be a notice, also not after a while, is the error.
+
+    Args:
+        wire: The connection (`pgconn`, `spoken_to`, `add_notice_handler`).
+    """
+
+    PATIENCE = 0.2
+
+    def __init__(self, wire: Any) -> None:
+        self._wire = wire
+        self._notices = 0
+        self._since: float | None = None
+        wire.add_notice_handler(self._noticed)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._wire.remove_notice_handler(self._noticed)
+
+    def _noticed(self, diagnostic: Any) -> None:
+        self._notices += 1
+        self._since = None
+
+    def raised(self, now: float) -> bool:
+        """Return whether the server has refused."""
+        if self._wire.spoken_to:
+            heard = self._notices
+            self._wire.pgconn.consume_input()
+            self._wire.pgconn.is_busy()  # lets libpq hand out the notices
+            if self._notices == heard and self._since is None:
+                self._since = now
+        return self._since is not None and now - self._since >= self.PATIENCE
+
+
+def locate(error: Error, target: Target) -> None:
     """Say which object a COPY failed at, where the server knows."""
     diag = getattr(error.__cause__, "diag", None)
     found = _CONTEXT.search(diag.context or "") if diag is not None else None
     if found is None:
-        return error
+        return
     error.row = int(found[1]) - 1
     place = f"object {error.row}"
     for column in target.columns:
@@ -340,14 +382,13 @@ def located(error: Error, target: Target) -> Error:
     error.message = f"{error.message} (at {place})"
     error.args = (error.message,)
     error.table = error.table or target.table.name
-    return error
 
 
 def parameter_of(encoder: Encoder) -> Callable[[Any], Any]:
     """Return what turns a value into a parameter for a column of the encoder's type."""
     if not encoder.bound:
         return encoder.ready
-    oid, binary, text = encoder.type.oid, encoder.binary, encoder.text
+    oid, binary, text = encoder.pgtype.oid, encoder.binary, encoder.text
     if binary is None:
         return lambda value: Bound(oid, text(value).encode(), False)
     encode = binary
@@ -394,7 +435,7 @@ def array_parameters(
             kinds.append((TEXT_OID, TEXT_OID))
         else:
             parts.append(crud.Part(column.field, encoder.fast, encoder.unless, encoder.ready))
-            kinds.append((encoder.dumper, encoder.type.oid))
+            kinds.append((encoder.dumper, encoder.pgtype.oid))
     take = crud.parameters(target.model, parts)
     try:
         if set(map(type, objects)) != {target.model.cls}:
@@ -411,9 +452,7 @@ def array_parameters(
         raise
 
 
-def _array(
-    values: Sequence[Any], dumper: int, element: int, adapters: AdaptersMap
-) -> Bound:
+def _array(values: Sequence[Any], dumper: int, element: int, adapters: AdaptersMap) -> Bound:
     transformer = Transformer(adapters)
     transformer.set_dumper_types([dumper] * len(values), Format.BINARY)
     packed = bytearray()

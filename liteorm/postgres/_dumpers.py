@@ -34,8 +34,24 @@ _JSONB_OID = 3802
 _INTERVAL_OID = 1186
 
 _ARRAYS = (list, tuple, set, frozenset)
+
+
+@attrs.frozen
+class Bound:
+    """A parameter in the server's own form, with its type."""
+
+    oid: int
+    data: bytes
+    binary: bool = True
+
+
 _AS_JSON: tuple[type[Any], ...] = (object, dict, Json)
 _interval = struct.Struct("!qii").pack
+
+
+def is_a(value: Any, kinds: Any) -> bool:
+    """Return `isinstance(value, kinds)`; type checkers go on taking the value for Any."""
+    return isinstance(value, kinds)
 
 
 def register_dumpers(adapters: AdaptersMap, codecs: Mapping[type, Codec] | None = None) -> None:
@@ -58,6 +74,8 @@ def register_dumpers(adapters: AdaptersMap, codecs: Mapping[type, Codec] | None 
         adapters.register_dumper(Multirange, range_dumper)
     for interval_dumper in (_IntervalText, _IntervalBinary):
         adapters.register_dumper(Interval, interval_dumper)
+    for bound_dumper in (_BoundText, _BoundBinary):
+        adapters.register_dumper(Bound, bound_dumper)
     for cls, codec in (codecs or {}).items():
         for base in (_ThroughText, _ThroughBinary):
             adapters.register_dumper(cls, _through(base, _plain_with(codec)))
@@ -75,11 +93,11 @@ def parameter_error(exc: BaseException, params: Any, adapters: AdaptersMap) -> D
         adapters: The pool's map.
     """
     items: list[tuple[str | int, Any]]
-    given: Any = params
-    if isinstance(params, Mapping):
-        items = list(given.items())
-    elif isinstance(params, Sequence) and not isinstance(params, str | bytes):
-        items = list(enumerate(given, start=1))
+    if is_a(params, Mapping):
+        items = list(params.items())
+    elif is_a(params, Sequence) and not is_a(params, str | bytes):
+        values: list[Any] = [*params]
+        items = [*enumerate(values, start=1)]
     else:
         return None
     for name, value in items:
@@ -174,7 +192,7 @@ def enum_value(member: Enum) -> Any:
 
 def as_lists(value: Any) -> list[Any]:
     """Return an array value with lists in place of tuples and sets."""
-    items: list[Any] = value if type(value) is list else list(value)
+    items: list[Any] = value if value.__class__ is list else list(value)
     # By class, not by item: most lists are long and flat.
     if any(issubclass(cls, _ARRAYS) for cls in set(map(type, items))):
         return [as_lists(item) if isinstance(item, _ARRAYS) else item for item in items]
@@ -184,7 +202,7 @@ def as_lists(value: Any) -> list[Any]:
 def _first_leaf(items: list[Any]) -> Any:
     item: Any
     for item in items:
-        leaf: Any = _first_leaf(item) if type(item) is list else item
+        leaf: Any = _first_leaf(item) if item.__class__ is list else item
         if leaf is not None:
             return leaf
     return None
@@ -219,8 +237,10 @@ class _ArrayBinary(RecursiveDumper):
 
     def dump(self, obj: Any) -> Buffer | None:
         if self._dumper is None:
-            return self.upgrade(obj, PyFormat.from_pq(self.format)).dump(obj)
-        return self._dumper.dump(as_lists(obj))
+            self = self.upgrade(obj, PyFormat.from_pq(self.format))
+        dumper: Any = self._dumper
+        data: Buffer | None = dumper.dump(as_lists(obj))
+        return data
 
 
 class _ArrayText(_ArrayBinary):
@@ -267,6 +287,25 @@ class _RangeAsBinary(_RangeText):
 
     def get_key(self, obj: Any, format: PyFormat) -> Any:
         return self.cls
+
+
+class _BoundText(Dumper):
+    """What has been encoded for a column already."""
+
+    def get_key(self, obj: Bound, format: PyFormat) -> Any:
+        return (self.cls, obj.oid, obj.binary)
+
+    def upgrade(self, obj: Bound, format: PyFormat) -> Any:
+        dumper = (_BoundBinary if obj.binary else _BoundText)(self.cls)
+        dumper.oid = obj.oid
+        return dumper
+
+    def dump(self, obj: Bound) -> Buffer:
+        return obj.data
+
+
+class _BoundBinary(_BoundText):
+    format = Format.BINARY
 
 
 class _IntervalText(Dumper):
@@ -353,7 +392,7 @@ def _json_reason(exc: Exception) -> str:
 
 def unwrapped(value: Any) -> Any:
     """Return what a `Json` holds; any other value as it is."""
-    return value.value if type(value) is Json else value
+    return value.value if value.__class__ is Json else value
 
 
 def _json_hook(value: Any) -> Any:
@@ -369,14 +408,13 @@ def _json_hook(value: Any) -> Any:
         return float(value)
     if type(value).__module__ == "ipaddress":
         return str(value)
-    if isinstance(value, Mapping):
-        items: Any = value
-        return dict(items)
+    if is_a(value, Mapping):
+        return dict(value)
     raise TypeError(f"Encoding objects of type {type(value).__qualname__} is unsupported")
 
 
 def _has_nan(value: Any) -> bool:
-    cls: type[Any] = type(value)
+    cls: type[Any] = value.__class__
     if issubclass(cls, float):
         return bool(value != value or value in (float("inf"), float("-inf")))
     if issubclass(cls, Mapping):

@@ -22,7 +22,7 @@ from liteorm._core.models import model_of
 from liteorm._core.pgtypes import PgType
 from liteorm._core.values import Multirange, Range
 from liteorm.errors import DataError, ModelError
-from liteorm.postgres._dumpers import reason_of
+from liteorm.postgres._dumpers import is_a, reason_of
 from liteorm.postgres._scalars import SCALARS, TEXT_ONLY, Misfit, Scalar, member_value, misfit
 
 BYTEA_OID = 17
@@ -44,7 +44,7 @@ class Encoder:
     """How the values of one type are sent.
 
     Args:
-        type: The type.
+        pgtype: The type.
         expected: The Python classes it takes, in words.
         fast: The class whose values may go to the dumper without a look, but for `unless`.
         unless: A condition, as source over `{v}`, under which such a value must be looked at.
@@ -55,7 +55,7 @@ class Encoder:
         bound: Whether a parameter has to say its type.
     """
 
-    type: PgType
+    pgtype: PgType
     expected: str
     fast: type | None
     unless: str
@@ -96,7 +96,7 @@ class Encoders:
     def _make(self, type_: PgType) -> Encoder:
         element = type_.element
         if type_.kind == "domain" and element is not None:
-            return attrs.evolve(self.for_type(element), type=type_)
+            return attrs.evolve(self.for_type(element), pgtype=type_)
         if type_.kind == "array" and element is not None:
             return self._built(type_, "a list", _Array(type_, self.for_type(element)))
         if type_.kind == "range" and element is not None:
@@ -257,7 +257,7 @@ def _inside(place: str, encode: Callable[[Any], Any], value: Any) -> Any:
 
 
 def _framed(data: Any) -> bytes:
-    return _int32(len(data)) + data
+    return b"%s%s" % (_int32(len(data)), data)
 
 
 class _Array(_Parts):
@@ -267,9 +267,9 @@ class _Array(_Parts):
         self.element = element
         self.has_binary = element.binary is not None
         self.lower = 0 if type_.oid in _ZERO_BASED else 1
-        self.oid = element.type.oid
+        self.oid = element.pgtype.oid
         # What is itself given as a list or tuple cannot also be a further dimension.
-        kind = element.type
+        kind = element.pgtype
         while kind.kind == "domain" and kind.element is not None:
             kind = kind.element
         if kind.base in ("json", "jsonb", "vector") or kind.kind == "multirange":
@@ -281,8 +281,8 @@ class _Array(_Parts):
 
     def _items(self, value: Any) -> tuple[list[int], list[Any]]:
         """Return the dimensions, and all elements in one list."""
-        if not isinstance(value, _ARRAYS):
-            raise misfit(value, f"a list for {self.element.type.name}[]")
+        if not is_a(value, _ARRAYS):
+            raise misfit(value, f"a list for {self.element.pgtype.name}[]")
         items: list[Any] = list(value)
         dims = [len(items)]
         nested = self.nested
@@ -338,7 +338,7 @@ class _Array(_Parts):
 
     def _delimiter(self) -> str:
         # box is the one built-in type whose array elements are not separated by commas.
-        return ";" if self.element.type.base == "box" else ","
+        return ";" if self.element.pgtype.base == "box" else ","
 
 
 def _quoted(text: str) -> str:
@@ -351,9 +351,9 @@ class _RangeOf(_Parts):
         self.has_binary = element.binary is not None
 
     def _checked(self, value: Any) -> Range[Any]:
-        if not isinstance(value, Range):
+        if not is_a(value, Range):
             raise misfit(value, "Range")
-        whole: Any = value
+        whole: Range[Any] = value
         return whole
 
     def binary(self, value: Any) -> bytes:
@@ -390,9 +390,9 @@ class _MultirangeOf(_Parts):
         self.has_binary = element.binary is not None
 
     def _checked(self, value: Any) -> Multirange[Any]:
-        if not isinstance(value, Multirange):
+        if not is_a(value, Multirange):
             raise misfit(value, "Multirange")
-        whole: Any = value
+        whole: Multirange[Any] = value
         return whole
 
     def binary(self, value: Any) -> bytes:
@@ -418,10 +418,9 @@ class _Composite(_Parts):
         self.has_binary = all(encoder.binary is not None for _, encoder in parts)
 
     def _values(self, value: Any) -> list[Any]:
-        if isinstance(value, Mapping):
-            by_name: Any = value
-            self._check_names(list(by_name))
-            return [by_name[name] for name in self.names]
+        if is_a(value, Mapping):
+            self._check_names(list(value))
+            return [value[name] for name in self.names]
         if is_model(type(value)):
             try:
                 fields = model_of(type(value)).by_column
@@ -429,7 +428,7 @@ class _Composite(_Parts):
                 raise Misfit(exc.message) from exc
             self._check_names(list(fields))
             return [_field_value(fields[name], value) for name in self.names]
-        if isinstance(value, tuple | list):
+        if is_a(value, tuple | list):
             items: list[Any] = list(value)
             if len(items) != len(self.names):
                 raise Misfit(f"it has {len(items)} items, {self.type.name} has {len(self.names)}")
@@ -445,7 +444,7 @@ class _Composite(_Parts):
     def binary(self, value: Any) -> bytes:
         out = [_int32(len(self.parts))]
         for (name, encoder), item in zip(self.parts, self._values(value), strict=True):
-            out.append(struct.pack("!I", encoder.type.oid))
+            out.append(struct.pack("!I", encoder.pgtype.oid))
             if item is None:
                 out.append(_NULL)
             else:

@@ -29,7 +29,7 @@ import attrs
 
 from liteorm._core.values import Interval
 from liteorm.errors import DataError
-from liteorm.postgres._dumpers import json_bytes, pack_interval
+from liteorm.postgres._dumpers import is_a, json_bytes, pack_interval
 
 
 class Misfit(Exception):
@@ -153,7 +153,7 @@ def _one_byte(value: Any) -> bytes:
 
 
 def _bytes(value: Any) -> bytes:
-    if not isinstance(value, bytes | bytearray | memoryview):
+    if not is_a(value, bytes | bytearray | memoryview):
         raise misfit(value, "bytes")
     return bytes(value)
 
@@ -255,7 +255,8 @@ def _inet(value: Any) -> bytes:
     if isinstance(value, IPv6Address) and value.scope_id:
         raise Misfit("it is an IPv6 address with a scope, which inet cannot hold")
     family = _AF_INET if value.version == 4 else _AF_INET6
-    return bytes((family, bits, 0, len(value.packed))) + value.packed
+    packed: bytes = value.packed
+    return bytes((family, bits, 0, len(packed))) + packed
 
 
 def _inet_text(value: Any) -> str:
@@ -296,10 +297,9 @@ def _bits(value: Any) -> bytes:
 
 
 def _point_parts(value: Any) -> tuple[float, float]:
-    if isinstance(value, tuple | list):
-        parts: Any = value
-        if len(parts) == 2:
-            return _float(parts[0]), _float(parts[1])
+    if is_a(value, tuple | list):
+        if len(value) == 2:
+            return _float(value[0]), _float(value[1])
     elif isinstance(value, str):
         found = re.fullmatch(r"\s*\(?\s*([^,()\s]+)\s*,\s*([^,()\s]+)\s*\)?\s*", value)
         if found:
@@ -351,7 +351,7 @@ def _unsigned_text(value: Any) -> str:
 
 
 def _pairs(value: Any) -> list[tuple[str, str | None]]:
-    if not isinstance(value, dict):
+    if not is_a(value, dict):
         raise misfit(value, "dict[str, str | None]")
     items: dict[Any, Any] = value
     for key, held in items.items():
@@ -384,10 +384,9 @@ def _hstore_text(value: Any) -> str:
 
 
 def _floats(value: Any) -> list[float]:
-    if not isinstance(value, list | tuple):
+    if not is_a(value, list | tuple):
         raise misfit(value, "list[float]")
-    items: Any = value
-    return [_float4(item) for item in items]
+    return [_float4(item) for item in value]
 
 
 def _vector(value: Any) -> bytes:
@@ -448,7 +447,9 @@ SCALARS: Final[dict[str, Scalar]] = {
     "timestamp": Scalar(
         "datetime", _timestamp, _isoformat, datetime, "{v}.tzinfo is not None", 1114
     ),
-    "timestamptz": Scalar("datetime", _timestamptz, _isoformat, datetime, "{v}.tzinfo is None", 1184),
+    "timestamptz": Scalar(
+        "datetime", _timestamptz, _isoformat, datetime, "{v}.tzinfo is None", 1184
+    ),
     "interval": Scalar("timedelta", _interval, _interval_text, bound=True),
     "uuid": Scalar("UUID", _uuid, str, UUID, dumper=2950),
     "json": Scalar("a value that has a JSON form", _json, _json_text, bound=True),

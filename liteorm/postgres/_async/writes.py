@@ -1,14 +1,17 @@
-"""Writing objects: single rows by statement, many by COPY or arrays, parameter sets in a pipeline."""
+"""Writing objects: one by a statement, many by COPY or arrays; parameter sets in a pipeline."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeVar, cast
 
 import attrs
-from psycopg import AsyncCursor
+import psycopg
+from psycopg import AsyncCursor, pq
+from psycopg.copy import AsyncLibpqWriter
 
 from liteorm._core import crud
 from liteorm._core.contracts import Names, Params
@@ -26,23 +29,28 @@ from liteorm.postgres._copy import (
     FIRST_CHUNK,
     Abandoned,
     CopyData,
+    Objection,
+    Refused,
     Target,
     Writing,
     array_parameters,
     array_type,
     columns_of,
-    located,
+    locate,
     parameter_parts,
 )
 from liteorm.postgres._dumpers import parameter_error
-from liteorm.postgres._options import PoolState
+from liteorm.postgres._options import CLEANUP_BOUND, PoolState
+from liteorm.postgres._primitives import afinish
 from liteorm.postgres._tags import result_of
 
 if TYPE_CHECKING:
     from liteorm.postgres._async.session import AsyncStatements
+    from liteorm.postgres._async.transaction import AsyncTx
 
 T = TypeVar("T")
 
+_ACTIVE: Final = pq.TransactionStatus.ACTIVE
 _PROGRESS_SECONDS: Final = 0.05
 _ARRAY_ROWS: Final = 20_000
 """Rows whose arrays are sent in one statement; more go in several, in one transaction."""
@@ -57,9 +65,20 @@ class _Call:
     """A statement on one row of a class, ready to be run."""
 
     model: Model
-    sql: str
+    sql: LiteralString
     parameters: Callable[[Any], tuple[Any, ...]]
     target: Target
+
+
+def _own(text: str) -> LiteralString:
+    """Vouch for text that was put together here, its identifiers quoted."""
+    trusted: LiteralString = cast("Any", text)
+    return trusted
+
+
+def _transaction(session: AsyncStatements) -> AbstractAsyncContextManager[AsyncTx]:
+    block: AbstractAsyncContextManager[AsyncTx] = cast("Any", session).transaction()
+    return block
 
 
 async def insert(session: AsyncStatements, obj: T) -> T:
@@ -92,7 +111,7 @@ async def upsert(session: AsyncStatements, obj: T, conflict: Names) -> T:
 async def delete(session: AsyncStatements, obj: Any) -> bool:
     """Delete the row with the object's key; return whether there was one."""
     call = await _call(session, "delete", obj, crud.delete_statement)
-    result = await session.execute(call.sql, call.parameters(obj))  # type: ignore[arg-type]
+    result = await session.execute(call.sql, call.parameters(obj))
     return result.rows_affected > 0
 
 
@@ -102,7 +121,7 @@ async def get(session: AsyncStatements, cls: type[T], key: Any) -> T:
     table = crud.table_for(model)
     statement = crud.get_statement(model, table)
     values = crud.key_values(model, statement.fields, key)
-    rows = await session.query(statement.sql, values)  # type: ignore[arg-type]
+    rows = await session.query(_own(statement.sql), values)
     if not len(rows):
         raise _absent(model, table)
     return scan_one(rows, cls)
@@ -126,7 +145,7 @@ async def _one(session: AsyncStatements, call: _Call, obj: T) -> T:
             raise
         raise error from exc
     try:
-        rows = await session.query(call.sql, parameters)  # type: ignore[arg-type]
+        rows = await session.query(call.sql, parameters)
     except DataError as exc:
         # The server and the driver know no fields.
         error = call.target.misfit(obj, None)
@@ -148,7 +167,7 @@ async def _call(
     statement_for: Callable[[Model, Table], crud.Statement],
 ) -> _Call:
     writing = _writing(session._state)
-    cls = type(obj)
+    cls: Any = obj.__class__
     found: _Call | None = writing.calls.get((kind, cls))
     if found is not None:
         return found
@@ -158,7 +177,7 @@ async def _call(
     async with session._connection("columns", COLUMNS_SQL) as wire:
         target = await _target(session._state, wire, model, table, statement.fields)
     parameters = crud.parameters(model, parameter_parts(target))
-    made = _Call(model, statement.sql, parameters, target)
+    made = _Call(model, _own(statement.sql), parameters, target)
     writing.calls[kind, cls] = made
     return made
 
@@ -175,8 +194,11 @@ def _writing(state: PoolState) -> Writing:
 async def _target(
     state: PoolState, wire: AsyncWire, model: Model, table: Table, fields: tuple[Field, ...]
 ) -> Target:
-    """Ask the catalog about the columns of a table. Each time: DDL may have changed them, and
-    binary data for another type of the same size would be stored without an error."""
+    """Ask the catalog about the columns of a table.
+
+    COPY asks each time: after a change of a column's type, binary data for another type of the
+    same size would be stored without an error.
+    """
     cursor = wire.cursor()
     await cursor.execute(COLUMNS_SQL, (crud.table_name(table),), binary=True)
     columns = columns_of(await cursor.fetchall())
@@ -219,16 +241,18 @@ async def insert_many(
             use.rows = await _copy(wire, use.sql, data, first, chunks, progress)
         return use.rows
     except Error as exc:
-        raise _blamed(session, exc, target)
+        _locate(session, exc, target)
+        raise
 
 
-def _blamed(session: AsyncStatements, exc: Error, target: Target | None) -> Error:
+def _locate(session: AsyncStatements, exc: Error, target: Target | None) -> None:
+    """Add to the server's error which object it was about."""
     if target is None or exc.row is not None:
-        return exc
+        return
     if exc.sqlstate in ("42804", "22P03"):
         # The attributes of a composite type changed since it was looked up.
         session._state.types.clear()
-    return located(exc, target)
+    locate(exc, target)
 
 
 async def _copy(
@@ -241,28 +265,49 @@ async def _copy(
 ) -> int:
     """Send all rows; the first ones are encoded before the server hears of it."""
     data.add(first)
-    failure: BaseException | None = None
+    cursor = wire.cursor()
+    # Not cursor.copy(): it would only log the server's error when rows end early because of it.
+    await wire.wait(cursor._start_copy_gen(sql.encode()))
+    writer = AsyncLibpqWriter(cursor)
+    objection = Objection(wire)
     told = monotonic()
     try:
-        async with wire.cursor().copy(sql.encode()) as copy:
-            try:
-                while chunk := await chunks.take(data.wanted):
-                    data.add(chunk)
-                    if (batch := data.batch()) is not None:
-                        await copy.write(batch)
-                        if progress is not None and monotonic() - told >= _PROGRESS_SECONDS:
-                            progress(data.rows)
-                            told = monotonic()
-                await copy.write(data.last())
-            except Exception as exc:
-                failure = exc
-                raise Abandoned("the rows could not be read or encoded") from exc
-    except Abandoned:
-        assert failure is not None
-        raise failure from failure.__cause__
+        while chunk := await chunks.take(data.wanted):
+            data.add(chunk)
+            if (batch := data.batch()) is None:
+                continue
+            await writer.write(batch)
+            now = monotonic()
+            if objection.raised(now):
+                raise Refused
+            if progress is not None and now - told >= _PROGRESS_SECONDS:
+                progress(data.rows)
+                told = now
+        await writer.write(data.last())
+    except BaseException as exc:
+        if wire.pgconn.transaction_status == _ACTIVE:
+            # Else the server's answer has been read already, or the connection is gone.
+            wire.limit(CLEANUP_BOUND)
+            await afinish(_abandon(writer, exc))
+        raise
+    finally:
+        objection.close()
+    await writer.finish()
     if progress is not None:
         progress(data.rows)
     return data.rows
+
+
+async def _abandon(writer: AsyncLibpqWriter, reason: BaseException) -> bool:
+    """End a COPY without storing anything, and bring the connection back into order."""
+    try:
+        await writer.finish(Abandoned("the rows could not be read or encoded"))
+    except psycopg.Error:
+        if isinstance(reason, Refused | psycopg.Error):
+            raise
+    if isinstance(reason, Refused):
+        raise Error("the server broke off the COPY without saying why") from None
+    return True
 
 
 async def upsert_many(
@@ -291,7 +336,7 @@ async def upsert_many(
     merge = crud.merge_text(staging, into, fields, keys, changed)
     target: Target | None = None
     try:
-        async with session.transaction() as tx:
+        async with _transaction(session) as tx:
             async with (use := tx._connection("upsert_many", merge)) as wire:
                 target = await _target(session._state, wire, model, into, fields)
                 await wire.run(crud.staging_text(staging, into, fields))
@@ -303,13 +348,14 @@ async def upsert_many(
                     if found.ntuples:
                         raise _twice(model, keys, into)
                 result = await wire.run(merge)
-                use.rows = result.command_tuples or 0
+                use.rows = count = int(result.command_tuples or 0)
                 await wire.run(f"DROP TABLE {staging}")
-        return use.rows
+        return count
     except Error as exc:
         if exc.sqlstate == _CARDINALITY and exc.row is None:
             raise _twice(model, keys, into) from exc.__cause__
-        raise _blamed(session, exc, target)
+        _locate(session, exc, target)
+        raise
 
 
 def _twice(model: Model, keys: tuple[Field, ...], table: Table) -> DataError:
@@ -345,7 +391,7 @@ async def insert_returning(session: AsyncStatements, objs: Iterable[T]) -> list[
     if len(objects) <= _ARRAY_ROWS:
         return await _insert_arrays(session, target, sql, objects, 0)
     stored: list[T] = []
-    async with session.transaction() as tx:
+    async with _transaction(session) as tx:
         for start in range(0, len(objects), _ARRAY_ROWS):
             some = objects[start : start + _ARRAY_ROWS]
             stored += await _insert_arrays(tx, target, sql, some, start)
@@ -357,7 +403,7 @@ async def _insert_arrays(
 ) -> list[Any]:
     parameters = array_parameters(target, session._state.adapters, objects, start)
     try:
-        rows = await session.query(sql, parameters)  # type: ignore[arg-type]
+        rows = await session.query(_own(sql), parameters)
     except Error as exc:
         exc.table = exc.table or target.table.name
         raise
@@ -368,7 +414,8 @@ async def _insert_arrays(
             table=target.table.name,
             hint="use insert_many, which returns no rows",
         )
-    return scan(rows, type(objects[0]))
+    cls: Any = objects[0].__class__
+    return scan(rows, cls)
 
 
 class AsyncCountingCursor(AsyncCursor[Any]):
@@ -400,12 +447,12 @@ async def execute_many(
     """Run a statement once for each of the parameter sets, pipelined, all or nothing."""
     text = rendered(sql, ())[0]
     session._check_text(text)
-    async with session.transaction() as tx:
+    async with _transaction(session) as tx:
         async with (use := tx._connection("execute_many", text)) as wire:
             cursor = AsyncCountingCursor(wire)
             cursor.last = []
             try:
-                await cursor.executemany(text, cursor.counted(seq_of_params))  # type: ignore[arg-type]
+                await cursor.executemany(_own(text), cursor.counted(seq_of_params))
             except Exception as exc:
                 raise _of_set(wire, cursor, exc, text) from exc
             result = Result(cursor.affected, result_of(cursor.last).command)
