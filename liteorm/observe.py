@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import Any, Final, Protocol, cast, runtime_checkable
 
 import attrs
 
@@ -89,7 +89,7 @@ def tell_after(
     log_params: bool,
 ) -> None:
     """Fill in how an operation ended, write the log record, tell every observer."""
-    event.duration = time.perf_counter() - event._clock  # pyright: ignore[reportPrivateUsage]
+    event.duration = time.perf_counter() - event._clock
     event.error = error
     if logger.isEnabledFor(logging.DEBUG):
         _log(event, log_params)
@@ -166,8 +166,10 @@ class _SpanObserver:
             "server.port": event.port,
         }
         if self._log_params and event.params is not None:
-            named = event.params.items() if isinstance(event.params, Mapping) else None
-            for key, value in named or enumerate(event.params):
+            params: Any = event.params
+            if isinstance(params, Sequence):
+                params = dict(enumerate(cast("Sequence[Any]", params)))
+            for key, value in params.items():
                 attributes[f"db.query.parameter.{key}"] = str(value)
         self._spans[event] = self._tracer.start_span(
             f"{name} {event.database}" if event.database else name,

@@ -9,7 +9,7 @@ from liteorm.postgres._async.listener import AsyncListener, listen_async, notify
 from liteorm.postgres._async.transaction import AsyncTx
 from liteorm.postgres._cursors import pool, rows
 from liteorm.postgres._describe import StatementShape
-from liteorm.postgres._sync.database import DB, open  # noqa: A004
+from liteorm.postgres._sync.database import DB, open
 from liteorm.postgres._sync.describing import describe
 from liteorm.postgres._sync.listener import Listener, listen, notify
 from liteorm.postgres._sync.transaction import Tx
@@ -42,4 +42,3 @@ for _export in (
     *(open, open_async, pool, rows),
 ):
     _export.__module__ = __name__
-del _export

@@ -65,8 +65,8 @@ class PoolState:
     server_keeps_timeout: bool = True
     prepare: bool = True
     reset_always: bool = False
-    constraint_errors: Mapping[str, type[Error]] = attrs.field(factory=dict)
-    codecs: Mapping[type, Codec] = attrs.field(factory=dict)
+    constraint_errors: Mapping[str, type[Error]] = attrs.field(factory=dict[str, type[Error]])
+    codecs: Mapping[type, Codec] = attrs.field(factory=dict[type, Codec])
     timeout: float = 30.0
     wants_writable: bool = False
     database: str | None = None
@@ -79,12 +79,14 @@ class PoolState:
     spare: Any = attrs.field(default=None, init=False, repr=False)
     pooled: bool = attrs.field(default=False, init=False)
     """A pooler in transaction mode stands between (found out when opening)."""
-    borrowed: dict[Any, float] = attrs.field(factory=dict, init=False, repr=False)
-    waiting: set[object] = attrs.field(factory=set, init=False, repr=False)
-    owners: dict[int, int] = attrs.field(factory=dict, init=False, repr=False)
+    borrowed: dict[Any, float] = attrs.field(factory=dict[Any, float], init=False, repr=False)
+    waiting: set[object] = attrs.field(factory=set[object], init=False, repr=False)
+    owners: dict[int, int] = attrs.field(factory=dict[int, int], init=False, repr=False)
     """How many transactions each task or thread has open."""
-    listeners: weakref.WeakSet[Any] = attrs.field(factory=weakref.WeakSet, init=False, repr=False)
-    streamed: set[str] = attrs.field(factory=set, init=False, repr=False)
+    listeners: weakref.WeakSet[Any] = attrs.field(
+        factory=weakref.WeakSet[Any], init=False, repr=False
+    )
+    streamed: set[str] = attrs.field(factory=set[str], init=False, repr=False)
     """Statements whose result types are known, so that a stream need not ask before."""
     connect_error: str | None = attrs.field(default=None, init=False, repr=False)
     blocked: bool = attrs.field(default=False, init=False)

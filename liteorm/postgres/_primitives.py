@@ -130,9 +130,7 @@ async def agetconn(pool: AsyncConnectionPool[Any], timeout: float | None) -> Any
 
 if sys.version_info < (3, 12):  # pragma: no cover
 
-    async def agetconn(  # noqa: F811
-        pool: AsyncConnectionPool[Any], timeout: float | None
-    ) -> Any:
+    async def agetconn(pool: AsyncConnectionPool[Any], timeout: float | None) -> Any:
         """Borrow a connection; a cancellation always surfaces."""
         # wait_for() of Python 3.11 drops a cancellation that comes together with what was
         # awaited (https://github.com/python/cpython/issues/86296); the pool queues with it.

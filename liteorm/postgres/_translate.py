@@ -9,9 +9,11 @@ from typing import Any, Final, Protocol
 
 import psycopg
 from psycopg import errors as driver
+from psycopg.adapt import AdaptersMap
 
 from liteorm import errors
 from liteorm.errors import Error, class_for_sqlstate
+from liteorm.postgres._dumpers import parameter_error
 
 __all__ = ["FatalNotice", "WireState", "connect_failed", "lost", "translate"]
 
@@ -29,17 +31,32 @@ FatalNotice = tuple[str | None, str | None]
 class WireState(Protocol):
     """What is known about the connection an error came from."""
 
-    closed: bool
-    timed_out: bool
-    fatal: FatalNotice | None
-    constraint_errors: Mapping[str, type[Error]]
-    statement_timed_out: bool
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def timed_out(self) -> bool: ...
+    @property
+    def fatal(self) -> FatalNotice | None: ...
+    @property
+    def constraint_errors(self) -> Mapping[str, type[Error]]: ...
+    @property
+    def statement_timed_out(self) -> bool: ...
+    @property
+    def adapters(self) -> AdaptersMap: ...
 
 
 def translate(
-    exc: BaseException, wire: WireState | None = None, sql: str | None = None
+    exc: BaseException,
+    wire: WireState | None = None,
+    sql: str | None = None,
+    params: Any = None,
 ) -> BaseException:
     """Return the liteorm error for whatever came through; what is not the driver's stays."""
+    if wire is not None and params is not None and _before_sending(exc, wire):
+        unsendable = parameter_error(exc, params, wire.adapters)
+        if unsendable is not None:
+            unsendable.sql = sql
+            return unsendable
     if isinstance(exc, Error):
         if exc.sql is None:
             exc.sql = sql
@@ -58,6 +75,15 @@ def translate(
     if exc.sqlstate is None:
         return _client_side(exc, sql)
     return _server_side(exc, wire, sql)
+
+
+def _before_sending(exc: BaseException, wire: WireState) -> bool:
+    """Say whether it may have been a parameter that did not get as far as the server."""
+    if isinstance(exc, errors.DataError):
+        return exc.parameter is None and exc.sqlstate is None
+    if isinstance(exc, psycopg.Error):
+        return exc.sqlstate is None and not wire.closed
+    return isinstance(exc, (*_UNSENDABLE, TypeError, RecursionError))
 
 
 def _reason(exc: BaseException) -> str:
@@ -136,7 +162,7 @@ def _server_side(exc: psycopg.Error, wire: WireState | None, sql: str | None) ->
         fields["retryable"] = True
         fields["hint"] = (
             fields["hint"]
-            or "what the statement was prepared against has changed since; run the transaction again"
+            or "what it was prepared against has changed since; run the transaction again"
         )
     if wire is not None and diag.constraint_name and issubclass(cls, errors.IntegrityError):
         cls = wire.constraint_errors.get(diag.constraint_name, cls)

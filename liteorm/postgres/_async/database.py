@@ -61,9 +61,13 @@ class AsyncDB(AsyncStatements):
             wire.refuse_transaction_tag()
 
     async def _failed(
-        self, wire: AsyncWire, exc: BaseException, sql: str | None = None
+        self,
+        wire: AsyncWire,
+        exc: BaseException,
+        sql: str | None = None,
+        params: Any = None,
     ) -> BaseException:
-        error = wire.translated(exc, sql)
+        error = wire.translated(exc, sql, params)
         evict_if_read_only(wire, error, None)
         await give_back(self._state, wire)
         return error
@@ -315,4 +319,4 @@ async def open_async(
 async def _is_pooled(wire: AsyncWire) -> bool:
     """Find out whether a pooler stands between: the server's process is not the one announced."""
     result = await wire.run("SELECT pg_catalog.pg_backend_pid()::text")
-    return result.get_value(0, 0) != str(wire.pgconn.backend_pid).encode()
+    return bool(result.get_value(0, 0) != str(wire.pgconn.backend_pid).encode())

@@ -39,6 +39,8 @@ logger: Final = logging.getLogger("liteorm")
 QUEUE_LIMIT: Final = 100_000
 """Notifications held for a consumer that does not come for them; past it, a gap."""
 
+_CLOSED: Final = "closed"
+
 OnGap = Callable[[], Awaitable[object] | object]
 
 
@@ -337,7 +339,7 @@ class AsyncListener:
 
     async def close(self) -> None:
         """Stop listening and give the connection back to the pool."""
-        await self._close("closed")
+        await self._close(_CLOSED)
 
     async def _close(self, why: str) -> None:
         if self._closed is not None:
@@ -370,14 +372,17 @@ class AsyncListener:
 
     async def __aiter__(self) -> AsyncIterator[Notification]:
         """Iterate over notifications until the listener is closed."""
-        while self._closed is None:
+        while not self._closed_by_user():
             try:
                 notification = await self.receive()
             except PoolClosed:
-                if self._closed == "closed":
+                if self._closed_by_user():
                     return
                 raise
             yield notification
+
+    def _closed_by_user(self) -> bool:
+        return self._closed == _CLOSED
 
     async def __aenter__(self) -> AsyncListener:
         return self

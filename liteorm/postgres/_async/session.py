@@ -48,7 +48,11 @@ class AsyncStatements:
         raise NotImplementedError
 
     async def _failed(
-        self, wire: AsyncWire, exc: BaseException, sql: str | None = None
+        self,
+        wire: AsyncWire,
+        exc: BaseException,
+        sql: str | None = None,
+        params: Any = None,
     ) -> BaseException:
         """Give it back after a failure; return what is to be raised."""
         raise NotImplementedError
@@ -98,7 +102,7 @@ class AsyncStatements:
             except UnknownTypes as unknown:
                 rows = await self._rows_of_new_types(wire, result, unknown)
         except BaseException as exc:
-            error = await self._failed(wire, exc, sql)
+            error = await self._failed(wire, exc, sql, params)
             if error is exc:
                 raise
             raise error from exc
@@ -309,7 +313,7 @@ class AsyncUse:
             if exc is None:
                 await session._release(wire)
             else:
-                error = await session._failed(wire, exc, self.sql)
+                error = await session._failed(wire, exc, self.sql, self._params)
         except BaseException as failure:
             error = failure
             raise

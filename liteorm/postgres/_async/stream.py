@@ -138,7 +138,8 @@ class AsyncStreaming:
         traceback: TracebackType | None,
     ) -> None:
         wire, stream = self._wire, self._stream
-        assert wire is not None and stream is not None
+        assert wire is not None
+        assert stream is not None
         stream._closed = True
         self._use.rows = stream._count
         await self._leave(wire, exc)

@@ -11,14 +11,19 @@ from typing import Any, Final
 from psycopg import pq
 
 from liteorm._core.contracts import Isolation
-from liteorm.errors import CommitUnknown, ConnectionLost, Error, TransactionAborted
-from liteorm.errors import TransactionError
+from liteorm.errors import (
+    CommitUnknown,
+    ConnectionLost,
+    Error,
+    TransactionAborted,
+    TransactionError,
+)
 from liteorm.postgres._async.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.session import AsyncStatements
 from liteorm.postgres._options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._primitives import AsyncInterrupted, acurrent, afinish
-from liteorm.postgres._tags import begin_text, check_pooled, check_transaction_text
+from liteorm.postgres._tags import check_pooled, check_transaction_text
 from liteorm.postgres._translate import lost
 
 __all__ = ["AsyncTransaction", "AsyncTx", "begin_transaction"]
@@ -96,9 +101,13 @@ class AsyncTx(AsyncStatements):
             wire.refuse_transaction_tag()
 
     async def _failed(
-        self, wire: AsyncWire, exc: BaseException, sql: str | None = None
+        self,
+        wire: AsyncWire,
+        exc: BaseException,
+        sql: str | None = None,
+        params: Any = None,
     ) -> BaseException:
-        error = wire.translated(exc, sql)
+        error = wire.translated(exc, sql, params)
         wire.deadline = None
         evict_if_read_only(wire, error, self._read_only)
         if self._swallowed is None and isinstance(error, Error):

@@ -12,11 +12,12 @@ from typing import Any, Final
 import psycopg
 from psycopg import Connection, Cursor, pq
 from psycopg.abc import PQGen
+from psycopg.adapt import Transformer
 
 from liteorm.errors import Error
 from liteorm.postgres._options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._primitives import Interrupted, WaitTimeout, finish, wait_io
-from liteorm.postgres._protocol import drain_step
+from liteorm.postgres._protocol import drain_step, run_step
 from liteorm.postgres._tags import SPECIAL_TAGS, is_transaction, lasts, transaction_command
 from liteorm.postgres._translate import FatalNotice, is_stale, translate
 
@@ -26,7 +27,6 @@ logger: Final = logging.getLogger("liteorm")
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
 _IDLE: Final = pq.TransactionStatus.IDLE
-_BINARY: Final = pq.Format.BINARY
 
 
 class Wire(Connection[tuple[Any, ...]]):
@@ -48,9 +48,11 @@ class Wire(Connection[tuple[Any, ...]]):
     transaction_tag: str | None = None
     """A transaction command was sent as text."""
     _poll: select.poll | None = None
+    _transformer: Any = None
+    """Dumps parameters, of one statement after the other."""
 
     @classmethod
-    def connect(  # type: ignore[override]
+    def connect(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         cls, conninfo: str = "", *, state: PoolState, **kwargs: Any
     ) -> Wire:
         """Connect, or take the connection that opening the pool has left for it."""
@@ -139,22 +141,24 @@ class Wire(Connection[tuple[Any, ...]]):
         except psycopg.Error as exc:
             logger.debug("a stream was stopped: %s", exc)
 
-    def translated(self, exc: BaseException, sql: str | None = None) -> BaseException:
+    def translated(
+        self, exc: BaseException, sql: str | None = None, params: Any = None
+    ) -> BaseException:
         """Return the liteorm error for what came through; what is not the driver's stays."""
-        return translate(exc, self, sql)
+        return translate(exc, self, sql, params)
 
     def run(self, sql: Any, params: Any = None) -> Any:
         """Run one statement with binary results; return the driver's result."""
-        cursor = Cursor(self)
-        cursor.format = _BINARY
+        transformer = self._transformer
+        if transformer is None:
+            transformer = self._transformer = Transformer(self)
         try:
-            cursor.execute(sql, params)
+            result = self.wait(run_step(self, transformer, sql, params))
         except psycopg.Error as exc:
             if not self._forget_stale(exc):
                 raise
-            cursor.execute(sql, params)
-        result = cursor.pgresult
-        tag = result.command_status  # type: ignore[union-attr]
+            result = self.wait(run_step(self, transformer, sql, params))
+        tag = result.command_status
         if tag in SPECIAL_TAGS:
             self._note_tag(tag, sql)
         return result

@@ -62,9 +62,13 @@ class DB(Statements):
             wire.refuse_transaction_tag()
 
     def _failed(
-        self, wire: Wire, exc: BaseException, sql: str | None = None
+        self,
+        wire: Wire,
+        exc: BaseException,
+        sql: str | None = None,
+        params: Any = None,
     ) -> BaseException:
-        error = wire.translated(exc, sql)
+        error = wire.translated(exc, sql, params)
         evict_if_read_only(wire, error, None)
         give_back(self._state, wire)
         return error
@@ -316,4 +320,4 @@ def open(
 def _is_pooled(wire: Wire) -> bool:
     """Find out whether a pooler stands between: the server's process is not the one announced."""
     result = wire.run("SELECT pg_catalog.pg_backend_pid()::text")
-    return result.get_value(0, 0) != str(wire.pgconn.backend_pid).encode()
+    return bool(result.get_value(0, 0) != str(wire.pgconn.backend_pid).encode())

@@ -40,6 +40,8 @@ logger: Final = logging.getLogger("liteorm")
 QUEUE_LIMIT: Final = 100_000
 """Notifications held for a consumer that does not come for them; past it, a gap."""
 
+_CLOSED: Final = "closed"
+
 OnGap = Callable[[], Awaitable[object] | object]
 
 
@@ -338,7 +340,7 @@ class Listener:
 
     def close(self) -> None:
         """Stop listening and give the connection back to the pool."""
-        self._close("closed")
+        self._close(_CLOSED)
 
     def _close(self, why: str) -> None:
         if self._closed is not None:
@@ -371,14 +373,17 @@ class Listener:
 
     def __iter__(self) -> Iterator[Notification]:
         """Iterate over notifications until the listener is closed."""
-        while self._closed is None:
+        while not self._closed_by_user():
             try:
                 notification = self.receive()
             except PoolClosed:
-                if self._closed == "closed":
+                if self._closed_by_user():
                     return
                 raise
             yield notification
+
+    def _closed_by_user(self) -> bool:
+        return self._closed == _CLOSED
 
     def __enter__(self) -> Listener:
         return self

@@ -49,7 +49,11 @@ class Statements:
         raise NotImplementedError
 
     def _failed(
-        self, wire: Wire, exc: BaseException, sql: str | None = None
+        self,
+        wire: Wire,
+        exc: BaseException,
+        sql: str | None = None,
+        params: Any = None,
     ) -> BaseException:
         """Give it back after a failure; return what is to be raised."""
         raise NotImplementedError
@@ -99,7 +103,7 @@ class Statements:
             except UnknownTypes as unknown:
                 rows = self._rows_of_new_types(wire, result, unknown)
         except BaseException as exc:
-            error = self._failed(wire, exc, sql)
+            error = self._failed(wire, exc, sql, params)
             if error is exc:
                 raise
             raise error from exc
@@ -310,7 +314,7 @@ class Use:
             if exc is None:
                 session._release(wire)
             else:
-                error = session._failed(wire, exc, self.sql)
+                error = session._failed(wire, exc, self.sql, self._params)
         except BaseException as failure:
             error = failure
             raise

@@ -139,7 +139,8 @@ class Streaming:
         traceback: TracebackType | None,
     ) -> None:
         wire, stream = self._wire, self._stream
-        assert wire is not None and stream is not None
+        assert wire is not None
+        assert stream is not None
         stream._closed = True
         self._use.rows = stream._count
         self._leave(wire, exc)

@@ -12,14 +12,19 @@ from typing import Any, Final
 from psycopg import pq
 
 from liteorm._core.contracts import Isolation
-from liteorm.errors import CommitUnknown, ConnectionLost, Error, TransactionAborted
-from liteorm.errors import TransactionError
+from liteorm.errors import (
+    CommitUnknown,
+    ConnectionLost,
+    Error,
+    TransactionAborted,
+    TransactionError,
+)
 from liteorm.postgres._sync.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.session import Statements
 from liteorm.postgres._options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._primitives import Interrupted, current, finish
-from liteorm.postgres._tags import begin_text, check_pooled, check_transaction_text
+from liteorm.postgres._tags import check_pooled, check_transaction_text
 from liteorm.postgres._translate import lost
 
 __all__ = ["AsyncTransaction", "AsyncTx", "begin_transaction"]
@@ -97,9 +102,13 @@ class Tx(Statements):
             wire.refuse_transaction_tag()
 
     def _failed(
-        self, wire: Wire, exc: BaseException, sql: str | None = None
+        self,
+        wire: Wire,
+        exc: BaseException,
+        sql: str | None = None,
+        params: Any = None,
     ) -> BaseException:
-        error = wire.translated(exc, sql)
+        error = wire.translated(exc, sql, params)
         wire.deadline = None
         evict_if_read_only(wire, error, self._read_only)
         if self._swallowed is None and isinstance(error, Error):
