@@ -418,7 +418,10 @@ def _reachable(binaries: Path, account: Account) -> Path:
     """
     if account.may_execute(binaries / "postgres"):
         return binaries
-    prefix = binaries.parent
+    prefix = binaries.resolve().parent
+    package = prefix.parent
+    # A wheel's programs find their libraries in a folder beside the package, by a relative path.
+    libraries = package.with_name(f"{package.name}.libs")
     status = (binaries / "postgres").stat()
     mark = f"{prefix}:{status.st_size}:{status.st_mtime_ns}"
     copy = cache_directory() / f"server-{hashlib.sha256(mark.encode()).hexdigest()[:16]}"
@@ -426,18 +429,20 @@ def _reachable(binaries: Path, account: Account) -> Path:
         copy.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=f"{copy.name}.", dir=copy.parent))
         try:
-            for part in ("bin", "lib", "share"):
-                if (prefix / part).is_dir():
-                    _copy(prefix / part, made / part)
             made.chmod(0o755)
+            (made / package.name).mkdir()
+            _copy(prefix, made / package.name / prefix.name)
+            if libraries.is_dir():
+                _copy(libraries, made / libraries.name)
             made.rename(copy)
         except OSError:
             shutil.rmtree(made, ignore_errors=True)
             if not copy.exists():
                 raise
-    if not account.may_execute(copy / binaries.name / "postgres"):
+    copied = copy / package.name / prefix.name / binaries.name
+    if not account.may_execute(copied / "postgres"):
         raise ClusterError(
             f"the account with uid {account.uid}, which runs the server because root may not, "
             f"cannot reach {copy}; set LITEORM_CACHE to a folder that everybody can enter"
         )
-    return copy / binaries.name
+    return copied

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -121,15 +123,15 @@ def test_programs_in_a_closed_folder_are_copied(
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     (closed / "pginstall").symlink_to(found.parent)
-    cache = Path(_cluster.tempfile.mkdtemp(prefix="liteorm-cache-"))
+    cache = Path(tempfile.mkdtemp(prefix="liteorm-cache-"))
     cache.chmod(0o755)
     monkeypatch.setenv("LITEORM_CACHE", str(cache))
     try:
         cluster = _cluster.start(closed / "pginstall" / "bin")
         cluster.stop()
-        assert list(cache.glob("server-*/bin/postgres"))
+        assert list(cache.glob("server-*/*/*/bin/postgres"))
     finally:
-        _cluster.shutil.rmtree(cache)
+        shutil.rmtree(cache)
 
 
 @needs_embedded

@@ -1,0 +1,176 @@
+"""Every fault on call, on the sync and the async session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import liteorm
+from liteorm import postgres
+from liteorm.postgres import DB, AsyncDB
+from liteorm_testing import (
+    Database,
+    deadlock,
+    fail_next_commit,
+    kill_backend,
+    lock_timeout,
+    serialization_failure,
+    statement_timeout,
+    too_many_connections,
+)
+
+FAULTS = [
+    (deadlock, liteorm.Deadlock, "40P01"),
+    (serialization_failure, liteorm.SerializationFailure, "40001"),
+    (lock_timeout, liteorm.LockNotAvailable, "55P03"),
+    (statement_timeout, liteorm.StatementTimeout, "57014"),
+    (too_many_connections, liteorm.ConnectFailed, "53300"),
+]
+
+
+@pytest.mark.parametrize(("fault", "error", "code"), FAULTS)
+def test_a_fault_is_the_servers_own_error(
+    fault: Callable[[DB], None], error: type[liteorm.Error], code: str, liteorm_db: DB
+) -> None:
+    """Each raises its liteorm error with the server's SQLSTATE, time and again, leaving nothing."""
+    for _ in range(3):
+        with pytest.raises(error) as caught:
+            fault(liteorm_db)
+        assert caught.value.sqlstate == code
+    left = "SELECT count(*) FROM pg_class WHERE relname LIKE 'liteorm%'"
+    assert liteorm.scan_one(liteorm_db.query(left), int) == 0
+    roles = "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'liteorm%'"
+    assert liteorm.scan_one(liteorm_db.query(roles), int) == 0
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("fault", "error", "code"), FAULTS)
+async def test_a_fault_is_awaited_on_an_async_session(
+    fault: Callable[[AsyncDB], Any],
+    error: type[liteorm.Error],
+    code: str,
+    liteorm_async_db: AsyncDB,
+) -> None:
+    """The same call on an AsyncDB is awaited."""
+    with pytest.raises(error) as caught:
+        await fault(liteorm_async_db)
+    assert caught.value.sqlstate == code
+
+
+def test_a_deadlock_needs_no_privileges(liteorm_database: Database, liteorm_db: DB) -> None:
+    """Also a role that may not set deadlock_timeout is the one that is ended."""
+    role = f"{liteorm_database.name}_app"
+    name = liteorm.Ident(role)
+    liteorm_db.execute(liteorm.sql("CREATE ROLE {} LOGIN PASSWORD 'app'", name))
+    try:
+        dsn = _as_role(liteorm_database.dsn, role)
+        with postgres.open(dsn) as db, pytest.raises(liteorm.Deadlock):
+            deadlock(db)
+    finally:
+        liteorm_db.execute(liteorm.sql("DROP ROLE {}", name))
+
+
+def _as_role(dsn: str, role: str) -> str:
+    from liteorm_testing import _dsn
+
+    return _dsn.replace(dsn, user=role, password="app")
+
+
+def test_killing_a_database_ends_all_of_its_connections(liteorm_db: DB) -> None:
+    """Idle and busy connections go; the database connects anew afterwards."""
+    pid = liteorm.scan_one(liteorm_db.query("SELECT pg_backend_pid()"), int)
+    with liteorm_db.begin() as tx:
+        tx.query("SELECT 1")
+        assert kill_backend(liteorm_db) >= 1
+        with pytest.raises(liteorm.ConnectionLost):
+            tx.query("SELECT 1")
+    assert liteorm.scan_one(liteorm_db.query("SELECT pg_backend_pid()"), int) != pid
+
+
+def test_killing_a_transaction_leaves_others_alone(liteorm_db: DB) -> None:
+    """Only the transaction's own connection goes."""
+    with liteorm_db.begin() as one, liteorm_db.begin() as other:
+        assert kill_backend(one) == 1
+        with pytest.raises(liteorm.ConnectionLost):
+            one.query("SELECT 1")
+        assert liteorm.scan_one(other.query("SELECT 1"), int) == 1
+
+
+def test_killing_a_listener_is_noticed_by_it(liteorm_db: DB) -> None:
+    """A listener whose connection was ended says so."""
+    with postgres.listen(liteorm_db, "jobs") as listener:
+        assert kill_backend(listener) == 1
+        with pytest.raises(liteorm.ConnectionLost):
+            listener.receive(timeout=10)
+
+
+@pytest.mark.anyio
+async def test_killing_works_on_async_sessions(liteorm_async_db: AsyncDB) -> None:
+    """The call is the same, and not awaited."""
+    async with await liteorm_async_db.begin() as tx:
+        assert kill_backend(tx) == 1
+        with pytest.raises(liteorm.ConnectionLost):
+            await tx.query("SELECT 1")
+    async with await postgres.listen_async(liteorm_async_db, "jobs") as listener:
+        assert kill_backend(listener) == 1
+        with pytest.raises(liteorm.ConnectionLost):
+            await listener.receive(timeout=10)
+    assert kill_backend(liteorm_async_db) >= 0
+    assert liteorm.scan_one(await liteorm_async_db.query("SELECT 1"), int) == 1
+
+
+def test_commits_fail_as_often_as_asked_for(liteorm_db: DB) -> None:
+    """A retry loop goes through exactly that many failures, and the work is stored once."""
+    liteorm_db.execute("CREATE TABLE t (n int)")
+    attempts: list[int] = []
+
+    def work(tx: postgres.Tx) -> None:
+        attempts.append(1)
+        tx.execute("INSERT INTO t VALUES (1)")
+
+    with fail_next_commit(liteorm_db, liteorm.SerializationFailure, times=2):
+        liteorm_db.run(work)
+    assert len(attempts) == 3
+    assert liteorm.scan(liteorm_db.query("SELECT n FROM t"), int) == [1]
+
+
+def test_no_commit_fails_after_the_block(liteorm_db: DB) -> None:
+    """What is left of the failures is forgotten with the block."""
+    liteorm_db.execute("CREATE TABLE t (n int)")
+    with fail_next_commit(liteorm_db, liteorm.Deadlock):
+        pass
+    liteorm_db.execute("INSERT INTO t VALUES (1)")
+    left = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'liteorm%'"
+    assert liteorm.scan_one(liteorm_db.query(left), int) == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (liteorm.SerializationFailure, liteorm.SerializationFailure),
+        (liteorm.Deadlock, liteorm.Deadlock),
+        (liteorm.UniqueViolation, liteorm.UniqueViolation),
+        (liteorm.DiskFull, liteorm.DiskFull),
+        ("57014", liteorm.QueryCanceled),
+    ],
+)
+def test_the_commit_fails_with_the_error_that_was_asked_for(
+    error: type[liteorm.Error] | str, expected: type[liteorm.Error], liteorm_db: DB
+) -> None:
+    """Any class with a SQLSTATE will do, or a SQLSTATE."""
+    liteorm_db.execute('CREATE SCHEMA "A b"; CREATE TABLE "A b"."T %" (n int)')
+    with fail_next_commit(liteorm_db, error), pytest.raises(expected):
+        with liteorm_db.transaction() as tx:
+            tx.execute('INSERT INTO "A b"."T %" VALUES (1)')
+
+
+def test_an_error_that_no_commit_has_is_refused(liteorm_db: DB) -> None:
+    """The message lists what can be had; a database without a table is named too."""
+    with pytest.raises(ValueError, match=r"NoRows.*SerializationFailure"):
+        with fail_next_commit(liteorm_db, liteorm.NoRows):
+            pass
+    with pytest.raises(ValueError, match="table"):
+        with fail_next_commit(liteorm_db, liteorm.Deadlock):
+            pass
