@@ -3,6 +3,7 @@
 from liteorm._check.answers import Answers, LiveAnswers
 from liteorm._check.checking import Finding, check, check_all
 from liteorm._check.files import FileAnswers, RecordingAnswers
+from liteorm._check.reports import counted, github_lines, json_text, relative
 from liteorm._check.subjects import Subject, collect
 
 __all__ = [
@@ -15,4 +16,8 @@ __all__ = [
     "check",
     "check_all",
     "collect",
+    "counted",
+    "github_lines",
+    "json_text",
+    "relative",
 ]

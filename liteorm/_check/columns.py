@@ -69,18 +69,19 @@ def _null_problems(
 
 
 def _can_be_null(column: ColumnShape, place: Place, inside: tuple[str, ...]) -> Problem:
-    because = ""
-    remedy = f"make the field optional: {place.annotation} | None"
+    because, filtered = "", ""
+    remedy = _optional(place)
     if column.nullable_within is False:
         because = " where an outer join finds no partner"
         if inside:
             remedy = f"make {inside[-1]} optional"
     elif column.nullable_within and column.column is not None:
         because = f" ({column.table}.{column.column} has no NOT NULL)"
+        filtered = f" or WHERE {column.column} IS NOT NULL"
     return Problem(
         "error",
-        f'column "{column.name}" can be NULL{because}; {place.target} is {place.annotation}',
-        f"{remedy}, or keep NULL out: coalesce(...), WHERE ... IS NOT NULL;"
+        f'column "{column.name}" can be NULL{because}; {_declared(place)}',
+        f"{remedy}, or keep NULL out: coalesce(...){filtered};"
         f" if you know that it is never NULL, name it {_marked(column)}",
     )
 
@@ -88,12 +89,23 @@ def _can_be_null(column: ColumnShape, place: Place, inside: tuple[str, ...]) -> 
 def _may_be_null(column: ColumnShape, place: Place) -> Problem:
     return Problem(
         "warning",
-        f'column "{column.name}" is not known to be never NULL;'
-        f" {place.target} is {place.annotation}",
+        f'column "{column.name}" is not known to be never NULL; {_declared(place)}',
         f"name it {_marked(column)} if you know that it is not,"
-        f" use coalesce(...), or make the field optional: {place.annotation} | None",
+        f" use coalesce(...), or {_optional(place)}",
     )
 
 
+def _declared(place: Place) -> str:
+    if place.field is None:
+        return f"the statement gives {place.annotation}"
+    return f"{place.target} is {place.annotation}"
+
+
+def _optional(place: Place) -> str:
+    if place.field is None:
+        return f"declare the statement with {place.annotation} | None"
+    return f"make the field optional: {place.annotation} | None"
+
+
 def _marked(column: ColumnShape) -> str:
-    return f'AS "{column.name}!"'
+    return 'AS "name!"' if column.name == "?column?" else f'AS "{column.name}!"'
