@@ -9,6 +9,8 @@ VENV ?= .venv
 PYTHON ?=
 RUN ?= python -m
 ARGS ?=
+# The kind that needs nothing installed; LITEORM_SERVER=docker make test for another.
+export LITEORM_SERVER ?= embedded
 
 .PHONY: demo test docs clean
 

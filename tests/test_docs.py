@@ -119,7 +119,6 @@ def run_test_files(folder: Path, dsn: str) -> None:
         return
     (folder / "pytest.ini").write_text("[pytest]\n")
     environment = {**os.environ, "LITEORM_SERVER": dsn}
-    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), environment.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", "pytest", "-q", "-p", "liteorm_testing.plugin", str(folder)]
     run = subprocess.run(
         command, env=environment, cwd=folder, capture_output=True, text=True, check=False
@@ -141,6 +140,9 @@ def test_page_runs(
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.chdir(tmp_path)
+    # A page may start Python itself; a bare checkout is importable there as well.
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
     known_modules = set(sys.modules)
     printed = ""
     with asyncio.Runner() as runner:

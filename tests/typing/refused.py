@@ -22,11 +22,12 @@ def scanning(rows: liteorm.Rows, db: postgres.DB) -> None:
 
 
 def sessions(db: postgres.DB, text: str) -> None:
-    db.query(text)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    db.query(f"SELECT {text}")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    # mypy takes LiteralString for str.
+    db.query(text)  # pyright: ignore[reportArgumentType]
+    db.query(f"SELECT {text}")  # pyright: ignore[reportArgumentType]
     db.transaction(isolation="serialisable")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    db.transaction("serializable")  # type: ignore[misc]  # pyright: ignore[reportCallIssue]
-    db.execute("SELECT 1", [1], 5.0)  # type: ignore[misc]  # pyright: ignore[reportCallIssue]
+    db.transaction("serializable")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    db.execute("SELECT 1", [1], 5.0)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 async def mixed(db: postgres.AsyncDB) -> None:
