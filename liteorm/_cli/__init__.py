@@ -7,7 +7,7 @@ import importlib
 import importlib.metadata
 import sys
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 import liteorm
 
@@ -34,7 +34,7 @@ class Command(Protocol):
 def command_named(name: str) -> Command:
     """Return the module of a command; what it lacks is said with the extra that brings it."""
     try:
-        return importlib.import_module(f"liteorm._cli.{name}")
+        return cast(Command, importlib.import_module(f"liteorm._cli.{name}"))
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] in ("liteorm", "liteorm_testing"):
             raise

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -76,7 +76,7 @@ def announce(console: Console, title: str, code: str) -> None:
 
 
 @contextmanager
-def fresh_database(console: Console, kind: str) -> Iterator[str]:
+def fresh_database(console: Console, kind: str) -> Generator[str]:
     """Start a server that is gone afterwards; give the address of an empty database on it."""
     import liteorm_testing
 
