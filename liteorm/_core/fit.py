@@ -387,18 +387,14 @@ class Fitter:
         if base.kind != "array" or base.element is None:
             self._mismatch(type_, hint, place)
         inner = place.within("an element", item)
-        nested = item.kind == "sequence"
+        # An array of PostgreSQL has any number of dimensions: list[list[int]] is one of int4[].
+        nested = item.kind == "sequence" and underlying(base.element).base != "vector"
         step = self._step(type_ if nested else base.element, item, inner, deep=deep)
-        if nested and not _holds_array(base.element) and item.kind == "sequence":
-            # one more dimension of the same PostgreSQL array
-            return Each(hint.type, Part(step, inner), False, place)
         if item.kind == "any":
-            return (
-                None
-                if step is None and hint.type is list
-                else Each(hint.type, Part(step, inner), False, place)
-            )
-        return Each(hint.type, Part(step, inner), True, place)
+            whole = step is None and hint.type is list
+            return None if whole else Each(hint.type, Part(step, inner), False, place)
+        flat = item.kind != "sequence"
+        return Each(hint.type, Part(step, inner), flat, place)
 
     def _tuple(self, type_: PgType, hint: Hint, place: Place, *, deep: bool) -> Step | None:
         base = underlying(type_)
@@ -565,10 +561,6 @@ def _is(value: Any, plain: Any) -> bool:
     if plain is object or (isinstance(value, bool) and plain is not bool):
         return False
     return isinstance(value, plain)
-
-
-def _holds_array(element: PgType) -> bool:
-    return underlying(element).kind == "array"
 
 
 def _attributes_remedy(missing: list[str], extra: list[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from psycopg import abc, pq
+from psycopg import pq
 from psycopg.adapt import Transformer
 
 from liteorm._core.pgtypes import Variant
@@ -19,7 +19,7 @@ from liteorm.postgres._text import variant_reader
 _CATALOG_OIDS = (20, 25, 25, 25, 25, 20, 1009, 1009, 1016)
 
 
-def text_rows(result: abc.PGresult, registry: TypeRegistry, connection: Any) -> Rows:
+def text_rows(result: pq.abc.PGresult, registry: TypeRegistry, connection: Any) -> Rows:
     """Wrap a result in text form.
 
     Raises:
@@ -34,7 +34,7 @@ class TextRows(ResultRows):
     __slots__ = ("_transformer",)
 
     def __init__(
-        self, result: abc.PGresult, shape: Shape, registry: TypeRegistry, connection: Any
+        self, result: pq.abc.PGresult, shape: Shape, registry: TypeRegistry, connection: Any
     ) -> None:
         super().__init__(result, shape, registry)
         # With the connection: DateStyle and TimeZone decide how text is to be read.
@@ -70,7 +70,7 @@ class TextRows(ResultRows):
         return self._readers(variants)[column](data)
 
 
-def look_up(pgconn: abc.PGconn, registry: TypeRegistry, oids: Iterable[int]) -> None:
+def look_up(pgconn: pq.abc.PGconn, registry: TypeRegistry, oids: Iterable[int]) -> None:
     """Ask the catalog about types, blocking, on a connection of either kind.
 
     Raises:
@@ -100,7 +100,7 @@ def look_up(pgconn: abc.PGconn, registry: TypeRegistry, oids: Iterable[int]) -> 
     registry.add(found, asked)
 
 
-def _asked(pgconn: abc.PGconn, sql: str) -> abc.PGresult:
+def _asked(pgconn: pq.abc.PGconn, sql: str) -> pq.abc.PGresult:
     result = pgconn.exec_params(sql.encode(), None, result_format=pq.Format.BINARY)
     if result.status != pq.ExecStatus.TUPLES_OK:
         raise StatementError("the catalog could not be asked about the types of the result")

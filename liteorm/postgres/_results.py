@@ -66,7 +66,7 @@ class _Loader:
             transformer.set_loader_types(self._oids, BINARY)
             return transformer
 
-    def load(self, result: abc.PGresult, start: int, stop: int) -> list[tuple[Any, ...]]:
+    def load(self, result: pq.abc.PGresult, start: int, stop: int) -> list[tuple[Any, ...]]:
         transformer = self._transformer()
         # Not the loaders by the result's own oids: those of the variants stay.
         transformer.set_pgresult(result, set_loaders=False)
@@ -87,7 +87,7 @@ class ResultRows:
 
     __slots__ = ("_registry", "_result", "count", "shape")
 
-    def __init__(self, result: abc.PGresult, shape: Shape, registry: TypeRegistry) -> None:
+    def __init__(self, result: pq.abc.PGresult, shape: Shape, registry: TypeRegistry) -> None:
         self._result = result
         self._registry = registry
         self.shape = shape
@@ -159,7 +159,7 @@ def _innermost(type_: PgType) -> PgType:
     return type_
 
 
-def shape_of(result: abc.PGresult, registry: TypeRegistry) -> Shape:
+def shape_of(result: pq.abc.PGresult, registry: TypeRegistry) -> Shape:
     """Return the shape of a result; equal results have the same one.
 
     Raises:
@@ -172,7 +172,7 @@ def shape_of(result: abc.PGresult, registry: TypeRegistry) -> Shape:
     return registry.shape(names, oids) if shape is None else shape
 
 
-def rows_from_result(result: abc.PGresult, registry: TypeRegistry) -> Rows:
+def rows_from_result(result: pq.abc.PGresult, registry: TypeRegistry) -> Rows:
     """Wrap a binary result.
 
     Raises:
@@ -184,7 +184,7 @@ def rows_from_result(result: abc.PGresult, registry: TypeRegistry) -> Rows:
     return Rows(ResultRows(result, shape, registry))
 
 
-def _check_nested(result: abc.PGresult, shape: Shape, registry: TypeRegistry) -> None:
+def _check_nested(result: pq.abc.PGresult, shape: Shape, registry: TypeRegistry) -> None:
     """Look into composites and records for types that are new, or that changed meanwhile.
 
     An anonymous record tells its types only in its values; a composite may have been altered

@@ -21,7 +21,10 @@ Load = Callable[[bytes], Any]
 
 # Text forms which psycopg reads into the plain value of our table; the others are their own.
 _BY_PSYCOPG = frozenset(
-    ["bool", "int2", "int4", "int8", "float4", "float8", "numeric", "bytea", "date", "time", "timetz", "timestamp", "timestamptz", "uuid", "inet", "cidr", "oid"]
+    [
+        *("bool", "int2", "int4", "int8", "float4", "float8", "numeric", "bytea", "uuid"),
+        *("date", "time", "timetz", "timestamp", "timestamptz", "inet", "cidr", "oid"),
+    ]
 )
 _NUMBERS = frozenset(["xid", "xid8", "cid"])
 _ELEMENT = re.compile(r'[{,]\s*(?:"((?:[^"\\]|\\.)*)"|([^",{}\\]*(?:\\.[^",{}\\]*)*))')
