@@ -164,11 +164,15 @@ def _server_side(exc: psycopg.Error, wire: WireState | None, sql: str | None) ->
             fields["hint"]
             or "what it was prepared against has changed since; run the transaction again"
         )
-    if diag.source_function == "getTypeBinaryOutputInfo":
+    if code == "42883" and diag.source_function in _SENDERS:
         fields["hint"] = "results are asked for in binary, which this type has not: cast it to text"
     if wire is not None and diag.constraint_name and issubclass(cls, errors.IntegrityError):
         cls = wire.constraint_errors.get(diag.constraint_name, cls)
     return cls(message, **fields)
+
+
+_SENDERS: Final = ("getTypeBinaryOutputInfo", "array_send", "record_send", "range_send")
+"""Functions of the server that look for a type's binary form."""
 
 
 def is_stale(exc: BaseException) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -10,6 +11,7 @@ import pytest
 import liteorm
 from liteorm import postgres, scan, scan_one
 from liteorm._core.pgtypes import BUILTINS, EXTENSIONS
+from liteorm_testing import Server, database
 from tests.postgres.type_cases import CASES, Case
 
 # One value has several texts: white space in JSON, -1 second as -1 day + 23:59:59
@@ -18,19 +20,24 @@ EXTENSION_NAMES = ["citext", "hstore", "ltree", "vector"]
 
 
 @pytest.fixture(scope="module")
-def extensions(liteorm_server: Any) -> set[str]:
-    """The extensions which this server has files for."""
-    with postgres.open(liteorm_server.dsn) as db:
-        names = scan(db.query("SELECT name::text FROM pg_available_extensions"), str)
+def db(liteorm_server: Server) -> Iterator[postgres.DB]:
+    """One database for the module, with the extensions that its server has files for."""
+    with database(liteorm_server) as made, postgres.open(made.dsn) as db:
+        for name in available(db):
+            db.execute(liteorm.sql("CREATE EXTENSION {}", liteorm.Ident(name)))
+        yield db
+
+
+def available(db: postgres.DB) -> set[str]:
+    """Return the extensions which the server has files for."""
+    names = scan(db.query("SELECT name::text FROM pg_available_extensions"), str)
     return set(names) & set(EXTENSION_NAMES)
 
 
-@pytest.fixture
-def db(liteorm_db: postgres.DB, extensions: set[str]) -> postgres.DB:
-    """A database with the extensions in it."""
-    for name in sorted(extensions):
-        liteorm_db.execute(liteorm.sql("CREATE EXTENSION IF NOT EXISTS {}", liteorm.Ident(name)))
-    return liteorm_db
+@pytest.fixture(scope="module")
+def extensions(db: postgres.DB) -> set[str]:
+    """The extensions in the database."""
+    return available(db)
 
 
 def needs(case: Case, extensions: set[str]) -> None:
@@ -98,7 +105,7 @@ def test_a_value_goes_back_by_copy(db: postgres.DB, extensions: set[str], case: 
     model = attrs.make_class(
         "Stored", {"value": attrs.field(type=annotation | None if annotation is not Any else Any)}
     )
-    create = f"CREATE TABLE stored (value {case.type})"
+    create = f"DROP TABLE IF EXISTS stored; CREATE TABLE stored (value {case.type})"
     db.execute(create)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     rows = select(db, f"{quoted(case.literal)}::{case.type}")
     objects = [*scan(rows, model), model(None)]
