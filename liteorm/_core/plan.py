@@ -73,14 +73,16 @@ def plan_scan(tp: Any, shape: Shape, extra: Extra = "error") -> ScanPlan:
     if extra not in ("error", "ignore"):
         raise ValueError(f"extra is {extra!r}; expected 'error' or 'ignore'")
     hint = hint_of(tp, model=shown(tp), field=None)
-    return _Planner(hint.text, _unmarked(shape), extra).plan(hint)
+    return _Planner(hint.text, _unmarked(shape, hint), extra).plan(hint)
 
 
-def _unmarked(shape: Shape) -> Shape:
+def _unmarked(shape: Shape, hint: Hint) -> Shape:
     """Drop the mark of `AS "name!"`, which tells `liteorm check` that a column is never NULL."""
     if not any(name.endswith("!") for name in shape.names):
         return shape
-    return attrs.evolve(shape, names=tuple(name.removesuffix("!") for name in shape.names))
+    own = model_of_hint(hint).by_column if hint.kind == "model" else {}
+    names = (name if name in own else name.removesuffix("!") for name in shape.names)
+    return attrs.evolve(shape, names=tuple(names))
 
 
 @attrs.define
