@@ -1,4 +1,4 @@
-"""Model → the text of INSERT, UPDATE, upsert, DELETE and get, and the code that takes rows apart.
+"""Model → the text of INSERT, UPDATE, upsert, DELETE, get, and of what bulk loads need.
 
 Pure: nothing here runs SQL or knows a driver. Text is built once for each (model, table, shape).
 Field names come in, quoted column names go out.
@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import difflib
 import functools
-import itertools
-import keyword
-import linecache
-import weakref
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import attrs
 
@@ -21,10 +17,6 @@ from liteorm._core.hints import Hint
 from liteorm._core.models import Field, Model, Table, model_of, table_named
 from liteorm._core.sqltext import quoted
 from liteorm.errors import ModelError
-
-_numbers = itertools.count(1)
-
-Encode: TypeAlias = Callable[[Iterable[Any], Callable[..., None], Any, Any], None]
 
 
 def near_name(name: str, known: Iterable[str]) -> str | None:
@@ -345,102 +337,6 @@ def unnest_text(
         f"WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({values}) "
         f"RETURNING s.n, {returned}) SELECT {renamed} FROM m ORDER BY m.n"
     )
-
-
-@attrs.frozen
-class Part:
-    """One column of a row as the generated code sees it.
-
-    Args:
-        field: The field the value comes from.
-        fast: The class whose values go as they are.
-        unless: A condition over `{v}` under which they do not.
-        ready: What turns any other value into what is sent.
-    """
-
-    field: Field
-    fast: type | None
-    unless: str
-    ready: Callable[[Any], Any]
-
-
-def extractor(model: Model, parts: Sequence[Part], refuse: Callable[[Any], None]) -> Encode:
-    """Return a function that takes objects apart and packs their rows.
-
-    The function is called as `encode(objects, pack, state, buffer)` and calls
-    `pack((value, …), state, buffer)` once for each object.
-
-    Args:
-        model: The model of the objects.
-        parts: The columns, in the order in which they are sent.
-        refuse: Called with an object of another class; raises unless that will do.
-    """
-    scope: dict[str, Any] = {"refuse": refuse, "expected": model.cls}
-    lines = ["def encode(objects, pack, state, buffer):", "    for obj in objects:"]
-    unless = f" or len(obj) != {len(model.fields)}" if model.cls is dict else ""
-    lines += [f"        if obj.__class__ is not expected{unless}:", "            refuse(obj)"]
-    names = _value_lines(model, parts, scope, lines, "        ")
-    lines.append(f"        pack(({', '.join(names)},), state, buffer)")
-    encode: Encode = _compiled(lines, scope, "encode", f"insert {model.name}")
-    return encode
-
-
-def parameters(model: Model, parts: Sequence[Part]) -> Callable[[Any], tuple[Any, ...]]:
-    """Return a function that gives the parameters of one object."""
-    scope: dict[str, Any] = {}
-    lines = ["def parameters(obj):"]
-    names = _value_lines(model, parts, scope, lines, "    ")
-    lines.append(f"    return ({', '.join(names)}{',' if names else ''})")
-    take: Callable[[Any], tuple[Any, ...]]
-    take = _compiled(lines, scope, "parameters", f"parameters {model.name}")
-    return take
-
-
-def _value_lines(
-    model: Model, parts: Sequence[Part], scope: dict[str, Any], lines: list[str], indent: str
-) -> list[str]:
-    names: list[str] = []
-    for place, part in enumerate(parts):
-        name = part.field.name
-        usable = name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
-        value = f"value_{name}" if usable else f"value_{place}"
-        names.append(value)
-        if model.kind == "typeddict":
-            scope[f"key_{place}"] = name
-            lines.append(f"{indent}{value} = obj[key_{place}]")
-        elif usable:
-            lines.append(f"{indent}{value} = obj.{name}")
-        else:
-            # A name that the compiler would normalise to another one.
-            scope[f"key_{place}"] = name
-            lines.append(f"{indent}{value} = getattr(obj, key_{place})")
-        scope[f"ready_{place}"] = part.ready
-        if part.field.codec is not None:
-            scope[f"codec_{place}"] = part.field.codec.encode
-            lines.append(f"{indent}if {value} is not None:")
-            lines.append(f"{indent}    {value} = codec_{place}({value})")
-        test = f"{value} is not None"
-        if part.fast is not None:
-            scope[f"class_{place}"] = part.fast
-            slow = f"type({value}) is not class_{place}"
-            if part.unless:
-                slow = f"({slow} or {part.unless.format(v=value)})"
-            test = f"{slow} and {test}"
-        lines.append(f"{indent}if {test}:")
-        lines.append(f"{indent}    {value} = ready_{place}({value})")
-    return names
-
-
-def _compiled(lines: list[str], scope: dict[str, Any], name: str, title: str) -> Any:
-    """Compile generated lines; tracebacks and debuggers show them."""
-    text = "\n".join(lines) + "\n"
-    filename = f"<liteorm {title} #{next(_numbers)}>"
-    scope["__name__"] = "liteorm.generated"
-    exec(compile(text, filename, "exec"), scope)
-    function = scope[name]
-    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    weakref.finalize(function, linecache.cache.pop, filename, None)
-    return function
 
 
 def value_of(model: Model, field: Field, obj: Any) -> Any:

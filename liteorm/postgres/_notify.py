@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 
 from liteorm.errors import DataError
-from liteorm.postgres._dumpers import json_bytes
+from liteorm.postgres._json import json_bytes
 
 __all__ = ["Backoff", "checked_channel", "checked_payload"]
 

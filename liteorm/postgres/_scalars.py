@@ -29,7 +29,11 @@ import attrs
 
 from liteorm._core.values import Interval
 from liteorm.errors import DataError
-from liteorm.postgres._dumpers import is_a, json_bytes, pack_interval
+from liteorm.postgres._dumpers import pack_interval
+from liteorm.postgres._json import is_a, json_bytes
+
+TEXT_OID: Final = 25
+BYTEA_OID: Final = 17
 
 
 class Misfit(Exception):
@@ -54,6 +58,8 @@ class Scalar:
         fast: The class whose values need no look, but for `unless`.
         unless: A condition, as source over `{v}`, under which a `fast` value must be looked at.
         dumper: The oid whose compiled dumper packs a ready value; 0 if `ready` gives bytes.
+        strict: Whether that dumper raises for a value of any other class that it cannot send as
+            what it is.
         bound: Whether a parameter must say the column's type, because its Python class does not.
     """
 
@@ -63,6 +69,7 @@ class Scalar:
     fast: type | None = None
     unless: str = ""
     dumper: int = 0
+    strict: bool = False
     bound: bool = False
 
 
@@ -83,7 +90,8 @@ def _bool(value: Any) -> bool:
 def _int_between(low: int, high: int) -> Callable[[Any], int]:
     def ready(value: Any) -> int:
         value = member_value(value, (int,))
-        if type(value) is bool or not isinstance(value, int):
+        # A bool is an int, for Python and for type checkers.
+        if not isinstance(value, int):
             raise misfit(value, "int")
         if not low <= value <= high:
             raise Misfit(f"it is out of range ({low} to {high})")
@@ -96,7 +104,7 @@ def _float(value: Any) -> float:
     value = member_value(value, (float, int))
     if isinstance(value, float):
         return float(value)
-    if isinstance(value, int) and type(value) is not bool:
+    if isinstance(value, int):
         # An int is a float to type checkers; one that a float cannot hold exactly is not.
         try:
             if float(value) == value:
@@ -123,10 +131,8 @@ def _float_text(value: float) -> str:
 def _decimal(value: Any) -> Any:
     value = member_value(value, (Decimal, int))
     if isinstance(value, Decimal):
-        if value.is_snan():
-            raise Misfit("it is a signaling NaN")
         return value
-    if isinstance(value, int) and type(value) is not bool:
+    if isinstance(value, int):
         return int(value)
     raise misfit(value, "Decimal")
 
@@ -346,7 +352,7 @@ def _unsigned(size: str) -> Callable[[Any], bytes]:
     return ready
 
 
-def _unsigned_text(value: Any) -> str:
+def _int_text(value: Any) -> str:
     return str(int(value))
 
 
@@ -405,16 +411,15 @@ def _int_type(oid: int, bits: int) -> Scalar:
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     # The dumper of int8 raises on overflow; the two others would cut the number off.
     unless = "" if bits == 64 else f"not {low} <= {{v}} <= {high}"
-    return Scalar("int", _int_between(low, high), str, int, unless, oid)
+    return Scalar("int", _int_between(low, high), _int_text, int, unless, oid, strict=bits == 64)
 
 
-def _text_type(ready: Callable[[Any], Any] = _str, *, bound: bool = False) -> Scalar:
+def _text_type(ready: Callable[[Any], Any] = _str) -> Scalar:
     if ready is _str:
-        return Scalar("str", _str, _str, str, dumper=_TEXT_OID, bound=bound)
+        return Scalar("str", _str, _str, str, dumper=TEXT_OID, strict=True)
     return Scalar("str", ready, _str, bound=True)
 
 
-_TEXT_OID: Final = 25
 _UNSIGNED = ("oid", "xid", "cid", "regproc", "regprocedure", "regoper", "regoperator", "regclass")
 _REG = ("regtype", "regrole", "regnamespace", "regconfig", "regdictionary", "regcollation")
 
@@ -427,7 +432,7 @@ SCALARS: Final[dict[str, Scalar]] = {
         "float", _float4, _float_text, float, "not -3e38 <= {v} <= 3e38", 700, bound=True
     ),
     "float8": Scalar("float", _float, _float_text, float, dumper=701),
-    "numeric": Scalar("Decimal", _decimal, str, Decimal, "{v}.is_snan()", 1700),
+    "numeric": Scalar("Decimal", _decimal, str, Decimal, dumper=1700, strict=True),
     "text": _text_type(),
     "varchar": _text_type(),
     "bpchar": _text_type(),
@@ -440,15 +445,15 @@ SCALARS: Final[dict[str, Scalar]] = {
     "ltree": _text_type(_versioned),
     "lquery": _text_type(_versioned),
     "ltxtquery": _text_type(_versioned),
-    "bytea": Scalar("bytes", _bytes, _bytes_text, bytes, dumper=17),
+    "bytea": Scalar("bytes", _bytes, _bytes_text, bytes, dumper=17, strict=True),
     "date": Scalar("date", _date, _isoformat, date, dumper=1082),
     "time": Scalar("time", _time, _isoformat, time, "{v}.tzinfo is not None", 1083),
-    "timetz": Scalar("time", _timetz, _isoformat, time, "{v}.utcoffset() is None", 1266),
+    "timetz": Scalar("time", _timetz, _isoformat, time, "{v}.tzinfo is None", 1266, strict=True),
     "timestamp": Scalar(
-        "datetime", _timestamp, _isoformat, datetime, "{v}.tzinfo is not None", 1114
+        "datetime", _timestamp, _isoformat, datetime, "{v}.tzinfo is not None", 1114, strict=True
     ),
     "timestamptz": Scalar(
-        "datetime", _timestamptz, _isoformat, datetime, "{v}.tzinfo is None", 1184
+        "datetime", _timestamptz, _isoformat, datetime, "{v}.tzinfo is None", 1184, strict=True
     ),
     "interval": Scalar("timedelta", _interval, _interval_text, bound=True),
     "uuid": Scalar("UUID", _uuid, str, UUID, dumper=2950),
@@ -463,11 +468,8 @@ SCALARS: Final[dict[str, Scalar]] = {
     "point": Scalar("tuple[float, float]", _point, _point_text, bound=True),
     "pg_lsn": _text_type(_lsn),
     "tid": _text_type(_tid),
-    "xid8": Scalar("int", _unsigned("Q"), _unsigned_text, bound=True),
-    **{
-        name: Scalar("int", _unsigned("I"), _unsigned_text, bound=True)
-        for name in (*_UNSIGNED, *_REG)
-    },
+    "xid8": Scalar("int", _unsigned("Q"), _int_text, bound=True),
+    **{name: Scalar("int", _unsigned("I"), _int_text, bound=True) for name in (*_UNSIGNED, *_REG)},
     "hstore": Scalar("dict[str, str | None]", _hstore, _hstore_text, bound=True),
     "vector": Scalar("list[float]", _vector, _vector_text, bound=True),
 }

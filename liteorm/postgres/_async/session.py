@@ -15,7 +15,7 @@ from liteorm._core.sqltext import SqlText, rendered
 from liteorm._core.values import Result, Rows
 from liteorm.errors import StatementError
 from liteorm.observe import QueryEvent, logger
-from liteorm.postgres._async import writes
+from liteorm.postgres._async import pipeline, writes
 from liteorm.postgres._async.catalog import load_types
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.stream import AsyncRowStream, AsyncStreaming
@@ -163,7 +163,7 @@ class AsyncStatements:
             sql: The statement, with `%s` or `%(name)s` for parameters.
             seq_of_params: A sequence or a mapping for each run.
         """
-        return await writes.execute_many(self, sql, seq_of_params)
+        return await pipeline.execute_many(self, sql, seq_of_params)
 
     def stream(
         self, sql: SqlText, params: Params = None, *, batch_size: int = 1000

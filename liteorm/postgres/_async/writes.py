@@ -3,46 +3,46 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeVar, cast
 
 import attrs
 import psycopg
-from psycopg import AsyncCursor, pq
+from psycopg import pq
 from psycopg.copy import AsyncLibpqWriter
 
 from liteorm._core import crud
-from liteorm._core.contracts import Names, Params
+from liteorm._core.contracts import Names
+from liteorm._core.extract import parameters
 from liteorm._core.models import Field, Model, Table, model_of
 from liteorm._core.scan import scan, scan_one
-from liteorm._core.sqltext import SqlText, quoted, rendered
-from liteorm._core.values import Result
+from liteorm._core.sqltext import quoted
 from liteorm.errors import DataError, Error, NoRows, StatementError
 from liteorm.postgres._async.catalog import load_types
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._catalog import UnknownTypes
 from liteorm.postgres._chunks import AsyncChunks
 from liteorm.postgres._copy import (
-    COLUMNS_SQL,
     FIRST_CHUNK,
     Abandoned,
     CopyData,
     Objection,
     Refused,
-    Target,
-    Writing,
     array_parameters,
     array_type,
-    columns_of,
     locate,
-    parameter_parts,
 )
-from liteorm.postgres._dumpers import parameter_error
 from liteorm.postgres._options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._primitives import afinish
-from liteorm.postgres._tags import result_of
+from liteorm.postgres._targets import (
+    COLUMNS_SQL,
+    Target,
+    Writing,
+    columns_of,
+    parameter_parts,
+)
 
 if TYPE_CHECKING:
     from liteorm.postgres._async.session import AsyncStatements
@@ -70,13 +70,14 @@ class _Call:
     target: Target
 
 
-def _own(text: str) -> LiteralString:
+def own_text(text: str) -> LiteralString:
     """Vouch for text that was put together here, its identifiers quoted."""
     trusted: LiteralString = cast("Any", text)
     return trusted
 
 
-def _transaction(session: AsyncStatements) -> AbstractAsyncContextManager[AsyncTx]:
+def transaction_of(session: AsyncStatements) -> AbstractAsyncContextManager[AsyncTx]:
+    """Open a transaction, or a savepoint if the session is one."""
     block: AbstractAsyncContextManager[AsyncTx] = cast("Any", session).transaction()
     return block
 
@@ -121,7 +122,7 @@ async def get(session: AsyncStatements, cls: type[T], key: Any) -> T:
     table = crud.table_for(model)
     statement = crud.get_statement(model, table)
     values = crud.key_values(model, statement.fields, key)
-    rows = await session.query(_own(statement.sql), values)
+    rows = await session.query(own_text(statement.sql), values)
     if not len(rows):
         raise _absent(model, table)
     return scan_one(rows, cls)
@@ -138,14 +139,14 @@ def _absent(model: Model, table: Table) -> NoRows:
 
 async def _one(session: AsyncStatements, call: _Call, obj: T) -> T:
     try:
-        parameters = call.parameters(obj)
+        values = call.parameters(obj)
     except Exception as exc:
         error = call.target.misfit(obj, None)
         if error is None:
             raise
         raise error from exc
     try:
-        rows = await session.query(call.sql, parameters)
+        rows = await session.query(call.sql, values)
     except DataError as exc:
         # The server and the driver know no fields.
         error = call.target.misfit(obj, None)
@@ -176,8 +177,8 @@ async def _call(
     statement = statement_for(model, table)
     async with session._connection("columns", COLUMNS_SQL) as wire:
         target = await _target(session._state, wire, model, table, statement.fields)
-    parameters = crud.parameters(model, parameter_parts(target))
-    made = _Call(model, _own(statement.sql), parameters, target)
+    take = parameters(model, parameter_parts(target))
+    made = _Call(model, own_text(statement.sql), take, target)
     writing.calls[kind, cls] = made
     return made
 
@@ -336,7 +337,7 @@ async def upsert_many(
     merge = crud.merge_text(staging, into, fields, keys, changed)
     target: Target | None = None
     try:
-        async with _transaction(session) as tx:
+        async with transaction_of(session) as tx:
             async with (use := tx._connection("upsert_many", merge)) as wire:
                 target = await _target(session._state, wire, model, into, fields)
                 await wire.run(crud.staging_text(staging, into, fields))
@@ -391,7 +392,7 @@ async def insert_returning(session: AsyncStatements, objs: Iterable[T]) -> list[
     if len(objects) <= _ARRAY_ROWS:
         return await _insert_arrays(session, target, sql, objects, 0)
     stored: list[T] = []
-    async with _transaction(session) as tx:
+    async with transaction_of(session) as tx:
         for start in range(0, len(objects), _ARRAY_ROWS):
             some = objects[start : start + _ARRAY_ROWS]
             stored += await _insert_arrays(tx, target, sql, some, start)
@@ -401,9 +402,9 @@ async def insert_returning(session: AsyncStatements, objs: Iterable[T]) -> list[
 async def _insert_arrays(
     session: AsyncStatements, target: Target, sql: str, objects: list[Any], start: int
 ) -> list[Any]:
-    parameters = array_parameters(target, session._state.adapters, objects, start)
+    arrays = array_parameters(target, session._state.adapters, objects, start)
     try:
-        rows = await session.query(_own(sql), parameters)
+        rows = await session.query(own_text(sql), arrays)
     except Error as exc:
         exc.table = exc.table or target.table.name
         raise
@@ -416,64 +417,3 @@ async def _insert_arrays(
         )
     cls: Any = objects[0].__class__
     return scan(rows, cls)
-
-
-class AsyncCountingCursor(AsyncCursor[Any]):
-    """Knows how many parameter sets have been taken and how many have been answered."""
-
-    taken = 0
-    answered = 0
-    affected = 0
-    last: list[Any]
-    current: Any = None
-
-    def counted(self, sets: Iterable[Any]) -> Iterator[Any]:
-        """Hand out the parameter sets."""
-        for params in sets:
-            self.current = params
-            yield params
-            self.taken += 1
-
-    def _set_results(self, results: Any) -> None:
-        self.answered += 1
-        self.affected += sum(result.command_tuples or 0 for result in results)
-        self.last = results
-        super()._set_results(results)
-
-
-async def execute_many(
-    session: AsyncStatements, sql: SqlText, seq_of_params: Iterable[Params]
-) -> Result:
-    """Run a statement once for each of the parameter sets, pipelined, all or nothing."""
-    text = rendered(sql, ())[0]
-    session._check_text(text)
-    async with _transaction(session) as tx:
-        async with (use := tx._connection("execute_many", text)) as wire:
-            cursor = AsyncCountingCursor(wire)
-            cursor.last = []
-            try:
-                await cursor.executemany(_own(text), cursor.counted(seq_of_params))
-            except Exception as exc:
-                raise _of_set(wire, cursor, exc, text) from exc
-            result = Result(cursor.affected, result_of(cursor.last).command)
-            use.rows = result.rows_affected
-    return result
-
-
-def _of_set(
-    wire: AsyncWire, cursor: AsyncCountingCursor, exc: Exception, sql: str
-) -> BaseException:
-    """Say which parameter set failed."""
-    error = wire.translated(exc, sql)
-    if not isinstance(error, Error):
-        return error
-    place = cursor.answered
-    if error.sqlstate is None or cursor.taken == cursor.answered:
-        named = parameter_error(exc, cursor.current, wire.adapters)
-        if named is not None:
-            named.sql = sql
-            error, place = named, cursor.taken
-    error.row = place
-    error.message = f"parameter set {place}: {error.message}"
-    error.args = (error.message,)
-    return error

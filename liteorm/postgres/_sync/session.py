@@ -16,7 +16,7 @@ from liteorm._core.sqltext import SqlText, rendered
 from liteorm._core.values import Result, Rows
 from liteorm.errors import StatementError
 from liteorm.observe import QueryEvent, logger
-from liteorm.postgres._sync import writes
+from liteorm.postgres._sync import pipeline, writes
 from liteorm.postgres._sync.catalog import load_types
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.stream import RowStream, Streaming
@@ -164,7 +164,7 @@ class Statements:
             sql: The statement, with `%s` or `%(name)s` for parameters.
             seq_of_params: A sequence or a mapping for each run.
         """
-        return writes.execute_many(self, sql, seq_of_params)
+        return pipeline.execute_many(self, sql, seq_of_params)
 
     def stream(
         self, sql: SqlText, params: Params = None, *, batch_size: int = 1000

@@ -4,46 +4,46 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Callable, Iterable, Iterator
+from collections.abc import Iterable, Callable, Iterable
 from contextlib import AbstractContextManager
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeVar, cast
 
 import attrs
 import psycopg
-from psycopg import Cursor, pq
+from psycopg import pq
 from psycopg.copy import LibpqWriter
 
 from liteorm._core import crud
-from liteorm._core.contracts import Names, Params
+from liteorm._core.contracts import Names
+from liteorm._core.extract import parameters
 from liteorm._core.models import Field, Model, Table, model_of
 from liteorm._core.scan import scan, scan_one
-from liteorm._core.sqltext import SqlText, quoted, rendered
-from liteorm._core.values import Result
+from liteorm._core.sqltext import quoted
 from liteorm.errors import DataError, Error, NoRows, StatementError
 from liteorm.postgres._sync.catalog import load_types
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._catalog import UnknownTypes
 from liteorm.postgres._chunks import Chunks
 from liteorm.postgres._copy import (
-    COLUMNS_SQL,
     FIRST_CHUNK,
     Abandoned,
     CopyData,
     Objection,
     Refused,
-    Target,
-    Writing,
     array_parameters,
     array_type,
-    columns_of,
     locate,
-    parameter_parts,
 )
-from liteorm.postgres._dumpers import parameter_error
 from liteorm.postgres._options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._primitives import finish
-from liteorm.postgres._tags import result_of
+from liteorm.postgres._targets import (
+    COLUMNS_SQL,
+    Target,
+    Writing,
+    columns_of,
+    parameter_parts,
+)
 
 if TYPE_CHECKING:
     from liteorm.postgres._sync.session import Statements
@@ -71,13 +71,14 @@ class _Call:
     target: Target
 
 
-def _own(text: str) -> LiteralString:
+def own_text(text: str) -> LiteralString:
     """Vouch for text that was put together here, its identifiers quoted."""
     trusted: LiteralString = cast("Any", text)
     return trusted
 
 
-def _transaction(session: Statements) -> AbstractContextManager[Tx]:
+def transaction_of(session: Statements) -> AbstractContextManager[Tx]:
+    """Open a transaction, or a savepoint if the session is one."""
     block: AbstractContextManager[Tx] = cast("Any", session).transaction()
     return block
 
@@ -122,7 +123,7 @@ def get(session: Statements, cls: type[T], key: Any) -> T:
     table = crud.table_for(model)
     statement = crud.get_statement(model, table)
     values = crud.key_values(model, statement.fields, key)
-    rows = session.query(_own(statement.sql), values)
+    rows = session.query(own_text(statement.sql), values)
     if not len(rows):
         raise _absent(model, table)
     return scan_one(rows, cls)
@@ -139,14 +140,14 @@ def _absent(model: Model, table: Table) -> NoRows:
 
 def _one(session: Statements, call: _Call, obj: T) -> T:
     try:
-        parameters = call.parameters(obj)
+        values = call.parameters(obj)
     except Exception as exc:
         error = call.target.misfit(obj, None)
         if error is None:
             raise
         raise error from exc
     try:
-        rows = session.query(call.sql, parameters)
+        rows = session.query(call.sql, values)
     except DataError as exc:
         # The server and the driver know no fields.
         error = call.target.misfit(obj, None)
@@ -177,8 +178,8 @@ def _call(
     statement = statement_for(model, table)
     with session._connection("columns", COLUMNS_SQL) as wire:
         target = _target(session._state, wire, model, table, statement.fields)
-    parameters = crud.parameters(model, parameter_parts(target))
-    made = _Call(model, _own(statement.sql), parameters, target)
+    take = parameters(model, parameter_parts(target))
+    made = _Call(model, own_text(statement.sql), take, target)
     writing.calls[kind, cls] = made
     return made
 
@@ -337,7 +338,7 @@ def upsert_many(
     merge = crud.merge_text(staging, into, fields, keys, changed)
     target: Target | None = None
     try:
-        with _transaction(session) as tx:
+        with transaction_of(session) as tx:
             with (use := tx._connection("upsert_many", merge)) as wire:
                 target = _target(session._state, wire, model, into, fields)
                 wire.run(crud.staging_text(staging, into, fields))
@@ -392,7 +393,7 @@ def insert_returning(session: Statements, objs: Iterable[T]) -> list[T]:
     if len(objects) <= _ARRAY_ROWS:
         return _insert_arrays(session, target, sql, objects, 0)
     stored: list[T] = []
-    with _transaction(session) as tx:
+    with transaction_of(session) as tx:
         for start in range(0, len(objects), _ARRAY_ROWS):
             some = objects[start : start + _ARRAY_ROWS]
             stored += _insert_arrays(tx, target, sql, some, start)
@@ -402,9 +403,9 @@ def insert_returning(session: Statements, objs: Iterable[T]) -> list[T]:
 def _insert_arrays(
     session: Statements, target: Target, sql: str, objects: list[Any], start: int
 ) -> list[Any]:
-    parameters = array_parameters(target, session._state.adapters, objects, start)
+    arrays = array_parameters(target, session._state.adapters, objects, start)
     try:
-        rows = session.query(_own(sql), parameters)
+        rows = session.query(own_text(sql), arrays)
     except Error as exc:
         exc.table = exc.table or target.table.name
         raise
@@ -417,64 +418,3 @@ def _insert_arrays(
         )
     cls: Any = objects[0].__class__
     return scan(rows, cls)
-
-
-class CountingCursor(Cursor[Any]):
-    """Knows how many parameter sets have been taken and how many have been answered."""
-
-    taken = 0
-    answered = 0
-    affected = 0
-    last: list[Any]
-    current: Any = None
-
-    def counted(self, sets: Iterable[Any]) -> Iterator[Any]:
-        """Hand out the parameter sets."""
-        for params in sets:
-            self.current = params
-            yield params
-            self.taken += 1
-
-    def _set_results(self, results: Any) -> None:
-        self.answered += 1
-        self.affected += sum(result.command_tuples or 0 for result in results)
-        self.last = results
-        super()._set_results(results)
-
-
-def execute_many(
-    session: Statements, sql: SqlText, seq_of_params: Iterable[Params]
-) -> Result:
-    """Run a statement once for each of the parameter sets, pipelined, all or nothing."""
-    text = rendered(sql, ())[0]
-    session._check_text(text)
-    with _transaction(session) as tx:
-        with (use := tx._connection("execute_many", text)) as wire:
-            cursor = CountingCursor(wire)
-            cursor.last = []
-            try:
-                cursor.executemany(_own(text), cursor.counted(seq_of_params))
-            except Exception as exc:
-                raise _of_set(wire, cursor, exc, text) from exc
-            result = Result(cursor.affected, result_of(cursor.last).command)
-            use.rows = result.rows_affected
-    return result
-
-
-def _of_set(
-    wire: Wire, cursor: CountingCursor, exc: Exception, sql: str
-) -> BaseException:
-    """Say which parameter set failed."""
-    error = wire.translated(exc, sql)
-    if not isinstance(error, Error):
-        return error
-    place = cursor.answered
-    if error.sqlstate is None or cursor.taken == cursor.answered:
-        named = parameter_error(exc, cursor.current, wire.adapters)
-        if named is not None:
-            named.sql = sql
-            error, place = named, cursor.taken
-    error.row = place
-    error.message = f"parameter set {place}: {error.message}"
-    error.args = (error.message,)
-    return error

@@ -1,0 +1,82 @@
+# Generated from liteorm/postgres/_async/pipeline.py by .ci/unasync.py: edit that file, not this one.
+"""One statement with many parameter sets, in a pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from psycopg import Cursor
+
+from liteorm._core.contracts import Params
+from liteorm._core.sqltext import SqlText, rendered
+from liteorm._core.values import Result
+from liteorm.errors import Error
+from liteorm.postgres._sync.connection import Wire
+from liteorm.postgres._sync.writes import own_text, transaction_of
+from liteorm.postgres._dumpers import parameter_error
+from liteorm.postgres._tags import result_of
+
+if TYPE_CHECKING:
+    from liteorm.postgres._sync.session import Statements
+
+
+class CountingCursor(Cursor[Any]):
+    """Knows how many parameter sets have been taken and how many have been answered."""
+
+    taken = 0
+    answered = 0
+    affected = 0
+    last: list[Any]
+    current: Any = None
+
+    def counted(self, sets: Iterable[Any]) -> Iterator[Any]:
+        """Hand out the parameter sets."""
+        for params in sets:
+            self.current = params
+            yield params
+            self.taken += 1
+
+    def _set_results(self, results: Any) -> None:
+        self.answered += 1
+        self.affected += sum(result.command_tuples or 0 for result in results)
+        self.last = results
+        super()._set_results(results)
+
+
+def execute_many(
+    session: Statements, sql: SqlText, seq_of_params: Iterable[Params]
+) -> Result:
+    """Run a statement once for each of the parameter sets, pipelined, all or nothing."""
+    text = rendered(sql, ())[0]
+    session._check_text(text)
+    with transaction_of(session) as tx:
+        with (use := tx._connection("execute_many", text)) as wire:
+            cursor = CountingCursor(wire)
+            cursor.last = []
+            try:
+                cursor.executemany(own_text(text), cursor.counted(seq_of_params))
+            except Exception as exc:
+                raise _of_set(wire, cursor, exc, text) from exc
+            result = Result(cursor.affected, result_of(cursor.last).command)
+            use.rows = result.rows_affected
+    return result
+
+
+def _of_set(
+    wire: Wire, cursor: CountingCursor, exc: Exception, sql: str
+) -> BaseException:
+    """Say which parameter set failed."""
+    error = wire.translated(exc, sql)
+    if not isinstance(error, Error):
+        return error
+    place = cursor.answered
+    if error.sqlstate is None or cursor.taken == cursor.answered:
+        named = parameter_error(exc, cursor.current, wire.adapters)
+        if named is not None:
+            named.sql = sql
+            error, place = named, cursor.taken
+    error.row = place
+    error.message = f"parameter set {place}: {error.message}"
+    error.args = (error.message,)
+    return error

@@ -1,0 +1,250 @@
+"""Where objects go: the catalog's columns, the encoders of their types, and whose fault it was."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+from psycopg import errors as driver
+from psycopg.adapt import AdaptersMap
+
+from liteorm._core import crud
+from liteorm._core.extract import Part
+from liteorm._core.hints import Codec
+from liteorm._core.models import Field, Model, Table
+from liteorm._core.pgtypes import PgType
+from liteorm.errors import DataError, UndefinedColumn, UndefinedTable
+from liteorm.postgres._dumpers import Bound, reason_of
+from liteorm.postgres._encoders import Encoders
+from liteorm.postgres._nested import Encoder
+from liteorm.postgres._scalars import Misfit
+
+COLUMNS_SQL: Final = """
+SELECT a.attname, a.atttypid::int8, format_type(a.atttypid, NULL),
+       CASE WHEN t.typtype IN ('c', 'd') OR t.typarray = 0 OR t.typcategory = 'A' THEN '' ELSE
+            format_type(a.atttypid, NULL) END
+  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+ WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped
+ ORDER BY a.attnum
+"""
+"""The columns of a table: name, type, its name, and its name again if unnest can make one column
+of an array of it (which it cannot of an array of arrays, nor of composites)."""
+
+_UNENCODABLE: Final = (
+    Misfit,
+    DataError,
+    driver.Error,
+    UnicodeError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    struct.error,
+)
+
+
+@attrs.frozen
+class TableColumn:
+    """A column as the catalog has it.
+
+    Args:
+        name: Its name.
+        oid: Its type.
+        type_name: The type's name, as SQL.
+        element_name: The same if the type can be the element of an array for unnest, else "".
+    """
+
+    name: str
+    oid: int
+    type_name: str
+    element_name: str
+
+
+@attrs.frozen
+class SentColumn:
+    """A field, the column it goes to, and how."""
+
+    field: Field
+    column: TableColumn
+    encoder: Encoder
+
+
+@attrs.frozen(eq=False)
+class Target:
+    """Where objects of a model go, column by column."""
+
+    model: Model
+    table: Table
+    columns: tuple[SentColumn, ...]
+
+    @property
+    def binary(self) -> bool:
+        """Whether all of the columns' types have a binary form."""
+        return all(column.encoder.binary is not None for column in self.columns)
+
+    def misfit(self, obj: Any, index: int | None) -> DataError | None:
+        """Return an error for the first value of an object that cannot be sent, None if all can."""
+        place = "" if index is None else f" of object {index}"
+        if not issubclass(type(obj), self.model.cls):
+            return DataError(
+                f"object{'' if index is None else f' {index}'} is of class "
+                f"{type(obj).__qualname__}, expected {self.model.name} as the first one",
+                row=index,
+            )
+        if self.model.cls is dict and len(obj) != len(self.model.fields):
+            return DataError(
+                f"object {index} has other keys than the first one: "
+                f"expected {', '.join(field.name for field in self.model.fields)}",
+                row=index,
+            )
+        for sent in self.columns:
+            field = sent.field
+            try:
+                value = crud.value_of(self.model, field, obj)
+            except (AttributeError, KeyError):
+                return self._error(sent, f"{place} is missing", index)
+            if field.codec is not None and value is not None:
+                try:
+                    value = field.codec.encode(value)
+                except Exception:
+                    # What a codec raises is its author's to say.
+                    return None
+            if value is None:
+                continue
+            reason = _why_not(sent.encoder, value)
+            if reason is not None:
+                return self._error(
+                    sent,
+                    f'{place} does not fit column "{sent.column.name}" of '
+                    f"{self.table.text}, {sent.column.type_name}: {reason}",
+                    index,
+                )
+        return None
+
+    def blame(self, objects: Iterable[Any], start: int, exc: Exception) -> None:
+        """Raise the error that names the first value that cannot be sent, if one is found."""
+        for place, obj in enumerate(objects, start):
+            error = self.misfit(obj, place)
+            if error is not None:
+                raise error from (exc.__cause__ if isinstance(exc, Misfit) else exc)
+
+    def _error(self, sent: SentColumn, text: str, index: int | None) -> DataError:
+        return DataError(
+            f"{self.model.name}.{sent.field.init_name}{text}",
+            row=index,
+            field=sent.field.init_name,
+            column=sent.column.name,
+            table=self.table.name,
+            schema=self.table.schema,
+        )
+
+
+def _why_not(encoder: Encoder, value: Any) -> str | None:
+    """Return why a value cannot be encoded, None if it can."""
+    try:
+        if encoder.binary is not None:
+            encoder.binary(value)
+        else:
+            encoder.text(value).encode()
+    except Misfit as exc:
+        return str(exc)
+    except DataError as exc:
+        return exc.message
+    except _UNENCODABLE as exc:
+        return reason_of(exc)
+    return None
+
+
+class Writing:
+    """What a pool knows about the tables that are written to.
+
+    Args:
+        adapters: The pool's map.
+        codecs: Codecs by Python class.
+        money_unit: Gives how many of its smallest unit make one of the server's currency.
+    """
+
+    def __init__(
+        self,
+        adapters: AdaptersMap,
+        codecs: Mapping[type, Codec],
+        money_unit: Callable[[], int | None],
+    ) -> None:
+        self.adapters = adapters
+        self.encoders = Encoders(adapters, codecs, money_unit)
+        self.calls: dict[Any, Any] = {}
+        """Prepared single-row calls, by model class and kind of call."""
+        self.version: int | None = None
+
+    def target(
+        self,
+        model: Model,
+        table: Table,
+        fields: Sequence[Field],
+        columns: Iterable[TableColumn],
+        types: Mapping[int, PgType],
+    ) -> Target:
+        """Match fields with the columns of the table.
+
+        Raises:
+            UndefinedTable: There are no columns: no such table.
+            UndefinedColumn: A field has no column.
+        """
+        by_name = {column.name: column for column in columns}
+        if not by_name:
+            raise UndefinedTable(
+                f'table "{table.text}" does not exist',
+                sqlstate="42P01",
+                table=table.name,
+                schema=table.schema,
+            )
+        sent: list[SentColumn] = []
+        for field in fields:
+            column = by_name.get(field.column)
+            if column is None:
+                near = crud.near_name(field.column, by_name)
+                raise UndefinedColumn(
+                    f'table "{table.text}" has no column "{field.column}", '
+                    f"which {model.name}.{field.init_name} goes to",
+                    sqlstate="42703",
+                    table=table.name,
+                    schema=table.schema,
+                    column=field.column,
+                    hint=f'did you mean "{near}"?' if near else None,
+                )
+            encoder = self.encoders.for_type(types[column.oid])
+            sent.append(SentColumn(field, column, encoder))
+        return Target(model, table, tuple(sent))
+
+
+def columns_of(rows: Iterable[tuple[Any, ...]]) -> list[TableColumn]:
+    """Return the columns that COLUMNS_SQL found."""
+    return [TableColumn(*row) for row in rows]
+
+
+def parameter_of(encoder: Encoder) -> Callable[[Any], Any]:
+    """Return what turns a value into a parameter for a column of the encoder's type."""
+    if not encoder.bound:
+        return encoder.ready
+    oid, binary, text = encoder.pgtype.oid, encoder.binary, encoder.text
+    if binary is None:
+        return lambda value: Bound(oid, text(value).encode(), False)
+    encode = binary
+    return lambda value: Bound(oid, bytes(encode(value)))
+
+
+def parameter_parts(target: Target) -> list[Part]:
+    """Return the columns as parameters of a statement."""
+    return [
+        Part(
+            column.field,
+            None if column.encoder.bound else column.encoder.fast,
+            column.encoder.unless,
+            parameter_of(column.encoder),
+        )
+        for column in target.columns
+    ]
