@@ -4,8 +4,8 @@
     python .ci/unasync.py --check    compare every twin with its source, whole file, in memory
 
 Only NAME tokens change: ``async`` and ``await`` are dropped, ``AsyncX`` becomes ``X`` and RENAMES
-says the rest; code in docstrings (fenced blocks and `code spans`) follows the same rules.
-A statement that only marks a test for anyio is dropped. Line breaks stay as they are in the
+says the rest; code in docstrings (fenced blocks, `code spans`, lines after >>>) follows the same
+rules. A statement that only marks a test for anyio is dropped. Line breaks stay as they are in the
 source, so a line of the twin has the number of its source's line plus the header's.
 Whatever else differs between the twins belongs into ``liteorm/postgres/_primitives.py``, in pairs.
 """
@@ -37,6 +37,7 @@ RENAMES = {
     "afinish": "finish",
     "agetconn": "getconn",
     "await_io": "wait_io",
+    "auntil": "until",
     "asleep": "sleep",
     "describe_async": "describe",
     "liteorm_async_db": "liteorm_db",
@@ -46,7 +47,9 @@ RENAMES = {
 }
 
 ANYIO_MARK = re.compile(r"\s*(?:@|pytestmark\s*=\s*)pytest\.mark\.anyio\s*(?:#.*)?")
-DOCSTRING_CODE = re.compile(r"```.*?```|``[^`]+``|`[^`\n]+`", re.DOTALL)
+DOCSTRING_CODE = re.compile(
+    r"```.*?```|``[^`]+``|`[^`\n]+`|^ *(?:>>>|\.\.\.) [^\n]*", re.DOTALL | re.MULTILINE
+)
 BRACES = re.compile(r"\{[^{}]*\}")
 WORD = re.compile(r"(?<![\w.])(?:async|await)\s+|\b[A-Za-z_]\w*\b")
 

@@ -43,7 +43,7 @@ def describe(session: DB | Tx, sql: SqlText) -> StatementShape:
         Error: What the server says of the statement, as the fitting class.
 
     Example:
-        >>> shape = await describe_async(db, "SELECT id FROM users WHERE name = %s")
+        >>> shape = describe(db, "SELECT id FROM users WHERE name = %s")
         >>> shape.columns[0].type, shape.parameters
         ('integer', ('text',))
     """
