@@ -160,6 +160,21 @@ def base_directory() -> Path:
 
 
 @define
+class LogFile:
+    """A server's log in a file, which other processes of the run read as well."""
+
+    path: Path
+
+    def log(self, since: float = 0) -> str:
+        with self.path.open("rb") as log:
+            log.seek(int(since))
+            return log.read().decode(errors="replace")
+
+    def log_mark(self) -> float:
+        return self.path.stat().st_size
+
+
+@define
 class Cluster:
     """A running cluster; `start` makes one, `stop` leaves nothing of it."""
 
@@ -176,20 +191,18 @@ class Cluster:
     _left: bool = False
 
     @property
-    def log_path(self) -> Path:
-        return self.directory / "log"
+    def log_file(self) -> LogFile:
+        return LogFile(self.directory / "log")
 
     @property
     def data(self) -> Path:
         return self.directory / "data"
 
     def log(self, since: float = 0) -> str:
-        with self.log_path.open("rb") as log:
-            log.seek(int(since))
-            return log.read().decode(errors="replace")
+        return self.log_file.log(since)
 
     def log_mark(self) -> float:
-        return self.log_path.stat().st_size
+        return self.log_file.log_mark()
 
     def leave(self) -> None:
         """Let it run on without us; its free lock tells `clean` that it may be removed."""
@@ -251,7 +264,7 @@ class Cluster:
         command = [str(self._binaries / "postgres"), "-D", str(self.data)]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
-        with self.log_path.open("ab") as log:
+        with self.log_file.path.open("ab") as log:
             self._process = self._account.popen(command, stdout=log)
         _watchdog.amend(self._ticket, pid=self._process.pid)
         while not self._ready():

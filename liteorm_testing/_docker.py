@@ -247,6 +247,7 @@ def abandoned() -> list[Any]:
     import docker
 
     client = docker.from_env()
+    # It stays open: the containers found are removed through it.
     found: list[Any] = []
     for container in client.containers.list(all=True, filters={"label": _OWNER_LABEL}):
         host, _, pid = container.labels[_OWNER_LABEL].rpartition(":")

@@ -9,11 +9,17 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from attrs import frozen
+
+from liteorm_testing._cluster import LogFile
 from liteorm_testing.servers import Choice, Server, ServerNotAvailable, choose, start
 
 if TYPE_CHECKING:
@@ -143,7 +149,8 @@ class Run:
         answer = self._ask("server")
         if isinstance(answer, str):
             raise ServerNotAvailable(answer)
-        server = Server(**answer, running=None, read_log=lambda since: str(self._ask("log", since)))
+        file = Path(answer["socket"] or "", "log")
+        server = Server(**answer, log=LogFile(file) if answer["socket"] else _AskedLog(self._ask))
         self._servers.enter_context(closing(server))
         return server
 
@@ -177,3 +184,16 @@ class Run:
                 connection.send(str(error))
             else:
                 connection.send(server.described())
+
+
+@frozen
+class _AskedLog:
+    """A container's log, which only the controller can read; its marks are times."""
+
+    ask: Callable[..., Any]
+
+    def log(self, since: float) -> str:
+        return str(self.ask("log", since))
+
+    def log_mark(self) -> float:
+        return time.time()

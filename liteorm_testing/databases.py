@@ -59,7 +59,7 @@ class Database:
         name: Its name.
     """
 
-    dsn: str
+    dsn: str = field(repr=_dsn.without_password)
     name: str
     _copies: Copies = field(repr=False)
     _snapshot: str | None = field(default=None, repr=False)

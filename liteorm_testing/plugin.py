@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, Generator
 from contextlib import ExitStack
+from types import ModuleType
 from typing import Any, Final, cast
 
 import pytest
@@ -261,14 +262,12 @@ async def _liteorm_async_db_anyio(liteorm_database: Any) -> AsyncGenerator[Any]:
         yield db
 
 
-def _asyncio_fixtures() -> object:
+def _asyncio_fixtures() -> ModuleType:
     """One fixture for each scope of pytest-asyncio's loops: a fixture's is fixed in its making."""
     import pytest_asyncio
 
-    class Fixtures:
-        pass
-
-    fixtures = Fixtures()
+    # A module: of any other object pytest would take the fixtures for methods.
+    fixtures = ModuleType("liteorm_testing.asyncio_fixtures")
     for scope in _LOOP_SCOPES:
         make = cast("Any", pytest_asyncio.fixture)
         name = f"_liteorm_async_db_{scope}"

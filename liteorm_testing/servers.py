@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 import uuid
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
@@ -23,11 +22,16 @@ class ServerNotAvailable(RuntimeError):
     """No server of the wanted kind can be had here; the message says what to install."""
 
 
-class Running(Protocol):
-    """What a kind of server must be able to do (private: implemented by each kind)."""
+class Log(Protocol):
+    """Where a server's log is read (private: implemented by each kind)."""
 
     def log(self, since: float) -> str: ...
     def log_mark(self) -> float: ...
+
+
+class Running(Log, Protocol):
+    """What a kind of server must be able to do (private: implemented by each kind)."""
+
     def leave(self) -> None: ...
     def pause(self) -> None: ...
     def resume(self) -> None: ...
@@ -60,14 +64,14 @@ class Server:
         run: Eight hexadecimal digits in the name of everything made on it.
     """
 
-    dsn: str
+    dsn: str = field(repr=_dsn.without_password)
     version: str
     kind: str
     socket: str | None = None
     on_memory: bool = False
     run: str = field(factory=lambda: uuid.uuid4().hex[:8])
     _running: Running | None = field(default=None, repr=False)
-    _read_log: Callable[[float], str] | None = field(default=None, repr=False)
+    _log: Log | None = field(default=None, repr=False)
 
     @property
     def major(self) -> int:
@@ -85,13 +89,13 @@ class Server:
         Args:
             since: What `log_mark` gave earlier.
         """
-        if self._running is not None:
-            return self._running.log(since)
-        return self._read_log(since) if self._read_log is not None else ""
+        log = self._running or self._log
+        return log.log(since) if log is not None else ""
 
     def log_mark(self) -> float:
         """Give the place where the log ends now."""
-        return self._running.log_mark() if self._running is not None else time.time()
+        log = self._running or self._log
+        return log.log_mark() if log is not None else 0
 
     def leave(self) -> None:
         """Let the server run on after its `with` block; `liteorm-testing clean` ends it."""
@@ -143,7 +147,7 @@ def choose(kind: str = "auto", image: str | None = None) -> Choice:
     """
     image = image or DEFAULT_IMAGE
     if _dsn.is_dsn(kind):
-        return Choice("dsn", "given", image, kind)
+        return Choice("dsn", f"given: {_dsn.without_password(kind)}", image, kind)
     if kind not in KINDS:
         raise ValueError(
             f"a server is one of {', '.join(KINDS)} or a connection string, not {kind!r}"

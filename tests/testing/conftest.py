@@ -22,8 +22,8 @@ def run(
     monkeypatch.delenv("LITEORM_IMAGE", raising=False)
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
 
-    def run(*arguments: str, plugins: tuple[str, ...] = ()) -> pytest.RunResult:
-        chosen = [word for name in ("liteorm_testing.plugin", *plugins) for word in ("-p", name)]
+    def run(*arguments: str) -> pytest.RunResult:
+        chosen = ["-p", "liteorm_testing.plugin"]
         # pytest-asyncio warns about this option's default.
         options = ["-W", "error", "-o", "asyncio_default_fixture_loop_scope=function"]
         return pytester.runpytest_subprocess(*chosen, *options, *arguments)

@@ -197,16 +197,16 @@ def test_a_docker_container_is_reachable_on_loopback_only_and_labelled() -> None
     import docker
 
     with server(kind="docker", image=IMAGES[0]) as s:
-        (container,) = docker.from_env().containers.list(
-            filters={"label": f"liteorm-testing={s.run}"}
-        )
+        client = docker.from_env()
+        label = {"label": f"liteorm-testing={s.run}"}
+        (container,) = client.containers.list(filters=label)
         (binding,) = container.ports["5432/tcp"]
         assert binding["HostIp"] == "127.0.0.1"
         assert container.labels["liteorm-testing.owner"].endswith(f":{os.getpid()}")
         assert _one(s.dsn, "SELECT 1::text") == "1"
-    assert not docker.from_env().containers.list(
-        all=True, filters={"label": f"liteorm-testing={s.run}"}
-    )
+        assert _dsn.parse(s.dsn)["password"] not in repr(s)
+    assert not client.containers.list(all=True, filters=label)
+    client.close()
 
 
 def test_versions_have_a_major(liteorm_server: Server) -> None:

@@ -1,0 +1,228 @@
+"""Templates, copies, snapshots, and the sweep of what dead runs left on a shared server."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+import liteorm
+from liteorm import postgres
+from liteorm.postgres import DB
+from liteorm_testing import Database, Migration, Server, _dsn, database, databases, server
+from liteorm_testing.databases import Copies
+from tests.testing.support import KINDS, eventually
+
+SCHEMA = "CREATE TABLE t (n int PRIMARY KEY); INSERT INTO t VALUES (1), (2);"
+
+
+def _numbers(dsn: str) -> list[int]:
+    with postgres.open(dsn, min_size=1, max_size=1) as db:
+        return liteorm.scan(db.query("SELECT n FROM t ORDER BY n"), int)
+
+
+def _names(server: Server, pattern: str) -> list[str]:
+    with postgres.open(server.dsn, min_size=1, max_size=1) as db:
+        sql = "SELECT datname::text FROM pg_database WHERE datname LIKE %s ORDER BY 1"
+        return liteorm.scan(db.query(sql, [pattern]), str)
+
+
+@pytest.mark.parametrize(("kind", "image"), KINDS)
+def test_each_database_is_a_fresh_copy_of_the_schema(kind: str, image: str | None) -> None:
+    """What one test writes the next one does not see, on every kind of server."""
+    with server(kind=kind, image=image) as s:
+        for _ in range(6):
+            with database(s, SCHEMA) as d, postgres.open(d.dsn) as db:
+                assert liteorm.scan(db.query("SELECT n FROM t ORDER BY n"), int) == [1, 2]
+                db.execute("INSERT INTO t VALUES (3)")
+
+
+def test_a_template_is_built_once(liteorm_server: Server) -> None:
+    """The schema's program runs once, however many databases are made from it."""
+    calls: list[str] = []
+
+    def migrate(dsn: str) -> None:
+        calls.append(dsn)
+        with postgres.open(dsn) as db:
+            db.execute(SCHEMA)
+
+    for schema in (migrate, Migration(migrate, f"test {liteorm_server.run}")):
+        calls.clear()
+        for _ in range(2):
+            with database(liteorm_server, schema) as d:
+                assert _numbers(d.dsn) == [1, 2]
+        assert len(calls) == 1
+
+
+def test_two_callables_are_two_schemas(liteorm_server: Server) -> None:
+    """A callable without a fingerprint stands for itself only."""
+
+    def maker(number: int) -> object:
+        def migrate(dsn: str) -> None:
+            with postgres.open(dsn) as db:
+                db.execute("CREATE TABLE t (n int)")
+                db.execute("INSERT INTO t VALUES (%s)", [number])
+
+        return migrate
+
+    for number in (1, 2):
+        with database(liteorm_server, maker(number)) as d:  # type: ignore[arg-type]
+            assert _numbers(d.dsn) == [number]
+
+
+def test_a_schema_can_be_a_file_or_a_folder(liteorm_server: Server, tmp_path: Path) -> None:
+    """Files of a folder are run in the order of their names, those in folders of it included."""
+    (tmp_path / "002_more.sql").write_text("INSERT INTO t VALUES (2)")
+    (tmp_path / "001_table.sql").write_text("CREATE TABLE t (n int); INSERT INTO t VALUES (1)")
+    (tmp_path / "003_later").mkdir()
+    (tmp_path / "003_later" / "a.sql").write_text("INSERT INTO t VALUES (3)")
+    (tmp_path / "notes.txt").write_text("not SQL")
+    with database(liteorm_server, tmp_path) as d:
+        assert _numbers(d.dsn) == [1, 2, 3]
+    with database(liteorm_server, tmp_path / "001_table.sql") as d:
+        assert _numbers(d.dsn) == [1]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(ValueError, match=r"no \.sql files"), database(liteorm_server, empty):
+        pass
+
+
+def test_a_broken_schema_is_the_servers_error_each_time(liteorm_server: Server) -> None:
+    """A schema that fails leaves no half-made template, and fails again the next time."""
+    broken = "CREATE TABLE t (n int); CREATE TABLE oops ("
+    for _ in range(2):
+        with pytest.raises(liteorm.SqlSyntaxError), database(liteorm_server, broken):
+            pass
+
+
+def test_a_half_made_template_is_built_anew(liteorm_server: Server) -> None:
+    """The template's flag is set last, so one without it was left by somebody who was stopped."""
+    schema = SCHEMA + f"-- {liteorm_server.run} half-made"
+    copies = databases.copies_of(liteorm_server)
+    name = f"liteorm_{liteorm_server.run}_t_{copies._digest(schema)}"
+    with postgres.open(liteorm_server.dsn) as db:
+        db.execute(liteorm.sql("CREATE DATABASE {}", liteorm.Ident(name)))
+    with database(liteorm_server, schema) as d:
+        assert _numbers(d.dsn) == [1, 2]
+
+
+def test_workers_share_a_template_and_wait_for_each_other(liteorm_server: Server) -> None:
+    """Of several processes that want the same template one builds it."""
+    calls: list[str] = []
+
+    def migrate(dsn: str) -> None:
+        calls.append(dsn)
+        with postgres.open(dsn) as db:
+            db.execute(SCHEMA)
+
+    schema = Migration(migrate, f"workers {liteorm_server.run}")
+    workers = [Copies(liteorm_server, worker=f"gw{n}", owner=False) for n in range(3)]
+    names: list[str] = []
+    threads = [
+        threading.Thread(target=lambda w=worker: names.append(w.template(schema)))
+        for worker in workers
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    try:
+        assert len(calls) == 1
+        assert len(set(names)) == 1
+        taken = [worker.take(names[0]) for worker in workers]
+        assert len({made.name for made in taken}) == 3
+        for worker, made in zip(workers, taken, strict=True):
+            worker.give_back(made)
+    finally:
+        for worker in workers:
+            worker.close()
+
+
+def test_a_snapshot_is_restored(liteorm_database: Database, liteorm_db: DB) -> None:
+    """What came after the snapshot is gone, what came before is there, as often as wanted."""
+    liteorm_db.execute(SCHEMA)
+    liteorm_database.snapshot()
+    for _ in range(2):
+        liteorm_db.execute("DELETE FROM t; CREATE TABLE more (n int)")
+        liteorm_database.restore()
+        assert liteorm.scan(liteorm_db.query("SELECT n FROM t ORDER BY n"), int) == [1, 2]
+        with pytest.raises(liteorm.UndefinedTable):
+            liteorm_db.query("SELECT * FROM more")
+    liteorm_db.execute("INSERT INTO t VALUES (3)")
+    liteorm_database.snapshot()
+    liteorm_db.execute("DELETE FROM t")
+    liteorm_database.restore()
+    assert liteorm.scan(liteorm_db.query("SELECT n FROM t ORDER BY n"), int) == [1, 2, 3]
+
+
+def test_without_a_snapshot_restore_goes_back_to_the_schema(
+    liteorm_database: Database, liteorm_db: DB
+) -> None:
+    """The schema is the first snapshot."""
+    liteorm_db.execute(SCHEMA)
+    liteorm_database.restore()
+    with pytest.raises(liteorm.UndefinedTable):
+        liteorm_db.query("SELECT * FROM t")
+
+
+def test_databases_are_dropped_behind_the_test(liteorm_server: Server) -> None:
+    """A database goes away soon after its block, with its snapshot, also if somebody is in it."""
+    with database(liteorm_server, SCHEMA) as d:
+        d.snapshot()
+        forgotten = postgres.open(d.dsn)
+        name = d.name
+    eventually(lambda: not _names(liteorm_server, name + "%"), "the database is dropped")
+    forgotten.close()
+    snapshots = f"liteorm_{liteorm_server.run}_main_s%"
+    eventually(lambda: not _names(liteorm_server, snapshots), "the snapshot is dropped")
+
+
+def test_a_run_leaves_nothing_on_a_shared_server(liteorm_server: Server) -> None:
+    """On a server that was there before, databases and templates are gone after the block."""
+    with server(kind=liteorm_server.dsn) as shared:
+        for _ in range(4):
+            with database(shared, SCHEMA):
+                pass
+        assert _names(shared, f"liteorm_{shared.run}_t_%")
+    assert _names(liteorm_server, f"liteorm_{shared.run}_%") == []
+
+
+def test_a_sweep_drops_what_dead_runs_left_and_nothing_else(liteorm_server: Server) -> None:
+    """A run's advisory lock says that it lives; foreign names stay, kept ones until asked for."""
+    dead, kept = "liteorm_0badcafe_main_d1", "liteorm_kept_0badcafe_main_d2"
+    foreign = "liteorm_app"
+    with (
+        postgres.open(liteorm_server.dsn) as db,
+        server(kind=liteorm_server.dsn) as alive,
+        database(alive, SCHEMA) as d,
+    ):
+        for name in (dead, kept, foreign):
+            db.execute(liteorm.sql("CREATE DATABASE {}", liteorm.Ident(name)))
+        try:
+            assert {dead, kept} <= set(databases.sweep(alive.dsn, kept=True, dry_run=True))
+            swept = databases.sweep(alive.dsn)
+            assert dead in swept
+            assert kept not in swept
+            assert d.name not in swept
+            assert kept in databases.sweep(alive.dsn, kept=True)
+            assert _numbers(d.dsn) == [1, 2]
+            assert _names(alive, foreign) == [foreign]
+        finally:
+            for name in (dead, kept, foreign):
+                db.execute(liteorm.sql("DROP DATABASE IF EXISTS {}", liteorm.Ident(name)))
+
+
+def test_starting_a_run_sweeps_a_shared_server(liteorm_server: Server) -> None:
+    """The next run that uses a shared server cleans up behind a dead one."""
+    dead = "liteorm_0badf00d_main_d1"
+    with postgres.open(liteorm_server.dsn) as db:
+        db.execute(liteorm.sql("CREATE DATABASE {}", liteorm.Ident(dead)))
+    with server(kind=liteorm_server.dsn) as shared, database(shared):
+        assert _names(shared, dead) == []
+
+
+def test_names_of_a_database_say_whose_it_is(liteorm_database: Database) -> None:
+    """Run and worker are in the name, and the connection string leads there."""
+    assert liteorm_database.name.startswith("liteorm_")
+    assert _dsn.parse(liteorm_database.dsn)["dbname"] == liteorm_database.name

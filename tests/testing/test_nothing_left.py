@@ -1,0 +1,262 @@
+"""Nothing is left behind: no process, directory, container or database, however a run ends."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import liteorm
+from liteorm import postgres
+from liteorm_testing import Server, _cluster, _watchdog, server
+from tests.testing.support import IMAGES, eventually, needs_docker, needs_embedded
+
+Run = Callable[..., pytest.RunResult]
+
+ENDINGS = {
+    "success": "pass",
+    "failure": "assert False",
+    "ctrl-c": "os.kill(os.getpid(), signal.SIGINT); time.sleep(60)",
+    "kill-9": "os.kill(os.getpid(), signal.SIGKILL)",
+}
+XDIST_ENDINGS = {
+    "success": "pass",
+    "controller-ctrl-c": "os.kill(os.getppid(), signal.SIGINT); time.sleep(60)",
+    "controller-kill-9": "os.kill(os.getppid(), signal.SIGKILL); time.sleep(60)",
+}
+
+TEST = """
+    import json, os, pathlib, pytest, signal, time
+
+    @pytest.fixture(scope="session")
+    def liteorm_schema():
+        return "CREATE TABLE t (n int)"
+
+    @pytest.mark.parametrize("n", range(3))
+    def test_it(n, liteorm_server, liteorm_database, liteorm_db):
+        liteorm_db.query("SELECT * FROM t")
+        liteorm_database.snapshot()
+        told = {{"run": liteorm_server.run, "socket": liteorm_server.socket}}
+        pathlib.Path("told.json").write_text(json.dumps(told))
+        if n == 2:
+            {ending}
+"""
+
+
+def _told(pytester: pytest.Pytester) -> dict[str, str]:
+    told: dict[str, str] = json.loads((pytester.path / "told.json").read_text())
+    return told
+
+
+def _watchdogs() -> set[int]:
+    """Processes of this machine that run the watchdog's file."""
+    found: set[int] = set()
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if b"liteorm_testing/_watchdog.py" in entry.read_bytes():
+                found.add(int(entry.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def _of_cluster(directory: str) -> list[str]:
+    """Command lines that name a cluster's folder."""
+    found: list[str] = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            text = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if directory in text:
+            found.append(text)
+    return found
+
+
+@needs_embedded
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_an_own_server_goes_with_its_run(ending: str, pytester: pytest.Pytester, run: Run) -> None:
+    """Server processes, their folder and the watchdog itself are gone."""
+    before = _watchdogs()
+    pytester.makepyfile(TEST.format(ending=ENDINGS[ending]))
+    run("--liteorm-server=embedded")
+    directory = _told(pytester)["socket"]
+    eventually(lambda: not Path(directory).exists(), "the folder is gone")
+    eventually(lambda: not _of_cluster(directory), "the processes are gone")
+    eventually(lambda: _watchdogs() <= before, "the watchdog is gone")
+
+
+@needs_embedded
+@pytest.mark.parametrize("ending", XDIST_ENDINGS)
+def test_an_own_server_goes_with_its_controller(
+    ending: str, pytester: pytest.Pytester, run: Run
+) -> None:
+    """Under pytest-xdist the controller's end is the server's."""
+    pytester.makepyfile(TEST.format(ending=XDIST_ENDINGS[ending]))
+    run("--liteorm-server=embedded", "-n", "2")
+    directory = _told(pytester)["socket"]
+    eventually(lambda: not Path(directory).exists(), "the folder is gone")
+    eventually(lambda: not _of_cluster(directory), "the processes are gone")
+
+
+@needs_docker
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_container_goes_with_its_run(ending: str, pytester: pytest.Pytester, run: Run) -> None:
+    """The container is removed by us: Ryuk is not needed."""
+    import docker
+
+    pytester.makepyfile(TEST.format(ending=ENDINGS[ending]))
+    run("--liteorm-server=docker", f"--liteorm-image={IMAGES[0]}")
+    label = f"liteorm-testing={_told(pytester)['run']}"
+    with contextlib.closing(docker.from_env()) as client:
+        eventually(
+            lambda: not client.containers.list(all=True, filters={"label": label}),
+            "the container is gone",
+        )
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_databases_on_a_shared_server_go_with_their_run(
+    ending: str, pytester: pytest.Pytester, run: Run, liteorm_server: Server
+) -> None:
+    """Databases, templates and snapshots are dropped, and the server stays."""
+    pytester.makepyfile(TEST.format(ending=ENDINGS[ending]))
+    run(f"--liteorm-server={liteorm_server.dsn}")
+    pattern = f"liteorm_{_told(pytester)['run']}_%"
+    with postgres.open(liteorm_server.dsn) as db:
+
+        def gone() -> bool:
+            return not db.query("SELECT FROM pg_database WHERE datname LIKE %s", [pattern])
+
+        eventually(gone, "the databases are gone")
+
+
+def test_databases_of_workers_go_with_their_run(
+    pytester: pytest.Pytester, run: Run, liteorm_server: Server
+) -> None:
+    """The controller also removes what its workers made."""
+    pytester.makepyfile(TEST.format(ending="os.kill(os.getpid(), signal.SIGKILL)"))
+    run(f"--liteorm-server={liteorm_server.dsn}", "-n", "2")
+    pattern = f"liteorm_{_told(pytester)['run']}_%"
+    with postgres.open(liteorm_server.dsn) as db:
+        sql = "SELECT datname::text FROM pg_database WHERE datname LIKE %s"
+        assert liteorm.scan(db.query(sql, [pattern]), str) == []
+
+
+@needs_embedded
+def test_a_paused_server_goes_too(tmp_path: Path) -> None:
+    """A frozen server cannot hold up the watchdog."""
+    script = (
+        "import os, signal\n"
+        "from liteorm_testing import server\n"
+        "with server(kind='embedded') as s:\n"
+        f"    open({str(tmp_path / 'told')!r}, 'w').write(s.socket)\n"
+        "    s.pause()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=False)
+    directory = (tmp_path / "told").read_text()
+    eventually(lambda: not Path(directory).exists(), "the folder is gone")
+    eventually(lambda: not _of_cluster(directory), "the processes are gone")
+
+
+@needs_embedded
+def test_a_forked_child_does_not_hold_the_server(tmp_path: Path) -> None:
+    """A child that lives on holds the watchdog's pipe open; the parent's end counts."""
+    script = (
+        "import os, signal, time\n"
+        "from liteorm_testing import server\n"
+        "with server(kind='embedded') as s:\n"
+        f"    open({str(tmp_path / 'told')!r}, 'w').write(s.socket)\n"
+        "    child = os.fork()\n"
+        "    if child == 0:\n"
+        "        time.sleep(60)\n"
+        f"    open({str(tmp_path / 'child')!r}, 'w').write(str(child))\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=False)
+    try:
+        directory = (tmp_path / "told").read_text()
+        eventually(lambda: not Path(directory).exists(), "the folder is gone")
+    finally:
+        subprocess.run(["kill", "-9", (tmp_path / "child").read_text()], check=False)
+
+
+@needs_embedded
+def test_clean_removes_what_even_the_watchdog_could_not() -> None:
+    """With owner and watchdog both killed, the command finds the server and ends it."""
+    script = (
+        "import os, signal, sys\n"
+        "from liteorm_testing import server, _watchdog\n"
+        "with server(kind='embedded') as s:\n"
+        "    print(s.socket, flush=True)\n"
+        "    os.kill(_watchdog._process.pid, signal.SIGKILL)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=False
+    )
+    directory = done.stdout.strip()
+    pid = _watchdog.postmaster_of(f"{directory}/data")
+    assert pid is not None
+    assert _watchdog.alive(pid)
+
+    with server(kind="embedded") as living:
+        assert living.socket is not None
+        cleaned = _clean("--dry-run")
+        assert directory in cleaned
+        assert _watchdog.alive(pid)
+        assert directory in _clean()
+        assert not _watchdog.alive(pid)
+        assert not Path(directory).exists()
+        assert Path(living.socket).exists()
+
+
+@needs_docker
+def test_clean_removes_containers_whose_owner_is_gone() -> None:
+    """The owner's process is in the container's labels."""
+    script = (
+        "import os, signal, sys\n"
+        "from liteorm_testing import server, _watchdog\n"
+        f"with server(kind='docker', image={IMAGES[0]!r}) as s:\n"
+        "    print(s.run, flush=True)\n"
+        "    os.kill(_watchdog._process.pid, signal.SIGKILL)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], stdout=subprocess.DEVNULL, check=False)
+    assert "container " in _clean()
+    assert "container " not in _clean()
+
+
+def test_clean_sweeps_shared_servers(liteorm_server: Server) -> None:
+    """Kept databases are named without the server's password, and dropped."""
+    name = "liteorm_kept_0badcafe_main_d9"
+    with postgres.open(liteorm_server.dsn) as db:
+        db.execute(liteorm.sql("CREATE DATABASE {}", liteorm.Ident(name)))
+        assert f"database {name} on postgresql://" in _clean("--dsn", liteorm_server.dsn)
+        assert not db.query("SELECT FROM pg_database WHERE datname = %s", [name])
+
+
+def _clean(*arguments: str) -> str:
+    command = [sys.executable, "-m", "liteorm_testing", "clean", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+@needs_embedded
+def test_a_cache_that_cannot_be_written_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The data directory is made anew then."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LITEORM_CACHE", str(tmp_path / "file" / "below"))
+    binaries = _cluster.embedded_binaries()
+    assert binaries is not None
+    cluster = _cluster.start(binaries)
+    cluster.stop()
+    assert not cluster.directory.exists()
