@@ -38,9 +38,9 @@ class Proxy:
         >>> from liteorm import postgres
         >>> from liteorm_testing import Proxy, server
         >>> with server(kind="embedded") as s, Proxy(s.dsn) as p, postgres.open(p.dsn) as db:
-        ...     p.cut()
-        ...     with pytest.raises(liteorm.ConnectionLost):
-        ...         db.query("SELECT 1")
+        ...     with pytest.raises(liteorm.ConnectionLost), db.transaction() as tx:
+        ...         p.cut()
+        ...         tx.query("SELECT 1")
     """
 
     def __init__(self, dsn: str) -> None:
