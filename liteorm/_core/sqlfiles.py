@@ -29,7 +29,7 @@ _KINDS: dict[str, Kind] = {
     "iter": "iter",
     "execute": "execute",
 }
-_HEADER = re.compile(r"--\s*name:\s*(?P<name>\S+)\s*(?P<kind>:\S*)?\s*(?:->\s*(?P<model>.+))?")
+_HEADER = re.compile(r"--\s*name:\s*(?P<name>[^\s:]+)\s*(?P<kind>:[^\s-]*)?\s*(?:->\s*(?P<model>.+))?")
 _PARAMS = re.compile(r"--\s*params:\s*(?P<params>\S.*)")
 
 

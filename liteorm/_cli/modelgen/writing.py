@@ -75,9 +75,9 @@ def _class_names(schema: Schema) -> tuple[dict[int, str], dict[tuple[str, str], 
         given[kind, of, name] = chosen
     relations = {(of, name): cls for (kind, of, name), cls in given.items() if kind == "relation"}
     classes = {name.oid: given["type", name.schema, name.name] for name, _ in schema.types}
-    for oid, name in schema.names.items():
-        if name.relation and (name.schema, name.name) in relations:
-            classes[oid] = relations[name.schema, name.name]
+    for oid, row in schema.names.items():
+        if row.relation and (row.schema, row.name) in relations:
+            classes[oid] = relations[row.schema, row.name]
     return classes, relations
 
 

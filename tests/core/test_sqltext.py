@@ -1,0 +1,120 @@
+"""SQL with identifiers chosen at run time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import liteorm
+from liteorm import Ident
+from liteorm._core.sqltext import quoted, rendered
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (("users",), '"users"'),
+        (("app", "Users"), '"app"."Users"'),
+        (('we"ird',), '"we""ird"'),
+        (("select",), '"select"'),
+        (("dot.ted",), '"dot.ted"'),
+        (("größe 🙂",), '"größe 🙂"'),
+        (("a\nb",), '"a\nb"'),
+        (("50%s",), '"50%s"'),
+    ],
+)
+def test_identifiers_are_always_quoted(names: tuple[str, ...], text: str) -> None:
+    """A name is quoted whatever it is, so case and every character count."""
+    assert quoted(*names) == text
+    assert str(Ident(*names)) == text
+
+
+@pytest.mark.parametrize(
+    ("names", "error", "sentence"),
+    [
+        (("a\0b",), liteorm.DataError, "NUL"),
+        (("",), liteorm.DataError, "at least one character"),
+        (("app", ""), liteorm.DataError, "at least one character"),
+        ((), TypeError, "at least one name"),
+        ((5,), TypeError, "a str, not int"),
+    ],
+)
+def test_what_is_no_identifier_is_refused(
+    names: Any, error: type[Exception], sentence: str
+) -> None:
+    """A name that PostgreSQL could not have is refused when it is made."""
+    with pytest.raises(error, match=sentence):
+        Ident(*names)
+
+
+@given(st.text(min_size=1).filter(lambda name: "\0" not in name))
+def test_quoting_can_be_undone(name: str) -> None:
+    """Quotes around, quotes inside doubled: nothing of a name ends its own quotes."""
+    text = quoted(name)
+    assert text[0] == text[-1] == '"'
+    assert text[1:-1].replace('""', '"') == name
+    assert text[1:-1].replace('""', "").count('"') == 0
+
+
+def test_parts_take_the_place_of_braces() -> None:
+    """Identifiers and other SQL are put in by position and by name; doubled braces stay."""
+    columns = liteorm.sql(", ").join([Ident("id"), Ident("name")])
+    statement = liteorm.sql(
+        "SELECT {}, '{{}}' FROM {table} ORDER BY {}", columns, Ident("id"), table=Ident("app", "u")
+    )
+    assert statement.text() == 'SELECT "id", "name", \'{}\' FROM "app"."u" ORDER BY "id"'
+
+
+@pytest.mark.parametrize(
+    ("text", "parts", "named", "error", "sentence"),
+    [
+        ("SELECT {}", (), {}, ValueError, "more {} than there are parts"),
+        ("SELECT {} {}", (Ident("a"),), {}, ValueError, "more {} than"),
+        ("SELECT 1", (Ident("a"),), {}, ValueError, "no place for 1 of the parts"),
+        ("SELECT {a}", (), {}, ValueError, "names {a}"),
+        ("SELECT 1", (), {"a": Ident("a")}, ValueError, "no place for 1 of the parts: a"),
+        ("SELECT {}", ("name",), {}, TypeError, "an Ident or a Sql, not str; a value goes"),
+        ("SELECT {:x}", (Ident("a"),), {}, ValueError, "neither a format nor a conversion"),
+        ("SELECT {!r}", (Ident("a"),), {}, ValueError, "neither a format nor a conversion"),
+    ],
+)
+def test_braces_and_parts_must_match(
+    text: Any, parts: Any, named: Any, error: type[Exception], sentence: str
+) -> None:
+    """What does not match is refused, with the reason; a string is never put in."""
+    with pytest.raises(error) as caught:
+        liteorm.sql(text, *parts, **named)
+    assert sentence in str(caught.value)
+
+
+def test_a_percent_sign_in_an_identifier_survives_the_driver() -> None:
+    """It is doubled when parameters are sent along, and only then."""
+    statement = liteorm.sql("SELECT {} FROM t WHERE id = %s", Ident("50%"))
+    assert rendered(statement, [1]) == ('SELECT "50%%" FROM t WHERE id = %s', [1])
+    assert rendered(liteorm.sql("SELECT {}", Ident("50%"))) == ('SELECT "50%"', None)
+
+
+def test_text_is_passed_on_as_it_is() -> None:
+    """A string needs no rendering."""
+    assert rendered("SELECT '%'", None) == ("SELECT '%'", None)
+    assert rendered("SELECT %s", (1,)) == ("SELECT %s", (1,))
+
+
+@pytest.mark.parametrize("wrong", [b"SELECT 1", None, 1, Ident("a")])
+def test_what_is_no_sql_is_refused(wrong: Any) -> None:
+    """Only a str, a Sql or a t-string is SQL."""
+    with pytest.raises(TypeError, match="a str, a Sql or a t-string"):
+        rendered(wrong)
+
+
+def test_sql_is_a_value() -> None:
+    """Equal text is equal and hashable; repr shows the text."""
+    one, two = (liteorm.sql("SELECT {}", Ident("a")) for _ in range(2))
+    assert one == two
+    assert len({one, two}) == 1
+    assert repr(one) == "Sql('SELECT \"a\"')"
+    assert repr(Ident("app", "u")) == "Ident('app', 'u')"
+    assert str(one) == 'SELECT "a"'

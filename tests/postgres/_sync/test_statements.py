@@ -1,0 +1,153 @@
+# Generated from tests/postgres/_async/test_statements.py by .ci/unasync.py: edit that file, not this one.
+"""Declared statements and t-strings, called on a real server."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+import liteorm
+from liteorm.postgres import DB
+
+
+
+@attrs.define
+class User:
+    """A row of the table."""
+
+    id: int
+    name: str
+
+
+SCHEMA = """
+CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL, "50%" int);
+INSERT INTO users VALUES (1, 'Ada', 50), (2, 'Bob', NULL), (3, 'Cy', NULL);
+"""
+
+by_id = liteorm.statement(User, "SELECT id, name FROM users WHERE id = %(id)s")
+after = liteorm.statement(User, "SELECT id, name FROM users WHERE id > %s ORDER BY id")
+names = liteorm.statement(str, "SELECT name FROM users WHERE name LIKE '%' ORDER BY 1")
+rename = liteorm.statement(None, "UPDATE users SET name = %(name)s WHERE id = %(id)s")
+renamed = liteorm.statement(User, "UPDATE users SET name = %s WHERE id > %s RETURNING id, name")
+loose = liteorm.statement(User, "SELECT *, 1 AS more FROM users ORDER BY id", extra="ignore")
+marked = liteorm.statement(User, 'SELECT id AS "id!", name AS "name!" FROM users WHERE id = 1')
+slow = liteorm.statement(str, "SELECT pg_sleep(20)::text", timeout=0.05)
+
+
+@pytest.fixture
+def db(liteorm_db: DB) -> DB:
+    """A database with a few users."""
+    liteorm_db.execute(SCHEMA)
+    return liteorm_db
+
+
+def test_each_call_keeps_its_promise(db: DB) -> None:
+    """`all`, `one` and `optional` give what their names say, with parameters of either kind."""
+    assert by_id.one(db, id=2) == User(2, "Bob")
+    assert by_id.optional(db, id=2) == User(2, "Bob")
+    assert by_id.optional(db, id=9) is None
+    assert after.all(db, 1) == [User(2, "Bob"), User(3, "Cy")]
+    assert names.all(db) == ["Ada", "Bob", "Cy"]
+    with pytest.raises(liteorm.NoRows):
+        by_id.one(db, id=9)
+    with pytest.raises(liteorm.TooManyRows):
+        after.one(db, 0)
+    with pytest.raises(liteorm.TooManyRows):
+        after.optional(db, 0)
+
+
+def test_a_statement_runs_in_a_transaction(db: DB) -> None:
+    """Any session will do; what was done in a transaction is undone with it."""
+    with pytest.raises(LookupError):
+        with db.transaction() as tx:
+            assert (rename.execute(tx, id=1, name="Eve")).rows_affected == 1
+            assert by_id.one(tx, id=1) == User(1, "Eve")
+            raise LookupError
+    assert by_id.one(db, id=1) == User(1, "Ada")
+    assert renamed.all(db, "Zed", 2) == [User(3, "Zed")]
+
+
+def test_rows_are_streamed_into_objects(db: DB) -> None:
+    """`iter` is entered as a context manager and gives an iterator of objects."""
+    found = []
+    with after.iter(db, 1) as users:
+        for user in users:
+            found.append(user)
+    assert found == [User(2, "Bob"), User(3, "Cy")]
+
+
+def test_more_columns_may_be_allowed(db: DB) -> None:
+    """`extra` is handed on to `scan`."""
+    assert (loose.all(db))[0] == User(1, "Ada")
+    with pytest.raises(liteorm.ScanError, match="no field of User"):
+        liteorm.statement(User, "SELECT *, 1 AS more FROM users").all(db)
+
+
+def test_a_mark_is_no_part_of_the_name(db: DB) -> None:
+    """A column named `"id!"` fills the field `id`."""
+    assert marked.one(db) == User(1, "Ada")
+
+
+def test_a_statement_may_have_a_timeout(db: DB) -> None:
+    """Each call is bounded by what the declaration says."""
+    with pytest.raises(liteorm.StatementTimeout):
+        slow.one(db)
+
+
+def test_statements_in_files_are_called_by_name(db: DB, tmp_path: Path) -> None:
+    """A loaded statement does what its header says when it is called."""
+    (tmp_path / "users.sql").write_text(
+        "-- name: user :one -> User\nSELECT id, name FROM users WHERE id = %(id)s;\n"
+        "-- name: maybe :optional -> User\nSELECT id, name FROM users WHERE id = %s;\n"
+        "-- name: users :all -> User\nSELECT id, name FROM users ORDER BY id;\n"
+        "-- name: each :iter -> str\nSELECT name FROM users ORDER BY id;\n"
+        "-- name: clear :execute\nDELETE FROM users WHERE name LIKE 'B%';\n"
+    )
+    queries = liteorm.load(tmp_path)
+    assert queries.user(db, id=1) == User(1, "Ada")
+    assert queries.maybe(db, 9) is None
+    assert len(queries.users(db)) == 3
+    with queries.each(db) as found:
+        assert [name for name in found] == ["Ada", "Bob", "Cy"]
+    assert queries.clear(db) == liteorm.Result(1, "DELETE")
+    assert queries.user.optional(db, id=2) is None
+
+
+def test_identifiers_chosen_at_run_time(db: DB) -> None:
+    """A quoted name may have a % in it, with parameters and without."""
+    column = liteorm.Ident("50%")
+    plain = liteorm.sql("SELECT {} FROM users WHERE id = 1", column)
+    filtered = liteorm.sql("SELECT {} FROM users WHERE id = %s", column)
+    assert liteorm.scan_one(db.query(plain), int) == 50
+    assert liteorm.scan_one(db.query(filtered, [1]), int) == 50
+    assert liteorm.statement(int, filtered).one(db, 1) == 50
+    assert liteorm.statement(int, plain).one(db) == 50
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="t-strings need Python 3.14")
+def test_t_strings_go_wherever_sql_goes(db: DB) -> None:
+    """Values are sent as parameters, `:i` quotes an identifier."""
+
+    def template(source: str, **names: Any) -> Any:
+        return eval(source, names)
+
+    evil = "'; DROP TABLE users; --"
+    ada = template("t'SELECT id, name FROM users WHERE name = {name}'", name="Ada")
+    assert liteorm.scan_one(db.query(ada), User) == User(1, "Ada")
+    none = template("t'SELECT id, name FROM users WHERE name = {name}'", name=evil)
+    assert liteorm.scan(db.query(none), User) == []
+    percent = template("t'SELECT {c:i} FROM users WHERE id % 5 = {n}'", c="50%", n=1)
+    assert liteorm.scan_one(db.query(percent), int) == 50
+    update = template("t'UPDATE {t:i} SET name = {name} WHERE id = {n}'", t="users", name=evil, n=2)
+    assert db.execute(update) == liteorm.Result(1, "UPDATE")
+    every = template("t'SELECT name FROM {t:i} WHERE id = ANY({ids})'", t="users", ids=[2])
+    with db.stream(every) as rows:
+        assert [name for name in liteorm.scan_iter(rows, str)] == [evil]
+    statement = liteorm.statement(User, ada)
+    assert statement.one(db) == User(1, "Ada")
+    with statement.iter(db) as users:
+        assert [user for user in users] == [User(1, "Ada")]
