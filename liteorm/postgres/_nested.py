@@ -151,6 +151,8 @@ class Array(Parts):
 
     def text(self, value: Any) -> str:
         dims, items = self._items(value)
+        if self.lower == 0:
+            return " ".join(self.element.text(item) for item in items)
         if not dims:
             return "{}"
         parts = [

@@ -22,15 +22,17 @@ from liteorm.postgres._nested import Encoder
 from liteorm.postgres._scalars import Misfit
 
 COLUMNS_SQL: Final = """
-SELECT a.attname, a.atttypid::int8, format_type(a.atttypid, NULL),
+SELECT a.attname, a.atttypid::int8, format_type(a.atttypid, a.atttypmod),
+       format_type(a.atttypid, -1),
        CASE WHEN t.typtype IN ('c', 'd') OR t.typarray = 0 OR t.typcategory = 'A' THEN '' ELSE
-            format_type(a.atttypid, NULL) END
+            format_type(a.atttypid, -1) END
   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
  WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attnum
 """
-"""The columns of a table: name, type, its name, and its name again if unnest can make one column
-of an array of it (which it cannot of an array of arrays, nor of composites)."""
+"""The columns of a table: name, type, its name with length and precision, its name for a cast, and
+that again if unnest can make one column of an array of it (which it cannot of an array of arrays,
+nor of composites). With -1 it is `bpchar` and not `character`, a cast to which cuts to one."""
 
 _UNENCODABLE: Final = (
     Misfit,
@@ -54,12 +56,14 @@ class TableColumn:
     Args:
         name: Its name.
         oid: Its type.
-        type_name: The type's name, as SQL.
+        shown: The type's name for messages.
+        type_name: The type's name for a cast.
         element_name: The same if the type can be the element of an array for unnest, else "".
     """
 
     name: str
     oid: int
+    shown: str
     type_name: str
     element_name: str
 
@@ -120,7 +124,7 @@ class Target:
                 return self._error(
                     sent,
                     f'{place} does not fit column "{sent.column.name}" of '
-                    f"{self.table.text}, {sent.column.type_name}: {reason}",
+                    f"{self.table.text}, {sent.column.shown}: {reason}",
                     index,
                 )
         return None
