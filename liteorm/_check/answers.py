@@ -105,18 +105,20 @@ class LiveAnswers:
         ]
 
     def _refusal(self, error: Error) -> Refusal:
-        hint = error.hint
-        if error.sqlstate == "42P01":
+        code = error.sqlstate or ""
+        hint = error.hint or _REMEDIES.get(code)
+        if code == "42P01":
             hint = self._near_relation(error.message) or hint
-        elif error.sqlstate == "42P18":
-            hint = hint or "cast the placeholder to the type that is meant: %s::text"
-        return Refusal(error.message, hint)
+        if "multiple commands" in error.message:
+            hint = "declare each command as a statement of its own"
+        return Refusal(error.message, hint or _place(error))
 
     def _near_relation(self, message: str) -> str | None:
         name = message.split('"')[1] if message.count('"') >= 2 else ""
-        rows = self._db.query(_RELATIONS)
-        names = [text for (text,) in rows]
-        near = get_close_matches(name.rpartition(".")[2], names, 1)
+        names: dict[str, str] = dict(self._db.query(_RELATIONS))
+        # The schema counts if one was written, so that a misspelt one is found too.
+        wanted = names if "." in name else {short: short for short in names.values()}
+        near = get_close_matches(name, list(wanted), 1)
         return f"did you mean {near[0]}?" if near else None
 
     def tables(self, tables: Sequence[Table]) -> list[TableAnswer | Refusal]:
@@ -159,6 +161,30 @@ class LiveAnswers:
         return dict(self._db.query(_CONSTRAINTS, {"names": list(names)}))
 
 
+def _place(error: Error) -> str | None:
+    """Return the line of the SQL that the server points at."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    position = getattr(diagnosis, "statement_position", None)
+    if position is None or error.sql is None:
+        return None
+    before = error.sql[: int(position) - 1]
+    line = error.sql.splitlines()[before.count("\n")].strip()
+    return f"see line {before.count(chr(10)) + 1} of the SQL: {line}"
+
+
+_REMEDIES = {
+    "22P02": "write it as the type's input takes it, or cast it to another type",
+    "3F000": "create the schema, or correct its name",
+    "42702": "say which one is meant: alias.column",
+    "42803": "add the column to GROUP BY, or aggregate it",
+    "42804": "cast one side to the type of the other",
+    "42883": "no function of that name takes these types: correct the name, or cast the arguments",
+    "428C9": "leave the column out: the database fills it",
+    "42P18": "cast the placeholder to the type that is meant: %s::text",
+    "0A000": "PostgreSQL cannot do this: write it another way",
+}
+
+
 @contextmanager
 def live_answers(db: DB | AsyncDB) -> Iterator[LiveAnswers]:
     """Have the answers of a database; an async one is asked over a connection of its own."""
@@ -170,7 +196,8 @@ def live_answers(db: DB | AsyncDB) -> Iterator[LiveAnswers]:
 
 
 _RELATIONS = """
-SELECT c.relname::text FROM pg_class c
+SELECT n.nspname || '.' || c.relname, c.relname::text
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relnamespace NOT IN (
     'pg_catalog'::regnamespace, 'information_schema'::regnamespace, 'pg_toast'::regnamespace)
 ORDER BY 1

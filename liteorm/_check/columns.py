@@ -7,8 +7,9 @@ from typing import Any
 
 from liteorm._check.answers import Answer
 from liteorm._check.problems import Problem
-from liteorm._core.fit import Place
+from liteorm._core.fit import Members, Place
 from liteorm._core.hints import Codec, shown
+from liteorm._core.pgtypes import PgType, underlying
 from liteorm._core.plan import Build, Leaf, Node, plan_scan
 from liteorm._core.shape import Shape
 from liteorm._core.statements import Statement
@@ -34,13 +35,18 @@ def column_problems(
     try:
         plan = plan_scan(statement.model, shape, statement.extra)
     except (ScanError, ModelError) as error:
-        yield Problem("error", error.message, error.hint)
+        yield Problem("error", error.message, error.hint or "change the SELECT, or the type")
         return
-    yield from _null_problems(plan.root, columns, inside=())
+    yield from _leaf_problems(plan.root, columns, answer.columns, ())
 
 
-def _null_problems(
-    node: Node, columns: tuple[ColumnShape, ...], inside: tuple[str, ...], *, partly: bool = False
+def _leaf_problems(
+    node: Node,
+    columns: tuple[ColumnShape, ...],
+    types: tuple[PgType, ...],
+    inside: tuple[str, ...],
+    *,
+    partly: bool = False,
 ) -> Iterator[Problem]:
     """Yield the columns that can be NULL where the model has no place for it.
 
@@ -48,6 +54,7 @@ def _null_problems(
     what can be NULL in a row that found its partner is wrong there.
     """
     if isinstance(node, Leaf):
+        yield from _label_problems(node, types[node.column])
         column = columns[node.column]
         null = column.nullable_within if partly else column.nullable
         if not node.nullable and null is not False and not column.name.endswith("!"):
@@ -62,10 +69,29 @@ def _null_problems(
             names = (
                 inside if isinstance(inner, Leaf) else (*inside, f"{node.model.name}.{field.name}")
             )
-            yield from _null_problems(inner, columns, names, partly=partly)
+            yield from _leaf_problems(inner, columns, types, names, partly=partly)
         return
     for _, inner in node.items:
-        yield from _null_problems(inner, columns, inside, partly=partly)
+        yield from _leaf_problems(inner, columns, types, inside, partly=partly)
+
+
+def _label_problems(leaf: Leaf, type_: PgType) -> Iterator[Problem]:
+    """Yield labels of an enum in the database that Python has no member for."""
+    type_ = underlying(type_)
+    step = leaf.step
+    if type_.kind != "enum" or not isinstance(step, Members):
+        return
+    if step.enum is not None and "_missing_" in vars(step.enum):
+        return
+    known = {value for value, _ in step.values}
+    if missing := [label for label in type_.labels if label not in known]:
+        labels = ", ".join(f'"{label}"' for label in missing)
+        yield Problem(
+            "warning",
+            f'column "{leaf.place.column}" is {type_.name}, which has {labels};'
+            f" {step.shown} has no member for it",
+            f"add it to {step.shown}, or keep such rows out of the query",
+        )
 
 
 def _can_be_null(column: ColumnShape, place: Place, inside: tuple[str, ...]) -> Problem:

@@ -72,7 +72,7 @@ def parameter_problems(
         if len(declared) != len(answer.parameters):
             yield Problem(
                 "error",
-                f"the SQL takes {len(answer.parameters)} parameters;"
+                f"the SQL takes {_counted(len(answer.parameters))};"
                 f" {owner} declares {len(declared)}",
                 "declare one for each %s, in their order",
             )
@@ -81,6 +81,10 @@ def parameter_problems(
     for item, type_ in pairs:
         if problem := _misfit(item, type_, owner, codecs):
             yield problem
+
+
+def _counted(count: int) -> str:
+    return "1 parameter" if count == 1 else f"{count or 'no'} parameters"
 
 
 def _declared(statement: Statement[Any]) -> list[_Declared] | None:

@@ -155,7 +155,8 @@ def _load_routines(facts: Facts, names: Names) -> Loading:
     for name, strict, foreign in (yield _FUNCTIONS, (_TRUSTED, sorted(names.functions))):
         (facts.strict_functions if strict else set()).add(name)
         (facts.foreign_functions if foreign else set()).add(name)
-    for name, strict, foreign in (yield _OPERATORS, (_TRUSTED, sorted(names.operators))):
+    operators = sorted(names.operators | _IMPLIED)
+    for name, strict, foreign in (yield _OPERATORS, (_TRUSTED, operators)):
         (facts.strict_operators if strict else set()).add(name)
         (facts.foreign_operators if foreign else set()).add(name)
     for (name,) in (yield _TYPES, (sorted(names.types),)):
@@ -165,6 +166,9 @@ def _load_routines(facts: Facts, names: Names) -> Loading:
 
 # Their operators and functions with names of PostgreSQL's own behave as those do: tried and read.
 _TRUSTED = ["citext", "cube", "hstore", "ltree", "pg_trgm", "pgcrypto", "uuid-ossp", "vector"]
+
+# BETWEEN, IN, USING and CASE x WHEN mean these without naming them.
+_IMPLIED = {"=", "<>", "<", ">", "<=", ">="}
 
 _PATH = "SELECT current_schemas(true)::text[]"
 

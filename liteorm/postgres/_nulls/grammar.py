@@ -70,12 +70,10 @@ def names_in(tree: Any) -> Names:
                 names.functions.add(name_of(node.funcname)[1])
             case "A_Expr":
                 names.operators.add(name_of(node.name)[1])
-            case "SubLink":
-                names.operators.add(name_of(node.operName)[1] if node.operName else "=")
+            case "SubLink" if node.operName:
+                names.operators.add(name_of(node.operName)[1])
             case "TypeName":
                 names.types.add(name_of(node.names)[1] if node.names else "")
-            case "JoinExpr" | "CaseExpr":
-                names.operators.add("=")
             case _:
                 pass
     return names

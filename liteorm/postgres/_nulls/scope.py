@@ -222,7 +222,7 @@ class Level:
         """Return whether a column can be NULL where every outer join found a partner."""
         if self.null_of(col) is False:
             return False
-        return True if self.grouping in col.outer else col.within
+        return None if self.grouping in col.outer else col.within
 
 
 _SYSTEM = frozenset({"tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"})
