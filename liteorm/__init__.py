@@ -4,6 +4,8 @@ The driver-free half: models, scanning, statements, values and errors. Databases
 `liteorm.postgres`.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from liteorm import errors, observe
 from liteorm._core.contracts import AsyncRowStream, AsyncSession, RowStream, Session
 from liteorm._core.hints import Codec, Column
@@ -11,7 +13,6 @@ from liteorm._core.models import table
 from liteorm._core.ranges import Multirange, Range
 from liteorm._core.scan import explain_plan, scan, scan_iter, scan_one, scan_optional
 from liteorm._core.sqltext import Ident, Sql, sql
-from liteorm._core.sqlfiles import load
 from liteorm._core.statements import Statement, statement
 from liteorm._core.values import Interval, Json, Notification, PoolStats, Result, Rows
 from liteorm.errors import (
@@ -53,6 +54,9 @@ from liteorm.errors import (
     UniqueViolation,
 )
 from liteorm.observe import Observer, QueryEvent
+
+if TYPE_CHECKING:
+    from liteorm._core.sqlfiles import load
 
 __all__ = [
     "AsyncRowStream",
@@ -125,7 +129,18 @@ __all__ = [
 
 # Reprs, tracebacks and pickles show the path that users import from.
 for _name in __all__:
-    _export = globals()[_name]
+    _export = globals().get(_name)
     if getattr(_export, "__module__", "").startswith("liteorm._core"):
         _export.__module__ = "liteorm"
 del _name, _export
+
+
+def __getattr__(name: str) -> Any:
+    # Reading .sql files takes modules that most programs never need.
+    if name == "load":
+        from liteorm._core.sqlfiles import load
+
+        load.__module__ = "liteorm"
+        globals()["load"] = load
+        return load
+    raise AttributeError(f"module 'liteorm' has no attribute {name!r}")

@@ -10,6 +10,8 @@ from liteorm._core.values import Rows
 from liteorm.errors import Error, NoRows, TooManyRows
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeForm
+
     from liteorm._core.scanner import Scanner
     from liteorm._core.shape import Shape
 
@@ -40,6 +42,8 @@ def scanner_for(model: Any, shape: Shape, extra: Extra = "error") -> Scanner:
 @overload
 def scan(rows: Rows, model: type[T], *, extra: Extra = "error") -> list[T]: ...
 @overload
+def scan(rows: Rows, model: TypeForm[T], *, extra: Extra = "error") -> list[T]: ...
+@overload
 def scan(rows: Rows, model: Any, *, extra: Extra = "error") -> list[Any]: ...
 def scan(rows: Rows, model: Any, *, extra: Extra = "error") -> list[Any]:
     """Make an object of every row.
@@ -68,6 +72,8 @@ def scan(rows: Rows, model: Any, *, extra: Extra = "error") -> list[Any]:
 @overload
 def scan_one(rows: Rows, model: type[T], *, extra: Extra = "error") -> T: ...
 @overload
+def scan_one(rows: Rows, model: TypeForm[T], *, extra: Extra = "error") -> T: ...
+@overload
 def scan_one(rows: Rows, model: Any, *, extra: Extra = "error") -> Any: ...
 def scan_one(rows: Rows, model: Any, *, extra: Extra = "error") -> Any:
     """Make an object of the only row.
@@ -91,6 +97,8 @@ def scan_one(rows: Rows, model: Any, *, extra: Extra = "error") -> Any:
 
 @overload
 def scan_optional(rows: Rows, model: type[T], *, extra: Extra = "error") -> T | None: ...
+@overload
+def scan_optional(rows: Rows, model: TypeForm[T], *, extra: Extra = "error") -> T | None: ...
 @overload
 def scan_optional(rows: Rows, model: Any, *, extra: Extra = "error") -> Any: ...
 def scan_optional(rows: Rows, model: Any, *, extra: Extra = "error") -> Any:
@@ -131,6 +139,12 @@ def scan_iter(stream: RowStream, model: type[T], *, extra: Extra = "error") -> I
 @overload
 def scan_iter(
     stream: AsyncRowStream, model: type[T], *, extra: Extra = "error"
+) -> AsyncIterator[T]: ...
+@overload
+def scan_iter(stream: RowStream, model: TypeForm[T], *, extra: Extra = "error") -> Iterator[T]: ...
+@overload
+def scan_iter(
+    stream: AsyncRowStream, model: TypeForm[T], *, extra: Extra = "error"
 ) -> AsyncIterator[T]: ...
 @overload
 def scan_iter(stream: RowStream, model: Any, *, extra: Extra = "error") -> Iterator[Any]: ...

@@ -117,3 +117,10 @@ def backend_meets_the_contract(
     db: postgres.DB, tx: postgres.Tx, adb: postgres.AsyncDB, atx: postgres.AsyncTx
 ) -> tuple[liteorm.Session, liteorm.Session, liteorm.AsyncSession, liteorm.AsyncSession]:
     return db, tx, adb, atx
+
+
+def scan_knows_what_is_no_class(rows: liteorm.Rows) -> None:
+    assert_type(liteorm.scan(rows, int | None), list[int | None])
+    assert_type(liteorm.scan(rows, AttrsUser | None), list[AttrsUser | None])
+    assert_type(liteorm.scan_one(rows, list[int]), list[int])
+    assert_type(liteorm.scan_optional(rows, str | None), str | None)
