@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from psycopg import adapt, adapters, pq
@@ -107,6 +108,13 @@ def nested_class(
 
 def loading_adapters() -> tuple[adapt.AdaptersMap, adapt.AdaptersMap]:
     """Return two maps with the loaders of all built-in types: plain, and deep inside."""
+    plain, deep = _built_in()
+    return adapt.AdaptersMap(plain), adapt.AdaptersMap(deep)
+
+
+@cache
+def _built_in() -> tuple[adapt.AdaptersMap, adapt.AdaptersMap]:
+    """Return what every database starts from: making some three hundred classes takes a while."""
     plain = adapt.AdaptersMap(adapters)
     for oid in _TEXT_OIDS:
         plain.register_loader(oid, TextBinaryLoader)
