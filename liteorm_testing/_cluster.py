@@ -376,10 +376,11 @@ def _prepare(binaries: Path, data: Path, account: Account) -> str:
     """Fill a data directory: copied from the cache, or by initdb, which then fills the cache."""
     program = binaries / "postgres"
     status = program.stat()
-    mark = f"{program}:{status.st_size}:{status.st_mtime_ns}:{account.uid}:{_INITDB}"
+    mark = f"tar:{program}:{status.st_size}:{status.st_mtime_ns}:{account.uid}:{_INITDB}"
     entry = cache_directory() / f"cluster-{hashlib.sha256(mark.encode()).hexdigest()[:16]}"
     if (entry / "version").exists():
-        _copy(entry / "data", data)
+        # One file to read and one process: half the time of copying a thousand files.
+        _tar("-x", entry / "data.tar", data.parent)
         return (entry / "version").read_text(encoding="ascii")
     told = _run(account, [str(program), "--version"]).split()
     version = next((word for word in told if word[:1].isdigit()), "")
@@ -398,7 +399,7 @@ def _fill_cache(entry: Path, data: Path, version: str) -> None:
         made = Path(tempfile.mkdtemp(prefix=f"{entry.name}.", dir=entry.parent))
         try:
             made.chmod(0o755)
-            _copy(data, made / "data")
+            _tar("-c", made / "data.tar", data.parent, data.name)
             (made / "version").write_text(version, encoding="ascii")
             made.rename(entry)
         except BaseException:
@@ -406,13 +407,21 @@ def _fill_cache(entry: Path, data: Path, version: str) -> None:
             raise
 
 
+def _tar(action: str, archive: Path, *folder_and_names: Path | str) -> None:
+    """Pack or unpack a tree with its owners and modes."""
+    folder, *names = map(str, folder_and_names)
+    _plainly(["tar", "-C", folder, action, "-p", "-f", str(archive), *names])
+
+
 def _copy(source: Path, target: Path) -> None:
-    """Copy a tree with owners and modes; `cp` is several times faster than shutil here."""
-    done = subprocess.run(
-        ["cp", "-a", str(source), str(target)], capture_output=True, text=True, check=False
-    )
+    """Copy a tree with its owners and modes."""
+    _plainly(["cp", "-a", str(source), str(target)])
+
+
+def _plainly(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ClusterError(f"cp could not copy the data directory: {done.stderr.strip()}")
+        raise ClusterError(f"{' '.join(command)} failed: {done.stderr.strip()}")
 
 
 def _run(account: Account, command: list[str]) -> str:

@@ -322,8 +322,12 @@ class Copies:
                 self.drop(name)  # somebody was stopped half-way: the flag is set last
             admin = self._admin
             admin.execute(liteorm.sql("CREATE DATABASE {} TEMPLATE template0", Ident(name)))
+            dsn = _dsn.replace(self._server.dsn, dbname=name)
             try:
-                _fill(_dsn.replace(self._server.dsn, dbname=name), schema)
+                _fill(dsn, schema)
+                # The first connection after DDL writes the catalog cache that all copies take
+                # along; without it each copy's first connection would build its own.
+                _admin(dsn, 1).close()
             except BaseException:
                 self.drop(name)
                 raise

@@ -394,13 +394,25 @@ def _leaks(target: Database | DB) -> list[Leak]:
 
 
 def check_statements(db: DB | AsyncDB, *modules: ModuleType | str) -> None:
-    """Fail unless every declared statement of some modules fits the database.
+    """Fail unless what some modules declare fits the database: statements, tables, constraints.
+
+    It is `liteorm check` as an assertion: the server describes every statement, none is run.
 
     Args:
-        db: The database that describes them; nothing is run.
-        modules: Modules or their names.
+        db: The database.
+        modules: Modules or their names, packages with all that is in them.
 
     Raises:
-        AssertionError: It lists what `liteorm check` would report.
+        AssertionError: It lists what does not fit, where it is written, and how to mend it.
+
+    Example:
+        >>> from liteorm_testing import check_statements
+        >>> def test_the_statements_fit_the_schema(liteorm_db):
+        ...     check_statements(liteorm_db, "myapp")
     """
-    raise AssertionError
+    from liteorm._check import check
+
+    findings = [finding for finding in check(db, modules) if finding.level == "error"]
+    if findings:
+        count = "1 problem" if len(findings) == 1 else f"{len(findings)} problems"
+        raise AssertionError(f"{count} found:\n" + "\n".join(map(str, findings)))

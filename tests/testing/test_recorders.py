@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import attrs
 import pytest
 
 import liteorm
 from liteorm import postgres
 from liteorm.postgres import DB, AsyncDB
-from liteorm_testing import Database, assert_no_leaks, notifications, queries
+from liteorm_testing import (
+    Database,
+    assert_no_leaks,
+    check_statements,
+    notifications,
+    queries,
+)
 
 
 @attrs.frozen
@@ -108,6 +116,31 @@ def test_notifications_need_a_channel(liteorm_db: DB) -> None:
     """Listening to nothing is a mistake."""
     with pytest.raises(ValueError, match="channel"):
         notifications(liteorm_db)
+
+
+MODULE = """
+import attrs, liteorm
+
+@attrs.frozen
+class User:
+    id: int
+    name: str
+
+users = liteorm.statement(User, "SELECT id, {column} FROM users")
+"""
+
+
+def test_declared_statements_are_held_against_the_database(
+    liteorm_db: DB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fits passes; what does not is listed with file and line."""
+    liteorm_db.execute("CREATE TABLE users (id int NOT NULL, name text NOT NULL, age int NOT NULL)")
+    (tmp_path / "kit_fits.py").write_text(MODULE.format(column="name"))
+    (tmp_path / "kit_does_not.py").write_text(MODULE.format(column="age AS name"))
+    monkeypatch.syspath_prepend(tmp_path)
+    check_statements(liteorm_db, "kit_fits")
+    with pytest.raises(AssertionError, match=r"1 problem found:\n.*kit_does_not\.py:9.*"):
+        check_statements(liteorm_db, "kit_fits", "kit_does_not")
 
 
 def test_a_leaked_connection_is_named(liteorm_database: Database) -> None:
