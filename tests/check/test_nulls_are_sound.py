@@ -1,0 +1,67 @@
+"""A column that is said to be never NULL is never NULL: random queries on real data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import liteorm
+from liteorm import postgres
+from liteorm.postgres._describe import Described
+from liteorm.postgres._sync.describing import describe_all
+from liteorm_testing import Server, database
+from tests.check.queries import SCHEMA, Queries
+
+
+@pytest.fixture(scope="module")
+def db(liteorm_server: Server) -> Iterator[postgres.DB]:
+    """A database with small tables that have NULLs."""
+    with (
+        database(liteorm_server, SCHEMA) as made,
+        postgres.open(made.dsn, max_size=2, statement_timeout=10) as opened,
+    ):
+        yield opened
+
+
+def broken_claims(db: postgres.DB, seeds: list[int]) -> tuple[list[str], int, int]:
+    """Return queries with a NULL in a column claimed free of it, the claims, and all columns."""
+    texts = [Queries(Random(seed)).query()[0] for seed in seeds]
+    broken: list[str] = []
+    claims = columns = 0
+    for seed, text, found in zip(seeds, texts, describe_all(db, texts), strict=True):
+        assert isinstance(found, Described), f"{found}\n{text}"
+        try:
+            rows = list(db.query(text))  # type: ignore[arg-type]
+        except (liteorm.DataError, liteorm.StatementTimeout, liteorm.StatementError) as error:
+            # A scalar subquery with two rows, or a sum too large: nothing came out.
+            assert error.sqlstate in ("21000", "22003", "22012", "57014"), f"{error}\n{text}"
+            continue
+        columns += len(found.nulls)
+        for position, (null, _) in enumerate(found.nulls):
+            claims += null is False
+            if null is False and any(row[position] is None for row in rows):
+                broken.append(f"seed {seed}, column {position + 1} of: {text}")
+    return broken, claims, columns
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.integers(0, 10**9))
+def test_a_claim_of_not_null_holds(db: postgres.DB, seed: int) -> None:
+    """No random query gives a NULL in a column that the analysis says has none."""
+    broken, _, _ = broken_claims(db, [seed * 10 + n for n in range(10)])
+    assert broken == []
+
+
+def test_claims_are_not_rare(db: postgres.DB) -> None:
+    """The analysis would be sound, and useless, if it never claimed anything."""
+    _, claims, columns = broken_claims(db, list(range(150)))
+    assert claims > columns * 0.2
