@@ -81,7 +81,7 @@ def _label_problems(leaf: Leaf, type_: PgType) -> Iterator[Problem]:
     step = leaf.step
     if type_.kind != "enum" or not isinstance(step, Members):
         return
-    if step.enum is not None and "_missing_" in vars(step.enum):
+    if step.others or any("_missing_" in vars(cls) for cls in step.enums):
         return
     known = {value for value, _ in step.values}
     if missing := [label for label in type_.labels if label not in known]:
