@@ -139,8 +139,8 @@ class Run:
 
         settings = {"max_connections": str(100 + 40 * max(self._workers, 2))}
         server = self._servers.enter_context(start(self._choice(), settings=settings))
-        if server.kind == "dsn":
-            copies_of(server)  # claims the run, also if only workers make databases
+        if self._workers:
+            copies_of(server)  # claims the run: workers make databases, but do not own it
         return server
 
     def _from_controller(self) -> Server:

@@ -192,7 +192,7 @@ class Copies:
         self._admin = _admin(server.dsn, 6)
         self._claim: postgres.Tx | None = None
         self._ticket: str | None = None
-        if owner and self._shared_server:
+        if owner:
             self._claim_run()
 
     def ask(self, question: LiteralString, params: Sequence[object]) -> liteorm.Rows:
@@ -383,13 +383,14 @@ class Copies:
                 self._changed.notify_all()
 
     def _claim_run(self) -> None:
-        """Hold the run's lock while it lasts, and drop what dead runs left here."""
+        """Hold the run's lock while it lasts; on a shared server drop what dead runs left."""
         dsn, run = self._server.dsn, self._server.run
         self._claim = self._admin.begin()
         self._claim.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         self._claim.query("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, _lock_key(run)])
-        self._ticket = _watchdog.guard("databases", dsn=dsn, run=run, path=sys.path)
-        sweep(dsn)
+        if self._shared_server:
+            self._ticket = _watchdog.guard("databases", dsn=dsn, run=run, path=sys.path)
+            sweep(dsn)
 
 
 def remove_run(dsn: str, run: str, worker: str | None = None) -> list[str]:
@@ -425,7 +426,8 @@ def sweep(dsn: str, *, kept: bool = False, dry_run: bool = False) -> list[str]:
 
 def _remove(dsn: str, unwanted: Callable[[str], bool], *, dry_run: bool = False) -> list[str]:
     with _admin(dsn, 1) as db:
-        names = liteorm.scan(db.query("SELECT datname::text FROM pg_database"), str)
+        others = "SELECT datname::text FROM pg_database WHERE datname <> current_database()"
+        names = liteorm.scan(db.query(others), str)
         dropped = sorted(name for name in names if unwanted(name))
         for name in () if dry_run else dropped:
             try:
