@@ -1,0 +1,52 @@
+"""Servers that a test may break, and others that stand between."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from liteorm_testing import Server, server
+from tests.postgres.support import Pair, Witness, pgbouncer, pgbouncer_program
+
+
+@pytest.fixture(scope="module")
+def own_server(liteorm_server: Server) -> Generator[Server]:
+    """A server of the module's own, to be paused and restarted."""
+    if liteorm_server.kind == "dsn":
+        pytest.skip("the server of the run is not ours to restart")
+    with server(kind=liteorm_server.kind) as started:
+        yield started
+
+
+@pytest.fixture
+def witness(liteorm_database: Any) -> Generator[Witness]:
+    """Somebody who looks at the test's database from outside."""
+    with Witness(liteorm_database.dsn) as seeing:
+        yield seeing
+
+
+@pytest.fixture
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Generator[Pair]:
+    """A primary and its standby."""
+    folder = tmp_path_factory.mktemp("pair")
+    for place in (folder, folder.parent, folder.parent.parent):
+        place.chmod(0o755)
+    with Pair(folder) as started:
+        yield started
+
+
+@pytest.fixture
+def through_pgbouncer(
+    liteorm_database: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[str]:
+    """The DSN of the test's database through PgBouncer in transaction mode."""
+    if pgbouncer_program() is None:
+        pytest.skip("PgBouncer is not installed (Debian: apt-get install pgbouncer)")
+    folder: Path = tmp_path_factory.mktemp("pgbouncer")
+    for place in (folder, folder.parent, folder.parent.parent):
+        place.chmod(0o755)
+    with pgbouncer(liteorm_database.dsn, folder) as dsn:
+        yield dsn

@@ -1,0 +1,292 @@
+"""Cancelling a task at any await: no connection lost, none left in a transaction, never swallowed.
+
+Tasks exist in asyncio only, so these tests have no twin; test_interrupts.py is about Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import attrs
+import pytest
+
+import liteorm
+from liteorm import postgres
+from liteorm.postgres import AsyncDB, AsyncTx, open_async
+from liteorm_testing import Proxy, Server
+from tests.postgres.support import Witness, auntil
+
+pytestmark = pytest.mark.anyio
+
+
+@liteorm.table("item")
+@attrs.frozen
+class Item:
+    """A row of the table."""
+
+    id: int
+    n: int
+
+
+@pytest.fixture
+async def db(liteorm_database: Any) -> AsyncIterator[AsyncDB]:
+    """A small pool and a table."""
+    async with await open_async(liteorm_database.dsn, max_size=2, timeout=20) as opened:
+        await opened.execute("CREATE TABLE item (id int PRIMARY KEY, n int)")
+        yield opened
+
+
+async def cancelled(task: asyncio.Task[Any]) -> asyncio.CancelledError:
+    """Cancel a task and return what it ended with, which must be the cancellation."""
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        async with asyncio.timeout(15):
+            await task
+    assert task.cancelled()
+    return caught.value
+
+
+async def assert_healthy(db: AsyncDB, witness: Witness, size: int = 2) -> None:
+    """Every connection of the pool is there, idle, and works."""
+    await auntil(lambda: db.stats().in_use == 0, "all connections given back")
+    await auntil(
+        lambda: not witness.others("state <> 'idle'"), "no connection busy or in a transaction"
+    )
+    async with asyncio.TaskGroup() as group:
+        for _ in range(size):
+            group.create_task(db.query("SELECT pg_sleep(0.05)"))
+    assert db.stats().size <= size
+    assert db.stats().waiting == 0
+
+
+async def test_cancel_while_queued(db: AsyncDB, witness: Witness) -> None:
+    """Fault: cancelled while queued for a connection. CancelledError; nobody else waits longer."""
+    async with db.transaction(), db.transaction():
+        task = asyncio.create_task(db.query("SELECT 1"))
+        await auntil(lambda: db.stats().waiting == 1, "a waiter")
+        await cancelled(task)
+        assert db.stats().waiting == 0
+    await assert_healthy(db, witness)
+
+
+async def test_cancel_during_a_query(db: AsyncDB, witness: Witness) -> None:
+    """Fault: cancelled during a query. CancelledError, and the server stops at once."""
+    task = asyncio.create_task(db.query("SELECT pg_sleep(30)"))
+    await auntil(lambda: witness.running("pg_sleep"), "the query")
+    await cancelled(task)
+    assert not witness.running("pg_sleep(30)")
+    await assert_healthy(db, witness)
+
+
+async def test_cancel_during_the_check_of_an_idle_connection(liteorm_database: Any) -> None:
+    """Fault: cancelled while an idle connection is being checked. CancelledError, nothing lost."""
+    with Proxy(liteorm_database.dsn) as proxy, Witness(liteorm_database.dsn) as witness:
+        async with await open_async(proxy.dsn, max_size=1) as db:
+            async with postgres.pool(db).connection() as connection:
+                await connection.execute("LISTEN gossip")
+            witness.run("NOTIFY gossip")
+            wire = postgres.pool(db)._pool[0]
+            await auntil(lambda: wire.spoken_to, "something to hear")
+            proxy.delay(0.5)
+            task = asyncio.create_task(db.query("SELECT 1"))
+            await auntil(lambda: bool(db.stats().waiting), "the check")
+            await asyncio.sleep(0.1)
+            await cancelled(task)
+            proxy.restore()
+            await assert_healthy(db, witness, 1)
+
+
+@pytest.mark.parametrize("moment", ["BEGIN", "SAVEPOINT", "ROLLBACK"])
+async def test_cancel_during_a_transaction_command(liteorm_database: Any, moment: str) -> None:
+    """Fault: cancelled during BEGIN (or SAVEPOINT, ROLLBACK). CancelledError; none stays open."""
+    with Proxy(liteorm_database.dsn) as proxy, Witness(liteorm_database.dsn) as witness:
+        async with await open_async(proxy.dsn, max_size=2) as db:
+            reached = asyncio.Event()
+
+            async def work() -> None:
+                def slow(now: str) -> None:
+                    if now == moment:
+                        proxy.delay(0.5)
+                        reached.set()
+
+                slow("BEGIN")
+                async with db.transaction() as tx:
+                    slow("SAVEPOINT")
+                    async with tx.transaction():
+                        pass
+                    slow("ROLLBACK")
+                    raise KeyError
+
+            task = asyncio.create_task(work())
+            await reached.wait()
+            await asyncio.sleep(0.1)
+            await cancelled(task)
+            proxy.restore()
+            await assert_healthy(db, witness)
+
+
+async def test_cancel_during_commit(liteorm_database: Any) -> None:
+    """Fault: cancelled during COMMIT. CancelledError, and its cause is a CommitUnknown."""
+    with Proxy(liteorm_database.dsn) as proxy, Witness(liteorm_database.dsn) as witness:
+        witness.run("CREATE TABLE item (id int)")
+        async with await open_async(proxy.dsn, max_size=2) as db:
+            reached = asyncio.Event()
+
+            async def work() -> None:
+                async with db.transaction() as tx:
+                    await tx.execute("INSERT INTO item VALUES (1)")
+                    proxy.delay(0.5)
+                    reached.set()
+
+            task = asyncio.create_task(work())
+            await reached.wait()
+            await asyncio.sleep(0.1)
+            error = await cancelled(task)
+            assert isinstance(error.__cause__, liteorm.CommitUnknown)
+            proxy.restore()
+            await assert_healthy(db, witness)
+
+
+async def test_cancel_while_giving_back(liteorm_database: Any) -> None:
+    """Cancelled while a connection is reset on its way back: it still gets there."""
+    with Proxy(liteorm_database.dsn) as proxy, Witness(liteorm_database.dsn) as witness:
+        async with await open_async(proxy.dsn, max_size=1, reset="always") as db:
+            proxy.delay(0.3)
+            task = asyncio.create_task(db.query("SELECT 1"))
+            # The query takes one delay, the reset another.
+            await asyncio.sleep(0.45)
+            await cancelled(task)
+            proxy.restore()
+            await assert_healthy(db, witness, 1)
+
+
+async def test_cancel_during_copy(db: AsyncDB, witness: Witness) -> None:
+    """Cancelled in a COPY: CancelledError, nothing stored, the connection usable."""
+    going = asyncio.Event()
+
+    async def endless() -> AsyncIterator[Item]:
+        number = 0
+        while True:
+            number += 1
+            if number == 20_000:
+                going.set()
+            yield Item(number, number)
+            if number % 1000 == 0:
+                await asyncio.sleep(0)
+
+    task = asyncio.create_task(db.insert_many(endless()))
+    await going.wait()
+    await cancelled(task)
+    assert list(await db.query("SELECT count(*) FROM item")) == [(0,)]
+    await assert_healthy(db, witness)
+
+
+async def test_cancel_while_reading_a_stream(db: AsyncDB, witness: Witness) -> None:
+    """Cancelled while a stream waits for rows: the server stops, the connection is given back."""
+
+    async def read() -> None:
+        sql = "SELECT i, CASE WHEN i > 50 THEN pg_sleep(30) END FROM generate_series(1, 100) i"
+        async with db.stream(sql, batch_size=10) as stream:
+            async for _ in stream:
+                pass
+
+    task = asyncio.create_task(read())
+    await auntil(lambda: witness.running("generate_series"), "the stream")
+    await asyncio.sleep(0.2)
+    await cancelled(task)
+    await assert_healthy(db, witness)
+
+
+async def test_a_second_cancellation_does_not_lose_the_connection(liteorm_database: Any) -> None:
+    """Cancelled again while the first cancellation is cleaning up: still nothing is lost."""
+    with Proxy(liteorm_database.dsn) as proxy, Witness(liteorm_database.dsn) as witness:
+        async with await open_async(proxy.dsn, max_size=1) as db:
+            task = asyncio.create_task(db.query("SELECT pg_sleep(30)"))
+            await auntil(lambda: witness.running("pg_sleep"), "the query")
+            proxy.delay(0.5)
+            task.cancel()
+            await asyncio.sleep(0.2)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            proxy.restore()
+            await assert_healthy(db, witness, 1)
+
+
+async def test_a_cancel_in_a_caught_block_stays_caught(db: AsyncDB) -> None:
+    """A timeout of asyncio's around a query is a TimeoutError, and the task goes on."""
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await db.query("SELECT pg_sleep(30)")
+    assert len(await db.query("SELECT 1")) == 1
+
+
+async def _statement(db: AsyncDB) -> None:
+    await db.query("SELECT pg_sleep(0.002)")
+
+
+async def _transaction(db: AsyncDB) -> None:
+    async with db.transaction() as tx:
+        await tx.query("SELECT pg_sleep(0.001)")
+        async with tx.transaction() as inner:
+            await inner.execute("INSERT INTO item VALUES (1) ON CONFLICT DO NOTHING")
+
+
+async def _run(db: AsyncDB) -> None:
+    async def work(tx: AsyncTx) -> None:
+        await tx.execute("INSERT INTO item VALUES (2) ON CONFLICT DO NOTHING")
+
+    await db.run(work)
+
+
+async def _stream(db: AsyncDB) -> None:
+    async with db.stream("SELECT * FROM generate_series(1, 3000)", batch_size=100) as stream:
+        async for _ in stream:
+            pass
+
+
+async def _copy(db: AsyncDB) -> None:
+    await db.insert_many(Item(-random.randrange(1, 1 << 30), i) for i in range(50))
+
+
+@pytest.mark.parametrize("work", [_statement, _transaction, _run, _stream, _copy])
+async def test_random_cancellations(
+    db: AsyncDB, witness: Witness, work: Callable[[AsyncDB], Awaitable[None]]
+) -> None:
+    """Of hundreds of tasks cancelled at random moments each ends cancelled, or was done before."""
+    randomly = random.Random(20)
+
+    async def one() -> str:
+        task = asyncio.ensure_future(work(db))
+        await asyncio.sleep(randomly.random() * 0.02)
+        was_cancelled = task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            return "cancelled"
+        # A task that had ended cannot be cancelled; any other must not swallow it.
+        return "swallowed" if was_cancelled else "done"
+
+    outcomes: list[str] = []
+    for _ in range(12):
+        outcomes += await asyncio.gather(*(one() for _ in range(12)))
+    assert "swallowed" not in outcomes
+    assert "cancelled" in outcomes
+    await assert_healthy(db, witness)
+
+
+async def test_cancel_of_a_frozen_server_is_bounded(own_server: Server) -> None:
+    """Fault: a cancel of a query on a frozen server. It comes back within ten seconds."""
+    async with await open_async(own_server.dsn, max_size=1) as db:
+        await db.query("SELECT 1")
+        own_server.pause()
+        try:
+            task = asyncio.create_task(db.query("SELECT 1"))
+            await asyncio.sleep(0.2)
+            await cancelled(task)
+        finally:
+            own_server.resume()
+        assert len(await db.query("SELECT 1")) == 1
