@@ -15,7 +15,7 @@ from liteorm._core.extract import Part
 from liteorm._core.hints import Codec
 from liteorm._core.models import Field, Model, Table
 from liteorm._core.pgtypes import PgType
-from liteorm.errors import DataError, UndefinedColumn, UndefinedTable
+from liteorm.errors import DataError, Error, UndefinedColumn, UndefinedTable
 from liteorm.postgres._dumpers import Bound, reason_of
 from liteorm.postgres._encoders import Encoders
 from liteorm.postgres._nested import Encoder
@@ -34,6 +34,9 @@ SELECT a.attname, a.atttypid::int8, format_type(a.atttypid, a.atttypmod),
 that again if unnest can make one column of an array of it (which it cannot of an array of arrays,
 nor of composites). With -1 it is `bpchar` and not `character`, a cast to which cuts to one."""
 
+# datatype_mismatch, undefined_object, invalid_binary_representation; internal_error is what the
+# server says of the oid of a type that was dropped.
+_STALE_TYPES: Final = ("42804", "42704", "22P03", "XX000")
 _UNENCODABLE: Final = (
     Misfit,
     DataError,
@@ -90,6 +93,21 @@ class Target:
         """Whether all of the columns' types have a binary form."""
         return all(column.encoder.binary is not None for column in self.columns)
 
+    @property
+    def types(self) -> tuple[PgType, ...]:
+        """The columns' types."""
+        return tuple(column.encoder.pgtype for column in self.columns)
+
+    def may_be_stale(self, error: Error) -> bool:
+        """Return whether an error could come from types that changed since they were looked up."""
+        if isinstance(error, DataError) and error.sqlstate is None:
+            # Found here, by what was known of the type.
+            return any(
+                column.field.init_name == error.field and has_composite(column.encoder.pgtype)
+                for column in self.columns
+            )
+        return error.sqlstate in _STALE_TYPES
+
     def misfit(self, obj: Any, index: int | None) -> DataError | None:
         """Return an error for the first value of an object that cannot be sent, None if all can."""
         place = "" if index is None else f" of object {index}"
@@ -129,10 +147,10 @@ class Target:
                 )
         return None
 
-    def blame(self, objects: Iterable[Any], start: int, exc: Exception) -> None:
+    def blame(self, objects: Iterable[Any], start: int | None, exc: Exception) -> None:
         """Raise the error that names the first value that cannot be sent, if one is found."""
-        for place, obj in enumerate(objects, start):
-            error = self.misfit(obj, place)
+        for place, obj in enumerate(objects, start or 0):
+            error = self.misfit(obj, None if start is None else place)
             if error is not None:
                 raise error from (exc.__cause__ if isinstance(exc, Misfit) else exc)
 
@@ -145,6 +163,11 @@ class Target:
             table=self.table.name,
             schema=self.table.schema,
         )
+
+
+def has_composite(type_: PgType) -> bool:
+    """Return whether a type has attributes somewhere inside."""
+    return type_.kind == "composite" or (type_.element is not None and has_composite(type_.element))
 
 
 def _why_not(encoder: Encoder, value: Any) -> str | None:

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import AsyncIterable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeAlias, TypeVar, cast
 
 import attrs
 import psycopg
@@ -19,7 +19,8 @@ from liteorm._core.extract import parameters
 from liteorm._core.models import Field, Model, Table, model_of
 from liteorm._core.scan import scan, scan_one
 from liteorm._core.sqltext import quoted
-from liteorm.errors import DataError, Error, NoRows, StatementError
+from liteorm._core.values import Rows
+from liteorm.errors import DataError, Error, NoRows
 from liteorm.postgres._async.catalog import load_types
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._catalog import UnknownTypes
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from liteorm.postgres._async.transaction import AsyncTx
 
 T = TypeVar("T")
+StatementFor: TypeAlias = Callable[[Model, Table], crud.Statement]
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
 _PROGRESS_SECONDS: Final = 0.05
@@ -84,29 +86,27 @@ def transaction_of(session: AsyncStatements) -> AbstractAsyncContextManager[Asyn
 
 async def insert(session: AsyncStatements, obj: T) -> T:
     """Insert an object's row; return the row as stored."""
-    call = await _call(session, "insert", obj, crud.insert_statement)
-    return await _one(session, call, obj)
+    return await _one(session, "insert", obj, crud.insert_statement)
 
 
 async def update(session: AsyncStatements, obj: T) -> T:
     """Update the row with the object's key; return the row as stored."""
-    call = await _call(session, "update", obj, crud.update_statement)
     try:
-        return await _one(session, call, obj)
+        return await _one(session, "update", obj, crud.update_statement)
     except NoRows:
-        raise _absent(call.model, call.target.table) from None
+        model = crud.model_of_object(obj)
+        raise _absent(model, crud.table_for(model)) from None
 
 
 async def upsert(session: AsyncStatements, obj: T, conflict: Names) -> T:
     """Insert an object's row, or update the one in its place; return the row as stored."""
     names = (conflict,) if isinstance(conflict, str) else conflict and tuple(conflict)
-    call = await _call(
+    return await _one(
         session,
         ("upsert", names),
         obj,
         lambda model, table: crud.upsert_statement(model, table, names),
     )
-    return await _one(session, call, obj)
 
 
 async def delete(session: AsyncStatements, obj: Any) -> bool:
@@ -137,16 +137,31 @@ def _absent(model: Model, table: Table) -> NoRows:
     )
 
 
-async def _one(session: AsyncStatements, call: _Call, obj: T) -> T:
+async def _one(session: AsyncStatements, kind: Any, obj: T, statement_for: StatementFor) -> T:
+    """Run a statement that returns one row."""
+    call = await _call(session, kind, obj, statement_for)
+    try:
+        rows = await _rows(session, call, obj)
+    except Error as exc:
+        if not call.target.may_be_stale(exc):
+            raise
+        again = await _called_again(session, kind, obj, statement_for)
+        if again is None or again.target.types == call.target.types:
+            raise
+        rows = await _rows(session, again, obj)
+    cls: Any = obj.__class__
+    stored: T = scan_one(rows, cls)
+    return stored
+
+
+async def _rows(session: AsyncStatements, call: _Call, obj: Any) -> Rows:
     try:
         values = call.parameters(obj)
     except Exception as exc:
-        error = call.target.misfit(obj, None)
-        if error is None:
-            raise
-        raise error from exc
+        call.target.blame((obj,), None, exc)
+        raise
     try:
-        rows = await session.query(call.sql, values)
+        return await session.query(call.sql, values)
     except DataError as exc:
         # The server and the driver know no fields.
         error = call.target.misfit(obj, None)
@@ -154,18 +169,30 @@ async def _one(session: AsyncStatements, call: _Call, obj: T) -> T:
             raise
         error.sqlstate = exc.sqlstate
         raise error from exc.__cause__
-    except StatementError:
-        # A column's type may have changed: it is looked up again for the next call.
-        _writing(session._state).calls.clear()
-        raise
-    return scan_one(rows, type(obj))
+
+
+async def _called_again(
+    session: AsyncStatements,
+    kind: Any,
+    obj: Any,
+    statement_for: StatementFor,
+) -> _Call | None:
+    """Look up the columns again: their types may have been changed, or dropped and created."""
+    state = session._state
+    _writing(state).calls.clear()
+    state.types.clear()
+    try:
+        return await _call(session, kind, obj, statement_for)
+    except Error:
+        # In a transaction, which the first error has ended.
+        return None
 
 
 async def _call(
     session: AsyncStatements,
     kind: Any,
     obj: Any,
-    statement_for: Callable[[Model, Table], crud.Statement],
+    statement_for: StatementFor,
 ) -> _Call:
     writing = _writing(session._state)
     cls: Any = obj.__class__
@@ -248,12 +275,12 @@ async def insert_many(
 
 def _locate(session: AsyncStatements, exc: Error, target: Target | None) -> None:
     """Add to the server's error which object it was about."""
-    if target is None or exc.row is not None:
+    if target is None:
         return
-    if exc.sqlstate in ("42804", "22P03"):
-        # The attributes of a composite type changed since it was looked up.
+    if target.may_be_stale(exc):
         session._state.types.clear()
-    locate(exc, target)
+    if exc.row is None:
+        locate(exc, target)
 
 
 async def _copy(

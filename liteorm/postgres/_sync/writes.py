@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterable, Callable, Iterable
 from contextlib import AbstractContextManager
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeAlias, TypeVar, cast
 
 import attrs
 import psycopg
@@ -20,7 +20,8 @@ from liteorm._core.extract import parameters
 from liteorm._core.models import Field, Model, Table, model_of
 from liteorm._core.scan import scan, scan_one
 from liteorm._core.sqltext import quoted
-from liteorm.errors import DataError, Error, NoRows, StatementError
+from liteorm._core.values import Rows
+from liteorm.errors import DataError, Error, NoRows
 from liteorm.postgres._sync.catalog import load_types
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._catalog import UnknownTypes
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from liteorm.postgres._sync.transaction import Tx
 
 T = TypeVar("T")
+StatementFor: TypeAlias = Callable[[Model, Table], crud.Statement]
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
 _PROGRESS_SECONDS: Final = 0.05
@@ -85,29 +87,27 @@ def transaction_of(session: Statements) -> AbstractContextManager[Tx]:
 
 def insert(session: Statements, obj: T) -> T:
     """Insert an object's row; return the row as stored."""
-    call = _call(session, "insert", obj, crud.insert_statement)
-    return _one(session, call, obj)
+    return _one(session, "insert", obj, crud.insert_statement)
 
 
 def update(session: Statements, obj: T) -> T:
     """Update the row with the object's key; return the row as stored."""
-    call = _call(session, "update", obj, crud.update_statement)
     try:
-        return _one(session, call, obj)
+        return _one(session, "update", obj, crud.update_statement)
     except NoRows:
-        raise _absent(call.model, call.target.table) from None
+        model = crud.model_of_object(obj)
+        raise _absent(model, crud.table_for(model)) from None
 
 
 def upsert(session: Statements, obj: T, conflict: Names) -> T:
     """Insert an object's row, or update the one in its place; return the row as stored."""
     names = (conflict,) if isinstance(conflict, str) else conflict and tuple(conflict)
-    call = _call(
+    return _one(
         session,
         ("upsert", names),
         obj,
         lambda model, table: crud.upsert_statement(model, table, names),
     )
-    return _one(session, call, obj)
 
 
 def delete(session: Statements, obj: Any) -> bool:
@@ -138,16 +138,31 @@ def _absent(model: Model, table: Table) -> NoRows:
     )
 
 
-def _one(session: Statements, call: _Call, obj: T) -> T:
+def _one(session: Statements, kind: Any, obj: T, statement_for: StatementFor) -> T:
+    """Run a statement that returns one row."""
+    call = _call(session, kind, obj, statement_for)
+    try:
+        rows = _rows(session, call, obj)
+    except Error as exc:
+        if not call.target.may_be_stale(exc):
+            raise
+        again = _called_again(session, kind, obj, statement_for)
+        if again is None or again.target.types == call.target.types:
+            raise
+        rows = _rows(session, again, obj)
+    cls: Any = obj.__class__
+    stored: T = scan_one(rows, cls)
+    return stored
+
+
+def _rows(session: Statements, call: _Call, obj: Any) -> Rows:
     try:
         values = call.parameters(obj)
     except Exception as exc:
-        error = call.target.misfit(obj, None)
-        if error is None:
-            raise
-        raise error from exc
+        call.target.blame((obj,), None, exc)
+        raise
     try:
-        rows = session.query(call.sql, values)
+        return session.query(call.sql, values)
     except DataError as exc:
         # The server and the driver know no fields.
         error = call.target.misfit(obj, None)
@@ -155,18 +170,30 @@ def _one(session: Statements, call: _Call, obj: T) -> T:
             raise
         error.sqlstate = exc.sqlstate
         raise error from exc.__cause__
-    except StatementError:
-        # A column's type may have changed: it is looked up again for the next call.
-        _writing(session._state).calls.clear()
-        raise
-    return scan_one(rows, type(obj))
+
+
+def _called_again(
+    session: Statements,
+    kind: Any,
+    obj: Any,
+    statement_for: StatementFor,
+) -> _Call | None:
+    """Look up the columns again: their types may have been changed, or dropped and created."""
+    state = session._state
+    _writing(state).calls.clear()
+    state.types.clear()
+    try:
+        return _call(session, kind, obj, statement_for)
+    except Error:
+        # In a transaction, which the first error has ended.
+        return None
 
 
 def _call(
     session: Statements,
     kind: Any,
     obj: Any,
-    statement_for: Callable[[Model, Table], crud.Statement],
+    statement_for: StatementFor,
 ) -> _Call:
     writing = _writing(session._state)
     cls: Any = obj.__class__
@@ -249,12 +276,12 @@ def insert_many(
 
 def _locate(session: Statements, exc: Error, target: Target | None) -> None:
     """Add to the server's error which object it was about."""
-    if target is None or exc.row is not None:
+    if target is None:
         return
-    if exc.sqlstate in ("42804", "22P03"):
-        # The attributes of a composite type changed since it was looked up.
+    if target.may_be_stale(exc):
         session._state.types.clear()
-    locate(exc, target)
+    if exc.row is None:
+        locate(exc, target)
 
 
 def _copy(

@@ -1,0 +1,114 @@
+"""insert_returning: many rows, back as stored and in order."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any
+
+import attrs
+import pytest
+
+import liteorm
+from liteorm import Column
+from liteorm.postgres import AsyncDB
+
+pytestmark = pytest.mark.anyio
+
+SCHEMA = """
+CREATE TABLE item (
+    id int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, tags text[],
+    shout text GENERATED ALWAYS AS (upper(name)) STORED, at timestamptz DEFAULT now()
+)
+"""
+
+
+@liteorm.table("item", key="id")
+@attrs.frozen
+class Item:
+    """A row that the database completes."""
+
+    name: str
+    tags: list[str] | None = None
+    id: Annotated[int | None, Column(generated=True)] = None
+    shout: Annotated[str | None, Column(generated=True)] = None
+    at: Annotated[dt.datetime | None, Column(generated=True)] = None
+
+
+@pytest.fixture
+async def db(liteorm_async_db: AsyncDB) -> AsyncDB:
+    """A database with the table."""
+    await liteorm_async_db.execute(SCHEMA)
+    return liteorm_async_db
+
+
+@pytest.mark.parametrize("count", [0, 1, 1000, 20_000, 45_000])
+async def test_objects_come_back_in_order(db: AsyncDB, count: int) -> None:
+    """Each object in its place, with what the database filled, for any number of rows."""
+    given = [Item(f"n{(n * 7919) % count}", [str(n)] if n % 3 else None) for n in range(count)]
+    back = await db.insert_returning(iter(given))
+    assert [(item.name, item.tags) for item in back] == [(i.name, i.tags) for i in given]
+    assert all(item.shout == item.name.upper() for item in back)
+    assert len({item.id for item in back}) == count
+    rows = await db.query("SELECT * FROM item ORDER BY id")
+    assert sorted(back, key=lambda item: item.id or 0) == liteorm.scan(rows, Item)
+
+
+async def test_the_order_does_not_depend_on_ours(db: AsyncDB) -> None:
+    """Rows that a trigger rewrites, and that partitions take apart, are in their places too."""
+    await db.execute("""
+        CREATE TABLE parted (id int, name text) PARTITION BY LIST (id);
+        CREATE TABLE parted_0 PARTITION OF parted FOR VALUES IN (0);
+        CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1);
+        CREATE FUNCTION mask() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN NEW.name := NEW.name || '!'; RETURN NEW; END $$;
+        CREATE TRIGGER mask BEFORE INSERT ON parted FOR EACH ROW EXECUTE FUNCTION mask();
+    """)
+
+    @liteorm.table("parted")
+    @attrs.define
+    class Parted:
+        id: int
+        name: str
+
+    back = await db.insert_returning([Parted(n % 2, str(n)) for n in range(500)])
+    assert [item.name for item in back] == [f"{n}!" for n in range(500)]
+
+
+async def test_suppressed_rows_are_an_error(db: AsyncDB) -> None:
+    """A trigger that drops a row leaves no object to put in its place."""
+    await db.execute("""
+        CREATE FUNCTION drop_it() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN IF NEW.name = 'b' THEN RETURN NULL; END IF; RETURN NEW; END $$;
+        CREATE TRIGGER drop_it BEFORE INSERT ON item FOR EACH ROW EXECUTE FUNCTION drop_it();
+    """)
+    with pytest.raises(liteorm.Error, match="1 of 3 rows were not stored"):
+        await db.insert_returning([Item("a"), Item("b"), Item("c")])
+
+
+async def test_errors_name_the_object(db: AsyncDB) -> None:
+    """What cannot be sent is named by its place; nothing is stored."""
+    bad: Any = 5
+    with pytest.raises(liteorm.DataError) as caught:
+        await db.insert_returning([*(Item("a") for _ in range(30_000)), Item(bad)])
+    assert (caught.value.row, caught.value.field) == (30_000, "name")
+    with pytest.raises(liteorm.NotNullViolation) as missing:
+        await db.insert_returning([Item("a"), Item(None)])  # type: ignore[arg-type]
+    assert (missing.value.table, missing.value.column) == ("item", "name")
+
+    @attrs.define
+    class Stranger:
+        name: str
+
+    stranger: Any = Stranger("x")
+    with pytest.raises(liteorm.DataError, match="object 1 is of class"):
+        await db.insert_returning([Item("a"), stranger])
+    assert list(await db.query("SELECT count(*) FROM item")) == [(0,)]
+
+
+async def test_in_a_transaction(db: AsyncDB) -> None:
+    """The rows go with the transaction."""
+    with pytest.raises(ZeroDivisionError):
+        async with db.transaction() as tx:
+            assert len(await tx.insert_returning([Item("a"), Item("b")])) == 2
+            raise ZeroDivisionError
+    assert list(await db.query("SELECT count(*) FROM item")) == [(0,)]

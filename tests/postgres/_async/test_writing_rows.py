@@ -1,0 +1,356 @@
+"""insert, get, update, upsert, delete: one row at a time, by key."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple, TypedDict
+
+import attrs
+import pytest
+
+import liteorm
+from liteorm import Column
+from liteorm.postgres import AsyncDB
+
+pytestmark = pytest.mark.anyio
+
+SCHEMA = """
+CREATE SCHEMA app;
+CREATE TABLE app.users (
+    id int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    shout text GENERATED ALWAYS AS (upper(name)) STORED,
+    at timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE part (a int, b text, n int, PRIMARY KEY (a, b));
+CREATE TABLE only_key (id int PRIMARY KEY);
+CREATE TABLE filled (id serial PRIMARY KEY, at date DEFAULT '2024-01-01');
+"""
+
+
+@liteorm.table("app.users", key="id")
+@attrs.frozen
+class User:
+    """A row that the database completes."""
+
+    name: str
+    id: Annotated[int | None, Column(generated=True)] = None
+    shout: Annotated[str | None, Column(generated=True)] = None
+    at: Annotated[dt.datetime | None, Column(generated=True)] = None
+
+
+@liteorm.table("part", key=("a", "b"))
+@dataclass
+class Part:
+    """A row with a key of two columns."""
+
+    a: int
+    b: str
+    n: int | None = None
+
+
+@liteorm.table("part", key=("a", "b"))
+class PartTuple(NamedTuple):
+    """The same as a NamedTuple."""
+
+    a: int
+    b: str
+    n: int | None = None
+
+
+@liteorm.table("only_key", key="id")
+@attrs.define
+class OnlyKey:
+    """Nothing but a key."""
+
+    id: int
+
+
+@liteorm.table("filled", key="id")
+@attrs.define
+class Filled:
+    """Nothing that is sent."""
+
+    id: Annotated[int | None, Column(generated=True)] = None
+    at: Annotated[dt.date | None, Column(generated=True)] = None
+
+
+@pytest.fixture
+async def db(liteorm_async_db: AsyncDB) -> AsyncDB:
+    """A database with the tables."""
+    await liteorm_async_db.execute(SCHEMA)
+    return liteorm_async_db
+
+
+async def test_insert_gives_the_row_as_stored(db: AsyncDB) -> None:
+    """A new object comes back, with what the database filled; the one given is as it was."""
+    given = User("ann")
+    stored = await db.insert(given)
+    assert (stored.id, stored.shout) == (1, "ANN")
+    assert stored.at is not None
+    assert stored.at.tzinfo is not None
+    assert given == User("ann")
+    assert await db.get(User, 1) == stored
+
+
+async def test_update_rereads_what_the_database_fills(db: AsyncDB) -> None:
+    """Generated columns are not sent and come back fresh."""
+    stored = await db.insert(User("ann"))
+    changed = await db.update(attrs.evolve(stored, name="bob", shout="nonsense"))
+    assert (changed.id, changed.name, changed.shout) == (1, "bob", "BOB")
+
+
+async def test_absent_rows(db: AsyncDB) -> None:
+    """An absent row: NoRows from get and update, False from delete."""
+    with pytest.raises(liteorm.NoRows, match=r'"app.users" has no row with that key \(id\)'):
+        await db.get(User, 7)
+    with pytest.raises(LookupError):
+        await db.update(User("x", id=7))
+    assert await db.delete(User("x", id=7)) is False
+
+
+async def test_delete(db: AsyncDB) -> None:
+    """True when there was a row."""
+    stored = await db.insert(User("ann"))
+    assert await db.delete(stored) is True
+    assert await db.delete(stored) is False
+
+
+@pytest.mark.parametrize("cls", [Part, PartTuple])
+async def test_composite_keys(db: AsyncDB, cls: Any) -> None:
+    """A key of several columns is a tuple, in the order in which the class names it."""
+    one, other = cls(1, "x", 5), cls(1, "y", 6)
+    assert await db.insert(one) == one
+    assert await db.insert(other) == other
+    assert await db.get(cls, (1, "y")) == other
+    assert await db.update(cls(1, "x", 7)) == cls(1, "x", 7)
+    assert await db.delete(other) is True
+    assert await db.get(cls, (1, "x")) == cls(1, "x", 7)
+    with pytest.raises(liteorm.ModelError, match="expected a tuple of 2 values, got 1"):
+        await db.get(cls, 1)
+
+
+async def test_upsert_inserts_then_updates(db: AsyncDB) -> None:
+    """By the key first, then by what is asked for."""
+    assert await db.upsert(Part(1, "x", 5)) == Part(1, "x", 5)
+    assert await db.upsert(Part(1, "x", 6)) == Part(1, "x", 6)
+    first = await db.upsert(User("ann"), conflict="name")
+    again = await db.upsert(User("ann"), conflict=["name"])
+    assert again.id == first.id
+    assert await db.upsert(OnlyKey(1)) == OnlyKey(1) == await db.upsert(OnlyKey(1))
+
+
+async def test_upsert_by_a_key_that_is_never_sent_is_refused(db: AsyncDB) -> None:
+    """A generated key cannot be in conflict: the error says what to give."""
+    with pytest.raises(liteorm.ModelError, match="never in conflict") as caught:
+        await db.upsert(User("ann"))
+    assert "conflict=" in str(caught.value)
+
+
+async def test_a_row_of_nothing_but_defaults(db: AsyncDB) -> None:
+    """A class without a field to send inserts the defaults; update reads the row."""
+    assert await db.insert(Filled()) == Filled(1, dt.date(2024, 1, 1))
+    assert await db.update(Filled(1)) == Filled(1, dt.date(2024, 1, 1))
+    assert await db.insert(OnlyKey(3)) == await db.update(OnlyKey(3))
+
+
+async def test_in_a_transaction(db: AsyncDB) -> None:
+    """Single-row calls are part of the transaction they are made in."""
+    with pytest.raises(ZeroDivisionError):
+        async with db.transaction() as tx:
+            stored = await tx.insert(User("ann"))
+            assert await tx.get(User, stored.id) == stored
+            raise ZeroDivisionError
+    with pytest.raises(liteorm.NoRows):
+        await db.get(User, 1)
+
+
+async def test_constraints_are_named(db: AsyncDB) -> None:
+    """A violation names table and constraint, and the connection goes on."""
+    await db.insert(User("ann"))
+    with pytest.raises(liteorm.UniqueViolation) as caught:
+        await db.insert(User("ann"))
+    error = caught.value
+    assert (error.schema, error.table, error.constraint) == ("app", "users", "users_name_key")
+    assert (await db.insert(User("bob"))).name == "bob"
+
+
+async def test_a_value_that_cannot_be_sent_names_its_field(db: AsyncDB) -> None:
+    """A DataError with field and column, and without the value."""
+    for wrong in ("secret\0", "secret\ud800", b"secret", 5, ["secret"]):
+        bad: Any = wrong
+        with pytest.raises(liteorm.DataError) as caught:
+            await db.insert(User(bad))
+        assert (caught.value.field, caught.value.column) == ("name", "name")
+        assert "User.name" in str(caught.value)
+        assert "secret" not in str(caught.value)
+    with pytest.raises(liteorm.DataError) as caught:
+        await db.update(Part(2**31, "x"))
+    assert caught.value.field == "a"
+
+
+async def test_dict_and_bare_classes_have_no_table(db: AsyncDB) -> None:
+    """A class that does not say where it is stored cannot be written one by one."""
+
+    class Row(TypedDict):
+        id: int
+
+    row: Row = {"id": 1}
+    with pytest.raises(liteorm.ModelError, match="has no table"):
+        await db.insert(row)
+
+    @attrs.define
+    class Bare:
+        id: int
+
+    with pytest.raises(liteorm.ModelError, match="Bare has no table"):
+        await db.get(Bare, 1)
+
+    @liteorm.table("only_key")
+    @attrs.define
+    class Keyless:
+        id: int
+
+    with pytest.raises(liteorm.ModelError, match="Keyless has no key"):
+        await db.get(Keyless, 1)
+    with pytest.raises(liteorm.ModelError, match="int has no fields"):
+        await db.insert(5)
+
+
+async def test_missing_tables_and_columns(db: AsyncDB) -> None:
+    """What the database does not have is named, with the near miss."""
+
+    @liteorm.table("app.user", key="id")
+    @attrs.define
+    class NoTable:
+        id: int
+
+    with pytest.raises(liteorm.UndefinedTable, match=r'"app.user" does not exist'):
+        await db.insert(NoTable(1))
+
+    @liteorm.table("app.users", key="id")
+    @attrs.define
+    class NoColumn:
+        id: int
+        nmae: str
+
+    with pytest.raises(liteorm.UndefinedColumn, match='did you mean "name"') as caught:
+        await db.insert(NoColumn(1, "x"))
+    assert caught.value.column == "nmae"
+
+
+async def test_types_that_changed_are_looked_up_again(db: AsyncDB) -> None:
+    """A type dropped and created again, an attribute or a label added: the next insert knows."""
+
+    @attrs.define
+    class Place:
+        street: str
+        number: int = 5
+
+    @attrs.define
+    class Street:
+        street: str
+
+    @liteorm.table("kinds", key="id")
+    @attrs.define
+    class Row:
+        id: int
+        kinds: list[str]
+        place: Place | Street | None = None
+
+    create = """
+        CREATE TYPE kind AS ENUM ('a'); CREATE TYPE place AS (street text);
+        CREATE TABLE kinds (id int PRIMARY KEY, kinds kind[], place place)
+    """
+    drop = "DROP TABLE kinds; DROP TYPE kind, place"
+
+    async def stored(place: Any, *kinds: str) -> None:
+        row = Row(1, list(kinds), place)
+        await db.execute("DELETE FROM kinds")
+        with contextlib.suppress(liteorm.ScanError):  # a union cannot be scanned
+            await db.insert(row)
+        assert list(await db.query("SELECT kinds FROM kinds")) == [(list(kinds),)]
+
+    await db.execute(create)
+    await stored(Street("x"), "a")
+    await db.execute(drop)
+    await db.execute(create)
+    await stored(Street("x"), "a")
+    await db.execute("ALTER TYPE kind ADD VALUE 'b'")
+    await db.execute("ALTER TYPE place ADD ATTRIBUTE number int")
+    await stored(Place("x"), "a", "b")
+    await db.execute("ALTER TYPE place DROP ATTRIBUTE number")
+    with pytest.raises(liteorm.Error, match="number"):
+        await db.insert_many([Row(2, ["b"], Place("x"))])
+    assert await db.insert_many([Row(2, ["b"], Street("x"))]) == 1
+
+
+@pytest.mark.parametrize(
+    "ident", ['a"b', "a%sb", "%(x)s", "Ünï cödé", "x; DROP TABLE app.users", "--"]
+)
+async def test_odd_names(db: AsyncDB, ident: str) -> None:
+    """Names of tables and columns are quoted, whatever is in them."""
+    name = liteorm.Ident(ident)
+    await db.execute(
+        liteorm.sql(
+            "CREATE TABLE {} ({} int PRIMARY KEY, {} text)", name, name, liteorm.Ident(ident + "2")
+        )
+    )
+
+    @attrs.define
+    class Odd:
+        key: Annotated[int, Column(ident)]
+        value: Annotated[str, Column(ident + "2")]
+
+    odd: Any = liteorm.table(ident, schema="public", key="key")(Odd)
+    assert await db.insert(odd(1, "x")) == odd(1, "x")
+    assert await db.update(odd(1, "y")) == odd(1, "y") == await db.get(odd, 1)
+    assert await db.upsert(odd(1, "z")) == odd(1, "z")
+    assert await db.insert_many([odd(2, "a"), odd(3, "b")]) == 2
+    assert await db.upsert_many([odd(3, "c"), odd(4, "d")]) == 2
+    assert await db.insert_returning([odd(5, "e"), odd(6, "f")]) == [odd(5, "e"), odd(6, "f")]
+    assert await db.delete(odd(1, "?")) is True
+    found = liteorm.scan(await db.query(liteorm.sql("SELECT * FROM {} ORDER BY 1", name)), odd)
+    assert [row.value for row in found] == ["a", "c", "d", "e", "f"]
+
+
+HOSTILE = [
+    "'", '"', "\\", "\\.", "\\N", "\t", "\n", "\r\n", "\v\f\b", "{}", "{NULL}", '"a",b', "NULL", "",
+    " ", "'; DROP TABLE part; --", "%s", "%(a)s", "$1", "\x01\x7f", "\u2028", "😀", "(a,b)",
+]  # fmt: skip
+
+
+async def test_hostile_values_are_stored_verbatim(db: AsyncDB) -> None:
+    """Whatever a text holds, it is stored as it is, by every call, alone and in lists."""
+    await db.execute(
+        "CREATE TABLE hostile (id int PRIMARY KEY, word text, words text[], raw tsvector)"
+    )
+
+    @liteorm.table("hostile", key="id")
+    @attrs.frozen
+    class Hostile:
+        id: int
+        word: str
+        words: list[str]
+
+    @liteorm.table("hostile", key="id")
+    @attrs.frozen
+    class AsText(Hostile):
+        raw: str = ""
+
+    for cls in (Hostile, AsText):
+        rows = [cls(place, text, [text, *HOSTILE]) for place, text in enumerate(HOSTILE)]
+        columns = ", ".join(field.name for field in attrs.fields(cls))
+        select: Any = f"SELECT {columns} FROM hostile ORDER BY id"
+        await db.execute("DELETE FROM hostile")
+        assert [await db.insert(row) for row in rows] == rows
+        await db.execute("DELETE FROM hostile")
+        assert await db.insert_many(rows) == len(rows)
+        assert liteorm.scan(await db.query(select), cls) == rows
+        assert await db.upsert_many(rows) == len(rows)
+        assert liteorm.scan(await db.query(select), cls) == rows
+        await db.execute("DELETE FROM hostile")
+        assert await db.insert_returning(rows) == rows
+        assert [await db.get(cls, row.id) for row in rows] == rows

@@ -1,0 +1,180 @@
+# Generated from tests/postgres/_async/test_upsert_many.py by .ci/unasync.py: edit that file, not this one.
+"""upsert_many: COPY to a temporary table, then one INSERT … ON CONFLICT."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import attrs
+import pytest
+
+import liteorm
+from liteorm import Column
+from liteorm.postgres import DB
+from tests.postgres.support import Background
+
+
+SCHEMA = """
+CREATE TABLE item (id int PRIMARY KEY, name text NOT NULL, n int, UNIQUE (name));
+CREATE TABLE pair (a int, b int, n int, PRIMARY KEY (a, b));
+"""
+
+
+@liteorm.table("item", key="id")
+@attrs.frozen
+class Item:
+    """What is loaded."""
+
+    id: int
+    name: str
+    n: int | None = None
+
+
+@liteorm.table("pair", key=("a", "b"))
+@attrs.frozen
+class Pair:
+    """A key of two columns."""
+
+    a: int
+    b: int
+    n: int
+
+
+@pytest.fixture
+def db(liteorm_db: DB) -> DB:
+    """A database with the tables."""
+    liteorm_db.execute(SCHEMA)
+    return liteorm_db
+
+
+def stored(db: DB) -> list[Item]:
+    """Return what is stored."""
+    return liteorm.scan(db.query("SELECT * FROM item ORDER BY id"), Item)
+
+
+def test_rows_are_inserted_or_updated(db: DB) -> None:
+    """By the key, all other columns; a generator does too, and none is fine."""
+    assert db.upsert_many([]) == 0
+    assert db.upsert_many([Item(1, "a"), Item(2, "b")]) == 2
+    assert db.upsert_many(Item(n, f"n{n}", n) for n in range(2, 1000)) == 998
+    rows = stored(db)
+    assert rows[:2] == [Item(1, "a"), Item(2, "n2", 2)]
+    assert len(rows) == 999
+
+
+def test_composite_keys(db: DB) -> None:
+    """Several columns decide together."""
+    assert db.upsert_many([Pair(1, 1, 1), Pair(1, 2, 1)]) == 2
+    assert db.upsert_many([Pair(1, 2, 2), Pair(2, 2, 2)]) == 2
+    rows = liteorm.scan(db.query("SELECT * FROM pair ORDER BY a, b"), Pair)
+    assert rows == [Pair(1, 1, 1), Pair(1, 2, 2), Pair(2, 2, 2)]
+
+
+def test_conflict_and_update_may_be_chosen(db: DB) -> None:
+    """Another unique constraint, some of the columns, or DO NOTHING."""
+    db.upsert_many([Item(1, "a", 1)])
+    assert db.upsert_many([Item(9, "a", 2)], conflict="name", update=["n"]) == 1
+    assert stored(db) == [Item(1, "a", 2)]
+    assert db.upsert_many([Item(1, "x"), Item(3, "c")], update=()) == 1
+    assert stored(db) == [Item(1, "a", 2), Item(3, "c")]
+    assert db.upsert_many([Item(3, "z", 5)], update="n") == 1
+    assert stored(db) == [Item(1, "a", 2), Item(3, "c", 5)]
+    with pytest.raises(liteorm.ModelError, match="conflict: Item has no field"):
+        db.upsert_many([Item(1, "a")], conflict="nome")
+    with pytest.raises(liteorm.ModelError, match="update: Item has no field"):
+        db.upsert_many([Item(1, "a")], update=["m"])
+
+
+def test_another_table_and_dicts(db: DB) -> None:
+    """The table may be given; a dict needs the conflict said."""
+    db.execute("CREATE SCHEMA other; CREATE TABLE other.item (LIKE item INCLUDING ALL)")
+    assert db.upsert_many([Item(1, "a")], table="other.item") == 1
+    rows: list[Any] = [{"a": 1, "b": 2, "n": 3}]
+    assert db.upsert_many(rows, table="pair", conflict=("a", "b")) == 1
+    with pytest.raises(liteorm.ModelError, match="dict has no key"):
+        db.upsert_many(rows, table="pair")
+
+
+@pytest.mark.parametrize("update", [None, ("n",), ()], ids=["all", "one", "nothing"])
+def test_a_key_that_comes_twice_is_an_error(db: DB, update: Any) -> None:
+    """Which of the two counts is not guessed; nothing is stored."""
+    with pytest.raises(liteorm.DataError, match=r"key of Item \(id\) comes twice") as caught:
+        db.upsert_many([Item(1, "a"), Item(2, "b"), Item(1, "c")], update=update)
+    assert (caught.value.table, caught.value.field) == ("item", "id")
+    assert stored(db) == []
+
+
+def test_without_a_unique_constraint_the_server_refuses(db: DB) -> None:
+    """ON CONFLICT needs a constraint for its columns."""
+    with pytest.raises(liteorm.StatementError, match="no unique or exclusion constraint"):
+        db.upsert_many([Item(1, "a", 1)], conflict="n")
+
+
+def test_errors_name_the_object(db: DB) -> None:
+    """What does not fit is named as in insert_many; a constraint of the table by its name."""
+    with pytest.raises(liteorm.DataError) as caught:
+        db.upsert_many([Item(1, "a"), Item(2, 5)])  # type: ignore[arg-type]
+    assert (caught.value.row, caught.value.field) == (1, "name")
+    with pytest.raises(liteorm.NotNullViolation) as missing:
+        db.upsert_many([Item(1, None)])  # type: ignore[arg-type]
+    assert (missing.value.table, missing.value.column) == ("item", "name")
+    with pytest.raises(liteorm.UniqueViolation) as taken:
+        db.upsert_many([Item(1, "a"), Item(2, "a")])
+    assert taken.value.constraint == "item_name_key"
+
+    def broken() -> Iterator[Item]:
+        yield Item(1, "a")
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        db.upsert_many(broken())
+    assert stored(db) == []
+
+
+def test_in_a_transaction_any_number_of_times(db: DB) -> None:
+    """It is part of the transaction and leaves no temporary table behind."""
+    with db.transaction() as tx:
+        for n in range(3):
+            assert tx.upsert_many([Item(1, "a", n), Item(2, "b", n)]) == 2
+        left = tx.query("SELECT count(*) FROM pg_class WHERE relname LIKE 'liteorm_upsert%'")
+        assert list(left) == [(0,)]
+        with pytest.raises(liteorm.DataError):
+            tx.upsert_many([Item(1, "a"), Item(1, "b")])
+        assert tx.upsert_many([Item(1, "c", 9)]) == 1
+    assert stored(db) == [Item(1, "c", 9), Item(2, "b", 2)]
+
+
+def test_the_same_rows_at_the_same_time(db: DB) -> None:
+    """Upserts of the same keys in opposite orders do not wait for each other in a circle."""
+    rows = [Item(n, f"n{n}", 0) for n in range(2000)]
+
+    def work(number: int) -> int:
+        mine = [attrs.evolve(row, n=number) for row in (rows if number % 2 else rows[::-1])]
+        return db.upsert_many(mine)
+
+    with Background() as background:
+        for _ in range(3):
+            handles = [background.start(work, number) for number in range(4)]
+            for handle in handles:
+                assert handle.result() == len(rows)
+    assert len({row.n for row in stored(db)}) == 1
+
+
+def test_generated_columns(db: DB) -> None:
+    """What the database fills is neither sent nor updated."""
+    db.execute("CREATE TABLE made (id serial PRIMARY KEY, name text UNIQUE, n int)")
+
+    @liteorm.table("made", key="id")
+    @attrs.define
+    class Made:
+        name: str
+        n: int
+        id: Annotated[int | None, Column(generated=True)] = None
+
+    assert db.upsert_many([Made("a", 1)], conflict="name") == 1
+    assert db.upsert_many([Made("a", 2)], conflict="name") == 1
+    rows = liteorm.scan(db.query("SELECT name, n, id FROM made"), Made)
+    assert rows == [Made("a", 2, 1)]
+    with pytest.raises(liteorm.ModelError, match="never in conflict"):
+        db.upsert_many([Made("a", 2)])
