@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Final
 
-from attrs import define
+from attrs import define, field
 
 from liteorm_testing import _watchdog
 
@@ -182,13 +182,13 @@ class Cluster:
     port: int
     version: str
     on_memory: bool
-    _binaries: Path
-    _account: Account
-    _settings: Mapping[str, str]
-    _ticket: str
-    _owner: IO[str]
-    _process: subprocess.Popen[bytes] | None = None
-    _left: bool = False
+    binaries: Path
+    account: Account
+    settings: Mapping[str, str]
+    ticket: str
+    owner: IO[str]
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    _left: bool = field(default=False, init=False)
 
     @property
     def log_file(self) -> LogFile:
@@ -233,8 +233,8 @@ class Cluster:
 
     def stop(self) -> None:
         if self._left:
-            self._owner.close()
-            _watchdog.release(self._ticket)
+            self.owner.close()
+            _watchdog.release(self.ticket)
             return
         if self._process is not None:
             process, self._process = self._process, None
@@ -250,23 +250,23 @@ class Cluster:
                         os.kill(pid, signal.SIGKILL)
                 process.wait()
         shutil.rmtree(self.directory, ignore_errors=True)
-        self._owner.close()
-        _watchdog.release(self._ticket)
+        self.owner.close()
+        _watchdog.release(self.ticket)
 
     def launch(self) -> None:
         """Start `postgres` and wait until it takes connections."""
         options = {
-            **self._settings,
+            **self.settings,
             "port": str(self.port),
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": str(self.directory),
         }
-        command = [str(self._binaries / "postgres"), "-D", str(self.data)]
+        command = [str(self.binaries / "postgres"), "-D", str(self.data)]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
         with self.log_file.path.open("ab") as log:
-            self._process = self._account.popen(command, stdout=log)
-        _watchdog.amend(self._ticket, pid=self._process.pid)
+            self._process = self.account.popen(command, stdout=log)
+        _watchdog.amend(self.ticket, pid=self._process.pid)
         while not self._ready():
             if self._process.poll() is not None:
                 self._process = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import importlib
 import importlib.util
 import os
 import socket
@@ -46,13 +47,20 @@ def _engine_answers() -> bool:
         if host is not None or not os.path.exists(os.path.expanduser("~/.docker/config.json")):
             return False
     # Another machine's engine, or one that the command line's context names.
-    import docker
     from testcontainers.core.docker_client import DockerClient
 
+    docker = _docker_package()
+
     try:
-        return bool(DockerClient().client.ping())
+        client: Any = DockerClient().client
+        return bool(client.ping())
     except (docker.errors.DockerException, OSError):
         return False
+
+
+def _docker_package() -> Any:
+    # It has no type stubs.
+    return importlib.import_module("docker")
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -130,8 +138,9 @@ def _started(db: postgres.DB) -> object:
 def container(image: str, settings: Mapping[str, str]) -> Generator[Server]:
     """Run PostgreSQL in a container that is removed however this process ends."""
     os.environ.setdefault("TC_POOLING_INTERVAL", "0.05")
-    import docker
     from testcontainers.community.postgres import PostgresContainer
+
+    docker = _docker_package()
 
     class Postgres(PostgresContainer):
         def _connect(self) -> None:
@@ -177,8 +186,7 @@ def _docker_environment() -> dict[str, str]:
 
 def _image_config(client: Any, image: str) -> dict[str, Any]:
     """An image's own configuration, after pulling it if need be."""
-    import docker
-
+    docker = _docker_package()
     try:
         try:
             found = client.images.get(image)
@@ -244,8 +252,7 @@ def abandoned() -> list[Any]:
     """Containers of this machine's processes that are gone."""
     if problem() is not None:
         return []
-    import docker
-
+    docker = _docker_package()
     client = docker.from_env()
     # It stays open: the containers found are removed through it.
     found: list[Any] = []

@@ -117,7 +117,7 @@ class Run:
             self._listener.close()
         self._sessions.close()
         if Run.keep_servers and self._server is not None:
-            self._server.leave()
+            self._server._leave()
         self._servers.close()
 
     def hand_out(self) -> tuple[int, str]:
@@ -183,7 +183,7 @@ class Run:
             except Exception as error:
                 connection.send(str(error))
             else:
-                connection.send(server.described())
+                connection.send(server._described())
 
 
 @frozen

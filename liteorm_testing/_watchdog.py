@@ -9,6 +9,7 @@ library, in a process group of its own, so that Ctrl-C in a terminal does not re
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import select
@@ -144,8 +145,8 @@ def _remove(resource: dict[str, Any]) -> None:
     elif resource["kind"] == "containers":
         sys.path[:] = resource["path"]
         os.environ.update(resource["environment"])
-        import docker  # only where containers were started, so it is there
-
+        # Only where containers were started, so it is there.
+        docker: Any = importlib.import_module("docker")
         client = docker.from_env()
         for container in client.containers.list(all=True, filters={"label": resource["label"]}):
             with contextlib.suppress(docker.errors.APIError):

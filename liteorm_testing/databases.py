@@ -61,8 +61,8 @@ class Database:
 
     dsn: str = field(repr=_dsn.without_password)
     name: str
-    _copies: Copies = field(repr=False)
-    _snapshot: str | None = field(default=None, repr=False)
+    _copies: Copies = field(repr=False, alias="copies")
+    _snapshot: str | None = field(default=None, init=False, repr=False)
 
     def snapshot(self) -> None:
         """Remember the database as it is now; a later snapshot replaces this one.
@@ -82,7 +82,7 @@ class Database:
         copies = self._copies
         copies.replace(self.name, self._snapshot)
 
-    def ask(self, question: LiteralString, params: Sequence[object] = ()) -> liteorm.Rows:
+    def _ask(self, question: LiteralString, params: Sequence[object] = ()) -> liteorm.Rows:
         """Ask the server about the database without connecting to it."""
         return self._copies.ask(question, params)
 

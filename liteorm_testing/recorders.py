@@ -386,7 +386,7 @@ def assert_no_leaks(target: Database | DB) -> None:
 
 def _leaks(target: Database | DB) -> list[Leak]:
     if isinstance(target, Database):
-        return liteorm.scan(target.ask(_OPEN, [target.name]), Leak)
+        return liteorm.scan(target._ask(_OPEN, [target.name]), Leak)
     name = liteorm.scan_one(target.query("SELECT current_database()::text"), str)
     found = liteorm.scan(target.query(_OPEN, [name]), Leak)
     resting = {wire.pgconn.backend_pid for wire in list(target._state.pool._pool)}

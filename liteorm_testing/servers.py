@@ -70,8 +70,8 @@ class Server:
     socket: str | None = None
     on_memory: bool = False
     run: str = field(factory=lambda: uuid.uuid4().hex[:8])
-    _running: Running | None = field(default=None, repr=False)
-    _log: Log | None = field(default=None, repr=False)
+    _running: Running | None = field(default=None, repr=False, alias="running")
+    _log: Log | None = field(default=None, repr=False, alias="log")
 
     @property
     def major(self) -> int:
@@ -97,12 +97,12 @@ class Server:
         log = self._running or self._log
         return log.log_mark() if log is not None else 0
 
-    def leave(self) -> None:
+    def _leave(self) -> None:
         """Let the server run on after its `with` block; `liteorm-testing clean` ends it."""
         if self._running is not None:
             self._running.leave()
 
-    def described(self) -> dict[str, Any]:
+    def _described(self) -> dict[str, Any]:
         """What another process of the run has to know to use the server."""
         return {
             "dsn": self.dsn,
