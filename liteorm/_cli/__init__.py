@@ -45,14 +45,21 @@ def command_named(name: str) -> Command:
         ) from None
 
 
+def installed_version() -> str:
+    """Return the version, which a checkout that is not installed does not have."""
+    try:
+        return importlib.metadata.version("liteorm")
+    except importlib.metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the result is the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(
         prog="liteorm", description="A typed, SQL-first micro-ORM for PostgreSQL."
     )
-    version = importlib.metadata.version("liteorm")
-    parser.add_argument("--version", action="version", version=f"liteorm {version}")
+    parser.add_argument("--version", action="version", version=f"liteorm {installed_version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     # Only the wanted command is imported: each has dependencies of its own.
     wanted = next((word for word in words if not word.startswith("-")), None)
