@@ -204,6 +204,13 @@ def _first_leaf(items: list[Any]) -> Any:
     return None
 
 
+def _has_nul(items: list[Any]) -> bool:
+    return any(
+        _has_nul(item) if item.__class__ is list else item is not None and "\0" in item
+        for item in items
+    )
+
+
 class _ArrayBinary(RecursiveDumper):
     """A list, tuple or set as an array, with psycopg's dumpers for lists.
 
@@ -235,8 +242,12 @@ class _ArrayBinary(RecursiveDumper):
         if self._dumper is None:
             upgraded: _ArrayBinary = self.upgrade(obj, PyFormat.from_pq(self.format))
             return upgraded.dump(obj)
+        items = as_lists(obj)
+        if is_a(_first_leaf(items), str) and _has_nul(items):
+            # In binary the server would find out, and know no placeholder.
+            raise DataError("PostgreSQL's text cannot hold the character NUL")
         dumper: Any = self._dumper
-        data: Buffer | None = dumper.dump(as_lists(obj))
+        data: Buffer | None = dumper.dump(items)
         return data
 
 
