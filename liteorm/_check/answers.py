@@ -15,8 +15,7 @@ from liteorm._core.sqltext import quoted
 from liteorm.errors import Error
 from liteorm.postgres import DB, AsyncDB, StatementShape, open
 from liteorm.postgres._describe import Null
-from liteorm.postgres._sync.catalog import load_types
-from liteorm.postgres._sync.describing import describe_all
+from liteorm.postgres._sync.describing import describe_all, load_new_types
 
 
 @attrs.frozen
@@ -51,6 +50,9 @@ class TableColumn:
     name: str
     type: PgType
     not_null: bool
+    """Storing NULL is refused."""
+    nullable: Null
+    """Reading can give NULL, as in `ColumnShape`."""
     default: bool
     """The database has a value for it: a default, an identity, an expression."""
     always: bool
@@ -131,6 +133,7 @@ class LiveAnswers:
         oids = [row[1] for row in rows.values()]
         columns = list(self._db.query(_COLUMNS, (oids,)))
         types = self._types({row[2] for row in columns})
+        nulls = self._nulls([name for name in names if name in rows])
         found: list[TableAnswer | Refusal] = []
         for table, name in zip(tables, names, strict=True):
             if name not in rows:
@@ -138,13 +141,29 @@ class LiveAnswers:
                 continue
             _, oid, shown, kind, triggers, keys = rows[name]
             own = tuple(
-                TableColumn(column, types[type_], not_null, default, always)
+                TableColumn(
+                    column,
+                    types[type_],
+                    not_null,
+                    nulls.get(name, {}).get(column),
+                    default,
+                    always,
+                )
                 for of, column, type_, not_null, default, always in columns
                 if of == oid
             )
             unique = tuple(tuple(key.split("\n")) for key in keys)
             found.append(TableAnswer(shown, kind in ("r", "p"), triggers, own, unique))
         return found
+
+    def _nulls(self, names: list[str]) -> dict[str, dict[str, Null]]:
+        """Return, for each table, what reading all of it can give."""
+        answers = self.statements([Query(f"SELECT * FROM {name}") for name in names])
+        return {
+            name: {column.name: column.nullable for column in answer.shape.columns}
+            for name, answer in zip(names, answers, strict=True)
+            if isinstance(answer, Answer)
+        }
 
     def _no_table(self, table: Table) -> Refusal:
         message = f'table "{table.text}" does not exist'
@@ -153,7 +172,7 @@ class LiveAnswers:
     def _types(self, oids: set[int]) -> dict[int, PgType]:
         registry = self._db._state.types
         with self._db._connection("describe") as wire:
-            load_types(wire, registry, oids)
+            load_new_types(wire, registry, oids)
         return {oid: registry[oid] for oid in oids}
 
     def constraints(self, names: Sequence[str]) -> dict[str, str]:

@@ -57,11 +57,12 @@ def _column_problems(
         Fitter(codecs).fit(column.type, hint, place, codec=field.codec)
     except ScanError as error:
         yield Problem("error", f"{answer.name}: {error.message}", error.hint)
-    if answer.writable and not column.not_null and not hint.optional:
+    if column.nullable and not hint.optional:
         yield Problem(
             "error",
             f"{where} can be NULL; {target} is {hint.text}",
-            f"make the field optional: {hint.text} | None, or the column NOT NULL",
+            f"make the field optional: {hint.text} | None"
+            + (", or the column NOT NULL" if answer.writable else ""),
         )
     if not answer.writable:
         return

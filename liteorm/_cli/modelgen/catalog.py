@@ -12,7 +12,7 @@ from liteorm._check.answers import Answer, LiveAnswers, Query
 from liteorm._core.pgtypes import FIRST_USER_OID, PgType
 from liteorm._core.sqltext import quoted
 from liteorm.postgres import DB
-from liteorm.postgres._sync.catalog import load_types
+from liteorm.postgres._sync.describing import load_new_types
 
 
 @attrs.frozen
@@ -162,7 +162,7 @@ def _refuse_missing(
 def _load_types(db: DB, oids: set[int]) -> dict[int, PgType]:
     registry = db._state.types
     with db._connection("describe") as wire:
-        load_types(wire, registry, oids)
+        load_new_types(wire, registry, oids)
     return {oid: registry[oid] for oid in oids}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -15,6 +15,7 @@ from liteorm.postgres._async.catalog import load_types
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.database import AsyncDB
 from liteorm.postgres._async.transaction import AsyncTx
+from liteorm.postgres._catalog import TypeRegistry
 from liteorm.postgres._describe import (
     Answers,
     Described,
@@ -25,7 +26,7 @@ from liteorm.postgres._describe import (
 )
 from liteorm.postgres._protocol import describe_step
 
-__all__ = ["describe_all", "describe_async"]
+__all__ = ["describe_all", "describe_async", "load_new_types"]
 
 
 async def describe_async(session: AsyncDB | AsyncTx, sql: SqlText) -> StatementShape:
@@ -70,9 +71,7 @@ async def describe_all(
         for text in texts:
             found.append(await _described(wire, text))
         good = [item for item in found if isinstance(item, Described)]
-        oids = {oid for item in good for oid in item.oids}
-        if oids - registry.types.keys() or registry.wants_money(oids):
-            await load_types(wire, registry, oids)
+        await load_new_types(wire, registry, {oid for item in good for oid in item.oids})
         if good:
             known = (
                 [nulls[n] for n, item in enumerate(found) if isinstance(item, Described)]
@@ -81,6 +80,13 @@ async def describe_all(
             )
             await _ask(wire, catalog_questions(good, known))
     return found
+
+
+async def load_new_types(wire: AsyncWire, registry: TypeRegistry, oids: Iterable[int]) -> None:
+    """Look up those types that are not known yet."""
+    new = {oid for oid in oids if oid not in registry.types or registry.wants_money((oid,))}
+    if new:
+        await load_types(wire, registry, new)
 
 
 async def _described(wire: AsyncWire, text: Any) -> Described | Error:

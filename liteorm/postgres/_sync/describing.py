@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -16,6 +16,7 @@ from liteorm.postgres._sync.catalog import load_types
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.database import DB
 from liteorm.postgres._sync.transaction import Tx
+from liteorm.postgres._catalog import TypeRegistry
 from liteorm.postgres._describe import (
     Answers,
     Described,
@@ -26,7 +27,7 @@ from liteorm.postgres._describe import (
 )
 from liteorm.postgres._protocol import describe_step
 
-__all__ = ["describe_all", "describe_async"]
+__all__ = ["describe_all", "describe_async", "load_new_types"]
 
 
 def describe(session: DB | Tx, sql: SqlText) -> StatementShape:
@@ -71,9 +72,7 @@ def describe_all(
         for text in texts:
             found.append(_described(wire, text))
         good = [item for item in found if isinstance(item, Described)]
-        oids = {oid for item in good for oid in item.oids}
-        if oids - registry.types.keys() or registry.wants_money(oids):
-            load_types(wire, registry, oids)
+        load_new_types(wire, registry, {oid for item in good for oid in item.oids})
         if good:
             known = (
                 [nulls[n] for n, item in enumerate(found) if isinstance(item, Described)]
@@ -82,6 +81,13 @@ def describe_all(
             )
             _ask(wire, catalog_questions(good, known))
     return found
+
+
+def load_new_types(wire: Wire, registry: TypeRegistry, oids: Iterable[int]) -> None:
+    """Look up those types that are not known yet."""
+    new = {oid for oid in oids if oid not in registry.types or registry.wants_money((oid,))}
+    if new:
+        load_types(wire, registry, new)
 
 
 def _described(wire: Wire, text: Any) -> Described | Error:

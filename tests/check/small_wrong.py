@@ -1,0 +1,5 @@
+"""A module with one statement that is wrong."""
+
+import liteorm
+
+one = liteorm.statement(int, "SELECT nope")
