@@ -17,7 +17,7 @@ from liteorm._core.models import Field, Model, model_of_hint
 from liteorm._core.pgtypes import JsonText, Pair, PgType, Record
 from liteorm._core.shape import InnerTypes, Shape
 from liteorm._core.values import Interval
-from liteorm.errors import ScanError
+from liteorm.errors import DataError, ScanError
 
 PLACES = "__liteorm_places__"
 """The name in a generated function's globals under which its lines' places are found."""
@@ -96,15 +96,18 @@ class _MemberOf(dict[Any, Any]):
 
     def __init__(self, step: fit.Members) -> None:
         super().__init__(step.values)
-        self.enum = step.enum
+        self.enums = step.enums
+        self.others = step.others
         self.shown = step.shown
 
     def __missing__(self, key: Any) -> Any:
-        if self.enum is not None:
+        for enum in self.enums:
             try:
-                return self.enum(key)
+                return enum(key)
             except ValueError:
                 pass
+        if self.others:
+            return key
         raise Misfit(
             f"holds a value which {self.shown} does not have",
             f"add the value to {self.shown}, or keep such rows out of the query",
@@ -144,7 +147,14 @@ def _timedelta_of(value: Interval) -> Any:
             "annotate the field liteorm.Interval",
             data=True,
         )
-    return value.to_timedelta()
+    try:
+        return value.to_timedelta()
+    except DataError:
+        raise Misfit(
+            "is an interval beyond Python's timedelta",
+            "annotate the field liteorm.Interval",
+            data=True,
+        ) from None
 
 
 def point_text(pair: tuple[float, float]) -> str:
@@ -256,7 +266,8 @@ def record_step(
     return fitter.attributes(model, triples, len(types), hint, place, deep=True)
 
 
-_twins: weakref.WeakKeyDictionary[type, type] = weakref.WeakKeyDictionary()
+# A twin is a subclass and keeps its class alive: it lives as long as a scanner builds with it.
+_twins: weakref.WeakKeyDictionary[type, weakref.ref[type]] = weakref.WeakKeyDictionary()
 
 
 def _constructor(model: Model) -> type:
@@ -273,19 +284,22 @@ def _constructor(model: Model) -> type:
     if any("__init_subclass__" in vars(base) for base in bases):
         # The twin would be announced to the user's hook.
         return cls
-    twin = _twins.get(cls)
+    known = _twins.get(cls)
+    twin = known() if known is not None else None
     if twin is None:
-        twin = _twins[cls] = _unfrozen(model)
+        twin = _unfrozen(model)
+        _twins[cls] = weakref.ref(twin)
     return twin
 
 
 def _unfrozen(model: Model) -> type:
     names = [field.init_name for field in model.fields if not field.kw_only]
     keywords = [field.init_name for field in model.fields if field.kw_only]
-    arguments = ", ".join(["self", *names, *(["*", *keywords] if keywords else [])])
-    body = "".join(f"    self.{field.name} = {field.init_name}\n" for field in model.fields)
-    text = f"def __init__({arguments}):\n{body}    self.__class__ = frozen\n"
-    scope: dict[str, Any] = {"frozen": model.cls}
+    obj, frozen = (_other_name(name, {*names, *keywords}) for name in ("self", "frozen"))
+    arguments = ", ".join([obj, *names, *(["*", *keywords] if keywords else [])])
+    body = "".join(f"    {obj}.{field.name} = {field.init_name}\n" for field in model.fields)
+    text = f"def __init__({arguments}):\n{body}    {obj}.__class__ = {frozen}\n"
+    scope: dict[str, Any] = {frozen: model.cls}
     exec(text, scope)
     return type(
         model.cls.__name__,
@@ -301,6 +315,13 @@ def _unfrozen(model: Model) -> type:
             "__doc__": f"Builds {model.cls.__qualname__}; no object keeps this class.",
         },
     )
+
+
+def _other_name(name: str, taken: set[str]) -> str:
+    """Return a name that no argument has."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 def place_of(error: BaseException) -> Place | None:

@@ -214,7 +214,8 @@ class _Writer:
                 text = f"{variable}[1:]" if step.versioned else variable
                 return f"{self.constant('decode', step)}({text})"
             case fit.Use():
-                return f"{self.constant('codec_decode', step)}({variable})"
+                inner = self.expression(step.first, variable)
+                return f"{self.constant('codec_decode', step)}({inner})"
             case fit.Only() | fit.Anonymous() | fit.NoNulls():
                 return f"{self.constant(_word(step), step)}({variable})"
             case fit.Call():

@@ -6,6 +6,7 @@ is the field's value already.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from typing import Any, Literal, NoReturn, TypeVar
 
@@ -19,6 +20,7 @@ from liteorm._core.pgtypes import (
     cast_to,
     python_name,
     row_for,
+    types_in,
     underlying,
 )
 from liteorm._core.values import Interval
@@ -77,8 +79,10 @@ class Members:
 
     values: tuple[tuple[Any, Any], ...]
     shown: str
-    enum: Any = None
-    """The enum class, if it should be asked about values that are not listed."""
+    enums: tuple[Any, ...] = ()
+    """The enum classes which are asked about values that are not listed."""
+    others: bool = False
+    """Values that are not listed may stay as they are: `Color | str`."""
 
 
 @attrs.frozen
@@ -94,7 +98,9 @@ class Decode:
 class Use:
     """A codec of the user's."""
 
-    codec: Codec
+    codec: Codec = attrs.field(eq=id)
+    first: Step | None = None
+    """What makes the plain value that the codec takes."""
 
 
 @attrs.frozen
@@ -210,6 +216,8 @@ class Fitter:
     """
 
     codecs: Mapping[Any, Codec]
+    extra: Literal["error", "ignore"] = "error"
+    """Whether a composite may have attributes that its class has no field for."""
 
     def fit(self, type_: PgType, hint: Hint, place: Place, *, codec: Codec | None = None) -> Fit:
         """Decide how a column fills an annotation.
@@ -218,14 +226,11 @@ class Fitter:
             ScanError: it cannot.
         """
         base = underlying(type_)
-        codec = codec or self._codec_for(hint)
-        if base.kind == "unreadable":
-            raise self.misfit(
-                f"{place.source} is {type_.name}, which has no form that liteorm reads",
-                place,
-                got=type_.name,
-                remedy=f"cast it: {place.column}::text" if not place.inside else "cast it to text",
-            )
+        self._refuse_unreadable(type_, place)
+        codec = codec or self.codec_for(hint)
+        if codec is None:
+            hint = self._chosen(type_, hint, place)
+            codec = self.codec_for(hint)
         if codec is not None:
             return Fit("plain", Use(codec))
         if hint.kind == "any":
@@ -241,7 +246,53 @@ class Fitter:
             return Fit("point", None)
         return Fit("plain", step)
 
-    def _codec_for(self, hint: Hint) -> Codec | None:
+    def _refuse_unreadable(self, type_: PgType, place: Place) -> None:
+        """Refuse a type that is, or is made of, one whose values would surface as bytes."""
+        for inner in types_in(type_):
+            if inner.kind == "unreadable":
+                whole = inner is underlying(type_)
+                raise self.misfit(
+                    f"{place.source} is {type_.name}, which has no form that liteorm reads"
+                    if whole
+                    else f"{place.source} is {type_.name}, and {inner.name} in it has no form"
+                    " that liteorm reads",
+                    place,
+                    got=type_.name,
+                    remedy=f"cast it: {_in_sql(place.column)}::text"
+                    if whole and not place.inside
+                    else "cast it to text",
+                )
+
+    def _chosen(self, type_: PgType, hint: Hint, place: Place) -> Hint:
+        """Return the members of a union which a type fills: one hint, or a union of simple ones.
+
+        The choice does not depend on the order: Python takes `int | str` and `str | int` for
+        equal, so a cache would mix them up.
+        """
+        if hint.kind != "union" or underlying(type_).base in ("json", "jsonb"):
+            return hint
+        fitting: list[Hint] = []
+        for member in hint.args:
+            try:
+                self.fit(type_, member, place)
+            except ScanError:
+                continue
+            fitting.append(member)
+        if not fitting:
+            self._mismatch(type_, hint, place)
+        if len(fitting) > 1 and all(member.kind in _SIMPLE for member in fitting):
+            # timedelta would refuse some intervals that Interval holds
+            whole = [member for member in fitting if member.type is Interval]
+            fitting = whole or fitting
+        chosen = min(fitting, key=lambda member: (member.kind in _SIMPLE, member.text))
+        if len(fitting) > 1 and chosen.kind in _SIMPLE:
+            chosen = attrs.evolve(hint, args=tuple(fitting))
+        return attrs.evolve(chosen, optional=hint.optional)
+
+    def codec_for(self, hint: Hint) -> Codec | None:
+        """Return the codec of an annotation: its own, or that of its class."""
+        if hint.column is not None and hint.column.codec is not None:
+            return hint.column.codec
         if not self.codecs or hint.kind in ("any", "literal", "union", "none"):
             return None
         try:
@@ -254,6 +305,8 @@ class Fitter:
         if hint.kind == "any":
             return False
         base = underlying(type_)
+        if hint.kind == "union":
+            return any(self._needs_deep(type_, member) for member in hint.args)
         if base.kind == "record":
             return hint.kind in ("model", "tuple") or any(a.kind != "any" for a in hint.args)
         if base.kind == "array" and base.element is not None:
@@ -286,10 +339,12 @@ class Fitter:
 
     def _step(self, type_: PgType, hint: Hint, place: Place, *, deep: bool) -> Step | None:
         base = underlying(type_)
-        if base.kind == "unreadable":
-            self.fit(type_, hint, place)
-        if (codec := self._codec_for(hint)) is not None and place.inside:
-            return Use(codec)
+        if place.inside:
+            self._refuse_unreadable(type_, place)
+        if self.codec_for(hint) is None:
+            hint = self._chosen(type_, hint, place)
+        if place.inside and (codec := self.codec_for(hint)) is not None:
+            return Use(codec, self._plain_inside(base, deep))
         if base.base == "unknown" and place.inside and hint.kind != "any" and hint.type is not str:
             # NULL inside ROW(...) has no type; a literal there gets one by a cast
             return Call("untyped")
@@ -350,7 +405,7 @@ class Fitter:
             return Members(
                 tuple((value, member) for value, member in zip(values, members, strict=True)),
                 hint.text,
-                hint.type,
+                (hint.type,),
             )
         if plain is str:
             return Members(
@@ -362,9 +417,11 @@ class Fitter:
         plain = self._plain_class(type_)
         pairs: list[tuple[Any, Any]] = []
         for literal in hint.literals:
-            value = getattr(literal, "value", literal)
+            value = literal.value if isinstance(literal, enum.Enum) else literal
             if _is(value, plain):
                 pairs.append((value, literal))
+            elif isinstance(literal, enum.Enum) and plain is str:
+                pairs.append((literal.name, literal))
         if not pairs:
             self._mismatch(type_, hint, place)
         return Members(tuple(pairs), hint.text)
@@ -388,7 +445,21 @@ class Fitter:
             self._mismatch(type_, hint, place)
         inner = place.within("an element", item)
         # An array of PostgreSQL has any number of dimensions: list[list[int]] is one of int4[].
-        nested = item.kind == "sequence" and underlying(base.element).base != "vector"
+        # But elements which are lists themselves are the inner ones.
+        element = underlying(base.element)
+        nested = (
+            item.kind == "sequence"
+            and element.base not in ("json", "jsonb", "vector")
+            and element.kind != "array"
+        )
+        if hint.type in (set, frozenset) and not _hashable(item):
+            raise self.misfit(
+                f"{place.source} is {type_.name}; {place.wanted}, and {item.text} has no hash"
+                " to be in a set",
+                place,
+                got=type_.name,
+                remedy=f"annotate the field list[{item.text}]",
+            )
         step = self._step(type_ if nested else base.element, item, inner, deep=deep)
         if item.kind == "any":
             whole = step is None and hint.type is list
@@ -458,7 +529,7 @@ class Fitter:
         indexes = {name: index for index, name in enumerate(names)}
         missing = [f.column for f in model.fields if f.required and f.column not in indexes]
         extra = [name for name in names if name not in model.by_column]
-        if missing or extra:
+        if missing or (extra and self.extra == "error"):
             raise self.misfit(
                 f"{place.source} is {type_.name} with attributes {', '.join(names)};"
                 f" {model.name} has fields {', '.join(f.column for f in model.fields)}",
@@ -490,8 +561,7 @@ class Fitter:
         items: list[tuple[Field, int, Part]] = []
         for field, index, type_ in fields:
             inner = place.within(f'attribute "{field.column}"', field.hint, field=field.name)
-            codec = field.codec
-            step = Use(codec) if codec else self._step(type_, field.hint, inner, deep=deep)
+            step = self._step(type_, field.hint, inner, deep=deep)
             items.append((field, index, Part(step, inner)))
         absent = None
         if hint.optional:
@@ -507,26 +577,27 @@ class Fitter:
                 subtype = subtype.element
             (item,) = hint.args
             if subtype is not None and (
-                item.kind == "any" or underlying(subtype).python is item.type
+                item.kind == "any"
+                or (item.kind == "scalar" and underlying(subtype).python is item.type)
             ):
                 return
         self._mismatch(type_, hint, place)
 
     def _union(self, type_: PgType, hint: Hint, place: Place, *, deep: bool) -> Step | None:
-        steps: list[Step | None] = []
-        for member in hint.args:
-            try:
-                steps.append(self._step(type_, member, place, deep=deep))
-            except ScanError:
-                continue
-        if not steps:
-            self._mismatch(type_, hint, place)
-        if all(isinstance(step, Only) for step in steps):
-            return Only(tuple(c for step in steps if isinstance(step, Only) for c in step.classes))
-        if all(isinstance(step, Members) for step in steps):
-            merged = [step for step in steps if isinstance(step, Members)]
-            return Members(tuple(pair for step in merged for pair in step.values), hint.text)
-        return steps[0]
+        """Merge the steps of scalars, enums and literals."""
+        steps = [self._step(type_, member, place, deep=deep) for member in hint.args]
+        only = [step for step in steps if isinstance(step, Only)]
+        if only:
+            return Only(tuple(cls for step in only for cls in step.classes))
+        members = [step for step in steps if isinstance(step, Members)]
+        if not members:
+            return steps[0]
+        return Members(
+            tuple(pair for step in members for pair in step.values),
+            hint.text,
+            tuple(cls for step in members for cls in step.enums),
+            others=len(members) < len(steps),
+        )
 
     def _mismatch(self, type_: PgType, hint: Hint, place: Place) -> NoReturn:
         shown = type_.shown
@@ -554,6 +625,16 @@ class Fitter:
 
 
 _DEEP = frozenset({"json", "jsonb", "interval", "point"})
+_SIMPLE = frozenset({"scalar", "enum", "literal"})
+
+
+def _hashable(hint: Hint) -> bool:
+    """Tell whether the values of an annotation can be in a set."""
+    if hint.kind == "model":
+        return getattr(hint.type, "__hash__", None) is not None
+    if hint.kind in ("tuple", "union") or hint.type is tuple:
+        return all(map(_hashable, hint.args))
+    return hint.type not in (list, set, dict)
 
 
 def _is(value: Any, plain: Any) -> bool:
@@ -575,7 +656,7 @@ def _attributes_remedy(missing: list[str], extra: list[str]) -> str:
 def _remedy(type_: PgType, hint: Hint, place: Place) -> str:
     """Return what would mend a mismatch: a cast in the SQL, another annotation, or both."""
     ways = []
-    column = place.column if place.column.isidentifier() else f'"{place.column}"'
+    column = _in_sql(place.column)
     target = cast_to(type_, hint.type if hint.kind == "scalar" else None)
     if hint.kind in ("enum", "literal") and type_.kind == "base" and type_.python is not str:
         target = "text" if _wants_text(hint) else None
@@ -593,6 +674,10 @@ def _remedy(type_: PgType, hint: Hint, place: Place) -> str:
         if names:
             ways.append(f"annotate the field {' or '.join(names)}")
     return ", or ".join(ways) if ways else "give the field a codec: Column(codec=...)"
+
+
+def _in_sql(column: str) -> str:
+    return column if column.isidentifier() else f'"{column}"'
 
 
 def _wants_text(hint: Hint) -> bool:

@@ -61,7 +61,8 @@ class Column:
         default=None, validator=attrs.validators.optional(attrs.validators.instance_of(str))
     )
     generated: bool = attrs.field(default=False, kw_only=True)
-    codec: Codec | None = attrs.field(default=None, kw_only=True)
+    # by identity: a codec may be any object, also one without a hash
+    codec: Codec | None = attrs.field(default=None, kw_only=True, eq=id)
 
 
 @attrs.frozen
@@ -112,6 +113,8 @@ _QUALIFIERS: tuple[Any, ...] = tuple(
     )
     if qualifier is not None
 )
+_QUALIFIER_NAMES = frozenset({"Required", "NotRequired", "ReadOnly"})
+"""Those of typing_extensions, which are other objects on the Pythons that lack them."""
 
 
 def shown(annotation: Any) -> str:
@@ -126,12 +129,16 @@ def shown(annotation: Any) -> str:
     if origin in (Union, types.UnionType):
         return " | ".join(shown(arg) for arg in get_args(annotation))
     if origin is Literal:
-        return f"Literal[{', '.join(repr(arg) for arg in get_args(annotation))}]"
+        return f"Literal[{', '.join(map(_shown_literal, get_args(annotation)))}]"
     if origin is not None:
         name = getattr(origin, "__name__", None) or str(origin)
         inner = ", ".join("..." if arg is Ellipsis else shown(arg) for arg in get_args(annotation))
         return f"{name}[{inner}]"
     return str(getattr(annotation, "__qualname__", None) or annotation).rsplit(".<locals>.")[-1]
+
+
+def _shown_literal(value: Any) -> str:
+    return str(value) if isinstance(value, enum.Enum) else repr(value)
 
 
 def is_model(tp: Any) -> bool:
@@ -167,7 +174,8 @@ def hint_of(
     Raises:
         ModelError: the annotation is none that a column could fill.
     """
-    return _Reader(dict(bindings or {}), model, field).read(annotation)
+    reader = _Reader(dict(bindings or {}), model, field)
+    return reader.read(reader.substituted(annotation))
 
 
 @attrs.define
@@ -175,22 +183,26 @@ class _Reader:
     bindings: dict[Any, Any]
     model: str
     field: str | None
+    aliases: tuple[Any, ...] = ()
+    """Type aliases being read, to see one that contains itself."""
 
     def fail(self, message: str, hint: str | None = None) -> ModelError:
         where = f"{self.model}.{self.field}" if self.field else self.model
         return ModelError(f"{where}: {message}", model=self.model, field=self.field, hint=hint)
 
     def read(self, annotation: Any) -> Hint:
+        """Understand an annotation without type variables."""
         if isinstance(annotation, TypeVar):
-            return self._type_variable(annotation)
+            return self.read(self.substituted(annotation))
         if isinstance(annotation, typing.NewType):
             return attrs.evolve(self.read(annotation.__supertype__), annotation=annotation)
-        if sys.version_info >= (3, 12) and isinstance(annotation, typing.TypeAliasType):
-            return attrs.evolve(self.read(annotation.__value__), annotation=annotation)
         origin = get_origin(annotation)
+        alias = annotation if origin is None else origin
+        if type(alias).__name__ == "TypeAliasType":
+            return self._alias(annotation, alias)
         if origin is typing.Annotated:
             return self._annotated(annotation)
-        if origin in _QUALIFIERS:
+        if origin in _QUALIFIERS or getattr(origin, "_name", None) in _QUALIFIER_NAMES:
             return self.read(get_args(annotation)[0])
         if origin in (Union, types.UnionType):
             return self._union(annotation)
@@ -200,20 +212,43 @@ class _Reader:
             return self._generic(annotation, origin)
         return self._plain(annotation)
 
-    def _type_variable(self, variable: TypeVar) -> Hint:
-        if variable in self.bindings:
-            return self.read(self.bindings[variable])
-        default = getattr(variable, "__default__", None)
-        if default is not None and default is not getattr(typing, "NoDefault", None):
-            return self.read(default)
-        if variable.__bound__ is not None and not isinstance(
-            variable.__bound__, (str, typing.ForwardRef)
-        ):
-            return self.read(variable.__bound__)
-        raise self.fail(
-            f"type variable {variable} is not bound",
-            f"give it: {self.model}[int]",
-        )
+    def substituted(self, annotation: Any) -> Any:
+        """Put what type variables stand for into an annotation, so that none is left.
+
+        Libraries which are handed the annotation (JSON) would take a variable for Any.
+        """
+        if isinstance(annotation, TypeVar):
+            return self._value_of(annotation)
+        parameters = getattr(annotation, "__parameters__", ())
+        if not parameters or get_origin(annotation) is None:
+            return annotation
+        return annotation[tuple(self._value_of(parameter) for parameter in parameters)]
+
+    def _value_of(self, variable: Any) -> Any:
+        value = self.bindings.get(variable, variable)
+        if value is not variable:
+            # Variables in it belong to another class: nothing here stands for them.
+            return _Reader({}, self.model, self.field).substituted(value)
+        if getattr(variable, "has_default", bool)():
+            return variable.__default__
+        bound = getattr(variable, "__bound__", None)
+        if bound is not None and not isinstance(bound, (str, typing.ForwardRef)):
+            return bound
+        raise self.fail(f"type variable {variable} is not bound", f"give it: {self.model}[int]")
+
+    def _alias(self, annotation: Any, alias: Any) -> Hint:
+        """Read `type X = ...` and `X[int]`."""
+        if alias in self.aliases:
+            raise self.fail(
+                f"type alias {alias} contains itself", "for JSON of any form, annotate it Any"
+            )
+        bound = dict(zip(alias.__type_params__, get_args(annotation), strict=False))
+        inner = _Reader(bound, self.model, self.field, (*self.aliases, alias))
+        try:
+            value = inner.substituted(alias.__value__)
+        except NameError as error:
+            raise self.fail(f"type alias {alias} cannot be resolved: {error}") from None
+        return attrs.evolve(inner.read(value), annotation=value)
 
     def _annotated(self, annotation: Any) -> Hint:
         inner, *extras = get_args(annotation)
@@ -228,8 +263,13 @@ class _Reader:
         )
 
     def _union(self, annotation: Any) -> Hint:
-        members = [self.read(arg) for arg in get_args(annotation)]
-        optional = any(member.kind == "none" or member.optional for member in members)
+        read = [self.read(arg) for arg in get_args(annotation)]
+        members = [
+            inner
+            for member in read
+            for inner in (member.args if member.kind == "union" else (member,))
+        ]
+        optional = any(member.optional for member in read)
         some = [member for member in members if member.kind != "none"]
         column = next((member.column for member in some if member.column), None)
         if not some:
@@ -256,7 +296,6 @@ class _Reader:
         )
 
     def _generic(self, annotation: Any, origin: Any) -> Hint:
-        annotation = self._substituted(annotation)
         args = get_args(annotation)
         if origin is tuple:
             if len(args) == 2 and args[1] is Ellipsis:
@@ -291,11 +330,6 @@ class _Reader:
         if isinstance(origin, type):
             return Hint("scalar", origin, annotation=annotation)
         raise self.fail(f"annotation {shown(annotation)} is not one that a column can fill")
-
-    def _substituted(self, arg: Any) -> Any:
-        """Put what the type variables of the class stand for into an annotation."""
-        parameters = getattr(arg, "__parameters__", ())
-        return arg[tuple(self.bindings.get(p, p) for p in parameters)] if parameters else arg
 
     def _plain(self, annotation: Any) -> Hint:
         if annotation is Any or annotation is object:
@@ -384,7 +418,15 @@ def _enclosing_locals(cls: type) -> dict[str, Any]:
 
 def _field_naming(cls: type, name: str | None) -> str | None:
     for base in cls.__mro__:
-        for field, annotation in vars(base).get("__annotations__", {}).items():
+        for field, annotation in written_annotations(base).items():
             if isinstance(annotation, str) and name is not None and name in annotation:
-                return str(field)
+                return field
     return None
+
+
+def written_annotations(cls: type) -> dict[str, Any]:
+    """Return the annotations in the body of a class itself, as they are written there."""
+    if sys.version_info >= (3, 14):
+        as_text = 4  # annotationlib.Format.STRING
+        return dict(inspect.get_annotations(cls, format=as_text))
+    return dict(vars(cls).get("__annotations__", {}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import types
+import inspect
 import typing
 from collections.abc import Callable, Iterable
 from threading import Lock
@@ -21,6 +21,7 @@ from liteorm._core.hints import (
     is_namedtuple,
     is_typeddict,
     shown,
+    written_annotations,
 )
 from liteorm.errors import ModelError
 
@@ -182,7 +183,7 @@ def _read(tp: Any) -> Model:
             model=shown(tp),
             hint="expected an attrs class, a dataclass, a NamedTuple or a TypedDict",
         )
-    reader = _ClassReader(cls, shown(tp), _bindings(cls, get_args(tp)))
+    reader = _ClassReader(cls, shown(tp), _environments(cls, get_args(tp)))
     if attrs.has(cls):
         model = reader.attrs_model()
     elif is_namedtuple(cls):
@@ -195,39 +196,55 @@ def _read(tp: Any) -> Model:
     return model
 
 
-def _bindings(cls: type, args: tuple[Any, ...]) -> dict[Any, Any]:
-    """Return what each type variable stands for, in the class and in its bases."""
-    bound = dict(zip(getattr(cls, "__parameters__", ()), args, strict=False))
-    stack = list(types.get_original_bases(cls)) if hasattr(types, "get_original_bases") else []
-    stack = stack or list(getattr(cls, "__orig_bases__", ()))
-    while stack:
-        base = stack.pop()
-        origin = get_origin(base)
-        if origin is None:
-            stack.extend(vars(base).get("__orig_bases__", ()) if isinstance(base, type) else ())
-            continue
-        if origin is typing.Generic:
-            continue
-        for parameter, arg in zip(
-            getattr(origin, "__parameters__", ()), get_args(base), strict=False
-        ):
-            # An inner class may call its variable T too; the same T would point at itself.
-            value = bound.get(arg, arg) if isinstance(arg, TypeVar) else arg
-            if value is not parameter:
-                bound.setdefault(parameter, value)
-        stack.extend(vars(origin).get("__orig_bases__", ()))
-    return bound
+def _environments(cls: type, args: tuple[Any, ...]) -> dict[type, dict[Any, Any]]:
+    """Return what each type variable stands for, in the class and in each of its bases.
+
+    One for each class: `class C(A[int], B[str])` gives the same T two meanings.
+    """
+    found: dict[type, dict[Any, Any]] = {}
+
+    def visit(base: type, bound: dict[Any, Any]) -> None:
+        found.setdefault(base, bound)
+        for written in vars(base).get("__orig_bases__", base.__bases__):
+            origin = get_origin(written) or written
+            if origin in (typing.Generic, typing.Protocol) or not isinstance(origin, type):
+                continue
+            values = [_put_in(arg, bound) for arg in get_args(written)]
+            visit(origin, dict(zip(getattr(origin, "__parameters__", ()), values, strict=False)))
+
+    visit(cls, dict(zip(getattr(cls, "__parameters__", ()), args, strict=False)))
+    return found
+
+
+def _put_in(annotation: Any, bound: dict[Any, Any]) -> Any:
+    """Put what is known of type variables into an annotation; others stay."""
+    if isinstance(annotation, TypeVar):
+        return bound.get(annotation, annotation)
+    parameters = getattr(annotation, "__parameters__", ())
+    if not parameters or get_origin(annotation) is None:
+        return annotation
+    return annotation[tuple(bound.get(parameter, parameter) for parameter in parameters)]
 
 
 @attrs.define
 class _ClassReader:
     cls: Any
     name: str
-    bindings: dict[Any, Any]
+    environments: dict[type, dict[Any, Any]]
     hints: dict[str, Any] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.hints = annotations_of(self.cls)
+
+    def bindings(self, name: str) -> dict[Any, Any]:
+        """Return what type variables stand for in the class which annotates a field."""
+        # A TypedDict repeats the annotations of its bases: the innermost one wrote them.
+        order = list(self.environments)
+        classes = reversed(order) if is_typeddict(self.cls) else self.cls.__mro__
+        for base in classes:
+            if name in written_annotations(base):
+                return self.environments.get(base, {})
+        return self.environments[self.cls]
 
     def field(
         self,
@@ -246,7 +263,7 @@ class _ClassReader:
                 field=name,
                 hint="annotate it with the type that its column has",
             )
-        hint = hint_of(annotation, self.bindings, model=self.name, field=name)
+        hint = hint_of(annotation, self.bindings(name), model=self.name, field=name)
         column = hint.column or Column()
         init_name = init_name or name
         return Field(
@@ -260,8 +277,56 @@ class _ClassReader:
             codec=column.codec,
         )
 
+    def constructor(self, fields: list[Field]) -> tuple[Field, ...]:
+        """Return the fields as a constructor of the class's own takes them: by keyword.
+
+        Raises:
+            ModelError: it takes something else too, or none of the fields.
+        """
+        init = self.cls.__init__
+        if fields and init is object.__init__:
+            raise ModelError(
+                f"{self.name} has fields and no __init__ that takes them",
+                model=self.name,
+                hint="let attrs or dataclasses write one",
+            )
+        parameters = list(inspect.signature(init).parameters.values())[1:]
+        named = {
+            parameter.name: parameter
+            for parameter in parameters
+            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        }
+        others = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        known = {field.init_name for field in fields}
+        for parameter in parameters:
+            if (
+                parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+                and parameter.default is parameter.empty
+                and (parameter.name not in known or parameter.name not in named)
+            ):
+                raise ModelError(
+                    f"{self.name}.__init__ needs {parameter.name!r}, which is no field of"
+                    f" {self.name} that can be given by keyword",
+                    model=self.name,
+                    field=parameter.name,
+                    hint="name the parameters of __init__ after the fields, or give it a default",
+                )
+        return tuple(
+            attrs.evolve(
+                field,
+                kw_only=True,
+                required=field.required
+                if field.init_name not in named
+                else named[field.init_name].default is inspect.Parameter.empty,
+            )
+            for field in fields
+            if field.init_name in named or others
+        )
+
     def attrs_model(self) -> Model:
-        attributes = attrs.fields(self.cls)
+        # A subclass without a decorator of its own has the fields of the decorated base.
+        decorated = next(base for base in self.cls.__mro__ if "__attrs_attrs__" in vars(base))
+        attributes: tuple[attrs.Attribute[Any], ...] = decorated.__attrs_attrs__
         fields = tuple(
             self.field(
                 a.name,
@@ -273,15 +338,19 @@ class _ClassReader:
             for a in attributes
             if a.init
         )
-        own_init = "__attrs_init__" in dir(self.cls)
+        code = getattr(self.cls.__init__, "__code__", None)
+        own_init = code is None or not code.co_filename.startswith("<attrs generated")
+        if own_init:
+            fields = self.constructor(list(fields))
         hooks = any(
             hasattr(self.cls, hook) for hook in ("__attrs_pre_init__", "__attrs_post_init__")
         )
         behaviour = any(
             a.converter is not None or a.validator is not None or a.on_setattr for a in attributes
         )
-        frozen = attrs.inspect(self.cls).is_frozen
-        cached_hash = "_attrs_cached_hash" in dir(self.cls)
+        frozen = attrs.inspect(decorated).is_frozen
+        # Only the code of the constructor tells: it stores None there.
+        cached_hash = code is not None and _CACHED_HASH in (*code.co_consts, *code.co_names)
         return Model(
             cls=self.cls,
             name=self.name,
@@ -292,8 +361,7 @@ class _ClassReader:
             plain=not (own_init or hooks or behaviour or cached_hash)
             and (frozen or self.cls.__setattr__ is object.__setattr__)
             and all(a.init for a in attributes)
-            and type(self.cls) is type
-            and not _overrides(self.cls, "__new__"),
+            and _built_plainly(self.cls),
         )
 
     def dataclass_model(self) -> Model:
@@ -319,19 +387,21 @@ class _ClassReader:
             for f in dataclasses.fields(self.cls)
             if f.init
         )
-        params = self.cls.__dataclass_params__
+        code = getattr(self.cls.__init__, "__code__", None)
+        own_init = code is None or not code.co_qualname.startswith("__create_fn__")
+        if own_init:
+            fields = self.constructor(list(fields))
         return Model(
             cls=self.cls,
             name=self.name,
             kind="dataclass",
             fields=fields,
             table=getattr(self.cls, _TABLE, None),
-            frozen=bool(params.frozen),
-            plain=bool(params.init)
+            frozen=bool(self.cls.__dataclass_params__.frozen),
+            plain=not own_init
             and not hasattr(self.cls, "__post_init__")
             and all(f.init for f in dataclasses.fields(self.cls))
-            and type(self.cls) is type
-            and not _overrides(self.cls, "__new__"),
+            and _built_plainly(self.cls),
         )
 
     def namedtuple_model(self) -> Model:
@@ -361,8 +431,18 @@ class _ClassReader:
         )
 
 
-def _overrides(cls: type, method: str) -> bool:
-    return any(method in vars(base) for base in cls.__mro__ if base not in (object, typing.Generic))
+def _built_plainly(cls: type) -> bool:
+    """Tell whether making an object is a matter of its __init__ alone."""
+    return (
+        type(cls) is type
+        and not issubclass(cls, BaseException)
+        and not any(
+            "__new__" in vars(base) for base in cls.__mro__ if base not in (object, typing.Generic)
+        )
+    )
+
+
+_CACHED_HASH = "_attrs_cached_hash"
 
 
 _INITVAR_MARK: Any = getattr(dataclasses, "_FIELD_INITVAR", None)

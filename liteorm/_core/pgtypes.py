@@ -10,6 +10,7 @@ import datetime
 import decimal
 import ipaddress
 import uuid
+from collections.abc import Iterator
 from typing import Any, Final, Literal, NamedTuple
 
 import attrs
@@ -291,6 +292,15 @@ def underlying(type_: PgType) -> PgType:
     while type_.kind == "domain" and type_.element is not None:
         type_ = type_.element
     return type_
+
+
+def types_in(type_: PgType) -> Iterator[PgType]:
+    """Yield a type and all that it is made of."""
+    yield type_
+    if type_.element is not None:
+        yield from types_in(type_.element)
+    for attribute in type_.attributes:
+        yield from types_in(attribute.type)
 
 
 def has_fields(type_: PgType) -> bool:

@@ -16,7 +16,7 @@ from liteorm._core.models import Field, Model, model_of_hint
 from liteorm._core.pgtypes import Variant
 from liteorm._core.scan import Extra
 from liteorm._core.shape import Shape
-from liteorm.errors import ScanError
+from liteorm.errors import ModelError, ScanError
 
 
 @attrs.frozen
@@ -95,7 +95,7 @@ class _Planner:
 
     def __attrs_post_init__(self) -> None:
         self.variants = ["skip"] * len(self.shape.names)
-        self.fitter = Fitter(self.shape.codecs)
+        self.fitter = Fitter(self.shape.codecs, self.extra)
 
     def plan(self, hint: Hint) -> ScanPlan:
         root = self._root(hint)
@@ -109,7 +109,7 @@ class _Planner:
 
     def _root(self, hint: Hint) -> Node:
         names = self.shape.names
-        codec = self.fitter.codecs.get(hint.type) if hint.kind in ("model", "mapping") else None
+        codec = self.fitter.codec_for(hint)
         if hint.kind == "model" and codec is None:
             self._refuse_twice()
             columns = {name: index for index, name in enumerate(names)}
@@ -118,12 +118,13 @@ class _Planner:
             return node
         if hint.kind == "mapping" and codec is None:
             self._refuse_twice()
+            self._refuse_keys(hint, None)
             value = hint.args[1]
             return Collect(
                 "dict",
                 tuple((name, self._leaf(i, value, None, name)) for i, name in enumerate(names)),
             )
-        if hint.kind == "tuple":
+        if hint.kind == "tuple" and codec is None:
             if len(hint.args) != len(names):
                 raise self._error(
                     f"{_counted(len(names))} ({', '.join(names)}); {self.target} takes"
@@ -132,7 +133,7 @@ class _Planner:
                     got=f"{len(names)} columns",
                 )
             return self._tuple(zip(range(len(names)), hint.args, strict=True))
-        if hint.kind == "sequence" and hint.type is tuple:
+        if hint.kind == "sequence" and hint.type is tuple and codec is None:
             return self._tuple((index, hint.args[0]) for index in range(len(names)))
         if len(names) != 1:
             raise self._error(
@@ -203,6 +204,7 @@ class _Planner:
         if hint.kind == "model":
             return self._build(model_of_hint(hint), parts, f"{path}.", optional=hint.optional)
         if hint.kind == "mapping":
+            self._refuse_keys(hint, path)
             items = tuple(
                 (name, self._leaf(index, hint.args[1], None, f"{path}.{name}"))
                 for name, index in parts.items()
@@ -218,6 +220,17 @@ class _Planner:
             got="a dotted column",
             remedy=f'alias the column "{field.column}", or make {path} a class with fields',
         )
+
+    def _refuse_keys(self, hint: Hint, path: str | None) -> None:
+        keys = hint.args[0]
+        if keys.kind != "any" and keys.type is not str:
+            where = f"{self.target}.{path}" if path else self.target
+            raise ModelError(
+                f"{where}: a dict of columns has their names as keys, not {keys.text}",
+                model=self.target,
+                field=path,
+                hint=f"write dict[str, {hint.args[1].text}]",
+            )
 
     def _refuse_twice(self) -> None:
         names = self.shape.names
