@@ -8,32 +8,49 @@ import re
 import typing
 from typing import Any
 
+from liteorm._core.hints import shown
 from liteorm.errors import ModelError
 
 if typing.TYPE_CHECKING:
     import msgspec
 
-_VALUE_IN_MESSAGE = re.compile(
-    r"^(Invalid (?:enum value|literal value|value))\b.*?(?= - at|$)", re.S
-)
+_AT = re.compile(r" - at `([^`]*)`$")
+_VALUE_IN_MESSAGE = re.compile(r"^(Invalid (?:enum |literal )?value) .*", re.S)
+"""Sentences of msgspec which quote what the JSON holds."""
 
 
-@functools.lru_cache(maxsize=1024)
 def decoder_for(annotation: Any) -> msgspec.json.Decoder[Any]:
     """Return the decoder for a type.
 
     Raises:
         ModelError: the type, or one inside it, is none that JSON could hold.
     """
+    try:
+        return _decoder_for(annotation)
+    except ModelError:
+        raise
+    except TypeError:
+        # metadata in an Annotated may have no hash
+        return _decoder_for.__wrapped__(annotation)
+
+
+@functools.lru_cache(maxsize=1024)
+def _decoder_for(annotation: Any) -> msgspec.json.Decoder[Any]:
     import msgspec
 
     try:
         return msgspec.json.Decoder(annotation, dec_hook=_from_json)
-    except (TypeError, RuntimeError) as error:
+    except Exception as error:
+        # also what reading the annotations of the classes inside raises
+        hint = (
+            "define the classes in the JSON at the top level of a module: their names are looked"
+            " for there"
+            if isinstance(error, NameError)
+            else "annotate the field with attrs classes, dataclasses, dicts, lists and scalars,"
+            " or give it a codec"
+        )
         raise ModelError(
-            f"JSON cannot be decoded into {annotation!r}: {error}",
-            hint="annotate the field with attrs classes, dataclasses, dicts, lists and scalars,"
-            " or give it a codec",
+            f"JSON cannot be decoded into {shown(annotation)}: {error}", hint=hint
         ) from error
 
 
@@ -48,19 +65,47 @@ def decode_plain(text: bytes) -> Any:
         return json.loads(text)
 
 
-def _from_json(tp: type, value: Any) -> Any:
+def _from_json(tp: Any, value: Any) -> Any:
     """Build the types that msgspec does not know, from the form that JSON gives them."""
-    import ipaddress
+    if tp is object:
+        return value
+    if getattr(tp, "__module__", None) == "ipaddress":
+        try:
+            if isinstance(value, str):
+                return tp(value)
+        except ValueError:
+            pass
+        # whose own sentence quotes the value
+        raise _NotAnAddress(f"Expected an `{tp.__name__}`")
+    raise ModelError(
+        f"JSON cannot be decoded into {shown(tp)}",
+        hint="annotate the field with attrs classes, dataclasses, dicts, lists and scalars,"
+        " or give it a codec",
+    )
 
-    if tp.__module__ == ipaddress.__name__ and isinstance(value, str):
-        return tp(value)
-    raise NotImplementedError(f"{tp.__name__} in JSON")
+
+class _NotAnAddress(ValueError):
+    """Text that is no IP address, or something else than text."""
 
 
 def misfit_sentence(error: Exception) -> str:
     """Return msgspec's sentence without the value that some of its forms quote."""
     text = str(error)
-    return _VALUE_IN_MESSAGE.sub(r"\1", text)
+    at = _AT.search(text)
+    sentence = _VALUE_IN_MESSAGE.sub(r"\1", text[: at.start()] if at else text)
+    return f"{sentence} at {at[1]}" if at else sentence
+
+
+def path_in(error: Exception) -> str:
+    """Return the path inside the JSON that a sentence of msgspec ends with."""
+    at = _AT.search(str(error))
+    return at[1] if at else "$"
+
+
+def raised_inside(error: Exception) -> Exception | None:
+    """Return what a validator or hook of the user's class raised, which msgspec has wrapped."""
+    cause = error.__cause__
+    return None if not isinstance(cause, Exception) or isinstance(cause, _NotAnAddress) else cause
 
 
 def is_json_error(error: BaseException) -> bool:

@@ -18,7 +18,7 @@ from liteorm._core.compile import Misfit, compile_source, place_of
 from liteorm._core.emit import Source, emit_scan
 from liteorm._core.fit import Place
 from liteorm._core.hints import shown
-from liteorm._core.jsontext import is_json_error, misfit_sentence
+from liteorm._core.jsontext import is_json_error, misfit_sentence, path_in, raised_inside
 from liteorm._core.plan import Build, Collect, Leaf, Node, ScanPlan, plan_scan
 from liteorm._core.scan import Extra
 from liteorm._core.shape import LoadRows, RowSource, Shape
@@ -108,7 +108,8 @@ class Scanner:
         except Exception as error:
             # The iterator tells how far the comprehension came: no counting while all goes well.
             row = first + stop - operator.length_hint(values) - 1
-            raise self.failure(error, row) from _cause(error)
+            raised = self.failure(error, row)
+            raise raised from _cause(error, raised)
 
     def failure(self, error: Exception, row: int) -> Exception:
         """Return the error to raise for what building one row raised."""
@@ -119,7 +120,12 @@ class Scanner:
             error.row = row
             return error
         if place is not None and is_json_error(error):
-            return _json_misfit(error, place, row)
+            inner = raised_inside(error)
+            if inner is None:
+                return _json_misfit(error, place, row)
+            where = f'column "{place.column}", row {row}, at {path_in(error)}'
+            inner.add_note(f"while scanning {self.plan.target}: {where}")
+            return inner
         column = (
             place.column if place is not None else _column_of_constructor(error, self.plan.root)
         )
@@ -128,8 +134,11 @@ class Scanner:
         return error
 
 
-def _cause(error: Exception) -> BaseException | None:
-    return error.__cause__ if isinstance(error, Misfit) or not is_json_error(error) else error
+def _cause(error: Exception, failure: Exception) -> BaseException | None:
+    """Return what an error came from: nothing of ours, and of msgspec's what it found."""
+    if isinstance(failure, ScanError) and is_json_error(error):
+        return error
+    return failure.__cause__
 
 
 def _renumbered(error: Error, first: int) -> Error:
