@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from psycopg import abc
-from psycopg.adapt import AdaptersMap, Transformer
+from psycopg.adapt import Transformer
 
 from liteorm._core.hints import Codec
 from liteorm._core.pgtypes import (
@@ -18,11 +18,12 @@ from liteorm._core.pgtypes import (
     Attribute,
     PgType,
     array_of,
+    types_in,
 )
 from liteorm._core.ranges import Multirange, Range
 from liteorm._core.shape import NO_CODECS, Shape
 from liteorm.errors import ScanError
-from liteorm.postgres._loaders import loading_adapters, register, register_money
+from liteorm.postgres._loaders import Adapters, loading_adapters, register, register_money
 
 _SHAPES: Final = 2048
 
@@ -151,7 +152,7 @@ class TypeRegistry:
                 self._made(oid, by_oid)
             for oid in asked:
                 if oid not in self.types:
-                    self.types[oid] = PgType(oid, f"type {oid}", "unreadable")
+                    self._made(oid, {})
             self.shapes.clear()
 
     def _outdated(self, oids: Collection[int]) -> list[int]:
@@ -159,15 +160,17 @@ class TypeRegistry:
         return [
             oid
             for oid, type_ in self.types.items()
-            if oid >= FIRST_USER_OID and any(inner in oids for inner in _made_of(type_))
+            if oid >= FIRST_USER_OID and any(inner.oid in oids for inner in types_in(type_))
         ]
 
     def _made(self, oid: int, rows: Mapping[int, CatalogRow]) -> PgType:
         if oid in self.types:
             return self.types[oid]
-        if oid not in rows:
-            return PgType(oid, f"type {oid}", "unreadable")
-        type_ = _described(rows[oid], lambda inner: self._made(inner, rows))
+        type_ = (
+            _described(rows[oid], lambda inner: self._made(inner, rows))
+            if oid in rows
+            else PgType(oid, f"type {oid}", "unreadable")
+        )
         self.types[oid] = type_
         register(self.adapters, self.deep_adapters, type_)
         return type_
@@ -179,7 +182,9 @@ class TypeRegistry:
             UnknownTypes: the catalog must be asked first.
         """
         types = self.get_all(oids)
-        shape = Shape(tuple(name.decode() for name in names), types, self.codecs, self.get_all)
+        # the name of a column may be anything in a database in SQL_ASCII
+        decoded = tuple(name.decode(errors="backslashreplace") for name in names)
+        shape = Shape(decoded, types, self.codecs, self.get_all)
         with self._lock:
             if len(self.shapes) >= _SHAPES:
                 del self.shapes[next(iter(self.shapes))]
@@ -188,25 +193,7 @@ class TypeRegistry:
 
     def transformer(self, *, deep: bool) -> abc.Transformer:
         """Return a loader of rows, which no connection is needed for."""
-        return Transformer(_Context(self.deep_adapters if deep else self.adapters))
-
-
-class _Context:
-    """Adapters without a connection: rows outlive theirs."""
-
-    connection = None
-
-    def __init__(self, adapters: AdaptersMap) -> None:
-        self.adapters = adapters
-
-
-def _made_of(type_: PgType) -> Iterator[int]:
-    """Yield the oids of a type and of all it is made of."""
-    yield type_.oid
-    if type_.element is not None:
-        yield from _made_of(type_.element)
-    for attribute in type_.attributes:
-        yield from _made_of(attribute.type)
+        return Transformer(Adapters(self.deep_adapters if deep else self.adapters))
 
 
 def _described(row: CatalogRow, made: Any) -> PgType:

@@ -14,7 +14,7 @@ from liteorm.postgres._async.session import AsyncStatements
 from liteorm.postgres._catalog import TypeRegistry
 from liteorm.postgres._foreign import look_up, text_rows
 from liteorm.postgres._options import PoolState
-from liteorm.postgres._results import UnknownTypes, rows_from_result
+from liteorm.postgres._results import LOOKUPS, UnknownTypes, changed_types, rows_from_result
 from liteorm.postgres._sync.session import Statements
 
 __all__ = ["pool", "rows"]
@@ -64,14 +64,20 @@ def rows(cursor: Cursor[Any] | AsyncCursor[Any]) -> Rows:
     if result is None or not result.nfields:
         raise StatementError("the cursor has no rows: nothing was executed, or it gave none")
     connection = cursor.connection
+    if connection.info.encoding not in ("utf-8", "ascii"):
+        raise StatementError(
+            f"the connection's encoding is {connection.info.encoding}; liteorm reads UTF-8",
+            hint="connect with client_encoding=UTF8",
+        )
     registry = _registry(connection)
-    while True:
+    for _ in range(LOOKUPS):
         try:
             if result.fformat(0) == pq.Format.TEXT:
                 return text_rows(result, registry, connection)
             return rows_from_result(result, registry)
         except UnknownTypes as unknown:
             look_up(connection.pgconn, registry, unknown.oids)
+    raise changed_types()
 
 
 def _registry(connection: Any) -> TypeRegistry:

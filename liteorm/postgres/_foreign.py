@@ -13,6 +13,7 @@ from liteorm._core.shape import LoadRows, Shape
 from liteorm._core.values import Rows
 from liteorm.errors import StatementError
 from liteorm.postgres._catalog import CATALOG_SQL, MONEY_SQL, CatalogRow, TypeRegistry
+from liteorm.postgres._loaders import Adapters
 from liteorm.postgres._results import ResultRows, shape_of
 from liteorm.postgres._text import variant_reader
 
@@ -38,7 +39,8 @@ class TextRows(ResultRows):
     ) -> None:
         super().__init__(result, shape, registry)
         # With the connection: DateStyle and TimeZone decide how text is to be read.
-        self._transformer = Transformer(connection)
+        # Not with its adapters: what the application registered there is not what we promise.
+        self._transformer = Transformer(Adapters(registry.adapters, connection))
 
     def loader(self, variants: tuple[Variant, ...] | None) -> LoadRows:
         """Return the function that loads rows [start, stop)."""

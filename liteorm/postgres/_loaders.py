@@ -6,13 +6,14 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from psycopg import adapt, adapters, pq
+from psycopg import adapt, postgres, pq
 from psycopg.abc import AdaptContext, Buffer
 from psycopg.types.array import ArrayBinaryLoader
 from psycopg.types.string import ByteaBinaryLoader, TextBinaryLoader
 
 from liteorm._core.jsontext import decode_plain
 from liteorm._core.pgtypes import BY_OID, MONEY_OID, ROWS, PgType, Variant
+from liteorm.errors import DataError
 from liteorm.postgres import _binary
 
 BINARY = pq.Format.BINARY
@@ -106,6 +107,42 @@ def nested_class(
     return NestedLoader
 
 
+class Adapters:
+    """Adapters for the driver's loaders, with a connection where text forms depend on it."""
+
+    def __init__(self, adapters: adapt.AdaptersMap, connection: Any = None) -> None:
+        self.adapters = adapters
+        self.connection = connection
+
+
+def _untouched() -> adapt.AdaptersMap:
+    """Return the driver's own loaders, whatever the application registered in its global map.
+
+    A loader of the application's (numeric as float, say) would put other types into fields than
+    their annotations say.
+    """
+    fresh = adapt.AdaptersMap(types=postgres.types)
+    postgres.register_default_adapters(Adapters(fresh))
+    return fresh
+
+
+def refusing_class(name: str) -> type[adapt.Loader]:
+    """Return the loader of a type that nothing reads: its bytes are nobody's value."""
+
+    class RefusingLoader(adapt.Loader):
+        format = BINARY
+
+        def load(self, data: Buffer) -> Any:
+            raise DataError(f"is {name}, which has no form that liteorm reads", hint=_CAST)
+
+    return RefusingLoader
+
+
+_CAST = "cast it to text"
+_INVALID_OID = 0
+"""Under this one psycopg looks for the loader of a type that it does not know."""
+
+
 def loading_adapters() -> tuple[adapt.AdaptersMap, adapt.AdaptersMap]:
     """Return two maps with the loaders of all built-in types: plain, and deep inside."""
     plain, deep = _built_in()
@@ -115,7 +152,8 @@ def loading_adapters() -> tuple[adapt.AdaptersMap, adapt.AdaptersMap]:
 @cache
 def _built_in() -> tuple[adapt.AdaptersMap, adapt.AdaptersMap]:
     """Return what every database starts from: making some three hundred classes takes a while."""
-    plain = adapt.AdaptersMap(adapters)
+    plain = adapt.AdaptersMap(_untouched())
+    plain.register_loader(_INVALID_OID, refusing_class("of an unknown type"))
     for oid in _TEXT_OIDS:
         plain.register_loader(oid, TextBinaryLoader)
     plain.register_loader(VARIANT_OIDS["skip"], ByteaBinaryLoader)
@@ -173,11 +211,12 @@ def _loader_class(type_: PgType, *, deep: bool) -> type[adapt.Loader] | None:
             return nested_class(lambda f: _binary.record_reader(f, deep=deep))
         case "range":
             assert type_.element is not None
-            subtype = type_.element.oid
+            # its bounds are plain values, wherever the range is
+            subtype = PLAIN_OIDS.get(type_.element.oid, type_.element.oid)
             return nested_class(lambda f: _binary.range_reader(f(subtype)))
         case "multirange":
             assert type_.element is not None
             range_oid = type_.element.oid
             return nested_class(lambda f: _binary.multirange_reader(f(range_oid)))
         case "unreadable":
-            return ByteaBinaryLoader
+            return refusing_class(type_.name)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from psycopg import abc, pq
 
 from liteorm._core.pgtypes import PgType, Variant, underlying
 from liteorm._core.shape import LoadRows, Shape
 from liteorm._core.values import Rows
-from liteorm.errors import DataError, Error
+from liteorm.errors import DataError, Error, ScanError
 from liteorm.postgres._binary import elements_of, fields_of
 from liteorm.postgres._catalog import TypeRegistry, UnknownTypes
 from liteorm.postgres._loaders import PLAIN_OIDS, VARIANT_OIDS
 
-__all__ = ["UnknownTypes", "rows_from_result"]
+__all__ = ["LOOKUPS", "UnknownTypes", "changed_types", "rows_from_result"]
 
 BINARY = pq.Format.BINARY
 
@@ -170,6 +170,19 @@ def shape_of(result: pq.abc.PGresult, registry: TypeRegistry) -> Shape:
     oids = tuple([result.ftype(i) for i in columns])
     shape = registry.shapes.get((names, oids))
     return registry.shape(names, oids) if shape is None else shape
+
+
+LOOKUPS: Final = 10
+"""How often the catalog is asked about one result: each answer may bring up further types."""
+
+
+def changed_types() -> ScanError:
+    """Return the error for a result whose types the catalog keeps describing otherwise."""
+    return ScanError(
+        "types of the result were changed by another transaction, and this one sees them as"
+        " they were before",
+        remedy="run the query again, in a new transaction",
+    )
 
 
 def rows_from_result(result: pq.abc.PGresult, registry: TypeRegistry) -> Rows:

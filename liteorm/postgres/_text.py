@@ -27,7 +27,9 @@ _BY_PSYCOPG = frozenset(
     ]
 )
 _NUMBERS = frozenset(["xid", "xid8", "cid"])
-_ELEMENT = re.compile(r'[{,]\s*(?:"((?:[^"\\]|\\.)*)"|([^",{}\\]*(?:\\.[^",{}\\]*)*))')
+_ELEMENT = re.compile(r'"((?:[^"\\]|\\.)*)"|((?:[^",{}\\]|\\.)*)', re.S)
+_BOX = re.compile(r"()([^;{}]*)")
+"""An element of box[], the only type whose elements are not split by commas."""
 _FIELD = re.compile(r'(?:"((?:[^"\\]|\\.|"")*)"|([^,"]*))(,|$)')
 _BOUND = re.compile(r'(?:"((?:[^"\\]|\\.|"")*)"|([^,"\])]*))')
 _PAIR = re.compile(r'"((?:[^"\\]|\\.)*)"=>(?:"((?:[^"\\]|\\.)*)"|NULL)(?:, |$)')
@@ -90,7 +92,7 @@ def _vector(text: str) -> list[float]:
     return [float(number) for number in text.strip("[]").split(",") if number]
 
 
-def array_reader(read: Read) -> Read:
+def array_reader(read: Read, pattern: re.Pattern[str] = _ELEMENT) -> Read:
     """Return the reader of arrays of an element type."""
 
     def parse(text: str) -> list[Any]:
@@ -109,16 +111,16 @@ def array_reader(read: Read) -> Read:
                 if not stack:
                     return done
                 stack[-1].append(done)
-            elif character == ",":
+            elif character in ",;":
                 at += 1
             else:
-                match = _ELEMENT.match("," + text[at:])
+                match = pattern.match(text, at)
                 assert match is not None
-                at += match.end() - 1
-                if match[1] is not None:
+                at = match.end()
+                bare = match[2]
+                if bare is None:
                     stack[-1].append(read(unescaped(match[1])))
                 else:
-                    bare = match[2]
                     stack[-1].append(None if bare == "NULL" else read(unescaped(bare)))
 
     return parse
@@ -187,14 +189,16 @@ class TextReaders:
     def reader(self, type_: PgType) -> Read:
         """Return the reader of a type."""
         match type_.kind:
-            case "domain" | "array" | "range" | "multirange" if type_.element is not None:
-                read = self.reader(type_.element)
-                return {
-                    "domain": lambda inner: inner,
-                    "array": array_reader,
-                    "range": range_reader,
-                    "multirange": multirange_reader,
-                }[type_.kind](read)
+            case "domain" if type_.element is not None:
+                return self.reader(type_.element)
+            case "array" if type_.element is not None:
+                box = underlying(type_.element).base == "box"
+                return array_reader(self.reader(type_.element), _BOX if box else _ELEMENT)
+            case "range" if type_.element is not None:
+                # its bounds are plain values, wherever the range is
+                return range_reader(TextReaders(self.transformer, deep=False).reader(type_.element))
+            case "multirange" if type_.element is not None:
+                return multirange_reader(self.reader(type_.element))
             case "composite":
                 return record_reader([self.reader(a.type) for a in type_.attributes])
             case "record":

@@ -20,7 +20,12 @@ from liteorm.postgres._async.catalog import load_types
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.stream import AsyncRowStream, AsyncStreaming
 from liteorm.postgres._options import PoolState
-from liteorm.postgres._results import UnknownTypes, rows_from_result
+from liteorm.postgres._results import (
+    LOOKUPS,
+    UnknownTypes,
+    changed_types,
+    rows_from_result,
+)
 from liteorm.postgres._tags import result_of
 
 __all__ = ["AsyncStatements", "AsyncUse"]
@@ -124,10 +129,16 @@ class AsyncStatements:
 
     async def _rows_of_new_types(self, wire: AsyncWire, result: Any, unknown: UnknownTypes) -> Rows:
         """Look up in the catalog what a result's types are."""
-        if wire.pgconn.transaction_status == pq.TransactionStatus.INERROR:
-            raise unknown
-        await load_types(wire, self._state.types, unknown.oids)
-        return rows_from_result(result, self._state.types)
+        for _ in range(LOOKUPS):
+            if wire.pgconn.transaction_status == pq.TransactionStatus.INERROR:
+                raise unknown
+            await load_types(wire, self._state.types, unknown.oids)
+            try:
+                return rows_from_result(result, self._state.types)
+            except UnknownTypes as deeper:
+                # a record inside a composite that has just become known
+                unknown = deeper
+        raise changed_types()
 
     async def execute(
         self, sql: SqlText, params: Params = None, *, timeout: float | None = None

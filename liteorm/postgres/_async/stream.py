@@ -17,7 +17,12 @@ from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._options import PoolState
 from liteorm.postgres._primitives import afinish
 from liteorm.postgres._protocol import describe_step, result_step, send_step
-from liteorm.postgres._results import UnknownTypes, rows_from_result
+from liteorm.postgres._results import (
+    LOOKUPS,
+    UnknownTypes,
+    changed_types,
+    rows_from_result,
+)
 
 if TYPE_CHECKING:
     from liteorm.postgres._async.session import AsyncUse
@@ -55,11 +60,10 @@ class AsyncRowStream:
                 yield row
 
     async def _batches(self) -> AsyncIterator[Rows]:
-        """Iterate over the rows in batches."""
+        """Iterate over the rows in batches; the first may be empty, and tells the columns."""
         while (batch := await self._next()) is not None:
-            if len(batch):
-                self._count += len(batch)
-                yield batch
+            self._count += len(batch)
+            yield batch
 
     async def _next(self) -> Rows | None:
         if self._closed:
@@ -167,13 +171,14 @@ class AsyncStreaming:
 
 async def _rows(state: PoolState, result: Any) -> Rows:
     """Wrap a batch; types that only its rows tell, or new ones, are looked up elsewhere."""
-    try:
-        return rows_from_result(result, state.types)
-    except UnknownTypes as unknown:
-        # The stream's own connection is busy with it.
-        other = await borrow(state)
+    for _ in range(LOOKUPS):
         try:
-            await load_types(other, state.types, unknown.oids)
-        finally:
-            await give_back(state, other)
-        return rows_from_result(result, state.types)
+            return rows_from_result(result, state.types)
+        except UnknownTypes as unknown:
+            # The stream's own connection is busy with it.
+            other = await borrow(state)
+            try:
+                await load_types(other, state.types, unknown.oids)
+            finally:
+                await give_back(state, other)
+    raise changed_types()

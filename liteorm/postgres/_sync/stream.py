@@ -18,7 +18,12 @@ from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._options import PoolState
 from liteorm.postgres._primitives import finish
 from liteorm.postgres._protocol import describe_step, result_step, send_step
-from liteorm.postgres._results import UnknownTypes, rows_from_result
+from liteorm.postgres._results import (
+    LOOKUPS,
+    UnknownTypes,
+    changed_types,
+    rows_from_result,
+)
 
 if TYPE_CHECKING:
     from liteorm.postgres._sync.session import Use
@@ -56,11 +61,10 @@ class RowStream:
                 yield row
 
     def _batches(self) -> Iterator[Rows]:
-        """Iterate over the rows in batches."""
+        """Iterate over the rows in batches; the first may be empty, and tells the columns."""
         while (batch := self._next()) is not None:
-            if len(batch):
-                self._count += len(batch)
-                yield batch
+            self._count += len(batch)
+            yield batch
 
     def _next(self) -> Rows | None:
         if self._closed:
@@ -168,13 +172,14 @@ class Streaming:
 
 def _rows(state: PoolState, result: Any) -> Rows:
     """Wrap a batch; types that only its rows tell, or new ones, are looked up elsewhere."""
-    try:
-        return rows_from_result(result, state.types)
-    except UnknownTypes as unknown:
-        # The stream's own connection is busy with it.
-        other = borrow(state)
+    for _ in range(LOOKUPS):
         try:
-            load_types(other, state.types, unknown.oids)
-        finally:
-            give_back(state, other)
-        return rows_from_result(result, state.types)
+            return rows_from_result(result, state.types)
+        except UnknownTypes as unknown:
+            # The stream's own connection is busy with it.
+            other = borrow(state)
+            try:
+                load_types(other, state.types, unknown.oids)
+            finally:
+                give_back(state, other)
+    raise changed_types()
