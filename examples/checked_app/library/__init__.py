@@ -1,0 +1,1 @@
+"""A small library whose SQL is checked."""
