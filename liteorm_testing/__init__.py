@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from liteorm_testing.assertions import Leak, assert_no_leaks, check_statements
     from liteorm_testing.databases import Database, Migration, Schema, database
     from liteorm_testing.faults import (
         deadlock,
@@ -19,12 +20,9 @@ if TYPE_CHECKING:
     from liteorm_testing.network import Proxy
     from liteorm_testing.recorders import (
         AsyncNotifications,
-        Leak,
         Notifications,
         Queries,
         Recorded,
-        assert_no_leaks,
-        check_statements,
         notifications,
         queries,
     )
@@ -60,6 +58,7 @@ __all__ = [
 # The pytest plugin is a module of this package, and is loaded into test runs that never touch a
 # database: they should not wait for the driver to be imported.
 _PLACES = {
+    "assertions": ("Leak", "assert_no_leaks", "check_statements"),
     "databases": ("Database", "Migration", "Schema", "database"),
     "faults": (
         "deadlock",
@@ -73,12 +72,9 @@ _PLACES = {
     "network": ("Proxy",),
     "recorders": (
         "AsyncNotifications",
-        "Leak",
         "Notifications",
         "Queries",
         "Recorded",
-        "assert_no_leaks",
-        "check_statements",
         "notifications",
         "queries",
     ),

@@ -44,7 +44,7 @@ def _clean(dsns: Sequence[str], *, dry_run: bool) -> int:
             container.remove(force=True, v=True)
         removed += 1
     for dsn in dsns:
-        from liteorm_testing.databases import sweep
+        from liteorm_testing._sweep import sweep
 
         for name in sweep(dsn, kept=True, dry_run=dry_run):
             print(f"database {name} on {_dsn.without_password(dsn)}")

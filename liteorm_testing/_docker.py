@@ -20,6 +20,7 @@ from attrs import define
 import liteorm
 from liteorm import postgres
 from liteorm_testing import _cluster, _dsn, _watchdog
+from liteorm_testing._binaries import ClusterError
 from liteorm_testing.servers import Server, ServerNotAvailable
 
 _LABEL: Final = "liteorm-testing"
@@ -121,9 +122,7 @@ class _Container:
                 if _started(db) != before:
                     return
             time.sleep(0.02)
-        raise _cluster.ClusterError(
-            f"the server did not come back; its log ends:\n{self.log()[-2000:]}"
-        )
+        raise ClusterError(f"the server did not come back; its log ends:\n{self.log()[-2000:]}")
 
 
 def _connected(dsn: str) -> postgres.DB:

@@ -24,7 +24,9 @@ from liteorm_testing.servers import Choice, Server, ServerNotAvailable, choose, 
 
 if TYPE_CHECKING:
     from liteorm.postgres import DB
-    from liteorm_testing.databases import Copies, Database
+    from liteorm_testing._copies import Copies
+    from liteorm_testing._schema import Schema
+    from liteorm_testing.databases import Database
 
 
 class Run:
@@ -82,15 +84,17 @@ class Run:
 
     def copies(self) -> Copies:
         """What makes databases for this process."""
-        from liteorm_testing.databases import copies_of
+        from liteorm_testing._copies import copies_of
 
         return copies_of(self.server(), worker=self._worker, owner=self._broker is None)
 
-    def common(self, isolation: str, template: str) -> Database:
+    def common(self, isolation: str, schema: Schema) -> Database:
         """The database of all tests with this isolation."""
-        key = (isolation, template)
+        from liteorm_testing.databases import make
+
+        key = (isolation, self.copies().template(schema))
         if key not in self._common:
-            self._common[key] = self.copies().take(template)
+            self._common[key] = make(self.copies(), schema)
         return self._common[key]
 
     def common_db(self, database: Database) -> DB:
@@ -135,7 +139,7 @@ class Run:
         return choose(self._kind, self._image)
 
     def _start(self) -> Server:
-        from liteorm_testing.databases import copies_of
+        from liteorm_testing._copies import copies_of
 
         settings = {"max_connections": str(100 + 40 * max(self._workers, 2))}
         server = self._servers.enter_context(start(self._choice(), settings=settings))
@@ -144,7 +148,7 @@ class Run:
         return server
 
     def _from_controller(self) -> Server:
-        from liteorm_testing.databases import closing
+        from liteorm_testing._copies import closing
 
         answer = self._ask("server")
         if isinstance(answer, str):

@@ -153,7 +153,7 @@ def _remove(resource: dict[str, Any]) -> None:
                 container.remove(force=True, v=True)
     elif resource["kind"] == "databases":
         sys.path[:] = resource["path"]
-        from liteorm_testing.databases import remove_run
+        from liteorm_testing._sweep import remove_run
 
         remove_run(resource["dsn"], resource["run"])
 

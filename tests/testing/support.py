@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import time
 from collections.abc import Callable
@@ -9,10 +10,15 @@ from collections.abc import Callable
 import pytest
 
 from liteorm_testing import _docker
-from liteorm_testing._cluster import embedded_binaries, local_binaries
+from liteorm_testing._binaries import embedded_binaries, local_binaries
 
 IMAGES = os.environ.get("LITEORM_TEST_IMAGES", "").split()
 """Docker images to test with, as .ci/docker makes them."""
+
+if IMAGES and _docker.problem() is None:
+    # pytester forgets what a test imported; imported by halves again, requests does not work.
+    importlib.import_module("docker")
+    importlib.import_module("testcontainers.community.postgres")
 
 needs_docker = pytest.mark.skipif(
     _docker.problem() is not None or not IMAGES,

@@ -10,8 +10,9 @@ import pytest
 import liteorm
 from liteorm import postgres
 from liteorm.postgres import DB
-from liteorm_testing import Database, Migration, Server, _dsn, database, databases, server
-from liteorm_testing.databases import Copies
+from liteorm_testing import Database, Migration, Server, _dsn, database, server
+from liteorm_testing._copies import Copies, copies_of
+from liteorm_testing._sweep import sweep
 from tests.testing.support import KINDS, eventually
 
 SCHEMA = "CREATE TABLE t (n int PRIMARY KEY); INSERT INTO t VALUES (1), (2);"
@@ -99,7 +100,7 @@ def test_a_broken_schema_is_the_servers_error_each_time(liteorm_server: Server) 
 def test_a_half_made_template_is_built_anew(liteorm_server: Server) -> None:
     """The template's flag is set last, so one without it was left by somebody who was stopped."""
     schema = SCHEMA + f"-- {liteorm_server.run} half-made"
-    copies = databases.copies_of(liteorm_server)
+    copies = copies_of(liteorm_server)
     name = f"liteorm_{liteorm_server.run}_t_{copies._digest(schema)}"
     with postgres.open(liteorm_server.dsn) as db:
         db.execute(liteorm.sql("CREATE DATABASE {}", liteorm.Ident(name)))
@@ -131,7 +132,7 @@ def test_workers_share_a_template_and_wait_for_each_other(liteorm_server: Server
         assert len(calls) == 1
         assert len(set(names)) == 1
         taken = [worker.take(names[0]) for worker in workers]
-        assert len({made.name for made in taken}) == 3
+        assert len(set(taken)) == 3
         for worker, made in zip(workers, taken, strict=True):
             worker.give_back(made)
     finally:
@@ -200,12 +201,12 @@ def test_a_sweep_drops_what_dead_runs_left_and_nothing_else(liteorm_server: Serv
         for name in (dead, kept, foreign):
             db.execute(liteorm.sql("CREATE DATABASE {}", liteorm.Ident(name)))
         try:
-            assert {dead, kept} <= set(databases.sweep(alive.dsn, kept=True, dry_run=True))
-            swept = databases.sweep(alive.dsn)
+            assert {dead, kept} <= set(sweep(alive.dsn, kept=True, dry_run=True))
+            swept = sweep(alive.dsn)
             assert dead in swept
             assert kept not in swept
             assert d.name not in swept
-            assert kept in databases.sweep(alive.dsn, kept=True)
+            assert kept in sweep(alive.dsn, kept=True)
             assert _numbers(d.dsn) == [1, 2]
             assert _names(alive, foreign) == [foreign]
         finally:

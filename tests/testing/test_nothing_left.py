@@ -13,7 +13,7 @@ import pytest
 
 import liteorm
 from liteorm import postgres
-from liteorm_testing import Server, _cluster, _watchdog, server
+from liteorm_testing import Server, _binaries, _cluster, _watchdog, server
 from tests.testing.support import IMAGES, eventually, needs_docker, needs_embedded
 
 Run = Callable[..., pytest.RunResult]
@@ -41,7 +41,10 @@ TEST = """
     def test_it(n, liteorm_server, liteorm_database, liteorm_db):
         liteorm_db.query("SELECT * FROM t")
         liteorm_database.snapshot()
+        from liteorm_testing._watchdog import _process
+
         told = {{"run": liteorm_server.run, "socket": liteorm_server.socket}}
+        told["watchdog"] = str(_process.pid) if _process else ""
         pathlib.Path("told.json").write_text(json.dumps(told))
         if n == 2:
             {ending}
@@ -51,18 +54,6 @@ TEST = """
 def _told(pytester: pytest.Pytester) -> dict[str, str]:
     told: dict[str, str] = json.loads((pytester.path / "told.json").read_text())
     return told
-
-
-def _watchdogs() -> set[int]:
-    """Processes of this machine that run the watchdog's file."""
-    found: set[int] = set()
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if b"liteorm_testing/_watchdog.py" in entry.read_bytes():
-                found.add(int(entry.parent.name))
-        except OSError:
-            continue
-    return found
 
 
 def _of_cluster(directory: str) -> list[str]:
@@ -82,13 +73,13 @@ def _of_cluster(directory: str) -> list[str]:
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_an_own_server_goes_with_its_run(ending: str, pytester: pytest.Pytester, run: Run) -> None:
     """Server processes, their folder and the watchdog itself are gone."""
-    before = _watchdogs()
     pytester.makepyfile(TEST.format(ending=ENDINGS[ending]))
     run("--liteorm-server=embedded")
     directory = _told(pytester)["socket"]
     eventually(lambda: not Path(directory).exists(), "the folder is gone")
     eventually(lambda: not _of_cluster(directory), "the processes are gone")
-    eventually(lambda: _watchdogs() <= before, "the watchdog is gone")
+    watchdog = int(_told(pytester)["watchdog"])
+    eventually(lambda: not _watchdog.alive(watchdog), "the watchdog is gone")
 
 
 @needs_embedded
@@ -255,7 +246,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     """The data directory is made anew then."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("LITEORM_CACHE", str(tmp_path / "file" / "below"))
-    binaries = _cluster.embedded_binaries()
+    binaries = _binaries.embedded_binaries()
     assert binaries is not None
     cluster = _cluster.start(binaries)
     cluster.stop()

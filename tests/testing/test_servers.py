@@ -12,7 +12,7 @@ import pytest
 
 import liteorm
 from liteorm import postgres
-from liteorm_testing import Server, ServerNotAvailable, _cluster, _dsn, server, servers
+from liteorm_testing import Server, ServerNotAvailable, _binaries, _cluster, _dsn, server, servers
 from liteorm_testing._watchdog import alive, postmaster_of
 from tests.testing.support import IMAGES, KINDS, needs_docker, needs_embedded
 
@@ -77,7 +77,7 @@ def test_settings_win_over_the_kits_own() -> None:
 def test_a_wrong_setting_is_reported_with_the_servers_words() -> None:
     """A server that does not start says why, and leaves nothing."""
     before = set(_cluster.base_directory().glob("liteorm-*"))
-    with pytest.raises(_cluster.ClusterError, match="no_such_setting"):
+    with pytest.raises(_binaries.ClusterError, match="no_such_setting"):
         with server(kind="embedded", settings={"no_such_setting": "1"}):
             pass
     assert set(_cluster.base_directory().glob("liteorm-*")) <= before
@@ -109,7 +109,7 @@ def test_the_server_does_not_run_as_root() -> None:
     """PostgreSQL refuses root, so the kit gives its programs to an unprivileged account."""
     with server(kind="embedded") as s:
         pid = postmaster_of(f"{s.socket}/data")
-        assert Path(f"/proc/{pid}").stat().st_uid == _cluster.Account.current().uid != 0
+        assert Path(f"/proc/{pid}").stat().st_uid == _binaries.Account.current().uid != 0
 
 
 @needs_embedded
@@ -118,7 +118,7 @@ def test_programs_in_a_closed_folder_are_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A virtual environment in root's home, which nobody else may enter, works all the same."""
-    found = _cluster.embedded_binaries()
+    found = _binaries.embedded_binaries()
     assert found is not None
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)

@@ -1,0 +1,273 @@
+"""Everything made on one server by this process: templates, copies, snapshots."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import sys
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, LiteralString
+
+import liteorm
+from liteorm import Ident, postgres
+from liteorm_testing import _dsn, _watchdog
+from liteorm_testing._schema import Migration, Schema, fill, sql_of
+from liteorm_testing._sweep import LOCK_CLASS, admin, kept_name, lock_key, remove_run, sweep
+from liteorm_testing.servers import Server
+
+SPARE: Final = 3  # copies kept ready for each template
+_BACKLOG: Final = 8  # dropped databases that may wait before a new one has to
+
+
+class Copies:
+    """Everything made on one server by this process: templates, copies, snapshots.
+
+    Copies are made ahead by one thread and dropped by another; both end in `close`.
+
+    Args:
+        server: Where.
+        worker: Part of every name, so that the processes of a run keep apart.
+        owner: Whether the run is this process's own (under pytest-xdist: the controller's).
+    """
+
+    def __init__(self, server: Server, *, worker: str = "main", owner: bool = True) -> None:
+        self._server = server
+        self._worker = worker
+        self._shared_server = server.kind == "dsn"
+        self._numbers = itertools.count(1)
+        self._digests: dict[str | Path | Migration | None, str] = {}
+        self._templates: dict[str, str] = {}
+        self._callables: list[tuple[object, str]] = []
+        self._spare: dict[str, deque[str]] = {}
+        self._asked: dict[str, int] = {}
+        self._changed = threading.Condition()
+        self._closed = False
+        self._dropping: deque[str] = deque()
+        self._maker: threading.Thread | None = None
+        self._dropper: threading.Thread | None = None
+        self._admin = admin(server.dsn, 6)
+        self._claim: postgres.Tx | None = None
+        self._ticket: str | None = None
+        if owner:
+            self._claim_run()
+
+    def ask(self, question: LiteralString, params: Sequence[object]) -> liteorm.Rows:
+        """Ask the server something, on a connection of ours."""
+        return self._admin.query(question, params)
+
+    def name(self, kind: str) -> str:
+        """A new name, which tells the run and the worker."""
+        return f"liteorm_{self._server.run}_{self._worker}_{kind}{next(self._numbers)}"
+
+    def template(self, schema: Schema) -> str:
+        """The name of the sealed template for a schema; the first call builds it."""
+        digest = self._digest(schema)
+        if digest not in self._templates:
+            self._templates[digest] = self._build(f"liteorm_{self._server.run}_t_{digest}", schema)
+        return self._templates[digest]
+
+    def take(self, template: str) -> str:
+        """The name of a fresh copy of a template, one that is ready if there is one."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._dropping) <= _BACKLOG)
+            self._asked[template] = self._asked.get(template, 0) + 1
+            spare = self._spare.setdefault(template, deque())
+            name = spare.popleft() if spare else None
+            if self._asked[template] == 2:
+                self._maker = self._maker or self._thread(self._make_ahead, "make")
+            self._changed.notify_all()
+        if name is None:
+            name = self.name("d")
+            self.copy(template, name)
+        return name
+
+    def give_back(self, *names: str) -> None:
+        """Drop databases, on another thread."""
+        with self._changed:
+            self._dropping.extend(names)
+            self._dropper = self._dropper or self._thread(self._drop_behind, "drop")
+            self._changed.notify_all()
+
+    def dsn(self, name: str) -> str:
+        """The connection string of a database."""
+        return _dsn.replace(self._server.dsn, dbname=name)
+
+    def keep(self, name: str) -> None:
+        """Keep a database for a look at it, under the name that no sweep removes."""
+        self.terminate(name)
+        self._admin.execute(
+            liteorm.sql("ALTER DATABASE {} RENAME TO {}", Ident(name), Ident(kept_name(name)))
+        )
+
+    def copy(self, source: str, name: str) -> None:
+        """Copy a database that nobody is connected to."""
+        strategy = liteorm.sql("")
+        if self._server.major >= 15 and not self._shared_server:
+            # Copying files needs two checkpoints, which cost nothing in memory; on disk going
+            # through the write-ahead log is quicker.
+            strategy = (
+                liteorm.sql("STRATEGY file_copy")
+                if self._server.on_memory
+                else liteorm.sql("STRATEGY wal_log")
+            )
+        self._admin.execute(
+            liteorm.sql("CREATE DATABASE {} TEMPLATE {} {}", Ident(name), Ident(source), strategy)
+        )
+
+    def drop(self, name: str) -> None:
+        """Drop a database at once; DROP DATABASE (FORCE) would wait in steps of 100 ms."""
+        self.terminate(name)
+        self._admin.execute(liteorm.sql("DROP DATABASE IF EXISTS {}", Ident(name)))
+
+    def terminate(self, name: str) -> None:
+        """End all connections to a database, and wait until they are gone."""
+        while self._admin.query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+        ):
+            time.sleep(0.0005)
+
+    def close(self) -> None:
+        """Stop the threads and remove what was made, unless the whole server goes away."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for thread in (self._maker, self._dropper):
+            if thread is not None:
+                thread.join()
+        if self._shared_server:
+            owner = self._claim is not None
+            remove_run(self._server.dsn, self._server.run, None if owner else self._worker)
+        if self._claim is not None:
+            with contextlib.suppress(liteorm.Error):
+                self._claim.rollback()
+        self._admin.close()
+        if self._ticket is not None:
+            _watchdog.release(self._ticket)
+
+    def _digest(self, schema: Schema) -> str:
+        if callable(schema):
+            # Another process cannot know whether its callable is the same one: not shared.
+            for known, digest in self._callables:
+                if known is schema:
+                    return digest
+            self._callables.append((schema, f"{self._worker}_{len(self._callables)}"))
+            return self._callables[-1][1]
+        if schema not in self._digests:
+            if isinstance(schema, Migration):
+                text = f"migration {schema.fingerprint}"
+            else:
+                text = "\0".join(sql_of(schema))
+            self._digests[schema] = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return self._digests[schema]
+
+    def _build(self, name: str, schema: Schema) -> str:
+        """Build a template unless another process of the run has; they wait for each other."""
+        key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], signed=True)
+        find = "SELECT datistemplate FROM pg_database WHERE datname = %s"
+        with self._admin.transaction() as tx:
+            tx.query("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS + 1, key])
+            built = liteorm.scan_optional(tx.query(find, [name]), bool)
+            if built:
+                return name
+            if built is not None:
+                self.drop(name)  # somebody was stopped half-way: the flag is set last
+            self._admin.execute(liteorm.sql("CREATE DATABASE {} TEMPLATE template0", Ident(name)))
+            dsn = self.dsn(name)
+            try:
+                fill(dsn, schema)
+                # The first connection after DDL writes the catalog cache that all copies take
+                # along; without it each copy's first connection would build its own.
+                admin(dsn, 1).close()
+            except BaseException:
+                self.drop(name)
+                raise
+            self._admin.execute(
+                liteorm.sql("ALTER DATABASE {} ALLOW_CONNECTIONS false", Ident(name))
+            )
+            self.terminate(name)
+            self._admin.execute(liteorm.sql("ALTER DATABASE {} IS_TEMPLATE true", Ident(name)))
+        return name
+
+    def _thread(self, run: Callable[[], None], what: str) -> threading.Thread:
+        thread = threading.Thread(target=run, name=f"liteorm-testing-{what}", daemon=True)
+        thread.start()
+        return thread
+
+    def _make_ahead(self) -> None:
+        """Keep a few copies ready of every template that was asked for twice."""
+
+        def wanted() -> str | None:
+            return next(
+                (
+                    template
+                    for template, asked in self._asked.items()
+                    if asked > 1 and len(self._spare[template]) < SPARE
+                ),
+                None,
+            )
+
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or wanted() is not None)
+                template = wanted()
+                if self._closed or template is None:
+                    return
+            name = self.name("d")
+            try:
+                self.copy(template, name)
+            except liteorm.Error:
+                # Tests make their own copies then, and report what is wrong.
+                return
+            with self._changed:
+                self._spare[template].append(name)
+
+    def _drop_behind(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or bool(self._dropping))
+                if self._closed:
+                    return
+                name = self._dropping[0]
+            with contextlib.suppress(liteorm.Error):
+                self.drop(name)
+            with self._changed:
+                self._dropping.popleft()
+                self._changed.notify_all()
+
+    def _claim_run(self) -> None:
+        """Hold the run's lock while it lasts; on a shared server drop what dead runs left."""
+        dsn, run = self._server.dsn, self._server.run
+        self._claim = self._admin.begin()
+        self._claim.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        self._claim.query("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, lock_key(run)])
+        if self._shared_server:
+            self._ticket = _watchdog.guard("databases", dsn=dsn, run=run, path=sys.path)
+            sweep(dsn)
+
+
+_known: weakref.WeakKeyDictionary[Server, Copies] = weakref.WeakKeyDictionary()
+
+
+def copies_of(server: Server, *, worker: str = "main", owner: bool = True) -> Copies:
+    """The one `Copies` of a server in this process."""
+    if server not in _known:
+        _known[server] = Copies(server, worker=worker, owner=owner)
+    return _known[server]
+
+
+@contextmanager
+def closing(server: Server) -> Generator[None]:
+    """Remove what was made on a server, when it is left."""
+    try:
+        yield
+    finally:
+        copies = _known.pop(server, None)
+        if copies is not None:
+            copies.close()

@@ -1,0 +1,82 @@
+"""Databases of runs on a server: which run a name belongs to, whether it lives, removal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+import liteorm
+from liteorm import Ident, postgres
+
+APPLICATION: Final = "liteorm_testing"
+LOCK_CLASS: Final = 0x6C6F7274  # "lort": marks our advisory locks among an application's
+_NAME: Final = re.compile(r"liteorm_(?P<kept>kept_)?(?P<run>[0-9a-f]{8})_")
+
+
+def server_version(dsn: str) -> str:
+    """What a server says its version is."""
+    with admin(dsn, 1) as db:
+        return liteorm.scan_one(db.query("SHOW server_version"), str).split()[0]
+
+
+def admin(dsn: str, size: int) -> postgres.DB:
+    return postgres.open(dsn, min_size=1, max_size=size, application_name=APPLICATION)
+
+
+def lock_key(run: str) -> int:
+    """A run's id as the signed number that advisory locks take."""
+    value = int(run, 16)
+    return value - (1 << 32) if value >= 1 << 31 else value
+
+
+def kept_name(name: str) -> str:
+    """The name of a database that is kept for a look at it; no sweep removes it unasked."""
+    return name.replace("liteorm_", "liteorm_kept_", 1)
+
+
+def remove_run(dsn: str, run: str, worker: str | None = None) -> list[str]:
+    """Drop the databases of a run, or of one of its workers."""
+    prefix = f"liteorm_{run}_" + (f"{worker}_" if worker else "")
+    return _remove(dsn, lambda name: name.startswith(prefix))
+
+
+def sweep(dsn: str, *, kept: bool = False, dry_run: bool = False) -> list[str]:
+    """Drop the databases of runs that are over, whose advisory lock is free.
+
+    Args:
+        dsn: Any database of the server.
+        kept: Also those that --liteorm-keep kept.
+        dry_run: Only say which.
+    """
+    with admin(dsn, 1) as db:
+        locks = db.query(
+            "SELECT objid::int8 FROM pg_locks WHERE locktype = 'advisory' AND classid = %s "
+            "AND objsubid = 2",
+            [LOCK_CLASS],
+        )
+        running = {f"{key:08x}" for key in liteorm.scan(locks, int)}
+
+    def abandoned(name: str) -> bool:
+        found = _NAME.match(name)
+        return found is not None and (
+            (found["run"] not in running) if found["kept"] is None else kept
+        )
+
+    return _remove(dsn, abandoned, dry_run=dry_run)
+
+
+def _remove(dsn: str, unwanted: Callable[[str], bool], *, dry_run: bool = False) -> list[str]:
+    with admin(dsn, 1) as db:
+        others = "SELECT datname::text FROM pg_database WHERE datname <> current_database()"
+        names = liteorm.scan(db.query(others), str)
+        dropped = sorted(name for name in names if unwanted(name))
+        for name in () if dry_run else dropped:
+            try:
+                db.execute(liteorm.sql("ALTER DATABASE {} IS_TEMPLATE false", Ident(name)))
+                db.execute(liteorm.sql("DROP DATABASE IF EXISTS {} WITH (FORCE)", Ident(name)))
+            except liteorm.Error as error:
+                # Another sweep may be at it: what is gone is gone.
+                if error.sqlstate != "3D000":
+                    raise
+    return dropped

@@ -1,0 +1,110 @@
+"""Assertions about a database: who is still connected, and whether declared SQL fits it."""
+
+from __future__ import annotations
+
+import time
+from types import ModuleType
+from typing import Final
+
+from attrs import frozen
+
+import liteorm
+from liteorm.postgres import DB, AsyncDB
+from liteorm_testing.databases import Database
+from liteorm_testing.recorders import one_line
+
+__all__ = ["Leak", "assert_no_leaks", "check_statements"]
+
+
+@frozen
+class Leak:
+    """A connection that was left open.
+
+    Attributes:
+        pid: The server's process.
+        application: Its application_name.
+        client: Where it comes from.
+        state: "idle", "idle in transaction", "active", ...
+        seconds: For how long it has been in that state.
+        statement: The last statement's text.
+    """
+
+    pid: int
+    application: str
+    client: str
+    state: str
+    seconds: float
+    statement: str
+
+    def __str__(self) -> str:
+        return (
+            f"pid {self.pid}, application {self.application or 'without a name'!r}, "
+            f"from {self.client}, {self.state} for {self.seconds:.1f} s, "
+            f"last statement: {one_line(self.statement) or 'none'}"
+        )
+
+
+_OPEN: Final = """
+    SELECT pid, coalesce(application_name, '') AS application,
+           coalesce(client_addr::text || ':' || client_port, 'the socket') AS client,
+           coalesce(state, 'unknown') AS state,
+           coalesce(extract(epoch FROM clock_timestamp() - state_change), 0)::float8 AS seconds,
+           coalesce(query, '') AS statement
+    FROM pg_stat_activity
+    WHERE datname = %s AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+    ORDER BY backend_start
+"""
+
+
+def assert_no_leaks(target: Database | DB) -> None:
+    """Fail if somebody left a connection open, or a transaction.
+
+    Args:
+        target: A `Database`: nobody may be connected to it. A `DB`: it may have idle
+            connections, and nothing else may be connected to its database.
+
+    Raises:
+        AssertionError: It names each connection that was left: application, state, statement.
+    """
+    deadline = time.monotonic() + 1.0
+    # A connection that was closed a moment ago may still be on its way out.
+    while leaks := _leaks(target):
+        if time.monotonic() > deadline:
+            text = "".join(f"\n  {leak}" for leak in leaks)
+            count = "1 connection was" if len(leaks) == 1 else f"{len(leaks)} connections were"
+            raise AssertionError(f"{count} left open:{text}")
+        time.sleep(0.005)
+
+
+def _leaks(target: Database | DB) -> list[Leak]:
+    if isinstance(target, Database):
+        return liteorm.scan(target._ask(_OPEN, [target.name]), Leak)
+    name = liteorm.scan_one(target.query("SELECT current_database()::text"), str)
+    found = liteorm.scan(target.query(_OPEN, [name]), Leak)
+    resting = {wire.pgconn.backend_pid for wire in list(target._state.pool._pool)}
+    return [leak for leak in found if leak.state != "idle" or leak.pid not in resting]
+
+
+def check_statements(db: DB | AsyncDB, *modules: ModuleType | str) -> None:
+    """Fail unless what some modules declare fits the database: statements, tables, constraints.
+
+    It is `liteorm check` as an assertion: the server describes every statement, none is run.
+
+    Args:
+        db: The database.
+        modules: Modules or their names, packages with all that is in them.
+
+    Raises:
+        AssertionError: It lists what does not fit, where it is written, and how to mend it.
+
+    Example:
+        >>> from liteorm_testing import check_statements
+        >>> def test_the_statements_fit_the_schema(liteorm_db):
+        ...     check_statements(liteorm_db, "myapp")
+    """
+    from liteorm._check import check
+
+    findings = [finding for finding in check(db, modules) if finding.level == "error"]
+    if findings:
+        count = "1 problem" if len(findings) == 1 else f"{len(findings)} problems"
+        raise AssertionError(f"{count} found:\n" + "\n".join(map(str, findings)))
