@@ -83,7 +83,7 @@ def _before_sending(exc: BaseException, wire: WireState) -> bool:
         return exc.parameter is None and exc.sqlstate is None
     if isinstance(exc, psycopg.Error):
         return exc.sqlstate is None and not wire.closed
-    return isinstance(exc, (*_UNSENDABLE, TypeError, RecursionError))
+    return isinstance(exc, Exception) and not isinstance(exc, Error)
 
 
 def _reason(exc: BaseException) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from liteorm_testing import _cluster
+from liteorm_testing import _binaries
 
 PATIENCE = 20.0
 
@@ -174,7 +174,7 @@ def with_params(dsn: str, **params: object) -> str:
 @functools.cache
 def binaries() -> Path:
     """Return the folder of server programs."""
-    found = _cluster.embedded_binaries() or _cluster.local_binaries()
+    found = _binaries.embedded_binaries() or _binaries.local_binaries()
     assert found is not None
     return found
 
@@ -184,8 +184,8 @@ class Pair:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._account = _cluster.Account.current()
-        self._programs = _cluster._reachable(binaries(), self._account)
+        self._account = _binaries.Account.current()
+        self._programs = _binaries.reachable(binaries(), self._account)
         self.ports = (free_port(), free_port())
         self._processes: list[subprocess.Popen[bytes]] = []
 
@@ -274,7 +274,7 @@ def pgbouncer(dsn: str, folder: Path, mode: str = "transaction") -> Generator[st
     assert program is not None
     parts = conninfo_to_dict(dsn)
     port = free_port()
-    account = _cluster.Account.current()
+    account = _binaries.Account.current()
     config, users = folder / "pgbouncer.ini", folder / "users.txt"
     target = " ".join(
         f"{key}={parts[name]}"

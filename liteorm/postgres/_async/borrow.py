@@ -68,7 +68,8 @@ async def _discard(state: PoolState, wire: AsyncWire) -> None:
 async def give_back(state: PoolState, wire: AsyncWire) -> None:
     """Give a connection back, whatever happens meanwhile; clean it first if that is needed."""
     state.borrowed.pop(wire, None)
-    wire.deadline = None
+    if wire.deadline is not None:
+        wire.unlimit()
     if wire.pgconn.transaction_status != _IDLE or wire.dirty or wire.evict or state.reset_always:
         await afinish(_clean_and_put(state, wire))
     else:

@@ -38,6 +38,8 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
     """When a statement began that the server's statement_timeout is over."""
     timed_out: bool = False
     """The deadline passed."""
+    drop_late: bool = False
+    """Past the deadline the connection is dropped at once, not cancelled."""
     dirty: bool = False
     """Something stays behind that the next borrower must not see."""
     evict: bool = False
@@ -81,14 +83,23 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
         since, limit = self.limited_since, self.state.statement_timeout
         return since is not None and limit is not None and monotonic() - since >= limit * 0.98
 
-    def limit(self, timeout: float | None) -> None:
-        """Set the bounds of the operation that begins."""
+    def limit(self, timeout: float | None, *, drop: bool = False) -> None:
+        """Set the bounds of the operation that begins; past them, cancel it or drop all."""
         now = monotonic()
         limit = self.state.limit
         self.timed_out = False
+        self.drop_late = drop
         self.limited_since = now if limit is not None else None
-        bounds = [b for b in (timeout, limit) if b is not None]
-        self.deadline = now + min(bounds) if bounds else None
+        if timeout is None or (limit is not None and limit < timeout):
+            timeout = limit
+            # Where the server keeps the time it has had its chance: a cancel would not help.
+            self.drop_late = drop or self.state.server_keeps_timeout
+        self.deadline = None if timeout is None else now + timeout
+
+    def unlimit(self) -> None:
+        """Lift the bounds: the operation has ended, and its error is told."""
+        self.deadline = self.limited_since = None
+        self.timed_out = False
 
     async def wait(
         self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None
@@ -104,6 +115,9 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
             if not limited:
                 raise
             self.timed_out = True
+            if self.drop_late:
+                self.pgconn.finish()
+                raise psycopg.OperationalError("the server did not answer") from None
             return await afinish(self._stop(gen))
         except AsyncInterrupted:
             try:
@@ -223,18 +237,18 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
 
     async def alive(self) -> bool:
         """Find out with a round trip whether the server still answers."""
-        self.limit(CLEANUP_BOUND)
+        self.limit(CLEANUP_BOUND, drop=True)
         try:
             await self.command("")
         except psycopg.Error:
             return False
         finally:
-            self.deadline = None
-        return not self.timed_out
+            self.unlimit()
+        return True
 
     async def clean(self, everything: bool) -> None:
         """Bring the connection back to how it began; one that does not come back is closed."""
-        self.limit(CLEANUP_BOUND)
+        self.limit(CLEANUP_BOUND, drop=True)
         try:
             status = self.pgconn.transaction_status
             if status == _ACTIVE:
@@ -249,7 +263,7 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
             logger.debug("a connection could not be reset and is dropped: %s", exc)
             self.pgconn.finish()
         finally:
-            self.deadline = None
+            self.unlimit()
 
 
 class _FatalWatch:

@@ -95,7 +95,7 @@ class AsyncTx(AsyncStatements):
         return wire
 
     async def _release(self, wire: AsyncWire) -> None:
-        wire.deadline = None
+        wire.unlimit()
         self._lock.release()
         if wire.transaction_tag is not None:
             wire.refuse_transaction_tag()
@@ -108,7 +108,7 @@ class AsyncTx(AsyncStatements):
         params: Any = None,
     ) -> BaseException:
         error = wire.translated(exc, sql, params)
-        wire.deadline = None
+        wire.unlimit()
         evict_if_read_only(wire, error, self._read_only)
         if self._swallowed is None and isinstance(error, Error):
             self._swallowed = error
@@ -225,7 +225,7 @@ class AsyncTx(AsyncStatements):
             await self._end("rolled back")
 
     async def _roll_back(self, wire: AsyncWire) -> None:
-        wire.limit(CLEANUP_BOUND)
+        wire.limit(CLEANUP_BOUND, drop=True)
         try:
             if self._savepoint is None:
                 await wire.command("ROLLBACK")

@@ -69,7 +69,8 @@ def _discard(state: PoolState, wire: Wire) -> None:
 def give_back(state: PoolState, wire: Wire) -> None:
     """Give a connection back, whatever happens meanwhile; clean it first if that is needed."""
     state.borrowed.pop(wire, None)
-    wire.deadline = None
+    if wire.deadline is not None:
+        wire.unlimit()
     if wire.pgconn.transaction_status != _IDLE or wire.dirty or wire.evict or state.reset_always:
         finish(_clean_and_put(state, wire))
     else:

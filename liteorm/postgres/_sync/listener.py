@@ -187,14 +187,14 @@ class Listener:
             wire = self._wire
             if wire is None or self._lost is not None:
                 return
-            wire.limit(min(self._heartbeat, CLEANUP_BOUND))
+            wire.limit(min(self._heartbeat, CLEANUP_BOUND), drop=True)
             try:
                 wire.command("")
                 self._heard = monotonic()
             except psycopg.Error as exc:
                 self._note_loss(exc, "it did not answer" if wire.timed_out else None)
             finally:
-                wire.deadline = None
+                wire.unlimit()
             self._check_overflow()
 
     def _check_overflow(self) -> None:
@@ -241,7 +241,7 @@ class Listener:
             self._check_open()
             wire.dirty = True
             wire.pgconn.notify_handler = self._take
-            wire.limit(CLEANUP_BOUND)
+            wire.limit(CLEANUP_BOUND, drop=True)
             if state.pooled:
                 raise StatementError(
                     "LISTEN needs a server session of its own, and a pooler is in between",
@@ -257,7 +257,7 @@ class Listener:
             raise error from exc
         finally:
             state.end_event(event, error)
-        wire.deadline = None
+        wire.unlimit()
         self._wire = wire
         self._watch = Watch(wire.pgconn.socket)
         self._heard = monotonic()
@@ -320,7 +320,7 @@ class Listener:
             if self._lost is not None and self._on_gap is None:
                 raise ConnectionLost(self._lost.message, sqlstate=self._lost.sqlstate)
             return
-        wire.limit(CLEANUP_BOUND)
+        wire.limit(CLEANUP_BOUND, drop=True)
         try:
             wire.command(sql)
             self._heard = monotonic()
@@ -333,7 +333,7 @@ class Listener:
                 raise
             raise error from exc
         finally:
-            wire.deadline = None
+            wire.unlimit()
             self._check_overflow()
             if self._watch is not None:
                 self._watch.wake()
@@ -362,7 +362,7 @@ class Listener:
             self._queue.clear()
             if wire is None:
                 return
-            wire.limit(CLEANUP_BOUND)
+            wire.limit(CLEANUP_BOUND, drop=True)
             try:
                 wire.command("UNLISTEN *")
                 wire.dirty = False

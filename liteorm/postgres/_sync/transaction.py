@@ -96,7 +96,7 @@ class Tx(Statements):
         return wire
 
     def _release(self, wire: Wire) -> None:
-        wire.deadline = None
+        wire.unlimit()
         self._lock.release()
         if wire.transaction_tag is not None:
             wire.refuse_transaction_tag()
@@ -109,7 +109,7 @@ class Tx(Statements):
         params: Any = None,
     ) -> BaseException:
         error = wire.translated(exc, sql, params)
-        wire.deadline = None
+        wire.unlimit()
         evict_if_read_only(wire, error, self._read_only)
         if self._swallowed is None and isinstance(error, Error):
             self._swallowed = error
@@ -226,7 +226,7 @@ class Tx(Statements):
             self._end("rolled back")
 
     def _roll_back(self, wire: Wire) -> None:
-        wire.limit(CLEANUP_BOUND)
+        wire.limit(CLEANUP_BOUND, drop=True)
         try:
             if self._savepoint is None:
                 wire.command("ROLLBACK")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -19,10 +18,10 @@ DEFERRED = "ALTER TABLE item ADD CONSTRAINT once UNIQUE (n) DEFERRABLE INITIALLY
 
 
 @pytest.fixture
-async def db(liteorm_async_db: AsyncDB) -> AsyncIterator[AsyncDB]:
+async def db(liteorm_async_db: AsyncDB) -> AsyncDB:
     """A database with an empty table."""
     await liteorm_async_db.execute(SCHEMA)
-    yield liteorm_async_db
+    return liteorm_async_db
 
 
 async def ids(session: AsyncDB | AsyncTx) -> list[int]:

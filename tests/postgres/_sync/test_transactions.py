@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,10 +18,10 @@ DEFERRED = "ALTER TABLE item ADD CONSTRAINT once UNIQUE (n) DEFERRABLE INITIALLY
 
 
 @pytest.fixture
-def db(liteorm_db: DB) -> Iterator[DB]:
+def db(liteorm_db: DB) -> DB:
     """A database with an empty table."""
     liteorm_db.execute(SCHEMA)
-    yield liteorm_db
+    return liteorm_db
 
 
 def ids(session: DB | Tx) -> list[int]:
