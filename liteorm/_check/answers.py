@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any, Protocol
@@ -23,7 +23,7 @@ class Query:
     """A statement to describe, and which of its parameters are known to be NULL or not."""
 
     sql: Any
-    nulls: Mapping[int, Null] = attrs.field(factory=dict)
+    nulls: Mapping[int, Null] = attrs.Factory(dict[int, Null])
 
 
 @attrs.frozen
@@ -205,7 +205,7 @@ _REMEDIES = {
 
 
 @contextmanager
-def live_answers(db: DB | AsyncDB) -> Iterator[LiveAnswers]:
+def live_answers(db: DB | AsyncDB) -> Generator[LiveAnswers]:
     """Have the answers of a database; an async one is asked over a connection of its own."""
     if isinstance(db, DB):
         yield LiveAnswers(db)

@@ -158,7 +158,7 @@ def _answer_from_json(content: dict[str, Any]) -> Answer:
 
 
 def _table_to_json(answer: TableAnswer) -> dict[str, Any]:
-    content = attrs.asdict(answer, recurse=False)
+    content: dict[str, Any] = attrs.asdict(answer, recurse=False)
     content["columns"] = [
         {**attrs.asdict(column, recurse=False), "type": type_to_json(column.type)}
         for column in answer.columns
@@ -168,8 +168,21 @@ def _table_to_json(answer: TableAnswer) -> dict[str, Any]:
 
 def _table_from_json(content: dict[str, Any]) -> TableAnswer:
     columns = tuple(
-        TableColumn(**{**column, "type": type_from_json(column["type"])})
+        TableColumn(
+            name=column["name"],
+            type=type_from_json(column["type"]),
+            not_null=column["not_null"],
+            nullable=column["nullable"],
+            default=column["default"],
+            always=column["always"],
+        )
         for column in content["columns"]
     )
     keys = tuple(tuple(key) for key in content["keys"])
-    return TableAnswer(**{**content, "columns": columns, "keys": keys})
+    return TableAnswer(
+        name=content["name"],
+        writable=content["writable"],
+        triggers=content["triggers"],
+        columns=columns,
+        keys=keys,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import decimal
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -92,9 +92,10 @@ def _declared(statement: Statement[Any]) -> list[_Declared] | None:
     if params is None:
         return None
     if isinstance(params, Mapping):
+        named = cast("Mapping[str, Any]", params)
         return [
             _Declared(name, hint_of(annotation, model="params", field=name))
-            for name, annotation in params.items()
+            for name, annotation in named.items()
         ]
     return [
         _Declared(field.init_name, field.hint, field.codec) for field in model_of(params).fields

@@ -103,9 +103,11 @@ def _constraints(module: ModuleType) -> Iterator[Subject]:
     for name, value in list(vars(module).items()):
         if not isinstance(value, dict) or name.startswith("__") or not value:
             continue
-        if all(isinstance(key, str) and _is_violation(cls) for key, cls in value.items()):
+        named: dict[Any, Any] = value
+        pairs = list(named.items())
+        if all(isinstance(key, str) and _is_violation(cls) for key, cls in pairs):
             line = _line_of(module, name)
-            for key, cls in value.items():
+            for key, cls in pairs:
                 yield Subject("constraint", key, module.__name__, _file(module), line, (key, cls))
 
 

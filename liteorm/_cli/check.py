@@ -6,7 +6,7 @@ import argparse
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -118,7 +118,7 @@ def _misused(arguments: argparse.Namespace) -> str | None:
 
 
 @contextmanager
-def _answers(arguments: argparse.Namespace) -> Iterator[Answers]:
+def _answers(arguments: argparse.Namespace) -> Generator[Answers]:
     if arguments.frozen is not None:
         yield FileAnswers(arguments.frozen)
         return
@@ -128,7 +128,7 @@ def _answers(arguments: argparse.Namespace) -> Iterator[Answers]:
 
 
 @contextmanager
-def _dsn(arguments: argparse.Namespace) -> Iterator[str]:
+def _dsn(arguments: argparse.Namespace) -> Generator[str]:
     if arguments.schema is None:
         yield arguments.dsn
         return

@@ -29,7 +29,9 @@ _KINDS: dict[str, Kind] = {
     "iter": "iter",
     "execute": "execute",
 }
-_HEADER = re.compile(r"--\s*name:\s*(?P<name>[^\s:]+)\s*(?P<kind>:[^\s-]*)?\s*(?:->\s*(?P<model>.+))?")
+_HEADER = re.compile(
+    r"--\s*name:\s*(?P<name>[^\s:]+)\s*(?P<kind>:[^\s-]*)?\s*(?:->\s*(?P<model>.+))?"
+)
 _PARAMS = re.compile(r"--\s*params:\s*(?P<params>\S.*)")
 
 
@@ -61,7 +63,8 @@ class Statements(Mapping[str, LoadedStatement]):
         try:
             return self.__dict__["_found"][name]  # type: ignore[no-any-return]
         except KeyError:
-            near = get_close_matches(name, self.__dict__.get("_found", ()), 1)
+            known: dict[str, LoadedStatement] = self.__dict__.get("_found", {})
+            near = get_close_matches(name, known, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise AttributeError(f"no statement is named {name!r}{hint}") from None
 
@@ -139,8 +142,8 @@ class _Entry:
     kind: str
     model: str | None
     params: str | None = None
-    doc: list[str] = attrs.field(factory=list)
-    text: list[str] = attrs.field(factory=list)
+    doc: list[str] = attrs.Factory(list[str])
+    text: list[str] = attrs.Factory(list[str])
 
     def error(self, message: str, hint: str | None = None) -> StatementError:
         return StatementError(f"{self.file.name}:{self.line}: {message}", hint=hint)

@@ -24,7 +24,7 @@ def quoted(*names: str) -> str:
     return ".".join('"' + _checked(name).replace('"', '""') + '"' for name in names)
 
 
-def _checked(name: str) -> str:
+def _checked(name: object) -> str:
     if not isinstance(name, str):
         raise TypeError(f"an identifier is a str, not {type(name).__name__}")
     if not name:
@@ -147,7 +147,7 @@ def _next(name: str, waiting: Iterator[Ident | Sql]) -> Ident | Sql:
     raise ValueError("the SQL has more {} than there are parts")
 
 
-def _flat(part: Ident | Sql) -> tuple[str | Ident, ...]:
+def _flat(part: object) -> tuple[str | Ident, ...]:
     if isinstance(part, Sql):
         return part._parts
     if isinstance(part, Ident):

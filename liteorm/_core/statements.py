@@ -176,6 +176,10 @@ class Statement(Generic[T]):
         return scanning(await waiting, self.model, extra=self.extra)
 
 
+# Which of the two kinds of streams comes in is known to callers, by the overloads of `iter`.
+_iterate: Callable[..., Any] = scan_iter
+
+
 class _Streamed:
     """Enters a stream, of either kind, and scans what comes."""
 
@@ -184,16 +188,17 @@ class _Streamed:
     def __init__(self, stream: Any, model: Any, extra: Extra) -> None:
         self._stream = stream
         self._model = model
-        self._extra = extra
+        self._extra: Extra = extra
 
     def __enter__(self) -> Any:
-        return scan_iter(self._stream.__enter__(), self._model, extra=self._extra)
+        return _iterate(self._stream.__enter__(), self._model, extra=self._extra)
 
     def __exit__(self, *exc: Any) -> Any:
         return self._stream.__exit__(*exc)
 
     async def __aenter__(self) -> Any:
-        return scan_iter(await self._stream.__aenter__(), self._model, extra=self._extra)
+        stream = await self._stream.__aenter__()
+        return _iterate(stream, self._model, extra=self._extra)
 
     async def __aexit__(self, *exc: Any) -> Any:
         return await self._stream.__aexit__(*exc)

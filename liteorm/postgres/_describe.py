@@ -73,7 +73,9 @@ class Described:
     """Name, type oid, table oid and column number of each column."""
     parameters: tuple[int, ...] = ()
     nulls: tuple[tuple[Null, Null], ...] = ()
-    origins: Mapping[tuple[int, int], tuple[str, str]] = attrs.Factory(dict)
+    origins: Mapping[tuple[int, int], tuple[str, str]] = attrs.Factory(
+        dict[tuple[int, int], tuple[str, str]]
+    )
 
     def read(self, result: pq.abc.PGresult) -> None:
         """Take the server's answer in."""
@@ -102,7 +104,7 @@ class Described:
         """Return what was found out."""
         types, parameters = self.types(registry)
         nulls = self.nulls or ((None, None),) * len(self.columns)
-        columns = []
+        columns: list[ColumnShape] = []
         for (name, oid, table, number), type_, known in zip(
             self.columns, types, nulls, strict=True
         ):

@@ -25,7 +25,7 @@ class Book:
     title: str
     genre: Genre
     pages: int | None = None
-    tags: list[str] = attrs.Factory(list)
+    tags: list[str] = attrs.Factory(list[str])
 
 
 @liteorm.table("members", key="id")

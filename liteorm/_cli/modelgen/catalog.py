@@ -119,8 +119,8 @@ def read_schema(db: DB, schemas: Collection[str] = (), tables: Collection[str] =
     _refuse_missing(found, schemas, tables)
     types = _load_types(db, {column.type_oid for facts in chosen for column in facts.columns})
     relations = _relations(db, chosen, types)
-    declared = _declared_types(db, schemas) if not tables else set()
-    types.update(_load_types(db, declared))
+    if not tables:
+        types.update(_load_types(db, _declared_types(db, schemas)))
     inside = {oid: type_ for top in types.values() for oid, type_ in _parts(top)}
     names = {
         name.oid: name for name in liteorm.scan(db.query(_TYPE_NAMES, (list(inside),)), TypeName)

@@ -112,5 +112,5 @@ async def _ask(wire: AsyncWire, questions: Answers) -> None:
         except StopIteration:
             return
         cursor = wire.cursor(row_factory=tuple_row)
-        await cursor.execute(query, params or None)
+        await cursor.execute(query.encode(), params or None)
         rows = await cursor.fetchall()

@@ -95,7 +95,9 @@ class Changes:
                 col.become(None)
 
     def _read_update(self, node: Any, target: Rel, facts: RelationFacts | None) -> None:
-        required = if_true(self._level, node.whereClause) if node.whereClause else set()
+        required: set[Col] = set()
+        if node.whereClause is not None:
+            required = if_true(self._level, node.whereClause)
         self._require(node.whereClause, every=False)
         evaluate = self._analysis.evaluator(self._level)
         values = {

@@ -10,7 +10,7 @@ from liteorm.postgres._nulls.calls import call
 from liteorm.postgres._nulls.facts import Null
 from liteorm.postgres._nulls.grammar import kind, name_of, strings
 from liteorm.postgres._nulls.implied import if_not_true, if_true
-from liteorm.postgres._nulls.scope import Level, Output
+from liteorm.postgres._nulls.scope import Col, Level, Output
 
 Value = tuple[Null, bool]
 """Can it be NULL; is it of a plain type (see `ColumnFacts.plain`)."""
@@ -106,9 +106,11 @@ class Evaluator:
 
     def _CaseExpr(self, node: Any) -> Value:  # noqa: N802
         values: list[Value] = []
-        passed: set[Any] = set()
+        passed: set[Col] = set()
         for when in node.args:
-            condition = set() if node.arg is not None else if_true(self.level, when.expr)
+            condition: set[Col] = set()
+            if node.arg is None:
+                condition = if_true(self.level, when.expr)
             with self.level.assuming(condition | passed):
                 values.append(self(when.result))
             if node.arg is None:

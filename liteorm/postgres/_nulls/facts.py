@@ -21,10 +21,10 @@ Loading = Generator[Query, list[tuple[Any, ...]], None]
 class Names:
     """Names that statements use, without their schemas."""
 
-    relations: set[str] = Factory(set)
-    functions: set[str] = Factory(set)
-    operators: set[str] = Factory(set)
-    types: set[str] = Factory(set)
+    relations: set[str] = Factory(set[str])
+    functions: set[str] = Factory(set[str])
+    operators: set[str] = Factory(set[str])
+    types: set[str] = Factory(set[str])
 
     def update(self, other: Names) -> None:
         """Take in the names of another statement."""
@@ -67,17 +67,19 @@ class Facts:
     """The part of the catalog that some statements rest on."""
 
     path: tuple[str, ...] = ()
-    relations: dict[tuple[str, str], RelationFacts] = Factory(dict)
-    strict_functions: set[str] = Factory(set)
+    relations: dict[tuple[str, str], RelationFacts] = Factory(dict[tuple[str, str], RelationFacts])
+    strict_functions: set[str] = Factory(set[str])
     """Every function of this name gives NULL for a NULL argument."""
-    foreign_functions: set[str] = Factory(set)
+    foreign_functions: set[str] = Factory(set[str])
     """A function of this name is neither PostgreSQL's own nor of an extension known here."""
-    strict_operators: set[str] = Factory(set)
-    foreign_operators: set[str] = Factory(set)
-    plain_types: set[str] = Factory(set)
+    strict_operators: set[str] = Factory(set[str])
+    foreign_operators: set[str] = Factory(set[str])
+    plain_types: set[str] = Factory(set[str])
     """Every type of this name is plain, as `ColumnFacts.plain` says, or a domain over such."""
     foreign_casts: bool = False
-    memo: dict[tuple[str, str], tuple[tuple[Null, bool, Null], ...]] = Factory(dict)
+    memo: dict[tuple[str, str], tuple[tuple[Null, bool, Null], ...]] = Factory(
+        dict[tuple[str, str], tuple[tuple[Null, bool, Null], ...]]
+    )
     """What has been found out about a relation's columns: views are read once."""
 
     def relation(self, schema: str | None, name: str) -> RelationFacts | None:
@@ -153,12 +155,12 @@ def _load_relations(facts: Facts, names: set[str]) -> Loading:
 
 def _load_routines(facts: Facts, names: Names) -> Loading:
     for name, strict, foreign in (yield _FUNCTIONS, (_TRUSTED, sorted(names.functions))):
-        (facts.strict_functions if strict else set()).add(name)
-        (facts.foreign_functions if foreign else set()).add(name)
+        facts.strict_functions |= {name} if strict else _NONE
+        facts.foreign_functions |= {name} if foreign else _NONE
     operators = sorted(names.operators | _IMPLIED)
     for name, strict, foreign in (yield _OPERATORS, (_TRUSTED, operators)):
-        (facts.strict_operators if strict else set()).add(name)
-        (facts.foreign_operators if foreign else set()).add(name)
+        facts.strict_operators |= {name} if strict else _NONE
+        facts.foreign_operators |= {name} if foreign else _NONE
     for (name,) in (yield _TYPES, (sorted(names.types),)):
         facts.plain_types.add(name)
     [(facts.foreign_casts,)] = yield _CASTS, ()
@@ -166,6 +168,8 @@ def _load_routines(facts: Facts, names: Names) -> Loading:
 
 # Their operators and functions with names of PostgreSQL's own behave as those do: tried and read.
 _TRUSTED = ["citext", "cube", "hstore", "ltree", "pg_trgm", "pgcrypto", "uuid-ossp", "vector"]
+
+_NONE: frozenset[str] = frozenset()
 
 # BETWEEN, IN, USING and CASE x WHEN mean these without naming them.
 _IMPLIED = {"=", "<>", "<", ">", "<=", ">="}

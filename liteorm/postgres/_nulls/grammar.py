@@ -33,7 +33,8 @@ def children(node: Any) -> Iterator[Any]:
 
 def _nodes(value: Any) -> Iterator[Any]:
     if isinstance(value, tuple):
-        for item in value:
+        items: tuple[Any, ...] = value
+        for item in items:
             yield from _nodes(item)
     elif isinstance(value, ast.Node):
         yield value
@@ -55,8 +56,8 @@ def strings(items: Any) -> tuple[str, ...]:
 
 def name_of(items: Any) -> tuple[str | None, str]:
     """Return schema and name of a function, operator or type."""
-    parts = strings(items)
-    return (parts[-2] if len(parts) > 1 else None), parts[-1]
+    *before, name = strings(items)
+    return (before[-1] if before else None), name
 
 
 def names_in(tree: Any) -> Names:

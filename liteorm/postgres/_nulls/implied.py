@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from liteorm.postgres._nulls.grammar import kind, name_of, strings
@@ -45,7 +45,7 @@ def if_not_true(level: Level, node: Any) -> Cols:
     """Return columns that are not NULL where the condition is false or NULL: beyond a WHEN."""
     match kind(node):
         case "BoolExpr" if node.boolop.name == "OR_EXPR":
-            return set().union(*(if_not_true(level, arg) for arg in node.args))
+            return _union(if_not_true(level, arg) for arg in node.args)
         case "NullTest" if node.nulltesttype.name == "IS_NULL":
             return if_known(level, node.arg)
         case _:
@@ -70,11 +70,19 @@ def if_known(level: Level, node: Any) -> Cols:
             return set()
 
 
+def _union(sets: Iterable[Cols]) -> Cols:
+    found: Cols = set()
+    return found.union(*sets)
+
+
 def _by_logic(level: Level, node: Any, every: str, rule: _Rule, opposite: _Rule) -> Cols:
     if node.boolop.name == "NOT_EXPR":
         return opposite(level, node.args[0])
     sets = [rule(level, arg) for arg in node.args]
-    return set().union(*sets) if node.boolop.name == every else set.intersection(*sets)
+    if node.boolop.name == every:
+        return _union(sets)
+    first, *rest = sets
+    return first.intersection(*rest)
 
 
 def _by_test(level: Level, node: Any) -> Cols:
@@ -108,7 +116,7 @@ def _operands(level: Level, node: Any) -> Cols:
     # A row compares field by field: (a, b) = (1, 2) can be false while b is NULL.
     if any(kind(side) == "RowExpr" for side in sides):
         return set()
-    return set().union(*(if_known(level, side) for side in sides))
+    return _union(if_known(level, side) for side in sides)
 
 
 def _strict_operator(level: Level, name: str) -> bool:
@@ -120,4 +128,4 @@ def _if_call_known(level: Level, node: Any) -> Cols:
     special = node.over or node.agg_filter or node.agg_star or node.func_variadic
     if special or name not in level.facts.strict_functions:
         return set()
-    return set().union(*(if_known(level, arg) for arg in node.args or ()))
+    return _union(if_known(level, arg) for arg in node.args or ())

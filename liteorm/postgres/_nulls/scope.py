@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
 
@@ -29,7 +29,7 @@ class Col:
     name: str
     null: Null
     plain: bool = False
-    outer: set[int] = Factory(set)
+    outer: set[int] = Factory(set[int])
     within: Null = Factory(lambda self: self.null, takes_self=True)
     """Whether it can be NULL where outer joins further in found a partner."""
 
@@ -60,7 +60,7 @@ class Tree:
 
     rels: list[Rel]
     star: list[Col]
-    hidden: list[Col] = Factory(list)
+    hidden: list[Col] = Factory(list[Col])
     """Columns that only an aliased join's own alias covers; conditions may still say of them."""
     open: bool = False
 
@@ -128,9 +128,9 @@ class Level:
     facts: Facts
     params: dict[int, Null]
     parent: Level | None = None
-    trees: list[Tree] = Factory(list)
-    ctes: dict[str, Output] = Factory(dict)
-    windows: dict[str, int] = Factory(dict)
+    trees: list[Tree] = Factory(list[Tree])
+    ctes: dict[str, Output] = Factory(dict[str, Output])
+    windows: dict[str, int] = Factory(dict[str, int])
     grouped: bool = False
     """Every group has at least one row."""
     grouping: int | None = None
@@ -138,7 +138,7 @@ class Level:
     opaque: bool = False
     """GROUPING SETS put NULLs into expressions that are not followed."""
     aggregating: bool = False
-    _assumed: list[Col] = Factory(list)
+    _assumed: list[Col] = Factory(list[Col])
 
     def cte(self, name: str) -> Output | None:
         """Return the result of a WITH query in sight."""
@@ -166,14 +166,15 @@ class Level:
     def _find_here(self, names: tuple[str, ...]) -> tuple[Col | None, bool]:
         if len(names) == 1:
             return self._find_bare(names[0])
-        rel = self.rel(names[:-1])
+        *before, last = names
+        rel = self.rel(tuple(before))
         if rel is None:
             # It may be an attribute of a composite column, which is nothing known.
             return None, self._find_bare(names[0])[0] is None and not self._is_open()
         for col in rel.cols:
-            if col.name == names[-1]:
+            if col.name == last:
                 return col, True
-        return (rel.row if names[-1] in _SYSTEM and not rel.open else None), False
+        return (rel.row if last in _SYSTEM and not rel.open else None), False
 
     def _find_bare(self, name: str) -> tuple[Col | None, bool]:
         cols = {id(col): col for tree in self.trees for col in tree.star if col.name == name}
@@ -189,15 +190,16 @@ class Level:
 
     def rel(self, names: tuple[str, ...]) -> Rel | None:
         """Return the relation of this level with this name, with or without its schema."""
-        schema = names[-2] if len(names) > 1 else None
+        *before, last = names
+        schema = before[-1] if before else None
         for tree in self.trees:
             for rel in tree.rels:
-                if rel.name == names[-1] and schema in (None, rel.schema):
+                if rel.name == last and schema in (None, rel.schema):
                     return rel
         return None
 
     @contextmanager
-    def assuming(self, cols: Iterable[Col]) -> Iterator[None]:
+    def assuming(self, cols: Iterable[Col]) -> Generator[None]:
         """Take these columns as not NULL for a while, as inside a CASE."""
         before = len(self._assumed)
         self._assumed += cols

@@ -113,5 +113,5 @@ def _ask(wire: Wire, questions: Answers) -> None:
         except StopIteration:
             return
         cursor = wire.cursor(row_factory=tuple_row)
-        cursor.execute(query, params or None)
+        cursor.execute(query.encode(), params or None)
         rows = cursor.fetchall()
