@@ -23,9 +23,18 @@ from liteorm._core.pgtypes import (
 from liteorm._core.ranges import Multirange, Range
 from liteorm._core.shape import NO_CODECS, Shape
 from liteorm.errors import ScanError
-from liteorm.postgres._loaders import Adapters, loading_adapters, register, register_money
+from liteorm.postgres._loaders import (
+    FIRST_PLAIN_OID,
+    PLAIN_OIDS,
+    Adapters,
+    loading_adapters,
+    plain_class,
+    register,
+    register_money,
+)
 
 _SHAPES: Final = 2048
+_HOLDERS: Final = frozenset({"array", "composite", "record"})
 
 CATALOG_SQL: Final = """
 SELECT t.oid::int8 AS oid,
@@ -87,6 +96,7 @@ class TypeRegistry:
             self.types: dict[int, PgType] = dict(BY_OID)
             self.adapters, self.deep_adapters = loading_adapters()
             self.money_unit: int | None = None
+            self._plain_oids: dict[int, int] = {}
             self.shapes: dict[Any, Any] = {}
 
     def __getitem__(self, oid: int) -> PgType:
@@ -190,6 +200,23 @@ class TypeRegistry:
                 del self.shapes[next(iter(self.shapes))]
             self.shapes[names, oids] = shape
         return shape
+
+    def plain_oid(self, type_: PgType) -> int:
+        """Return the oid under which the deep loaders read a type in its plain form.
+
+        A result is loaded by one set of loaders; a column that is wanted plain may stand beside
+        one that is wanted deep.
+        """
+        if type_.oid in PLAIN_OIDS:
+            return PLAIN_OIDS[type_.oid]
+        if not any(inner.kind in _HOLDERS for inner in types_in(type_)):
+            return type_.oid
+        with self._lock:
+            oid = self._plain_oids.get(type_.oid)
+            if oid is None:
+                oid = self._plain_oids[type_.oid] = FIRST_PLAIN_OID + len(self._plain_oids)
+                self.deep_adapters.register_loader(oid, plain_class(self.adapters, type_.oid))
+            return oid
 
     def transformer(self, *, deep: bool) -> abc.Transformer:
         """Return a loader of rows, which no connection is needed for."""

@@ -30,8 +30,10 @@ VARIANT_OIDS: dict[Variant, int] = {
 PLAIN_OIDS = {114: SKIP_OID + 10, 3802: SKIP_OID + 11, 1186: SKIP_OID + 12, 600: SKIP_OID + 13}
 """In a result where something is loaded deep, columns of these types that are wanted plain."""
 
+FIRST_PLAIN_OID = SKIP_OID + 100
+"""And from here on columns of types that hold others."""
+
 Reader = Callable[[bytes], Any]
-_Tx = Any
 
 _TEXT_OIDS = (18, 19, 25, 142, 705, 1042, 1043, 1790, 2275)
 _READERS: dict[str, Reader] = {
@@ -141,6 +143,23 @@ def refusing_class(name: str) -> type[adapt.Loader]:
 _CAST = "cast it to text"
 _INVALID_OID = 0
 """Under this one psycopg looks for the loader of a type that it does not know."""
+
+
+def plain_class(plain: adapt.AdaptersMap, oid: int) -> type[adapt.Loader]:
+    """Return a loader class that reads a type by other loaders than those around it."""
+
+    class PlainLoader(adapt.Loader):
+        format = BINARY
+
+        def __init__(self, own_oid: int, context: AdaptContext | None = None) -> None:
+            super().__init__(own_oid, context)
+            self._transformer = adapt.Transformer(Adapters(plain))
+            self._load = self._transformer.get_loader(oid, BINARY).load
+
+        def load(self, data: Buffer) -> Any:
+            return self._load(bytes(data))
+
+    return PlainLoader
 
 
 def loading_adapters() -> tuple[adapt.AdaptersMap, adapt.AdaptersMap]:

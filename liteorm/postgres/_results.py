@@ -13,7 +13,7 @@ from liteorm._core.values import Rows
 from liteorm.errors import DataError, Error, ScanError
 from liteorm.postgres._binary import elements_of, fields_of
 from liteorm.postgres._catalog import TypeRegistry, UnknownTypes
-from liteorm.postgres._loaders import PLAIN_OIDS, VARIANT_OIDS
+from liteorm.postgres._loaders import VARIANT_OIDS
 
 __all__ = ["LOOKUPS", "UnknownTypes", "changed_types", "rows_from_result"]
 
@@ -49,14 +49,11 @@ class _Loader:
         self._shelf: list[abc.Transformer] = []
 
     def _oid(self, type_: PgType, variant: Variant) -> int:
-        base = underlying(type_).oid
-        if variant in ("plain", "deep"):
-            return (
-                PLAIN_OIDS.get(base, type_.oid)
-                if self._deep and variant == "plain"
-                else (type_.oid)
-            )
-        return VARIANT_OIDS[variant]
+        if variant not in ("plain", "deep"):
+            return VARIANT_OIDS[variant]
+        if self._deep and variant == "plain":
+            return self._registry.plain_oid(underlying(type_))
+        return type_.oid
 
     def _transformer(self) -> abc.Transformer:
         try:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from liteorm_testing import Server, server
+from liteorm import postgres
+from liteorm_testing import Server, database, server
 from tests.postgres.support import Pair, Witness, pgbouncer, pgbouncer_program
 
 
@@ -19,6 +20,13 @@ def own_server(liteorm_server: Server) -> Generator[Server]:
         pytest.skip("the server of the run is not ours to restart")
     with server(kind=liteorm_server.kind) as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def module_db(liteorm_server: Server) -> Generator[postgres.DB]:
+    """One database for all tests of a module, each of which leaves it as it was."""
+    with database(liteorm_server) as made, postgres.open(made.dsn) as opened:
+        yield opened
 
 
 @pytest.fixture
