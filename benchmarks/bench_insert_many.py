@@ -1,6 +1,6 @@
 """insert_many against a hand-written COPY loop, asyncpg, sqlspec, executemany and SQLAlchemy.
 
-    python benchmarks/bench_insert_many.py [--rows 100000] [--rounds 7] [--scale 5000000]
+python benchmarks/bench_insert_many.py [--rows 100000] [--rounds 7] [--scale 5000000]
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ COLUMNS = ("id", "name", "email", "active", "score", "at")
 TYPES = ("int8", "text", "text", "bool", "float8", "timestamptz")
 COPY = f"COPY bench_rows ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)"
 INSERT = f"INSERT INTO bench_rows ({', '.join(COLUMNS)}) VALUES (%s, %s, %s, %s, %s, %s)"
-START = dt.datetime(2024, 1, 1, tzinfo=dt.timezone.utc)
-SLOW_ROWS = 5_000
+START = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+SLOW_ROWS = 20_000
 
 
 @liteorm.table("bench_rows")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable, Callable, Iterable
 from contextlib import AbstractContextManager
@@ -119,14 +120,23 @@ def delete(session: Statements, obj: Any) -> bool:
 
 def get(session: Statements, cls: type[T], key: Any) -> T:
     """Return the object with that key."""
-    model = model_of(cls)
-    table = crud.table_for(model)
-    statement = crud.get_statement(model, table)
-    values = crud.key_values(model, statement.fields, key)
-    rows = session.query(own_text(statement.sql), values)
+    model: Any = cls
+    sql, keys = _get_text(model)
+    # The one case worth a short cut: a key of one field, sent as it is.
+    values = (key,) if keys is None else crud.key_values(model_of(cls), keys, key)
+    rows = session.query(sql, values)
     if not len(rows):
-        raise _absent(model, table)
+        absent = model_of(cls)
+        raise _absent(absent, crud.table_for(absent))
     return scan_one(rows, cls)
+
+
+@functools.lru_cache(maxsize=1024)
+def _get_text(cls: Any) -> tuple[LiteralString, tuple[Field, ...] | None]:
+    model = model_of(cls)
+    statement = crud.get_statement(model, crud.table_for(model))
+    plain = len(statement.fields) == 1 and statement.fields[0].codec is None
+    return own_text(statement.sql), None if plain else statement.fields
 
 
 def _absent(model: Model, table: Table) -> NoRows:
