@@ -19,6 +19,7 @@ _RUN: Final = pytest.StashKey[Run]()
 _FAILED: Final = pytest.StashKey[bool]()
 _LOG_MARK: Final = pytest.StashKey[float]()
 _DATABASE: Final = pytest.StashKey[Any]()
+_SUBJECTS: Final = pytest.StashKey[list[Any]]()
 _ISOLATIONS: Final = ("clone", "rollback", "shared")
 _LOOP_SCOPES: Final = ("function", "class", "module", "package", "session")
 _KEPT_SECTION: Final = "liteorm: kept database"
@@ -42,6 +43,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--liteorm-keep",
         action="store_true",
         help="keep the databases (and the server) of failed tests, and say how to get there",
+    )
+    group.addoption(
+        "--liteorm-check",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="one more test for each statement, table and constraint name that a module or package "
+        "declares, against liteorm_schema, as liteorm check does; may be given several times",
     )
     parser.addini("liteorm_server", "default of --liteorm-server", default="auto")
     parser.addini("liteorm_image", "default of --liteorm-image", default="")
@@ -123,6 +132,74 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Notice in the process that owns the server that it must stay (xdist: the controller)."""
     if any(title == _KEPT_SECTION for title, _ in report.sections):
         Run.keep_servers = True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Add the tests that --liteorm-check asks for."""
+    modules: list[str] = config.getoption("--liteorm-check")
+    if not modules:
+        return
+    from liteorm._check import collect
+
+    try:
+        subjects = collect(modules)
+    except ImportError as error:
+        raise pytest.UsageError(f"--liteorm-check: {error}") from error
+    config.stash[_SUBJECTS] = subjects
+    parent = _common_parent(session, items)
+    items.extend(_CheckItem.of(parent, subject) for subject in subjects)
+
+
+def _common_parent(session: pytest.Session, items: list[pytest.Item]) -> Any:
+    """Return the folder that has all tests: overrides of `liteorm_schema` in it are seen."""
+    chains = [
+        [node for node in item.listchain() if isinstance(node, pytest.Directory)] for item in items
+    ]
+    shared = [nodes[0] for nodes in zip(*chains, strict=False) if len(set(nodes)) == 1]
+    return shared[-1] if shared else session
+
+
+class _CheckItem(pytest.Function):
+    """A statement, table or constraint name, held against the schema."""
+
+    subject: Any
+
+    @classmethod
+    def of(cls, parent: Any, subject: Any) -> pytest.Item:
+        """Return the test of a subject."""
+
+        def checked(liteorm_check_findings: Any) -> None:
+            found = [item for item in liteorm_check_findings if item.subject is subject]
+            text = "\n".join(str(item) for item in found)
+            if any(item.level == "error" for item in found):
+                pytest.fail(text, pytrace=False)
+            if text:
+                print(text)
+
+        name = f"liteorm-check[{subject.module}:{subject.name}]"
+        item: Any = cls.from_parent(parent, name=name, callobj=checked)
+        item.subject = subject
+        return cast(pytest.Item, item)
+
+    def reportinfo(self) -> tuple[str, int, str]:
+        """Say where the subject is declared."""
+        return self.subject.file, max(self.subject.line - 1, 0), self.name
+
+
+@pytest.fixture(scope="session")
+def liteorm_check_findings(
+    request: pytest.FixtureRequest, liteorm_server: Any, liteorm_schema: Any
+) -> list[Any]:
+    """What `--liteorm-check` finds, all at once."""
+    from liteorm import postgres
+    from liteorm._check import LiveAnswers, check_all
+    from liteorm_testing.databases import database
+
+    with database(liteorm_server, liteorm_schema) as made, postgres.open(made.dsn) as db:
+        return check_all(LiveAnswers(db), request.config.stash[_SUBJECTS])
 
 
 def _isolation(request: pytest.FixtureRequest) -> str:

@@ -101,14 +101,17 @@ def _tables(module: ModuleType) -> Iterator[Subject]:
 
 def _constraints(module: ModuleType) -> Iterator[Subject]:
     for name, value in list(vars(module).items()):
-        if not isinstance(value, dict) or name.startswith("__") or not value:
+        if not _is_dict(value) or name.startswith("__") or not value:
             continue
-        named: dict[Any, Any] = value
-        pairs = list(named.items())
+        pairs: list[tuple[Any, Any]] = list(value.items())
         if all(isinstance(key, str) and _is_violation(cls) for key, cls in pairs):
             line = _line_of(module, name)
             for key, cls in pairs:
                 yield Subject("constraint", key, module.__name__, _file(module), line, (key, cls))
+
+
+def _is_dict(value: object) -> bool:
+    return isinstance(value, dict)
 
 
 def _is_violation(value: object) -> bool:

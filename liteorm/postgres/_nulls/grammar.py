@@ -32,9 +32,9 @@ def children(node: Any) -> Iterator[Any]:
 
 
 def _nodes(value: Any) -> Iterator[Any]:
-    if isinstance(value, tuple):
-        items: tuple[Any, ...] = value
-        for item in items:
+    # Not isinstance: a checker would take the elements for unknown, and complain of each use.
+    if type(value) in (tuple, list):
+        for item in value:
             yield from _nodes(item)
     elif isinstance(value, ast.Node):
         yield value
