@@ -335,16 +335,14 @@ async def test_no_driver_error_escapes_a_transaction(db: AsyncDB, name: str) -> 
     tx = await db.begin()
     kill_backend(tx)
     call = (await _calls(db, tx))[name]
-    try:
+    if name == "rollback":
+        # Nothing is left to be undone: that is what was asked for.
         await call()
-    except liteorm.Error as error:
-        assert isinstance(error, liteorm.ConnectionLost)
     else:
-        assert name == "rollback"
-    try:
+        with pytest.raises(liteorm.ConnectionLost):
+            await call()
+    if name not in ("commit", "rollback"):
         await tx.rollback()
-    except liteorm.TransactionError:
-        assert name in ("commit", "rollback")
     assert db.stats().in_use == 0
 
 

@@ -118,7 +118,7 @@ def test_an_exhausted_pool_says_so(small: DB, liteorm_database: Any) -> None:
 def test_a_calls_timeout_covers_the_wait_for_a_connection(small: DB) -> None:
     """A call with a timeout does not wait longer than that for the pool."""
     with small.transaction():
-        with pytest.raises(liteorm.PoolTimeout, match="within 0.2 s"):
+        with pytest.raises(liteorm.PoolTimeout, match=r"within 0\.2 s"):
             small.query("SELECT 1", timeout=0.2)
 
 

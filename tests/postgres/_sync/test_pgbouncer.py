@@ -1,0 +1,125 @@
+# Generated from tests/postgres/_async/test_pgbouncer.py by .ci/unasync.py: edit that file, not this one.
+"""Through PgBouncer in transaction mode: what works with prepare=False, and what says no."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+
+import liteorm
+from liteorm.postgres import (
+    DB,
+    Tx,
+    describe,
+    listen,
+    notify,
+    open,
+)
+from tests.postgres.support import Background, Witness
+
+
+
+@liteorm.table("item", key="id")
+@attrs.frozen
+class Item:
+    """A row of the table."""
+
+    id: int
+    n: int
+
+
+@pytest.fixture
+def db(through_pgbouncer: str, witness: Witness) -> Any:
+    """A database behind PgBouncer."""
+    witness.run("CREATE TABLE item (id int PRIMARY KEY, n int NOT NULL)")
+    witness.run("CREATE TYPE mood AS ENUM ('low', 'high')")
+    with open(
+        through_pgbouncer, prepare=False, max_size=8, statement_timeout=5
+    ) as opened:
+        yield opened
+
+
+def test_everything_but_session_state_works(db: DB) -> None:
+    """Fault: a pooler in between. Statements, writes, COPY, streams and transactions all work."""
+    assert db.insert(Item(1, 1)) == Item(1, 1)
+    assert db.update(Item(1, 2)) == Item(1, 2)
+    assert db.upsert(Item(2, 2)) == Item(2, 2)
+    assert db.get(Item, 1) == Item(1, 2)
+    assert db.insert_many(Item(n, n) for n in range(10, 2010)) == 2000
+    assert db.upsert_many([Item(1, 7), Item(5, 5)]) == 2
+    assert db.insert_returning([Item(6, 6)]) == [Item(6, 6)]
+    assert db.delete(Item(6, 6))
+    db.execute_many("UPDATE item SET n = %s WHERE id = %s", [(1, 1), (2, 2)])
+    rows = db.query("SELECT 'low'::mood, id FROM item WHERE id = ANY(%s)", [[1, 2]])
+    assert len(rows) == 2
+    with db.stream("SELECT id FROM item", batch_size=100) as stream:
+        assert len([row for row in stream]) == 2003
+    shape = describe(db, "SELECT n FROM item WHERE id = %s")
+    assert shape.columns[0].type == "integer"
+    notify(db, "a", "x")
+
+
+def test_transactions_through_a_pooler(db: DB) -> None:
+    """Transactions, savepoints, SET LOCAL and run work from many at once."""
+    db.insert(Item(1, 0))
+
+    def add(tx: Tx) -> None:
+        tx.execute("SET LOCAL lock_timeout = '5s'")
+        with tx.transaction() as inner:
+            inner.execute("UPDATE item SET n = n + 1 WHERE id = 1")
+
+    def many() -> None:
+        for _ in range(10):
+            db.run(add)
+
+    with Background() as background:
+        for handle in [background.start(many) for _ in range(8)]:
+            handle.result()
+    assert db.get(Item, 1) == Item(1, 80)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SET search_path = pg_catalog",
+        "RESET ALL",
+        "LISTEN a",
+        "PREPARE p AS SELECT 1",
+        "DECLARE c CURSOR WITH HOLD FOR SELECT 1",
+        "CREATE TEMP TABLE t (id int)",
+        "SELECT 1; SET search_path = pg_catalog",
+    ],
+)
+def test_session_state_is_refused(db: DB, sql: Any) -> None:
+    """What changes a server session is refused before it is sent: the session is shared."""
+    with pytest.raises(liteorm.StatementError, match="pooler in transaction mode"):
+        db.execute(sql)
+    with db.transaction() as tx:
+        with pytest.raises(liteorm.StatementError, match="pooler"):
+            tx.execute(sql)
+
+
+def test_listen_is_refused(db: DB) -> None:
+    """LISTEN needs a session of its own, and says so instead of hearing nothing."""
+    with pytest.raises(liteorm.StatementError, match="pooler is in between"):
+        listen(db, "a")
+    assert db.stats().in_use == 0
+
+
+def test_statement_timeout_through_a_pooler(db: DB, through_pgbouncer: str) -> None:
+    """The client keeps statement_timeout where the pooler would refuse the startup option."""
+    with open(through_pgbouncer, prepare=False, statement_timeout=0.3) as limited:
+        with pytest.raises(liteorm.StatementTimeout):
+            limited.query("SELECT pg_sleep(20)")
+        assert len(limited.query("SELECT 1")) == 1
+
+
+def test_without_a_pooler_nothing_is_refused(liteorm_database: Any) -> None:
+    """prepare=False on a direct connection allows session state: nothing is in between."""
+    with open(liteorm_database.dsn, prepare=False, max_size=2) as db:
+        db.execute("SET search_path = pg_catalog")
+        with listen(db, "a") as listener:
+            notify(db, "a", "x")
+            assert (listener.receive(timeout=5)).payload == "x"
