@@ -139,7 +139,7 @@ def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
     """Add the tests that --liteorm-check asks for."""
-    modules: list[str] = config.getoption("--liteorm-check")
+    modules: list[str] = config.getoption("--liteorm-check") or []
     if not modules:
         return
     from liteorm._check import collect
@@ -180,7 +180,8 @@ class _CheckItem(pytest.Function):
                 print(text)
 
         name = f"liteorm-check[{subject.module}:{subject.name}]"
-        item: Any = cls.from_parent(parent, name=name, callobj=checked)
+        make: Any = cls.from_parent
+        item = make(parent, name=name, callobj=checked)
         item.subject = subject
         return cast(pytest.Item, item)
 
@@ -199,7 +200,8 @@ def liteorm_check_findings(
     from liteorm_testing.databases import database
 
     with database(liteorm_server, liteorm_schema) as made, postgres.open(made.dsn) as db:
-        return check_all(LiveAnswers(db), request.config.stash[_SUBJECTS])
+        subjects = request.config.stash[_SUBJECTS]
+        return check_all(LiveAnswers(db), subjects)
 
 
 def _isolation(request: pytest.FixtureRequest) -> str:
