@@ -170,7 +170,13 @@ def container(image: str, settings: Mapping[str, str]) -> Generator[Server]:
         version = _wait(dsn, wrapped)
         running = _Container(wrapped, dsn)
         yield Server(
-            dsn=dsn, version=version, kind="docker", on_memory=True, run=run, running=running
+            dsn=dsn,
+            version=version,
+            kind="docker",
+            image=image,
+            on_memory=True,
+            run=run,
+            running=running,
         )
     finally:
         if given is not None and not (running is not None and running.left):
@@ -208,8 +214,10 @@ def _configure(given: Any, config: dict[str, Any], settings: Mapping[str, str], 
     place = volumes[0] if volumes else environment.get("PGDATA", "/var/lib/postgresql/data")
     given.with_tmpfs_mount(place, "size=4g")
     if _engine_is_local(given):
-        # Docker would publish the port on all of the machine's addresses.
+        # Docker would publish the port on all of the machine's addresses. Where it does not, the
+        # container trusts this machine like the other kinds do, and connecting costs less.
         given.ports = {"5432": ("127.0.0.1", None)}
+        given.with_env("POSTGRES_HOST_AUTH_METHOD", "trust")
     command = [*(config.get("Entrypoint") or ()), "postgres"]
     for name, value in settings.items():
         if name not in _LEFT_TO_THE_IMAGE:
@@ -255,7 +263,9 @@ def abandoned() -> list[Any]:
     client = docker.from_env()
     # It stays open: the containers found are removed through it.
     found: list[Any] = []
-    for container in client.containers.list(all=True, filters={"label": _OWNER_LABEL}):
+    for container in client.containers.list(
+        all=True, ignore_removed=True, filters={"label": _OWNER_LABEL}
+    ):
         host, _, pid = container.labels[_OWNER_LABEL].rpartition(":")
         if host == socket.gethostname() and not _watchdog.alive(int(pid)):
             found.append(container)

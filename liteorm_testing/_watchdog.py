@@ -148,7 +148,9 @@ def _remove(resource: dict[str, Any]) -> None:
         # Only where containers were started, so it is there.
         docker: Any = importlib.import_module("docker")
         client = docker.from_env()
-        for container in client.containers.list(all=True, filters={"label": resource["label"]}):
+        for container in client.containers.list(
+            all=True, ignore_removed=True, filters={"label": resource["label"]}
+        ):
             with contextlib.suppress(docker.errors.APIError):
                 container.remove(force=True, v=True)
     elif resource["kind"] == "databases":

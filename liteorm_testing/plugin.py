@@ -180,8 +180,7 @@ class _CheckItem(pytest.Function):
                 print(text)
 
         name = f"liteorm-check[{subject.module}:{subject.name}]"
-        make: Any = cls.from_parent
-        item = make(parent, name=name, callobj=checked)
+        item = cast(Any, cls).from_parent(parent, name=name, callobj=checked)
         item.subject = subject
         return cast(pytest.Item, item)
 

@@ -61,6 +61,7 @@ class Server:
         version: What `SHOW server_version` says, such as "18.1".
         kind: "docker", "embedded", "local", or "dsn" for one that was there already.
         socket: Directory of its Unix socket, where there is one.
+        image: The Docker image that it runs, where there is one.
         on_memory: Whether its data lives in memory.
         run: Eight hexadecimal digits in the name of everything made on it.
     """
@@ -69,6 +70,7 @@ class Server:
     version: str
     kind: str
     socket: str | None = None
+    image: str | None = None
     on_memory: bool = False
     run: str = field(factory=lambda: uuid.uuid4().hex[:8])
     _running: Running | None = field(default=None, repr=False, alias="running")
@@ -110,6 +112,7 @@ class Server:
             "version": self.version,
             "kind": self.kind,
             "socket": self.socket,
+            "image": self.image,
             "on_memory": self.on_memory,
             "run": self.run,
         }

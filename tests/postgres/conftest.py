@@ -18,7 +18,7 @@ def own_server(liteorm_server: Server) -> Generator[Server]:
     """A server of the module's own, to be paused and restarted."""
     if liteorm_server.kind == "dsn":
         pytest.skip("the server of the run is not ours to restart")
-    with server(kind=liteorm_server.kind) as started:
+    with server(kind=liteorm_server.kind, image=liteorm_server.image) as started:
         yield started
 
 

@@ -106,7 +106,9 @@ def test_a_container_goes_with_its_run(ending: str, pytester: pytest.Pytester, r
     label = f"liteorm-testing={_told(pytester)['run']}"
     with contextlib.closing(docker.from_env()) as client:
         eventually(
-            lambda: not client.containers.list(all=True, filters={"label": label}),
+            lambda: (
+                not client.containers.list(all=True, ignore_removed=True, filters={"label": label})
+            ),
             "the container is gone",
         )
 

@@ -205,7 +205,7 @@ def test_a_docker_container_is_reachable_on_loopback_only_and_labelled() -> None
         assert container.labels["liteorm-testing.owner"].endswith(f":{os.getpid()}")
         assert _one(s.dsn, "SELECT 1::text") == "1"
         assert _dsn.parse(s.dsn)["password"] not in repr(s)
-    assert not client.containers.list(all=True, filters=label)
+    assert not client.containers.list(all=True, ignore_removed=True, filters=label)
     client.close()
 
 
