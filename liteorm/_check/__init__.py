@@ -3,8 +3,8 @@
 from liteorm._check.answers import Answers, LiveAnswers
 from liteorm._check.checking import Finding, check, check_all
 from liteorm._check.files import FileAnswers, RecordingAnswers
-from liteorm._check.reports import counted, github_lines, json_text, relative
-from liteorm._check.subjects import Subject, collect
+from liteorm._check.reports import counted, github_lines, json_text
+from liteorm._check.subjects import Subject, collect, relative
 
 __all__ = [
     "Answers",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from liteorm._check.checking import Finding
-from liteorm._check.subjects import Subject
+from liteorm._check.subjects import Subject, relative
 
 
 def counted(subjects: Sequence[Subject], findings: Sequence[Finding]) -> str:
@@ -22,15 +21,6 @@ def counted(subjects: Sequence[Subject], findings: Sequence[Finding]) -> str:
 
 def _number(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
-
-
-def relative(path: str) -> str:
-    """Return a path as seen from the working directory, if it is below it."""
-    try:
-        inside = os.path.relpath(path)
-    except ValueError:
-        return path
-    return path if inside.startswith("..") else inside
 
 
 def github_lines(findings: Sequence[Finding]) -> Iterator[str]:

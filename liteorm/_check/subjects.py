@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import inspect
+import os
 import pkgutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -34,7 +35,16 @@ class Subject:
     @property
     def where(self) -> str:
         """File and line, as tools that jump to them expect."""
-        return f"{self.file}:{self.line}"
+        return f"{relative(self.file)}:{self.line}"
+
+
+def relative(path: str) -> str:
+    """Return a path as seen from the working directory, if it is below it."""
+    try:
+        inside = os.path.relpath(path)
+    except ValueError:
+        return path
+    return path if inside.startswith("..") else inside
 
 
 def collect(modules: Iterable[ModuleType | str]) -> list[Subject]:
