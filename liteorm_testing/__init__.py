@@ -86,6 +86,9 @@ def __getattr__(name: str) -> Any:
     for module, names in _PLACES.items():
         if name in names:
             value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+            # What lives in a private module shows the path to import it from.
+            if getattr(value, "__module__", "").startswith(f"{__name__}._"):
+                value.__module__ = __name__
             globals()[name] = value
             return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
