@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
-__all__ = ["AsyncChunks", "Chunks"]
+__all__ = ["AsyncChunks", "AsyncObjects", "Chunks", "Objects"]
+
+Objects: TypeAlias = Iterable[Any]
+AsyncObjects: TypeAlias = Iterable[Any] | AsyncIterable[Any]
 
 
 class Chunks:
     """Objects of an iterable, taken as they are asked for."""
 
-    def __init__(self, objects: Iterable[Any]) -> None:
+    def __init__(self, objects: Objects) -> None:
         self._iterator: Iterator[Any] = iter(objects)
 
     def take(self, count: int) -> list[Any]:
@@ -23,7 +26,7 @@ class Chunks:
 class AsyncChunks:
     """Objects of an iterable or asynchronous iterable, taken as they are asked for."""
 
-    def __init__(self, objects: Iterable[Any] | AsyncIterable[Any]) -> None:
+    def __init__(self, objects: AsyncObjects) -> None:
         self._iterator: Iterator[Any] | None = None
         self._waiting: AsyncIterator[Any] | None = None
         if isinstance(objects, AsyncIterable):

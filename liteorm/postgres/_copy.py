@@ -16,11 +16,10 @@ from psycopg._copy_base import format_row_binary, format_row_text
 from psycopg.adapt import AdaptersMap, Transformer
 from psycopg.pq import Format
 
-from liteorm._core.extract import Part, extractor, parameters
 from liteorm.errors import DataError, Error
 from liteorm.postgres._dumpers import Bound
 from liteorm.postgres._scalars import TEXT_OID, Misfit
-from liteorm.postgres._targets import SentColumn, Target
+from liteorm.postgres._targets import Target
 
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER: Final = b"\xff\xff"
@@ -48,24 +47,11 @@ class CopyData:
         self.rows = 0
         self._sent_bytes = 0
         self._transformer = Transformer(adapters)
-        parts: list[Part] = []
-        oids: list[int] = []
-        for column in target.columns:
-            encoder = column.encoder
-            if self.binary:
-                # Where the model announces enum members there is no use in trying without a look.
-                strict = encoder.strict and column.field.hint.kind != "enum"
-                part = Part(column.field, encoder.fast, encoder.unless, encoder.ready, strict)
-                parts.append(part)
-                oids.append(encoder.dumper)
-            else:
-                parts.append(Part(column.field, None, "", encoder.text))
-                oids.append(TEXT_OID)
-        self._transformer.set_dumper_types(oids, Format.BINARY if self.binary else Format.TEXT)
+        self._transformer.set_dumper_types(
+            target.dumpers, Format.BINARY if self.binary else Format.TEXT
+        )
         self._pack = format_row_binary if self.binary else format_row_text
-        self._parts = parts
-        self._trusting = True
-        self._encode = extractor(target.model, parts, trusting=True)
+        self._encode = target.trusting
         self._buffer = bytearray(_SIGNATURE if self.binary else b"")
 
     @property
@@ -87,11 +73,10 @@ class CopyData:
             try:
                 self._encode(objects, self._pack, self._transformer, self._buffer)
             except Exception:
-                if not self._trusting:
+                if self._encode is self.target.careful:
                     raise
                 # Perhaps a subclass of str, or an enum member where none was announced.
-                self._trusting = False
-                self._encode = extractor(self.target.model, self._parts, trusting=False)
+                self._encode = self.target.careful
                 del self._buffer[before:]
                 self._encode(objects, self._pack, self._transformer, self._buffer)
         except Exception as exc:
@@ -185,13 +170,6 @@ def locate(error: Error, target: Target) -> None:
     error.table = error.table or target.table.name
 
 
-def array_type(column: SentColumn) -> tuple[str, str]:
-    """Return the type of the elements that a column's values are sent as, and the cast to it."""
-    if column.column.element_name and column.encoder.binary is not None:
-        return column.column.element_name, ""
-    return "text", f"::{column.column.type_name}"
-
-
 def array_parameters(
     target: Target, adapters: AdaptersMap, objects: Sequence[Any], start: int
 ) -> list[Bound]:
@@ -203,21 +181,16 @@ def array_parameters(
     Raises:
         DataError: One object does not fit; it is named, counted from `start`.
     """
-    parts: list[Part] = []
-    kinds: list[tuple[int, int]] = []
-    for column in target.columns:
-        encoder = column.encoder
-        if array_type(column)[1]:
-            parts.append(Part(column.field, None, "", encoder.text))
-            kinds.append((TEXT_OID, TEXT_OID))
-        else:
-            parts.append(Part(column.field, encoder.fast, encoder.unless, encoder.ready))
-            kinds.append((encoder.dumper, encoder.pgtype.oid))
-    take = parameters(target.model, parts)
+    kinds = [
+        (TEXT_OID, TEXT_OID)
+        if column.array[1]
+        else (column.encoder.dumper, column.encoder.pgtype.oid)
+        for column in target.columns
+    ]
     try:
         if set(map(type, objects)) != {target.model.cls}:
             target.blame(objects, start, Misfit())
-        columns = zip(*map(take, objects), strict=True)
+        columns = zip(*map(target.array_values, objects), strict=True)
         return [
             _array(values, dumper, element, adapters)
             for values, (dumper, element) in zip(columns, kinds, strict=True)

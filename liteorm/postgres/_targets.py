@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -11,7 +12,7 @@ from psycopg import errors as driver
 from psycopg.adapt import AdaptersMap
 
 from liteorm._core import crud
-from liteorm._core.extract import Part
+from liteorm._core.extract import Encode, Part, extractor, parameters
 from liteorm._core.hints import Codec
 from liteorm._core.models import Field, Model, Table
 from liteorm._core.pgtypes import PgType
@@ -19,7 +20,7 @@ from liteorm.errors import DataError, Error, UndefinedColumn, UndefinedTable
 from liteorm.postgres._dumpers import Bound, reason_of
 from liteorm.postgres._encoders import Encoders
 from liteorm.postgres._nested import Encoder
-from liteorm.postgres._scalars import Misfit
+from liteorm.postgres._scalars import TEXT_OID, Misfit
 
 COLUMNS_SQL: Final = """
 SELECT a.attname, a.atttypid::int8, format_type(a.atttypid, a.atttypmod),
@@ -37,6 +38,7 @@ nor of composites). With -1 it is `bpchar` and not `character`, a cast to which 
 # datatype_mismatch, undefined_object, invalid_binary_representation; internal_error is what the
 # server says of the oid of a type that was dropped.
 _STALE_TYPES: Final = ("42804", "42704", "22P03", "XX000")
+_TARGETS: Final = 512
 _UNENCODABLE: Final = (
     Misfit,
     DataError,
@@ -79,19 +81,91 @@ class SentColumn:
     column: TableColumn
     encoder: Encoder
 
+    @property
+    def array(self) -> tuple[str, str]:
+        """The type of the elements when its values are sent as an array, and the cast from it."""
+        if self.column.element_name and self.encoder.binary is not None:
+            return self.column.element_name, ""
+        return "text", f"::{self.column.type_name}"
 
-@attrs.frozen(eq=False)
+
+@attrs.define(eq=False)
 class Target:
-    """Where objects of a model go, column by column."""
+    """Where objects of a model go, column by column, and the code that takes them apart."""
 
     model: Model
     table: Table
     columns: tuple[SentColumn, ...]
 
-    @property
+    @functools.cached_property
     def binary(self) -> bool:
         """Whether all of the columns' types have a binary form."""
         return all(column.encoder.binary is not None for column in self.columns)
+
+    @functools.cached_property
+    def dumpers(self) -> list[int]:
+        """The oids whose dumpers pack a COPY row."""
+        return [c.encoder.dumper if self.binary else TEXT_OID for c in self.columns]
+
+    @functools.cached_property
+    def trusting(self) -> Encode:
+        """What encodes objects for COPY, and leaves to the dumpers what these refuse themselves."""
+        return extractor(self.model, self._copy_parts, trusting=True)
+
+    @functools.cached_property
+    def careful(self) -> Encode:
+        """What encodes objects for COPY, and looks at each value."""
+        return extractor(self.model, self._copy_parts, trusting=False)
+
+    @functools.cached_property
+    def parameters(self) -> Callable[[Any], tuple[Any, ...]]:
+        """What takes the parameters of a statement out of an object."""
+        return parameters(
+            self.model,
+            [
+                Part(
+                    column.field,
+                    None if column.encoder.bound else column.encoder.fast,
+                    column.encoder.unless,
+                    parameter_of(column.encoder),
+                )
+                for column in self.columns
+            ],
+        )
+
+    @functools.cached_property
+    def array_values(self) -> Callable[[Any], tuple[Any, ...]]:
+        """What takes the elements of the columns' arrays out of an object."""
+        return parameters(
+            self.model,
+            [
+                Part(column.field, None, "", column.encoder.text)
+                if column.array[1]
+                else Part(
+                    column.field,
+                    column.encoder.fast,
+                    column.encoder.unless,
+                    column.encoder.ready,
+                )
+                for column in self.columns
+            ],
+        )
+
+    @property
+    def _copy_parts(self) -> list[Part]:
+        if not self.binary:
+            return [Part(c.field, None, "", c.encoder.text) for c in self.columns]
+        return [
+            Part(
+                column.field,
+                column.encoder.fast,
+                column.encoder.unless,
+                column.encoder.ready,
+                # Where the model announces enum members there is no use in trying without a look.
+                column.encoder.strict and column.field.hint.kind != "enum",
+            )
+            for column in self.columns
+        ]
 
     @property
     def types(self) -> tuple[PgType, ...]:
@@ -204,8 +278,8 @@ class Writing:
         self.adapters = adapters
         self.encoders = Encoders(adapters, codecs, money_unit)
         self.calls: dict[Any, Any] = {}
-        """Prepared single-row calls, by model class and kind of call."""
-        self.version: int | None = None
+        """Statements ready to be run, by kind of call and model class."""
+        self._targets: dict[Any, Target] = {}
 
     def target(
         self,
@@ -221,6 +295,11 @@ class Writing:
             UndefinedTable: There are no columns: no such table.
             UndefinedColumn: A field has no column.
         """
+        columns = tuple(columns)
+        # Two equal lists of columns may name types that are not what they were.
+        key = (model, table, tuple(fields), columns, tuple(types.values()))
+        if (known := self._targets.get(key)) is not None:
+            return known
         by_name = {column.name: column for column in columns}
         if not by_name:
             raise UndefinedTable(
@@ -245,7 +324,10 @@ class Writing:
                 )
             encoder = self.encoders.for_type(types[column.oid])
             sent.append(SentColumn(field, column, encoder))
-        return Target(model, table, tuple(sent))
+        while len(self._targets) >= _TARGETS:
+            del self._targets[next(iter(self._targets))]
+        made = self._targets[key] = Target(model, table, tuple(sent))
+        return made
 
 
 def columns_of(rows: Iterable[tuple[Any, ...]]) -> list[TableColumn]:
@@ -262,16 +344,3 @@ def parameter_of(encoder: Encoder) -> Callable[[Any], Any]:
         return lambda value: Bound(oid, text(value).encode(), False)
     encode = binary
     return lambda value: Bound(oid, bytes(encode(value)))
-
-
-def parameter_parts(target: Target) -> list[Part]:
-    """Return the columns as parameters of a statement."""
-    return [
-        Part(
-            column.field,
-            None if column.encoder.bound else column.encoder.fast,
-            column.encoder.unless,
-            parameter_of(column.encoder),
-        )
-        for column in target.columns
-    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import AsyncIterable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeAlias, TypeVar, cast
@@ -16,7 +16,6 @@ from psycopg.copy import AsyncLibpqWriter
 
 from liteorm._core import crud
 from liteorm._core.contracts import Names
-from liteorm._core.extract import parameters
 from liteorm._core.models import Field, Model, Table, model_of
 from liteorm._core.scan import scan, scan_one
 from liteorm._core.sqltext import quoted
@@ -25,7 +24,7 @@ from liteorm.errors import DataError, Error, NoRows
 from liteorm.postgres._async.catalog import load_types
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._catalog import UnknownTypes
-from liteorm.postgres._chunks import AsyncChunks
+from liteorm.postgres._chunks import AsyncChunks, AsyncObjects
 from liteorm.postgres._copy import (
     FIRST_CHUNK,
     Abandoned,
@@ -33,7 +32,6 @@ from liteorm.postgres._copy import (
     Objection,
     Refused,
     array_parameters,
-    array_type,
     locate,
 )
 from liteorm.postgres._options import CLEANUP_BOUND, PoolState
@@ -43,7 +41,6 @@ from liteorm.postgres._targets import (
     Target,
     Writing,
     columns_of,
-    parameter_parts,
 )
 
 if TYPE_CHECKING:
@@ -69,7 +66,6 @@ class _Call:
 
     model: Model
     sql: LiteralString
-    parameters: Callable[[Any], tuple[Any, ...]]
     target: Target
 
 
@@ -113,7 +109,7 @@ async def upsert(session: AsyncStatements, obj: T, conflict: Names) -> T:
 async def delete(session: AsyncStatements, obj: Any) -> bool:
     """Delete the row with the object's key; return whether there was one."""
     call = await _call(session, "delete", obj, crud.delete_statement)
-    result = await session.execute(call.sql, call.parameters(obj))
+    result = await session.execute(call.sql, call.target.parameters(obj))
     return result.rows_affected > 0
 
 
@@ -166,7 +162,7 @@ async def _one(session: AsyncStatements, kind: Any, obj: T, statement_for: State
 
 async def _rows(session: AsyncStatements, call: _Call, obj: Any) -> Rows:
     try:
-        values = call.parameters(obj)
+        values = call.target.parameters(obj)
     except Exception as exc:
         call.target.blame((obj,), None, exc)
         raise
@@ -188,9 +184,7 @@ async def _called_again(
     statement_for: StatementFor,
 ) -> _Call | None:
     """Look up the columns again: their types may have been changed, or dropped and created."""
-    state = session._state
-    _writing(state).calls.clear()
-    state.types.clear()
+    _forget(session._state)
     try:
         return await _call(session, kind, obj, statement_for)
     except Error:
@@ -214,10 +208,15 @@ async def _call(
     statement = statement_for(model, table)
     async with session._connection("columns", COLUMNS_SQL) as wire:
         target = await _target(session._state, wire, model, table, statement.fields)
-    take = parameters(model, parameter_parts(target))
-    made = _Call(model, own_text(statement.sql), take, target)
+    made = _Call(model, own_text(statement.sql), target)
     writing.calls[kind, cls] = made
     return made
+
+
+def _forget(state: PoolState) -> None:
+    """Look everything up again: types may have been changed, or dropped and created."""
+    _writing(state).calls.clear()
+    state.types.clear()
 
 
 def _writing(state: PoolState) -> Writing:
@@ -253,7 +252,7 @@ async def _target(
 
 async def insert_many(
     session: AsyncStatements,
-    objs: Iterable[Any] | AsyncIterable[Any],
+    objs: AsyncObjects,
     *,
     table: str | None,
     columns: Names,
@@ -288,7 +287,7 @@ def _locate(session: AsyncStatements, exc: Error, target: Target | None) -> None
     if target is None:
         return
     if target.may_be_stale(exc):
-        session._state.types.clear()
+        _forget(session._state)
     if exc.row is None:
         locate(exc, target)
 
@@ -350,7 +349,7 @@ async def _abandon(writer: AsyncLibpqWriter, reason: BaseException) -> bool:
 
 async def upsert_many(
     session: AsyncStatements,
-    objs: Iterable[Any] | AsyncIterable[Any],
+    objs: AsyncObjects,
     *,
     conflict: Names,
     update: Names,
@@ -413,35 +412,56 @@ async def insert_returning(session: AsyncStatements, objs: Iterable[T]) -> list[
     objects = list(objs)
     if not objects:
         return []
-    model = crud.model_of_object(objects[0])
+    cls: Any = objects[0].__class__
+    call = await _returning(session, cls, objects[0])
+    if len(objects) > _ARRAY_ROWS:
+        stored: list[T] = []
+        async with transaction_of(session) as tx:
+            for start in range(0, len(objects), _ARRAY_ROWS):
+                some = objects[start : start + _ARRAY_ROWS]
+                stored += await _insert_arrays(tx, call, some, start)
+        return stored
+    try:
+        return await _insert_arrays(session, call, objects, 0)
+    except Error as exc:
+        if not call.target.may_be_stale(exc):
+            raise
+        _forget(session._state)
+        try:
+            again = await _returning(session, cls, objects[0])
+        except Error:
+            raise exc from exc.__cause__
+        if again.target.types == call.target.types:
+            raise
+        return await _insert_arrays(session, again, objects, 0)
+
+
+async def _returning(session: AsyncStatements, cls: Any, first: Any) -> _Call:
+    """Return the statement that inserts arrays of a class's columns."""
+    writing = _writing(session._state)
+    found: _Call | None = writing.calls.get(("returning", cls))
+    if found is not None:
+        return found
+    model = crud.model_of_object(first)
     table = crud.table_for(model)
     fields = crud.sent_fields(model)
     async with session._connection("columns", COLUMNS_SQL) as wire:
         target = await _target(session._state, wire, model, table, fields)
         merge = wire.info.server_version >= _MERGE_RETURNS
-    sql = crud.unnest_text(
-        model,
-        table,
-        fields,
-        [array_type(column) for column in target.columns],
-        merge=merge,
-    )
-    if len(objects) <= _ARRAY_ROWS:
-        return await _insert_arrays(session, target, sql, objects, 0)
-    stored: list[T] = []
-    async with transaction_of(session) as tx:
-        for start in range(0, len(objects), _ARRAY_ROWS):
-            some = objects[start : start + _ARRAY_ROWS]
-            stored += await _insert_arrays(tx, target, sql, some, start)
-    return stored
+    types = [column.array for column in target.columns]
+    sql = crud.unnest_text(model, table, fields, types, merge=merge)
+    made = _Call(model, own_text(sql), target)
+    writing.calls["returning", cls] = made
+    return made
 
 
 async def _insert_arrays(
-    session: AsyncStatements, target: Target, sql: str, objects: list[Any], start: int
+    session: AsyncStatements, call: _Call, objects: list[Any], start: int
 ) -> list[Any]:
+    target = call.target
     arrays = array_parameters(target, session._state.adapters, objects, start)
     try:
-        rows = await session.query(own_text(sql), arrays)
+        rows = await session.query(call.sql, arrays)
     except Error as exc:
         exc.table = exc.table or target.table.name
         raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeAlias, TypeVar, cast
@@ -17,7 +17,6 @@ from psycopg.copy import LibpqWriter
 
 from liteorm._core import crud
 from liteorm._core.contracts import Names
-from liteorm._core.extract import parameters
 from liteorm._core.models import Field, Model, Table, model_of
 from liteorm._core.scan import scan, scan_one
 from liteorm._core.sqltext import quoted
@@ -26,7 +25,7 @@ from liteorm.errors import DataError, Error, NoRows
 from liteorm.postgres._sync.catalog import load_types
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._catalog import UnknownTypes
-from liteorm.postgres._chunks import Chunks
+from liteorm.postgres._chunks import Chunks, Objects
 from liteorm.postgres._copy import (
     FIRST_CHUNK,
     Abandoned,
@@ -34,7 +33,6 @@ from liteorm.postgres._copy import (
     Objection,
     Refused,
     array_parameters,
-    array_type,
     locate,
 )
 from liteorm.postgres._options import CLEANUP_BOUND, PoolState
@@ -44,7 +42,6 @@ from liteorm.postgres._targets import (
     Target,
     Writing,
     columns_of,
-    parameter_parts,
 )
 
 if TYPE_CHECKING:
@@ -70,7 +67,6 @@ class _Call:
 
     model: Model
     sql: LiteralString
-    parameters: Callable[[Any], tuple[Any, ...]]
     target: Target
 
 
@@ -114,7 +110,7 @@ def upsert(session: Statements, obj: T, conflict: Names) -> T:
 def delete(session: Statements, obj: Any) -> bool:
     """Delete the row with the object's key; return whether there was one."""
     call = _call(session, "delete", obj, crud.delete_statement)
-    result = session.execute(call.sql, call.parameters(obj))
+    result = session.execute(call.sql, call.target.parameters(obj))
     return result.rows_affected > 0
 
 
@@ -167,7 +163,7 @@ def _one(session: Statements, kind: Any, obj: T, statement_for: StatementFor) ->
 
 def _rows(session: Statements, call: _Call, obj: Any) -> Rows:
     try:
-        values = call.parameters(obj)
+        values = call.target.parameters(obj)
     except Exception as exc:
         call.target.blame((obj,), None, exc)
         raise
@@ -189,9 +185,7 @@ def _called_again(
     statement_for: StatementFor,
 ) -> _Call | None:
     """Look up the columns again: their types may have been changed, or dropped and created."""
-    state = session._state
-    _writing(state).calls.clear()
-    state.types.clear()
+    _forget(session._state)
     try:
         return _call(session, kind, obj, statement_for)
     except Error:
@@ -215,10 +209,15 @@ def _call(
     statement = statement_for(model, table)
     with session._connection("columns", COLUMNS_SQL) as wire:
         target = _target(session._state, wire, model, table, statement.fields)
-    take = parameters(model, parameter_parts(target))
-    made = _Call(model, own_text(statement.sql), take, target)
+    made = _Call(model, own_text(statement.sql), target)
     writing.calls[kind, cls] = made
     return made
+
+
+def _forget(state: PoolState) -> None:
+    """Look everything up again: types may have been changed, or dropped and created."""
+    _writing(state).calls.clear()
+    state.types.clear()
 
 
 def _writing(state: PoolState) -> Writing:
@@ -254,7 +253,7 @@ def _target(
 
 def insert_many(
     session: Statements,
-    objs: Iterable[Any] | Iterable[Any],
+    objs: Objects,
     *,
     table: str | None,
     columns: Names,
@@ -289,7 +288,7 @@ def _locate(session: Statements, exc: Error, target: Target | None) -> None:
     if target is None:
         return
     if target.may_be_stale(exc):
-        session._state.types.clear()
+        _forget(session._state)
     if exc.row is None:
         locate(exc, target)
 
@@ -351,7 +350,7 @@ def _abandon(writer: LibpqWriter, reason: BaseException) -> bool:
 
 def upsert_many(
     session: Statements,
-    objs: Iterable[Any] | Iterable[Any],
+    objs: Objects,
     *,
     conflict: Names,
     update: Names,
@@ -414,35 +413,56 @@ def insert_returning(session: Statements, objs: Iterable[T]) -> list[T]:
     objects = list(objs)
     if not objects:
         return []
-    model = crud.model_of_object(objects[0])
+    cls: Any = objects[0].__class__
+    call = _returning(session, cls, objects[0])
+    if len(objects) > _ARRAY_ROWS:
+        stored: list[T] = []
+        with transaction_of(session) as tx:
+            for start in range(0, len(objects), _ARRAY_ROWS):
+                some = objects[start : start + _ARRAY_ROWS]
+                stored += _insert_arrays(tx, call, some, start)
+        return stored
+    try:
+        return _insert_arrays(session, call, objects, 0)
+    except Error as exc:
+        if not call.target.may_be_stale(exc):
+            raise
+        _forget(session._state)
+        try:
+            again = _returning(session, cls, objects[0])
+        except Error:
+            raise exc from exc.__cause__
+        if again.target.types == call.target.types:
+            raise
+        return _insert_arrays(session, again, objects, 0)
+
+
+def _returning(session: Statements, cls: Any, first: Any) -> _Call:
+    """Return the statement that inserts arrays of a class's columns."""
+    writing = _writing(session._state)
+    found: _Call | None = writing.calls.get(("returning", cls))
+    if found is not None:
+        return found
+    model = crud.model_of_object(first)
     table = crud.table_for(model)
     fields = crud.sent_fields(model)
     with session._connection("columns", COLUMNS_SQL) as wire:
         target = _target(session._state, wire, model, table, fields)
         merge = wire.info.server_version >= _MERGE_RETURNS
-    sql = crud.unnest_text(
-        model,
-        table,
-        fields,
-        [array_type(column) for column in target.columns],
-        merge=merge,
-    )
-    if len(objects) <= _ARRAY_ROWS:
-        return _insert_arrays(session, target, sql, objects, 0)
-    stored: list[T] = []
-    with transaction_of(session) as tx:
-        for start in range(0, len(objects), _ARRAY_ROWS):
-            some = objects[start : start + _ARRAY_ROWS]
-            stored += _insert_arrays(tx, target, sql, some, start)
-    return stored
+    types = [column.array for column in target.columns]
+    sql = crud.unnest_text(model, table, fields, types, merge=merge)
+    made = _Call(model, own_text(sql), target)
+    writing.calls["returning", cls] = made
+    return made
 
 
 def _insert_arrays(
-    session: Statements, target: Target, sql: str, objects: list[Any], start: int
+    session: Statements, call: _Call, objects: list[Any], start: int
 ) -> list[Any]:
+    target = call.target
     arrays = array_parameters(target, session._state.adapters, objects, start)
     try:
-        rows = session.query(own_text(sql), arrays)
+        rows = session.query(call.sql, arrays)
     except Error as exc:
         exc.table = exc.table or target.table.name
         raise
