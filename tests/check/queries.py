@@ -17,6 +17,11 @@ CREATE TABLE child () INHERITS (parent);
 CREATE VIEW v AS SELECT a.id, a.n, b.t, b.n AS m FROM a LEFT JOIN b ON b.a_id = a.id;
 CREATE VIEW w AS SELECT id, count(*)::int AS n, max(t) AS t FROM c GROUP BY id;
 CREATE FUNCTION odd(n int) RETURNS int IMMUTABLE STRICT LANGUAGE sql AS 'SELECT nullif(n % 2, 0)';
+CREATE TABLE triggered (id int, n int, t text NOT NULL DEFAULT 'd');
+CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN new.n = NULL; RETURN new; END';
+CREATE TRIGGER meddling BEFORE INSERT OR UPDATE ON triggered FOR EACH ROW EXECUTE FUNCTION meddle();
+INSERT INTO triggered VALUES (1, 1, 'x'), (NULL, 2, 'y');
 INSERT INTO a VALUES (1, NULL, 'x', NULL, true, NULL), (2, 2, '', 'y', false, true),
                      (3, 3, 'z', NULL, true, false), (4, NULL, 'x', 'x', false, NULL);
 INSERT INTO b VALUES (1, 1, 5, NULL, '{"k": null}'), (1, 2, 0, 'q', '1'), (2, NULL, 1, NULL, NULL),
@@ -379,3 +384,56 @@ class Queries:
             "bool": [f"bool_and({x}){filtered}", f"every({x})", f"(max({x}::int) > 0)"],
         }[type_]
         return self.random.choice(choices)
+
+
+def change(queries: Queries) -> str:
+    """Return an INSERT, UPDATE, DELETE or MERGE with RETURNING."""
+    kind = queries.one_of("insert", "insert", "update", "update", "delete")
+    table = queries.one_of("a", "b", "c", "triggered")
+    stored = {"triggered": {"id": "int", "n": "int", "t": "text"}, **TABLES}[table]
+    own = [(f"{table}.{name}", type_) for name, type_ in stored.items()]
+    # j has no equality, s is generated.
+    settable = [(name, type_) for name, type_ in stored.items() if name not in ("j", "s")]
+    if kind == "insert":
+        return _insert(queries, table, own, settable)
+    source, columns = queries.source(1)
+    joined = queries.chance(0.5)
+    seen = own + (columns if joined else [])
+    where = queries.where(seen, 1)
+    if kind == "delete":
+        using = f" USING {source}" if joined else ""
+        return f"DELETE FROM {table}{using}{where} RETURNING {_returned(queries, seen, table)}"
+    sets = ", ".join(
+        f"{name} = {queries.expression(type_, seen, 1)}"
+        for name, type_ in queries.random.sample(settable, queries.random.randint(1, 2))
+    )
+    using = f" FROM {source}" if joined else ""
+    return f"UPDATE {table} SET {sets}{using}{where} RETURNING {_returned(queries, seen, table)}"
+
+
+def _insert(queries: Queries, table: str, own: Columns, settable: Columns) -> str:
+    sent = queries.random.sample(settable, queries.random.randint(1, len(settable)))
+    names = ", ".join(name for name, _ in sent)
+    if queries.chance(0.5):
+        source, columns = queries.source(1)
+        items = ", ".join(queries.expression(type_, columns, 1) for _, type_ in sent)
+        rows = f"SELECT {items} FROM {source}{queries.where(columns, 1)}"
+    else:
+        literals = {"int": ["91", "NULL"], "text": ["'p'", "NULL"], "bool": ["true", "NULL"]}
+        rows = "VALUES " + ", ".join(
+            f"({', '.join(queries.random.choice(literals[type_]) for _, type_ in sent)})"
+            for _ in range(2)
+        )
+    conflict = ""
+    if table == "a" and queries.chance(0.3):
+        conflict = " ON CONFLICT (id) DO UPDATE SET u = excluded.u, n = a.id"
+    returned = _returned(queries, own, table)
+    return f"INSERT INTO {table} ({names}) {rows}{conflict} RETURNING {returned}"
+
+
+def _returned(queries: Queries, columns: Columns, table: str) -> str:
+    if queries.chance(0.3):
+        return f"{table}.*"
+    return ", ".join(
+        f"{queries.expression(queries.one_of('int', 'text'), columns, 1)} AS c{n}" for n in range(3)
+    )

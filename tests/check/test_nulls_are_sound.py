@@ -14,7 +14,7 @@ from liteorm import postgres
 from liteorm.postgres._describe import Described
 from liteorm.postgres._sync.describing import describe_all
 from liteorm_testing import Server, database
-from tests.check.queries import SCHEMA, Queries
+from tests.check.queries import SCHEMA, Queries, change
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +59,43 @@ def broken_claims(db: postgres.DB, seeds: list[int]) -> tuple[list[str], int, in
 def test_a_claim_of_not_null_holds(db: postgres.DB, seed: int) -> None:
     """No random query gives a NULL in a column that the analysis says has none."""
     broken, _, _ = broken_claims(db, [seed * 10 + n for n in range(10)])
+    assert broken == []
+
+
+def broken_changes(db: postgres.DB, seeds: list[int]) -> tuple[list[str], int, int]:
+    """Return changes that return NULL where none was expected, the claims, and the rows seen."""
+    texts = [change(Queries(Random(seed))) for seed in seeds]
+    broken: list[str] = []
+    claims = seen = 0
+    for seed, text, found in zip(seeds, texts, describe_all(db, texts), strict=True):
+        if not isinstance(found, Described):
+            continue
+        try:
+            with db.transaction() as tx:
+                rows = list(tx.query(text))  # type: ignore[arg-type]
+                raise LookupError
+        except LookupError:
+            pass
+        except (liteorm.IntegrityError, liteorm.DataError, liteorm.StatementError):
+            continue
+        seen += len(rows)
+        for position, (null, _) in enumerate(found.nulls):
+            claims += null is False
+            if null is False and any(row[position] is None for row in rows):
+                broken.append(f"seed {seed}, column {position + 1} of: {text}")
+    return broken, claims, seen
+
+
+@settings(
+    max_examples=20,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.integers(0, 10**9))
+def test_a_claim_about_a_change_holds(db: postgres.DB, seed: int) -> None:
+    """What INSERT, UPDATE and DELETE return keeps the analysis' word, triggers or not."""
+    broken, _, _ = broken_changes(db, [seed * 10 + n for n in range(10)])
     assert broken == []
 
 
