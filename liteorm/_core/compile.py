@@ -334,3 +334,11 @@ def place_of(error: BaseException) -> Place | None:
             found = places.get(traceback.tb_lineno, found)
         traceback = traceback.tb_next
     return found
+
+
+def raised_by_generated(error: BaseException) -> bool:
+    """Tell whether a line of generated code itself raised an error, and nothing that it called."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return traceback is not None and PLACES in traceback.tb_frame.f_globals

@@ -18,6 +18,7 @@ from liteorm._core.pgtypes import (
     PgType,
     Variant,
     cast_to,
+    in_sql,
     python_name,
     row_for,
     types_in,
@@ -258,7 +259,7 @@ class Fitter:
                     " that liteorm reads",
                     place,
                     got=type_.name,
-                    remedy=f"cast it: {_in_sql(place.column)}::text"
+                    remedy=f"cast it: {in_sql(place.column)}::text"
                     if whole and not place.inside
                     else "cast it to text",
                 )
@@ -656,7 +657,7 @@ def _attributes_remedy(missing: list[str], extra: list[str]) -> str:
 def _remedy(type_: PgType, hint: Hint, place: Place) -> str:
     """Return what would mend a mismatch: a cast in the SQL, another annotation, or both."""
     ways = []
-    column = _in_sql(place.column)
+    column = in_sql(place.column)
     target = cast_to(type_, hint.type if hint.kind == "scalar" else None)
     if hint.kind in ("enum", "literal") and type_.kind == "base" and type_.python is not str:
         target = "text" if _wants_text(hint) else None
@@ -674,10 +675,6 @@ def _remedy(type_: PgType, hint: Hint, place: Place) -> str:
         if names:
             ways.append(f"annotate the field {' or '.join(names)}")
     return ", or ".join(ways) if ways else "give the field a codec: Column(codec=...)"
-
-
-def _in_sql(column: str) -> str:
-    return column if column.isidentifier() else f'"{column}"'
 
 
 def _wants_text(hint: Hint) -> bool:

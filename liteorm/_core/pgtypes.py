@@ -347,6 +347,11 @@ _MOMENTS: Final = {
 }
 
 
+def in_sql(column: str) -> str:
+    """Return a column's name as a remedy writes it."""
+    return column if column.isidentifier() else f'"{column}"'
+
+
 def cast_to(type_: PgType, python: Any) -> str | None:
     """Return the type to cast a column to so that it fills an annotation, or None.
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from liteorm._core.compile import Misfit, compile_source, place_of
+from liteorm._core.compile import Misfit, compile_source, place_of, raised_by_generated
 from liteorm._core.emit import Source, emit_scan
 from liteorm._core.fit import Place
 from liteorm._core.hints import shown
@@ -100,8 +100,7 @@ class Scanner:
         try:
             chunk = load(start, stop)
         except Exception as error:
-            failure = rows.failure(start, stop, self.plan.variants, error)
-            raise _renumbered(failure, first) from error
+            raise rows.failure(start, stop, self.plan.variants, error, first) from error
         values = iter(chunk)
         try:
             return self.build(values)
@@ -126,6 +125,9 @@ class Scanner:
             where = f'column "{place.column}", row {row}, at {path_in(error)}'
             inner.add_note(f"while scanning {self.plan.target}: {where}")
             return inner
+        if place is not None and str(error)[:10] == "unhashable" and raised_by_generated(error):
+            # The values of Any are not known before: some cannot be in a set.
+            return _misfit(_NO_HASH, place, row)
         column = (
             place.column if place is not None else _column_of_constructor(error, self.plan.root)
         )
@@ -134,21 +136,14 @@ class Scanner:
         return error
 
 
+_NO_HASH = Misfit("holds an element without a hash, which no set can hold", "annotate it as a list")
+
+
 def _cause(error: Exception, failure: Exception) -> BaseException | None:
     """Return what an error came from: nothing of ours, and of msgspec's what it found."""
     if isinstance(failure, ScanError) and is_json_error(error):
         return error
     return failure.__cause__
-
-
-def _renumbered(error: Error, first: int) -> Error:
-    if first:
-        row = getattr(error, "row", None)
-        if row is not None:
-            error.message = error.message.replace(f"row {row}", f"row {row + first}", 1)
-            error.args = (error.message,)
-            error.row = row + first
-    return error
 
 
 def _misfit(error: Misfit, place: Place, row: int) -> Error:

@@ -57,6 +57,14 @@ class RowSource(Protocol):
         """Return the function that loads rows, each column in its variant (None: all plain)."""
 
     def failure(
-        self, start: int, stop: int, variants: tuple[Variant, ...] | None, error: Exception
+        self,
+        start: int,
+        stop: int,
+        variants: tuple[Variant, ...] | None,
+        error: Exception,
+        first: int = 0,
     ) -> Error:
-        """Return the error that names the first column and row of a chunk that cannot load."""
+        """Return the error that names the first column and row of a chunk that cannot load.
+
+        `first` is the number that the first of all rows has for the reader.
+        """

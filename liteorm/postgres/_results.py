@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from psycopg import abc, pq
 
-from liteorm._core.pgtypes import PgType, Variant, underlying
+from liteorm._core.pgtypes import PgType, Variant, in_sql, underlying
 from liteorm._core.shape import LoadRows, Shape
 from liteorm._core.values import Rows
 from liteorm.errors import DataError, Error, ScanError
@@ -110,7 +110,12 @@ class ResultRows:
         return self._loader(variants).load_cell(column, data)
 
     def failure(
-        self, start: int, stop: int, variants: tuple[Variant, ...] | None, error: Exception
+        self,
+        start: int,
+        stop: int,
+        variants: tuple[Variant, ...] | None,
+        error: Exception,
+        first: int = 0,
     ) -> Error:
         """Name the first column and row of a chunk that cannot be loaded, cell by cell."""
         for row in range(start, stop):
@@ -121,7 +126,7 @@ class ResultRows:
                 try:
                     self.load_cell(column, bytes(data), variants)
                 except Exception as cell_error:
-                    return _cell_error(self.shape.names[column], row, type_, cell_error)
+                    return _cell_error(self.shape.names[column], first + row, type_, cell_error)
         if isinstance(error, Error):
             return error
         return DataError("the rows cannot be loaded, although each value can")
@@ -129,7 +134,7 @@ class ResultRows:
 
 def _cell_error(column: str, row: int, type_: PgType, error: Exception) -> DataError:
     base = _innermost(type_)
-    reason, hint = _PYTHON_LIMITS.get(base.base), f"cast it: {column}::text"
+    reason, hint = _PYTHON_LIMITS.get(base.base), f"cast it: {in_sql(column)}::text"
     if isinstance(error, DataError):
         # our own readers say what is wrong, and never the value
         reason, hint = error.message, error.hint or hint

@@ -1,4 +1,4 @@
-"""Whether a value is what an annotation says: read anew from `typing`, sharing nothing with liteorm."""
+"""Whether a value is what an annotation says: read from `typing` alone."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ class CachedHashSlots:
 
 
 @attrs.frozen
-class Failure(Exception):  # noqa: N818
+class Failure(Exception):
     a: int
 
 
@@ -187,7 +187,7 @@ class Row(NamedTuple):
     b: str = "default"
 
 
-Untyped = collections.namedtuple("Untyped", "b a")  # noqa: PYI024
+Untyped = collections.namedtuple("Untyped", "b a")
 
 
 class Partial(TypedDict):
@@ -467,13 +467,13 @@ def _no_init() -> Any:
 def test_pep_695_classes_and_aliases(module_db: postgres.DB) -> None:
     """The newer spelling of generics and aliases means the same."""
     scope: dict[str, Any] = {"attrs": attrs, "__name__": __name__}
-    exec(
+    text = (
         "@attrs.define\nclass Page[T]:\n    a: T\n    more: list[T] | None = None\n"
         "type Pair[X] = tuple[X, X]\ntype Number = int\n"
         "@attrs.define\nclass Uses:\n    a: Number\n    p: Pair[int]\n"
-        "type Loop = list[Loop] | int\n",
-        scope,
+        "type Loop = list[Loop] | int\n"
     )
+    exec(compile(text, "<new>", "exec", dont_inherit=True), scope)
     page, uses = scope["Page"], scope["Uses"]
     rows = query(module_db, "SELECT 1 AS a, '[2]'::jsonb AS more")
     assert scan(rows, page[int]) == [page(1, [2])]

@@ -1,4 +1,4 @@
-"""Types do not lie: whatever the model and the result, a scanned value is what it says, or none is."""
+"""Types do not lie: whatever model and result, all values are as annotated, or there are none."""
 
 from __future__ import annotations
 
@@ -104,7 +104,11 @@ OWN: dict[str, list[str]] = {
     "point[]": ['{"(1,2)"}'],
     "inet[]": ["{1.2.3.4,10.0.0.1/8,::1}"],
     "spans[]": ['{"[1 day,2 day)"}'],
-    "record": ["ROW(1, 'a'::text)", "ROW(1::int8, '{}'::jsonb, '1 mon'::interval)", "ROW(NULL::int)"],
+    "record": [
+        "ROW(1, 'a'::text)",
+        "ROW(1::int8, '{}'::jsonb, '1 mon'::interval)",
+        "ROW(NULL::int)",
+    ],
     "record[]": ["ARRAY[ROW(1, 'a'::text), ROW(2, NULL::text)]"],
 }
 VALUES: dict[str, list[str]] = {}
@@ -247,7 +251,10 @@ def drafts(draw: st.DrawFn) -> Draft:
     rows = draw(st.integers(0, 3))
     names = ["a", "b", "class_", "rows", "item"][: draw(st.sampled_from([1, 1, 2, 2, 3, 5]))]
     flat = [draw(columns(name, rows)) for name in names]
-    nested = [draw(columns(f"n.{name}", rows)) for name in ("x", "y")[: draw(st.sampled_from([0, 0, 1, 2]))]]
+    nested = [
+        draw(columns(f"n.{name}", rows))
+        for name in ("x", "y")[: draw(st.sampled_from([0, 0, 1, 2]))]
+    ]
     selected = [*flat, *nested]
     fields = {column.name: column.annotation for column in flat}
     if nested:

@@ -1,0 +1,102 @@
+"""Streams are scanned as their rows arrive, with the same checks and the same row numbers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, LiteralString, NamedTuple
+
+import pytest
+
+from liteorm import DataError, ScanError, scan_iter
+from liteorm.postgres import AsyncDB
+
+pytestmark = pytest.mark.anyio
+
+
+class Row(NamedTuple):
+    """One row of the streams here."""
+
+    n: int
+    text: str | None = None
+
+
+async def scanned(db: AsyncDB, sql: LiteralString, model: Any, **options: Any) -> list[Any]:
+    """Scan a whole stream."""
+    async with db.stream(sql, batch_size=100) as stream:
+        return [obj async for obj in scan_iter(stream, model, **options)]
+
+
+async def test_a_stream_is_scanned_whole(liteorm_async_db: AsyncDB) -> None:
+    """Every row becomes an object, over any number of batches."""
+    found = await scanned(liteorm_async_db, "SELECT n FROM generate_series(0, 1050) AS n", Row)
+    assert found == [Row(n) for n in range(1051)]
+
+
+async def test_row_numbers_go_on_across_batches(liteorm_async_db: AsyncDB) -> None:
+    """NULL, a value that Python cannot hold: the row is the stream's, not the batch's."""
+    with pytest.raises(ScanError, match='column "n", row 777') as caught:
+        await scanned(
+            liteorm_async_db,
+            "SELECT CASE WHEN n <> 777 THEN n END AS n FROM generate_series(0, 2000) AS n",
+            Row,
+        )
+    assert caught.value.row == 777
+    with pytest.raises(DataError, match=r'column "row 1" \(date\), row 901') as refused:
+        await scanned(
+            liteorm_async_db,
+            "SELECT CASE WHEN n = 901 THEN date 'infinity' ELSE date '2024-01-01' END AS \"row 1\""
+            " FROM generate_series(0, 2000) AS n",
+            dt.date,
+        )
+    assert refused.value.row == 901
+
+
+async def test_objects_before_a_bad_row_arrive(liteorm_async_db: AsyncDB) -> None:
+    """What came in earlier batches has been handed out when a row fails."""
+    seen: list[int] = []
+    sql: LiteralString = "SELECT 10 / (500 - n) AS n FROM generate_series(0, 2000) AS n"
+    with pytest.raises(DataError, match="division by zero"):
+        async with liteorm_async_db.stream(sql, batch_size=100) as stream:
+            async for n in scan_iter(stream, int):
+                seen.append(n)
+    assert len(seen) == 500
+
+
+async def test_an_empty_stream_with_the_wrong_shape_is_an_error(liteorm_async_db: AsyncDB) -> None:
+    """The columns are held against the model, although no row ever comes."""
+    with pytest.raises(ScanError, match="is text"):
+        await scanned(liteorm_async_db, "SELECT 'x'::text AS n WHERE false", Row)
+    assert await scanned(liteorm_async_db, "SELECT 1 AS n WHERE false", Row) == []
+
+
+async def test_extra_columns_of_a_stream(liteorm_async_db: AsyncDB) -> None:
+    """The options are those of scan."""
+    sql: LiteralString = "SELECT 1 AS n, 2 AS other"
+    with pytest.raises(ScanError, match='"other"'):
+        await scanned(liteorm_async_db, sql, Row)
+    assert await scanned(liteorm_async_db, sql, Row, extra="ignore") == [Row(1)]
+    with pytest.raises(ValueError, match="extra is"):
+        await scanned(liteorm_async_db, sql, Row, extra="some")
+
+
+async def test_types_that_only_a_later_batch_shows(liteorm_async_db: AsyncDB) -> None:
+    """A type met in the middle of a stream is looked up beside it."""
+    await liteorm_async_db.execute("CREATE TYPE late AS ENUM ('a'); CREATE TYPE later AS (x late)")
+    found = await scanned(
+        liteorm_async_db,
+        "SELECT CASE WHEN n < 500 THEN ROW(n, 'x'::text) ELSE ROW(n, ROW(ROW('a'::late)::later))"
+        " END AS v FROM generate_series(0, 600) AS n",
+        tuple[tuple[Any, ...]],
+    )
+    assert found[0] == ((0, "x"),)
+    assert found[-1] == ((600, (("a",),)),)
+
+
+async def test_a_stream_inside_a_transaction(liteorm_async_db: AsyncDB) -> None:
+    """It sees what the transaction wrote, and leaves the transaction usable."""
+    async with liteorm_async_db.transaction() as tx:
+        await tx.execute("CREATE TEMPORARY TABLE t AS SELECT n FROM generate_series(1, 300) AS n")
+        async with tx.stream("SELECT n FROM t ORDER BY n", batch_size=50) as stream:
+            first = [n async for n in scan_iter(stream, int)]
+        assert first == list(range(1, 301))
+        assert (await tx.execute("DELETE FROM t")).rows_affected == 300
