@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import select
+import socket
 from collections.abc import Mapping
 from time import monotonic
 from typing import Any, Final
@@ -216,11 +218,21 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
         tag, self.transaction_tag = self.transaction_tag, None
         raise transaction_command(tag or "this")
 
+    def cut(self) -> None:
+        """End the connection under somebody who waits on it, without taking the descriptor."""
+        try:
+            with socket.socket(fileno=os.dup(self.pgconn.socket)) as end:
+                end.shutdown(socket.SHUT_RDWR)
+        except (OSError, psycopg.Error):
+            pass
+
     @property
     def spoken_to(self) -> bool:
         """Whether the server said something while the connection was idle: usually good-bye."""
         poll = self._poll
         if poll is None:
+            if self.closed:
+                return True
             poll = self._poll = select.poll()
             poll.register(self.pgconn.socket, select.POLLIN)
         return bool(poll.poll(0))

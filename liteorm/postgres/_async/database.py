@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from time import monotonic
@@ -193,7 +191,7 @@ class AsyncDB(AsyncStatements):
         while state.borrowed and monotonic() < deadline:
             await asleep(0.01)
         for wire in list(state.borrowed):
-            _cut(wire)
+            wire.cut()
         if state.spare is not None:
             state.spare.pgconn.finish()
             state.spare = None
@@ -209,15 +207,6 @@ class AsyncDB(AsyncStatements):
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
-
-
-def _cut(wire: AsyncWire) -> None:
-    """End a connection somebody waits on, without pulling the descriptor from under the wait."""
-    try:
-        with socket.socket(fileno=os.dup(wire.pgconn.socket)) as end:
-            end.shutdown(socket.SHUT_RDWR)
-    except (OSError, psycopg.Error):
-        pass
 
 
 async def open_async(

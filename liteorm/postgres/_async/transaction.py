@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import AbstractAsyncContextManager
+from time import monotonic
 from types import TracebackType
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from liteorm.postgres._async.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.session import AsyncStatements
 from liteorm.postgres._options import CLEANUP_BOUND, PoolState
-from liteorm.postgres._primitives import AsyncInterrupted, acurrent, afinish
+from liteorm.postgres._primitives import AsyncInterrupted, acurrent, afinish, asleep
 from liteorm.postgres._tags import check_pooled, check_transaction_text
 from liteorm.postgres._translate import lost
 
@@ -51,6 +52,7 @@ class AsyncTx(AsyncStatements):
         self._root: AsyncTx = parent._root if parent is not None else self
         self._ended: str | None = None
         self._swallowed: BaseException | None = None
+        """Of the root: the first error since the transaction was last whole."""
         self._savepoint: str | None = None
         if parent is None:
             self._depth = 0
@@ -87,6 +89,12 @@ class AsyncTx(AsyncStatements):
                 retryable=False,
             )
 
+    def _unlock(self) -> None:
+        try:
+            self._lock.release()
+        except RuntimeError:
+            pass  # the transaction was taken away from who used it
+
     async def _acquire(self, timeout: float | None) -> AsyncWire:
         self._lock_now()
         wire = self._wire
@@ -96,7 +104,7 @@ class AsyncTx(AsyncStatements):
 
     async def _release(self, wire: AsyncWire) -> None:
         wire.unlimit()
-        self._lock.release()
+        self._unlock()
         if wire.transaction_tag is not None:
             wire.refuse_transaction_tag()
 
@@ -110,9 +118,10 @@ class AsyncTx(AsyncStatements):
         error = wire.translated(exc, sql, params)
         wire.unlimit()
         evict_if_read_only(wire, error, self._read_only)
-        if self._swallowed is None and isinstance(error, Error):
-            self._swallowed = error
-        self._lock.release()
+        root = self._root
+        if root._swallowed is None and wire.pgconn.transaction_status == _INERROR:
+            root._swallowed = error
+        self._unlock()
         return error
 
     def _check_text(self, sql: str) -> None:
@@ -188,15 +197,17 @@ class AsyncTx(AsyncStatements):
                 raise
             raise error from exc
         if tag != "COMMIT":
-            raise _aborted("transaction", self._swallowed) from self._swallowed
+            cause = self._swallowed
+            raise _aborted("transaction", cause) from cause
 
     async def _release_savepoint(self) -> None:
         wire = self._wire
         wire.limit(None)
         try:
             if wire.pgconn.transaction_status == _INERROR:
+                cause = self._root._swallowed
                 await afinish(self._roll_back_to(wire))
-                raise _aborted("savepoint", self._swallowed) from self._swallowed
+                raise _aborted("savepoint", cause) from cause
             await wire.command(f"RELEASE SAVEPOINT {self._savepoint}")
         except AsyncInterrupted:
             raise
@@ -208,6 +219,7 @@ class AsyncTx(AsyncStatements):
 
     async def _roll_back_to(self, wire: AsyncWire) -> None:
         await wire.command(f"ROLLBACK TO SAVEPOINT {self._savepoint}")
+        self._root._swallowed = None
         await wire.command(f"RELEASE SAVEPOINT {self._savepoint}")
 
     async def rollback(self) -> None:
@@ -239,24 +251,37 @@ class AsyncTx(AsyncStatements):
 
     async def _end(self, how: str) -> None:
         self._ended = how
-        self._lock.release()
+        self._unlock()
         if self._parent is None:
             self._state.left(self._owner)
             await give_back(self._state, self._wire)
 
-    async def _leave(self, exc: BaseException | None) -> None:
+    async def _leave(self, *, commit: bool, raising: bool) -> None:
         """End the block this transaction was opened for."""
         if self._ended is not None:
             return
-        if exc is None:
+        if self._lock.locked() and self._parent is None:
+            await afinish(self._take_away())
+            if not raising:
+                raise TransactionError(
+                    "the transaction's block was left while another task, thread or a stream used "
+                    "it; it was rolled back",
+                    hint="wait for what works in a transaction before leaving its block",
+                    retryable=False,
+                )
+        elif commit:
             await self.commit()
-            return
-        try:
+        elif not self._lock.locked():
             await self.rollback()
-        except Error as failure:
-            # A stream left open, or another task at work: the block's own exception counts.
-            logger.warning("a transaction could not be rolled back at once: %s", failure)
-            self._wire.pgconn.finish()
+
+    async def _take_away(self) -> None:
+        """End a transaction that somebody else still uses: their statement fails."""
+        self._wire.cut()
+        deadline = monotonic() + CLEANUP_BOUND
+        while not self._lock.acquire(blocking=False) and monotonic() < deadline:
+            await asleep(0.01)
+        self._wire.pgconn.finish()
+        await self._end("rolled back")
 
     async def __aenter__(self) -> AsyncTx:
         self._check_open()
@@ -269,7 +294,7 @@ class AsyncTx(AsyncStatements):
         traceback: TracebackType | None,
     ) -> None:
         if self._ended is None:
-            await self.rollback()
+            await self._leave(commit=False, raising=exc is not None)
 
 
 class AsyncTransaction:
@@ -305,7 +330,7 @@ class AsyncTransaction:
         traceback: TracebackType | None,
     ) -> None:
         assert self._tx is not None
-        await self._tx._leave(exc)
+        await self._tx._leave(commit=exc is None, raising=exc is not None)
 
 
 async def begin_transaction(state: PoolState, begin: str, read_only: bool | None) -> AsyncTx:

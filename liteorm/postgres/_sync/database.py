@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from time import monotonic
@@ -31,7 +29,7 @@ from liteorm.postgres._primitives import Answer, current, sleep
 from liteorm.postgres._tags import begin_text, check_pooled
 from liteorm.postgres._translate import connect_failed
 
-__all__ = ["AsyncDB", "open_async"]
+__all__ = ["DB", "open"]
 
 R = TypeVar("R")
 
@@ -194,7 +192,7 @@ class DB(Statements):
         while state.borrowed and monotonic() < deadline:
             sleep(0.01)
         for wire in list(state.borrowed):
-            _cut(wire)
+            wire.cut()
         if state.spare is not None:
             state.spare.pgconn.finish()
             state.spare = None
@@ -210,15 +208,6 @@ class DB(Statements):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _cut(wire: Wire) -> None:
-    """End a connection somebody waits on, without pulling the descriptor from under the wait."""
-    try:
-        with socket.socket(fileno=os.dup(wire.pgconn.socket)) as end:
-            end.shutdown(socket.SHUT_RDWR)
-    except (OSError, psycopg.Error):
-        pass
 
 
 def open(

@@ -33,7 +33,7 @@ from liteorm.postgres._options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._primitives import Lock, Watch, call, finish, sleep
 from liteorm.postgres._translate import lost
 
-__all__ = ["AsyncListener", "listen_async", "notify_async"]
+__all__ = ["Listener", "listen", "notify"]
 
 logger: Final = logging.getLogger("liteorm")
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Final, TypeVar
@@ -29,7 +29,7 @@ from liteorm.postgres._results import (
 )
 from liteorm.postgres._tags import result_of
 
-__all__ = ["AsyncStatements", "AsyncUse"]
+__all__ = ["Statements", "Use"]
 
 T = TypeVar("T")
 

@@ -28,7 +28,7 @@ from liteorm.postgres._results import (
 if TYPE_CHECKING:
     from liteorm.postgres._sync.session import Use
 
-__all__ = ["AsyncRowStream", "AsyncStreaming"]
+__all__ = ["RowStream", "Streaming"]
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
 _INTRANS: Final = pq.TransactionStatus.INTRANS

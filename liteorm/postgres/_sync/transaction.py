@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import AbstractContextManager
+from time import monotonic
 from types import TracebackType
 from typing import Any, Final
 
@@ -23,11 +24,11 @@ from liteorm.postgres._sync.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.session import Statements
 from liteorm.postgres._options import CLEANUP_BOUND, PoolState
-from liteorm.postgres._primitives import Interrupted, current, finish
+from liteorm.postgres._primitives import Interrupted, current, finish, sleep
 from liteorm.postgres._tags import check_pooled, check_transaction_text
 from liteorm.postgres._translate import lost
 
-__all__ = ["AsyncTransaction", "AsyncTx", "begin_transaction"]
+__all__ = ["Transaction", "Tx", "begin_transaction"]
 
 logger: Final = logging.getLogger("liteorm")
 
@@ -52,6 +53,7 @@ class Tx(Statements):
         self._root: Tx = parent._root if parent is not None else self
         self._ended: str | None = None
         self._swallowed: BaseException | None = None
+        """Of the root: the first error since the transaction was last whole."""
         self._savepoint: str | None = None
         if parent is None:
             self._depth = 0
@@ -88,6 +90,12 @@ class Tx(Statements):
                 retryable=False,
             )
 
+    def _unlock(self) -> None:
+        try:
+            self._lock.release()
+        except RuntimeError:
+            pass  # the transaction was taken away from who used it
+
     def _acquire(self, timeout: float | None) -> Wire:
         self._lock_now()
         wire = self._wire
@@ -97,7 +105,7 @@ class Tx(Statements):
 
     def _release(self, wire: Wire) -> None:
         wire.unlimit()
-        self._lock.release()
+        self._unlock()
         if wire.transaction_tag is not None:
             wire.refuse_transaction_tag()
 
@@ -111,9 +119,10 @@ class Tx(Statements):
         error = wire.translated(exc, sql, params)
         wire.unlimit()
         evict_if_read_only(wire, error, self._read_only)
-        if self._swallowed is None and isinstance(error, Error):
-            self._swallowed = error
-        self._lock.release()
+        root = self._root
+        if root._swallowed is None and wire.pgconn.transaction_status == _INERROR:
+            root._swallowed = error
+        self._unlock()
         return error
 
     def _check_text(self, sql: str) -> None:
@@ -189,15 +198,17 @@ class Tx(Statements):
                 raise
             raise error from exc
         if tag != "COMMIT":
-            raise _aborted("transaction", self._swallowed) from self._swallowed
+            cause = self._swallowed
+            raise _aborted("transaction", cause) from cause
 
     def _release_savepoint(self) -> None:
         wire = self._wire
         wire.limit(None)
         try:
             if wire.pgconn.transaction_status == _INERROR:
+                cause = self._root._swallowed
                 finish(self._roll_back_to(wire))
-                raise _aborted("savepoint", self._swallowed) from self._swallowed
+                raise _aborted("savepoint", cause) from cause
             wire.command(f"RELEASE SAVEPOINT {self._savepoint}")
         except Interrupted:
             raise
@@ -209,6 +220,7 @@ class Tx(Statements):
 
     def _roll_back_to(self, wire: Wire) -> None:
         wire.command(f"ROLLBACK TO SAVEPOINT {self._savepoint}")
+        self._root._swallowed = None
         wire.command(f"RELEASE SAVEPOINT {self._savepoint}")
 
     def rollback(self) -> None:
@@ -240,24 +252,37 @@ class Tx(Statements):
 
     def _end(self, how: str) -> None:
         self._ended = how
-        self._lock.release()
+        self._unlock()
         if self._parent is None:
             self._state.left(self._owner)
             give_back(self._state, self._wire)
 
-    def _leave(self, exc: BaseException | None) -> None:
+    def _leave(self, *, commit: bool, raising: bool) -> None:
         """End the block this transaction was opened for."""
         if self._ended is not None:
             return
-        if exc is None:
+        if self._lock.locked() and self._parent is None:
+            finish(self._take_away())
+            if not raising:
+                raise TransactionError(
+                    "the transaction's block was left while another task, thread or a stream used "
+                    "it; it was rolled back",
+                    hint="wait for what works in a transaction before leaving its block",
+                    retryable=False,
+                )
+        elif commit:
             self.commit()
-            return
-        try:
+        elif not self._lock.locked():
             self.rollback()
-        except Error as failure:
-            # A stream left open, or another task at work: the block's own exception counts.
-            logger.warning("a transaction could not be rolled back at once: %s", failure)
-            self._wire.pgconn.finish()
+
+    def _take_away(self) -> None:
+        """End a transaction that somebody else still uses: their statement fails."""
+        self._wire.cut()
+        deadline = monotonic() + CLEANUP_BOUND
+        while not self._lock.acquire(blocking=False) and monotonic() < deadline:
+            sleep(0.01)
+        self._wire.pgconn.finish()
+        self._end("rolled back")
 
     def __enter__(self) -> Tx:
         self._check_open()
@@ -270,7 +295,7 @@ class Tx(Statements):
         traceback: TracebackType | None,
     ) -> None:
         if self._ended is None:
-            self.rollback()
+            self._leave(commit=False, raising=exc is not None)
 
 
 class Transaction:
@@ -306,7 +331,7 @@ class Transaction:
         traceback: TracebackType | None,
     ) -> None:
         assert self._tx is not None
-        self._tx._leave(exc)
+        self._tx._leave(commit=exc is None, raising=exc is not None)
 
 
 def begin_transaction(state: PoolState, begin: str, read_only: bool | None) -> Tx:

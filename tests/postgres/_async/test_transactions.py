@@ -352,6 +352,37 @@ async def test_a_transaction_used_by_two_at_once(db: AsyncDB, witness: Witness) 
         await tx.query("SELECT 1")
 
 
+@pytest.mark.parametrize("failing", [False, True])
+async def test_a_block_left_while_another_works_in_it(
+    db: AsyncDB, witness: Witness, failing: bool
+) -> None:
+    """Leaving a block while another task uses its Tx rolls back, says so, and loses nothing."""
+    async with AsyncBackground() as background:
+        with pytest.raises((liteorm.TransactionError, KeyError)) as caught:
+            async with db.transaction() as tx:
+                await tx.execute("INSERT INTO item VALUES (1)")
+                slow = background.start(tx.query, "SELECT pg_sleep(20)")
+                await auntil(lambda: witness.running("pg_sleep"), "the query")
+                if failing:
+                    raise KeyError("mine")
+        assert isinstance(caught.value, KeyError) is failing
+        with pytest.raises(liteorm.ConnectionLost):
+            await slow.result()
+    assert db.stats().in_use == 0
+    assert await ids(db) == []
+
+
+async def test_the_cause_of_what_was_swallowed_is_found(db: AsyncDB) -> None:
+    """An error of the outer Tx swallowed inside a savepoint's block is named as the cause."""
+    async with db.transaction() as tx:
+        with pytest.raises(liteorm.TransactionAborted) as caught:
+            async with tx.transaction():
+                with pytest.raises(liteorm.DataError):
+                    await tx.query("SELECT 1/0")
+        assert isinstance(caught.value.__cause__, liteorm.DataError)
+        await tx.query("SELECT 1")
+
+
 async def test_a_transaction_with_an_open_stream(db: AsyncDB) -> None:
     """While a stream of a Tx is open, the Tx is busy and says so."""
     async with db.transaction() as tx:

@@ -352,6 +352,37 @@ def test_a_transaction_used_by_two_at_once(db: DB, witness: Witness) -> None:
         tx.query("SELECT 1")
 
 
+@pytest.mark.parametrize("failing", [False, True])
+def test_a_block_left_while_another_works_in_it(
+    db: DB, witness: Witness, failing: bool
+) -> None:
+    """Leaving a block while another task uses its Tx rolls back, says so, and loses nothing."""
+    with Background() as background:
+        with pytest.raises((liteorm.TransactionError, KeyError)) as caught:
+            with db.transaction() as tx:
+                tx.execute("INSERT INTO item VALUES (1)")
+                slow = background.start(tx.query, "SELECT pg_sleep(20)")
+                until(lambda: witness.running("pg_sleep"), "the query")
+                if failing:
+                    raise KeyError("mine")
+        assert isinstance(caught.value, KeyError) is failing
+        with pytest.raises(liteorm.ConnectionLost):
+            slow.result()
+    assert db.stats().in_use == 0
+    assert ids(db) == []
+
+
+def test_the_cause_of_what_was_swallowed_is_found(db: DB) -> None:
+    """An error of the outer Tx swallowed inside a savepoint's block is named as the cause."""
+    with db.transaction() as tx:
+        with pytest.raises(liteorm.TransactionAborted) as caught:
+            with tx.transaction():
+                with pytest.raises(liteorm.DataError):
+                    tx.query("SELECT 1/0")
+        assert isinstance(caught.value.__cause__, liteorm.DataError)
+        tx.query("SELECT 1")
+
+
 def test_a_transaction_with_an_open_stream(db: DB) -> None:
     """While a stream of a Tx is open, the Tx is busy and says so."""
     with db.transaction() as tx:
