@@ -4,9 +4,9 @@
     python .ci/unasync.py --check    compare every twin with its source, whole file, in memory
 
 Only NAME tokens change: ``async`` and ``await`` are dropped, ``AsyncX`` becomes ``X`` and RENAMES
-says the rest; code in docstrings (fenced blocks, `code spans`, lines after >>>) follows the same
-rules. A statement that only marks a test for anyio is dropped. Line breaks stay as they are in the
-source, so a line of the twin has the number of its source's line plus the header's.
+says the rest. The names in ``__all__`` follow, and code in docstrings (fenced blocks, `code spans`,
+lines after >>>). A name that an import would then have twice is dropped once, and so is a statement
+that only marks a test for anyio. Line breaks stay as they are in the source.
 Whatever else differs between the twins belongs into ``liteorm/postgres/_primitives.py``, in pairs.
 """
 
@@ -16,7 +16,11 @@ import io
 import re
 import sys
 import tokenize
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
+
+Edit: TypeAlias = tuple[tuple[int, int], tuple[int, int], str]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -46,6 +50,7 @@ RENAMES = {
     "open_async": "open",
 }
 
+IGNORED = (tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT)
 ANYIO_MARK = re.compile(r"\s*(?:@|pytestmark\s*=\s*)pytest\.mark\.anyio\s*(?:#.*)?")
 DOCSTRING_CODE = re.compile(
     r"```.*?```|``[^`]+``|`[^`\n]+`|^ *(?:>>>|\.\.\.) [^\n]*", re.DOTALL | re.MULTILINE
@@ -112,28 +117,46 @@ def plain_tokens(text: str, source: str) -> list[tokenize.TokenInfo]:
     return tokens
 
 
+def logical_lines(tokens: list[tokenize.TokenInfo]) -> Iterator[list[tokenize.TokenInfo]]:
+    """Yield the tokens of each statement, comments and blank lines left out."""
+    line: list[tokenize.TokenInfo] = []
+    for token in tokens:
+        if token.type in (tokenize.NEWLINE, tokenize.ENDMARKER):
+            yield [*line, token]
+            line = []
+        elif token.type not in IGNORED:
+            line.append(token)
+
+
+def edits(line: list[tokenize.TokenInfo], used: set[str]) -> Iterator[Edit]:
+    """Yield start, end and new text of what changes in a statement."""
+    first = line[0]
+    names = {token.string for token in line if token.type == tokenize.NAME}
+    for token, following in zip(line, [*line[1:], line[-1]], strict=True):
+        if token.type == tokenize.NAME and token.string in ("async", "await"):
+            yield token.start, following.start, ""
+        elif token.type == tokenize.NAME:
+            name = renamed(token.string, used)
+            if name == token.string:
+                continue
+            if first.string in ("from", "import") and name in names and following.string == ",":
+                after = line[line.index(following) + 1]  # what the twin imports already
+                yield token.start, after.start, ""
+            else:
+                yield token.start, token.end, name
+        elif token.type == tokenize.STRING and token is first:
+            yield token.start, token.end, renamed_docstring(token.string, used)
+        elif token.type == tokenize.STRING and first.string == "__all__":
+            yield token.start, token.end, f'"{renamed(token.string[1:-1], used)}"'
+
+
 def twin(text: str, source: str, used: set[str]) -> str:
     """Return the sync twin of the async module `text`."""
     lines = text.splitlines(keepends=True)
-    edits: list[tuple[tuple[int, int], tuple[int, int], str]] = []
-    tokens = plain_tokens(text, source)
-    starts_statement = True
-    for token, following in zip(tokens, [*tokens[1:], tokens[-1]], strict=True):
-        if token.type == tokenize.NAME:
-            if token.string in ("async", "await"):
-                edits.append((token.start, following.start, ""))
-            elif (name := renamed(token.string, used)) != token.string:
-                edits.append((token.start, token.end, name))
-        elif token.type == tokenize.STRING and starts_statement:
-            edits.append((token.start, token.end, renamed_docstring(token.string, used)))
-        if token.type not in (tokenize.NL, tokenize.COMMENT):
-            starts_statement = token.type in (
-                tokenize.ENCODING,
-                tokenize.NEWLINE,
-                tokenize.INDENT,
-                tokenize.DEDENT,
-            )
-    for (row, start), (end_row, end), new in reversed(edits):
+    found = [
+        edit for line in logical_lines(plain_tokens(text, source)) for edit in edits(line, used)
+    ]
+    for (row, start), (end_row, end), new in reversed(found):
         before, after = lines[row - 1][:start], lines[end_row - 1][end:]
         lines[row - 1 : end_row] = (before + new + after).splitlines(keepends=True)
     kept = [line for line in lines if not ANYIO_MARK.fullmatch(line.rstrip("\n"))]

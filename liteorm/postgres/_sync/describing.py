@@ -27,7 +27,7 @@ from liteorm.postgres._describe import (
 )
 from liteorm.postgres._protocol import describe_step
 
-__all__ = ["describe_all", "describe_async", "load_new_types"]
+__all__ = ["describe_all", "describe", "load_new_types"]
 
 
 def describe(session: DB | Tx, sql: SqlText) -> StatementShape:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Any, NamedTuple, TypedDict
 
