@@ -237,9 +237,11 @@ def upsert_statement(model: Model, table: Table, conflict: tuple[str, ...] | Non
 
 @functools.lru_cache(maxsize=1024)
 def delete_statement(model: Model, table: Table) -> Statement:
-    """Return DELETE by key."""
+    """Return DELETE by key; a row comes back if there was one."""
     keys = key_fields(model, table)
-    return Statement(f"DELETE FROM {_percent(table_name(table))} WHERE {_matches(keys)}", keys)
+    return Statement(
+        f"DELETE FROM {_percent(table_name(table))} WHERE {_matches(keys)} RETURNING true", keys
+    )
 
 
 @functools.lru_cache(maxsize=1024)

@@ -277,9 +277,22 @@ class Writing:
     ) -> None:
         self.adapters = adapters
         self.encoders = Encoders(adapters, codecs, money_unit)
-        self.calls: dict[Any, Any] = {}
-        """Statements ready to be run, by kind of call and model class."""
+        self._calls: dict[Any, Any] = {}
         self._targets: dict[Any, Target] = {}
+
+    def call(self, key: Any) -> Any:
+        """Return a statement that is ready to be run, by kind of call and model class."""
+        return self._calls.get(key)
+
+    def keep(self, key: Any, call: Any) -> None:
+        """Keep a statement for the next time."""
+        if len(self._calls) >= _TARGETS:
+            self._calls.clear()
+        self._calls[key] = call
+
+    def forget(self) -> None:
+        """Forget the statements."""
+        self._calls.clear()
 
     def target(
         self,
@@ -324,8 +337,8 @@ class Writing:
                 )
             encoder = self.encoders.for_type(types[column.oid])
             sent.append(SentColumn(field, column, encoder))
-        while len(self._targets) >= _TARGETS:
-            del self._targets[next(iter(self._targets))]
+        if len(self._targets) >= _TARGETS:
+            self._targets.clear()
         made = self._targets[key] = Target(model, table, tuple(sent))
         return made
 

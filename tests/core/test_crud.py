@@ -46,7 +46,7 @@ ALL = '"name", "100%%", "id"'
             'INSERT INTO "app"."users" ("name", "100%%") VALUES (%s, %s) ON CONFLICT ("name") '
             f'DO UPDATE SET "100%%" = EXCLUDED."100%%" RETURNING {ALL}',
         ),
-        (crud.delete_statement, 'DELETE FROM "app"."users" WHERE "id" = %s'),
+        (crud.delete_statement, 'DELETE FROM "app"."users" WHERE "id" = %s RETURNING true'),
         (crud.get_statement, f'SELECT {ALL} FROM "app"."users" WHERE "id" = %s'),
     ],
 )

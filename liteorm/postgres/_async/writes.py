@@ -108,9 +108,7 @@ async def upsert(session: AsyncStatements, obj: T, conflict: Names) -> T:
 
 async def delete(session: AsyncStatements, obj: Any) -> bool:
     """Delete the row with the object's key; return whether there was one."""
-    call = await _call(session, "delete", obj, crud.delete_statement)
-    result = await session.execute(call.sql, call.target.parameters(obj))
-    return result.rows_affected > 0
+    return len(await _run(session, "delete", obj, crud.delete_statement)) > 0
 
 
 async def get(session: AsyncStatements, cls: type[T], key: Any) -> T:
@@ -144,20 +142,24 @@ def _absent(model: Model, table: Table) -> NoRows:
 
 
 async def _one(session: AsyncStatements, kind: Any, obj: T, statement_for: StatementFor) -> T:
-    """Run a statement that returns one row."""
+    """Run a statement on an object; return the row that comes back."""
+    cls: Any = obj.__class__
+    stored: T = scan_one(await _run(session, kind, obj, statement_for), cls)
+    return stored
+
+
+async def _run(session: AsyncStatements, kind: Any, obj: Any, statement_for: StatementFor) -> Rows:
+    """Run a statement on an object, once more if types had changed since they were looked up."""
     call = await _call(session, kind, obj, statement_for)
     try:
-        rows = await _rows(session, call, obj)
+        return await _rows(session, call, obj)
     except Error as exc:
         if not call.target.may_be_stale(exc):
             raise
         again = await _called_again(session, kind, obj, statement_for)
         if again is None or again.target.types == call.target.types:
             raise
-        rows = await _rows(session, again, obj)
-    cls: Any = obj.__class__
-    stored: T = scan_one(rows, cls)
-    return stored
+        return await _rows(session, again, obj)
 
 
 async def _rows(session: AsyncStatements, call: _Call, obj: Any) -> Rows:
@@ -200,7 +202,7 @@ async def _call(
 ) -> _Call:
     writing = _writing(session._state)
     cls: Any = obj.__class__
-    found: _Call | None = writing.calls.get((kind, cls))
+    found: _Call | None = writing.call((kind, cls))
     if found is not None:
         return found
     model = crud.model_of_object(obj)
@@ -209,13 +211,13 @@ async def _call(
     async with session._connection("columns", COLUMNS_SQL) as wire:
         target = await _target(session._state, wire, model, table, statement.fields)
     made = _Call(model, own_text(statement.sql), target)
-    writing.calls[kind, cls] = made
+    writing.keep((kind, cls), made)
     return made
 
 
 def _forget(state: PoolState) -> None:
     """Look everything up again: types may have been changed, or dropped and created."""
-    _writing(state).calls.clear()
+    _writing(state).forget()
     state.types.clear()
 
 
@@ -439,7 +441,7 @@ async def insert_returning(session: AsyncStatements, objs: Iterable[T]) -> list[
 async def _returning(session: AsyncStatements, cls: Any, first: Any) -> _Call:
     """Return the statement that inserts arrays of a class's columns."""
     writing = _writing(session._state)
-    found: _Call | None = writing.calls.get(("returning", cls))
+    found: _Call | None = writing.call(("returning", cls))
     if found is not None:
         return found
     model = crud.model_of_object(first)
@@ -451,7 +453,7 @@ async def _returning(session: AsyncStatements, cls: Any, first: Any) -> _Call:
     types = [column.array for column in target.columns]
     sql = crud.unnest_text(model, table, fields, types, merge=merge)
     made = _Call(model, own_text(sql), target)
-    writing.calls["returning", cls] = made
+    writing.keep(("returning", cls), made)
     return made
 
 

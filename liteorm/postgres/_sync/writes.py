@@ -109,9 +109,7 @@ def upsert(session: Statements, obj: T, conflict: Names) -> T:
 
 def delete(session: Statements, obj: Any) -> bool:
     """Delete the row with the object's key; return whether there was one."""
-    call = _call(session, "delete", obj, crud.delete_statement)
-    result = session.execute(call.sql, call.target.parameters(obj))
-    return result.rows_affected > 0
+    return len(_run(session, "delete", obj, crud.delete_statement)) > 0
 
 
 def get(session: Statements, cls: type[T], key: Any) -> T:
@@ -145,20 +143,24 @@ def _absent(model: Model, table: Table) -> NoRows:
 
 
 def _one(session: Statements, kind: Any, obj: T, statement_for: StatementFor) -> T:
-    """Run a statement that returns one row."""
+    """Run a statement on an object; return the row that comes back."""
+    cls: Any = obj.__class__
+    stored: T = scan_one(_run(session, kind, obj, statement_for), cls)
+    return stored
+
+
+def _run(session: Statements, kind: Any, obj: Any, statement_for: StatementFor) -> Rows:
+    """Run a statement on an object, once more if types had changed since they were looked up."""
     call = _call(session, kind, obj, statement_for)
     try:
-        rows = _rows(session, call, obj)
+        return _rows(session, call, obj)
     except Error as exc:
         if not call.target.may_be_stale(exc):
             raise
         again = _called_again(session, kind, obj, statement_for)
         if again is None or again.target.types == call.target.types:
             raise
-        rows = _rows(session, again, obj)
-    cls: Any = obj.__class__
-    stored: T = scan_one(rows, cls)
-    return stored
+        return _rows(session, again, obj)
 
 
 def _rows(session: Statements, call: _Call, obj: Any) -> Rows:
@@ -201,7 +203,7 @@ def _call(
 ) -> _Call:
     writing = _writing(session._state)
     cls: Any = obj.__class__
-    found: _Call | None = writing.calls.get((kind, cls))
+    found: _Call | None = writing.call((kind, cls))
     if found is not None:
         return found
     model = crud.model_of_object(obj)
@@ -210,13 +212,13 @@ def _call(
     with session._connection("columns", COLUMNS_SQL) as wire:
         target = _target(session._state, wire, model, table, statement.fields)
     made = _Call(model, own_text(statement.sql), target)
-    writing.calls[kind, cls] = made
+    writing.keep((kind, cls), made)
     return made
 
 
 def _forget(state: PoolState) -> None:
     """Look everything up again: types may have been changed, or dropped and created."""
-    _writing(state).calls.clear()
+    _writing(state).forget()
     state.types.clear()
 
 
@@ -440,7 +442,7 @@ def insert_returning(session: Statements, objs: Iterable[T]) -> list[T]:
 def _returning(session: Statements, cls: Any, first: Any) -> _Call:
     """Return the statement that inserts arrays of a class's columns."""
     writing = _writing(session._state)
-    found: _Call | None = writing.calls.get(("returning", cls))
+    found: _Call | None = writing.call(("returning", cls))
     if found is not None:
         return found
     model = crud.model_of_object(first)
@@ -452,7 +454,7 @@ def _returning(session: Statements, cls: Any, first: Any) -> _Call:
     types = [column.array for column in target.columns]
     sql = crud.unnest_text(model, table, fields, types, merge=merge)
     made = _Call(model, own_text(sql), target)
-    writing.calls["returning", cls] = made
+    writing.keep(("returning", cls), made)
     return made
 
 
