@@ -49,7 +49,9 @@ def compile_source(source: Source, target: str, shape: Shape) -> tuple[Callable[
         "__name__": "liteorm.generated",
         PLACES: source.places,
         "null": _null,
-        "dimensions": _dimensions,
+        "too_deep": _too_deep,
+        "too_flat": _too_flat,
+        "wrong_length": _wrong_length,
     }
     for constant in source.constants:
         scope[constant.name] = _made(constant.value, shape)
@@ -65,8 +67,19 @@ def _null() -> typing.NoReturn:
     raise Misfit("is NULL")
 
 
-def _dimensions() -> typing.NoReturn:
-    raise Misfit("has another number of dimensions or elements")
+def _too_deep() -> typing.NoReturn:
+    raise Misfit("is an array of more dimensions", "annotate a list for each: list[list[...]]")
+
+
+def _too_flat() -> typing.NoReturn:
+    raise Misfit("is an array of fewer dimensions", "annotate one list for each dimension")
+
+
+def _wrong_length() -> typing.NoReturn:
+    raise Misfit(
+        "is an array with another number of elements",
+        "annotate list[...] or tuple[..., ...] for any number",
+    )
 
 
 def _made(value: Any, shape: Shape) -> Any:
@@ -259,6 +272,7 @@ def record_step(
             column=place.column,
             expected=f"{len(wanted)} values",
             got=f"{len(types)} values",
+            remedy=f"annotate as many, or write ROW(...) with {len(wanted)}",
         )
     if model is None:
         return fitter.positions(list(types), hint, place, deep=True)

@@ -247,10 +247,10 @@ class _Writer:
         inner.line(0, f"def {name}(value):")
         if step.flat:
             inner.line(1, "if value and type(value[0]) is list:")
-            inner.line(2, "dimensions()", step.place)
+            inner.line(2, "too_deep()", step.place)
         elif isinstance(item.step, fit.Each):
             inner.line(1, "if value and type(value[0]) is not list:")
-            inner.line(2, "dimensions()", step.place)
+            inner.line(2, "too_flat()", step.place)
         container = step.container.__name__
         expression = inner.expression(item.step, "item")
         if expression == "item":
@@ -286,7 +286,7 @@ class _Writer:
             inner.line(
                 1, f"if len(value) != {len(variables)} or (value and type(value[0]) is list):"
             )
-            inner.line(2, "dimensions()", step.place)
+            inner.line(2, "wrong_length()", step.place)
         inner.line(1, _unpack(variables))
         inner.line(1, "return (")
         self.parts(inner, [("", v, p) for v, p in zip(variables, step.items, strict=True)])

@@ -17,8 +17,8 @@ from liteorm._core.models import Field, Model, model_of_hint
 from liteorm._core.pgtypes import (
     PgType,
     Variant,
+    cast_of,
     cast_to,
-    in_sql,
     python_name,
     row_for,
     types_in,
@@ -49,7 +49,19 @@ class Place:
     def wanted(self) -> str:
         """What was asked for: `User.tags is list[str]`."""
         declared = self.declared or self.annotation
-        return f"{self.model}.{self.field} is {declared}" if self.field else f"expected {declared}"
+        return f"{self.target} is {declared}" if self.field else f"expected {declared}"
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is what `scan` was asked for itself, and no field or part."""
+        return not self.field and not self.inside
+
+    @property
+    def part(self) -> str:
+        """What is to be annotated."""
+        if self.inside.startswith(_ELEMENT):
+            return "the elements"
+        return "that value" if self.inside.startswith("value") else "the field"
 
     @property
     def source(self) -> str:
@@ -57,7 +69,9 @@ class Place:
 
     @property
     def target(self) -> str:
-        return f"{self.model}.{self.field}" if self.field else self.model
+        if not self.field:
+            return self.model
+        return f"{self.model}{'' if self.field[0] == '[' else '.'}{self.field}"
 
     def within(self, inside: str, hint: Hint, *, field: str | None = None) -> Place:
         """Return the place of a part of this one."""
@@ -259,7 +273,7 @@ class Fitter:
                     " that liteorm reads",
                     place,
                     got=type_.name,
-                    remedy=f"cast it: {in_sql(place.column)}::text"
+                    remedy=cast_of(place.column, "text")
                     if whole and not place.inside
                     else "cast it to text",
                 )
@@ -491,6 +505,7 @@ class Fitter:
                 f" {place.wanted}",
                 place,
                 got=type_.name,
+                remedy=f"annotate {len(base.attributes)} values, or tuple[Any, ...]",
             )
         return self.positions([a.type for a in base.attributes], hint, place, deep=deep)
 
@@ -625,6 +640,7 @@ class Fitter:
         )
 
 
+_ELEMENT = "an element of "
 _DEEP = frozenset({"json", "jsonb", "interval", "point"})
 _SIMPLE = frozenset({"scalar", "enum", "literal"})
 
@@ -648,32 +664,32 @@ def _is(value: Any, plain: Any) -> bool:
 def _attributes_remedy(missing: list[str], extra: list[str]) -> str:
     parts = []
     if missing:
-        parts.append(f"no attribute for {', '.join(missing)}")
+        parts.append(f"give {', '.join(missing)} a default, or the name of an attribute")
     if extra:
-        parts.append(f"no field for {', '.join(extra)}")
+        parts.append(f'add fields for {", ".join(extra)}, or scan with extra="ignore"')
     return "; ".join(parts)
 
 
 def _remedy(type_: PgType, hint: Hint, place: Place) -> str:
     """Return what would mend a mismatch: a cast in the SQL, another annotation, or both."""
     ways = []
-    column = in_sql(place.column)
     target = cast_to(type_, hint.type if hint.kind == "scalar" else None)
     if hint.kind in ("enum", "literal") and type_.kind == "base" and type_.python is not str:
         target = "text" if _wants_text(hint) else None
-    if target is not None and not place.inside:
-        ways.append(f"cast it: {column}::{target}")
+    if target is not None and place.inside in ("", _ELEMENT):
+        ways.append(cast_of(place.column, f"{target}[]" if place.inside else target))
+    what = "scan into" if place.whole else f"annotate {place.part}"
     shown = type_.shown
     if hint.kind == "model" and place.field and not place.inside:
         ways.append(f'select its fields as "{place.field}.…", or as a composite or jsonb')
     elif shown != "object":
         optional = " | None" if hint.optional else ""
-        ways.append(f"annotate the field {shown}{optional}")
+        ways.append(f"{what} {shown}{optional}")
     else:
         row = row_for(underlying(type_))
         names = [python_name(python) for python, _ in row.variants] if row else []
         if names:
-            ways.append(f"annotate the field {' or '.join(names)}")
+            ways.append(f"{what} {' or '.join(names)}")
     return ", or ".join(ways) if ways else "give the field a codec: Column(codec=...)"
 
 

@@ -347,9 +347,12 @@ _MOMENTS: Final = {
 }
 
 
-def in_sql(column: str) -> str:
-    """Return a column's name as a remedy writes it."""
-    return column if column.isidentifier() else f'"{column}"'
+def cast_of(column: str, sql_type: str) -> str:
+    """Return the remedy that casts a column, as it is to be written in the query."""
+    if column.isidentifier():
+        return f"cast it: {column}::{sql_type}"
+    alias = "" if column == "?column?" else f' AS "{column}"'
+    return f"cast it: …::{sql_type}{alias}"
 
 
 def cast_to(type_: PgType, python: Any) -> str | None:

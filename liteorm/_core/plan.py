@@ -6,6 +6,7 @@ Every ScanError about the shape of a result is raised here, before the first obj
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import attrs
@@ -131,6 +132,7 @@ class _Planner:
                     f" {len(hint.args)}",
                     expected=f"{len(hint.args)} columns",
                     got=f"{len(names)} columns",
+                    remedy="select as many columns as the tuple has values, in its order",
                 )
             return self._tuple(zip(range(len(names)), hint.args, strict=True))
         if hint.kind == "sequence" and hint.type is tuple and codec is None:
@@ -253,9 +255,19 @@ class _Planner:
             column=next(iter(left)),
             expected=", ".join(_field_columns(model)),
             got=", ".join(self.shape.names),
-            remedy=_near(left, _field_columns(model))
+            remedy=_near(left, self._free_names(model))
             or 'leave the column out of the SELECT, or scan with extra="ignore"',
         )
+
+    def _free_names(self, model: Model) -> list[str]:
+        """Return the columns that a model takes and this result has not."""
+        return [
+            name
+            for name in _names_in(model)
+            if not any(
+                column == name or column.startswith(f"{name}.") for column in self.shape.names
+            )
+        ]
 
     def _missing(
         self,
@@ -282,8 +294,7 @@ class _Planner:
             column=wanted[0],
             expected=", ".join(wanted),
             got=", ".join(have),
-            remedy=_near(unused or have, wanted)
-            or "select the column, or give the field a default",
+            remedy=_near(unused, wanted) or "select the column, or give the field a default",
         )
 
     def _error(self, message: str, **parts: Any) -> ScanError:
@@ -311,6 +322,15 @@ def _all(node: Node) -> tuple[int, ...]:
 
 def _field_columns(model: Model) -> list[str]:
     return [field.column for field in model.fields]
+
+
+def _names_in(model: Model, depth: int = 3) -> Iterator[str]:
+    """Yield the columns that a model takes, dotted ones for what is inside it."""
+    for field in model.fields:
+        yield field.column
+        if field.hint.kind == "model" and depth:
+            for name in _names_in(model_of_hint(field.hint), depth - 1):
+                yield f"{field.column}.{name}"
 
 
 def _quoted(names: Any) -> str:

@@ -149,9 +149,8 @@ def _cause(error: Exception, failure: Exception) -> BaseException | None:
 def _misfit(error: Misfit, place: Place, row: int) -> Error:
     remedy = error.remedy
     if error.sentence == "is NULL":
-        remedy = (
-            f"make the field optional: {place.annotation} | None, or keep NULL out of the query"
-        )
+        what = "it" if place.whole else place.part
+        remedy = f"make {what} optional: {place.annotation} | None, or keep NULL out of the query"
     message = f"{place.source}, row {row}, {error.sentence}; {place.wanted}"
     if error.data:
         return DataError(message, row=row, column=place.column, field=place.field, hint=remedy)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -81,19 +82,28 @@ def interval(data: bytes) -> Interval:
     return Interval(months, days, microseconds)
 
 
-def short_interval(data: bytes) -> Any:
+def short_interval(data: bytes) -> timedelta:
     """Read an interval into a timedelta.
 
     Raises:
         DataError: it has months, or is infinite.
     """
-    microseconds, days, months = _interval(data)
-    if months:
-        raise DataError(
-            "is an interval with months, which have no fixed length in days",
-            hint="annotate the field liteorm.Interval",
-        )
-    return Interval(0, days, microseconds).to_timedelta()
+    return timedelta_of(interval(data))
+
+
+def timedelta_of(value: Interval) -> timedelta:
+    """Return an interval as a timedelta.
+
+    Raises:
+        DataError: it has months, or is infinite.
+    """
+    hint = "annotate the field liteorm.Interval"
+    if value.months:
+        raise DataError("is an interval with months, which have no fixed length in days", hint=hint)
+    try:
+        return value.to_timedelta()
+    except DataError:
+        raise DataError("is an interval beyond Python's timedelta", hint=hint) from None
 
 
 def pair(data: bytes) -> Pair:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from psycopg import abc, pq
 
-from liteorm._core.pgtypes import PgType, Variant, in_sql, underlying
+from liteorm._core.pgtypes import PgType, Variant, cast_of, underlying
 from liteorm._core.shape import LoadRows, Shape
 from liteorm._core.values import Rows
 from liteorm.errors import DataError, Error, ScanError
@@ -134,7 +134,7 @@ class ResultRows:
 
 def _cell_error(column: str, row: int, type_: PgType, error: Exception) -> DataError:
     base = _innermost(type_)
-    reason, hint = _PYTHON_LIMITS.get(base.base), f"cast it: {in_sql(column)}::text"
+    reason, hint = _PYTHON_LIMITS.get(base.base), cast_of(column, "text")
     if isinstance(error, DataError):
         # our own readers say what is wrong, and never the value
         reason, hint = error.message, error.hint or hint

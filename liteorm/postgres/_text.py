@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from psycopg import abc, pq
@@ -13,6 +14,7 @@ from liteorm._core.pgtypes import JsonText, Pair, PgType, Variant, underlying
 from liteorm._core.ranges import Multirange, Range
 from liteorm._core.values import Interval
 from liteorm.errors import DataError
+from liteorm.postgres._binary import timedelta_of
 
 TEXT = pq.Format.TEXT
 
@@ -67,14 +69,8 @@ def interval(text: str) -> Interval:
     )
 
 
-def _timedelta(text: str) -> Any:
-    value = interval(text)
-    if value.months:
-        raise DataError(
-            "is an interval with months, which have no fixed length in days",
-            hint="annotate the field liteorm.Interval",
-        )
-    return value.to_timedelta()
+def _timedelta(text: str) -> timedelta:
+    return timedelta_of(interval(text))
 
 
 def _pair(text: str) -> Pair:

@@ -155,7 +155,7 @@ def test_plain_beside_deep(db: postgres.DB) -> None:
 @pytest.mark.parametrize(
     ("expression", "annotation", "message"),
     [
-        ("ROW(1,'x')::pair", OnlyA, "no field for b"),
+        ("ROW(1,'x')::pair", OnlyA, "add fields for b"),
         ("ROW(1,'x')::pair", tuple[int], "with 2 attributes"),
         ("ROW(1,'x')::pair", tuple[str, str], "is integer"),
         ("ROW(1,'x')::pair", list[int], "is pair"),

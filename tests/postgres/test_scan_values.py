@@ -63,9 +63,9 @@ def test_arrays_in_both_formats(
 @pytest.mark.parametrize(
     ("expression", "annotation", "message"),
     [
-        ("ARRAY[[1,2]]", list[int], "dimensions"),
-        ("ARRAY[1]", list[list[int]], "dimensions"),
-        ("ARRAY[1,2,3]", tuple[int, int], "dimensions or elements"),
+        ("ARRAY[[1,2]]", list[int], "more dimensions"),
+        ("ARRAY[1]", list[list[int]], "fewer dimensions"),
+        ("ARRAY[1,2,3]", tuple[int, int], "number of elements"),
         ("ARRAY[[1,NULL]]", list[list[int]], "an element of an element of column"),
         ("ARRAY[NULL::int]", set[int], "an element of column"),
         ("ARRAY[1]", list[str], "an element of column"),
