@@ -22,7 +22,7 @@ R = TypeVar("R")
 Style = Literal["named", "positional", "none"]
 Extra = Literal["error", "ignore"]
 
-_PLACEHOLDER = re.compile(r"%(?:%|\((\w+)\)[sbt]|[sbt])", re.ASCII)
+_PLACEHOLDER = re.compile(r"%(?:%|\(([^)]+)\)[sbt]|[sbt])")
 
 # What `liteorm check` finds; a statement that nobody holds any more is not checked.
 _declared: weakref.WeakSet[Statement[Any]] = weakref.WeakSet()

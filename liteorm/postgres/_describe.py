@@ -11,7 +11,8 @@ import attrs
 from psycopg import pq
 
 from liteorm._core.pgtypes import PgType
-from liteorm._core.sqltext import rendered
+from liteorm._core.sqltext import is_template, rendered
+from liteorm._core.statements import style_of
 from liteorm.errors import StatementError
 from liteorm.postgres._catalog import TypeRegistry
 
@@ -122,12 +123,10 @@ def numbered(sql: object) -> Described:
     Raises:
         StatementError: The placeholders are wrong, or of both kinds.
     """
-    text, values = rendered(sql, None)
-    uses_params = values is not None or re.search(r"%(?:\([^)]*\))?[sbt]", text) is not None
-    if not uses_params:
-        return Described(text, ())
-    # In a `Sql`, a % in an identifier is doubled once it is known that there are parameters.
-    text = rendered(sql, () if values is None else None)[0]
+    # In a `Sql`, a % in an identifier is doubled only if there are parameters.
+    text, values = rendered(sql, None if is_template(sql) else ())
+    if not values and style_of(text) == "none":
+        return Described(rendered(sql)[0], ())
     names: dict[str, int] = {}
     count = 0
 
