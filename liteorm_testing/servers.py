@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -260,8 +259,3 @@ def start(choice: Choice, *, settings: Mapping[str, str] | None = None) -> Gener
                 yield started
         finally:
             cluster.stop()
-
-
-def in_ci() -> bool:
-    """Whether a CI system runs this."""
-    return os.environ.get("CI", "").lower() not in ("", "0", "false", "no")

@@ -9,7 +9,7 @@ import pytest
 
 import liteorm
 from liteorm import postgres
-from liteorm.postgres import DB
+from liteorm.postgres import DB, AsyncDB
 from liteorm_testing import Database, Migration, Server, _dsn, database, server
 from liteorm_testing._copies import Copies, copies_of
 from liteorm_testing._sweep import sweep
@@ -155,6 +155,19 @@ def test_a_snapshot_is_restored(liteorm_database: Database, liteorm_db: DB) -> N
     liteorm_db.execute("DELETE FROM t")
     liteorm_database.restore()
     assert liteorm.scan(liteorm_db.query("SELECT n FROM t ORDER BY n"), int) == [1, 2, 3]
+
+
+@pytest.mark.anyio
+async def test_async_sessions_go_on_after_a_restore(
+    liteorm_database: Database, liteorm_async_db: AsyncDB
+) -> None:
+    """An AsyncDB connects again by itself, like a DB."""
+    await liteorm_async_db.execute(SCHEMA)
+    liteorm_database.snapshot()
+    await liteorm_async_db.execute("DELETE FROM t")
+    liteorm_database.restore()
+    rows = await liteorm_async_db.query("SELECT n FROM t ORDER BY n")
+    assert liteorm.scan(rows, int) == [1, 2]
 
 
 def test_without_a_snapshot_restore_goes_back_to_the_schema(
