@@ -445,10 +445,10 @@ SCALARS: Final[dict[str, Scalar]] = {
     "ltree": _text_type(_versioned),
     "lquery": _text_type(_versioned),
     "ltxtquery": _text_type(_versioned),
-    "bytea": Scalar("bytes", _bytes, _bytes_text, bytes, dumper=17, strict=True),
+    "bytea": Scalar("bytes", _bytes, _bytes_text, bytes, dumper=17),
     "date": Scalar("date", _date, _isoformat, date, dumper=1082),
     "time": Scalar("time", _time, _isoformat, time, "{v}.tzinfo is not None", 1083),
-    "timetz": Scalar("time", _timetz, _isoformat, time, "{v}.tzinfo is None", 1266, strict=True),
+    "timetz": Scalar("time", _timetz, _isoformat, time, "{v}.tzinfo is None", 1266),
     "timestamp": Scalar(
         "datetime", _timestamp, _isoformat, datetime, "{v}.tzinfo is not None", 1114, strict=True
     ),
