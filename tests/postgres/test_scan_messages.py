@@ -1,6 +1,6 @@
 """What is said of each mistake, to the letter: `golden/scan_messages.txt` holds the sentences.
 
-`LITEORM_GOLDEN=write pytest tests/postgres/test_scan_messages.py` writes the file anew; its
+`LITEORM_GOLDEN=1 pytest tests/postgres/test_scan_messages.py` writes the file anew; its
 difference is part of the review.
 """
 
@@ -246,7 +246,7 @@ def db(liteorm_server: Server) -> Iterator[postgres.DB]:
 def golden() -> Iterator[dict[str, str]]:
     """The sentences of the file; written anew when asked to."""
     entries = dict(re.findall(r"^## (.+)\n((?:.*\n)*?)(?=^## |\Z)", _text(), re.MULTILINE))
-    if os.environ.get("LITEORM_GOLDEN") != "write":
+    if not os.environ.get("LITEORM_GOLDEN"):
         yield entries
         return
     written: dict[str, str] = {}
@@ -268,7 +268,7 @@ def test_each_mistake_has_its_sentence(db: postgres.DB, golden: dict[str, str], 
         call(query(db, sql), model)
     error = caught.value
     text = f"{sql}\n{type(error).__name__}: {error}\n\n"
-    if os.environ.get("LITEORM_GOLDEN") == "write":
+    if os.environ.get("LITEORM_GOLDEN"):
         golden[title] = text
     assert golden[title] == text
     assert error.hint, "a remedy is missing"
