@@ -255,10 +255,11 @@ class Copies:
 _known: weakref.WeakKeyDictionary[Server, Copies] = weakref.WeakKeyDictionary()
 
 
-def copies_of(server: Server, *, worker: str = "main", owner: bool = True) -> Copies:
+def copies_of(server: Server) -> Copies:
     """The one `Copies` of a server in this process."""
     if server not in _known:
-        _known[server] = Copies(server, worker=worker, owner=owner)
+        worker = server._worker
+        _known[server] = Copies(server, worker=worker or "main", owner=worker is None)
     return _known[server]
 
 

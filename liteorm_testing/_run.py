@@ -86,7 +86,7 @@ class Run:
         """What makes databases for this process."""
         from liteorm_testing._copies import copies_of
 
-        return copies_of(self.server(), worker=self._worker, owner=self._broker is None)
+        return copies_of(self.server())
 
     def common(self, isolation: str, schema: Schema) -> Database:
         """The database of all tests with this isolation."""
@@ -154,7 +154,8 @@ class Run:
         if isinstance(answer, str):
             raise ServerNotAvailable(answer)
         file = Path(answer["socket"] or "", "log")
-        server = Server(**answer, log=LogFile(file) if answer["socket"] else _AskedLog(self._ask))
+        log = LogFile(file) if answer["socket"] else _AskedLog(self._ask)
+        server = Server(**answer, log=log, worker=self._worker)
         self._servers.enter_context(closing(server))
         return server
 

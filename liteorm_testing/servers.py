@@ -74,6 +74,7 @@ class Server:
     run: str = field(factory=lambda: uuid.uuid4().hex[:8])
     _running: Running | None = field(default=None, repr=False, alias="running")
     _log: Log | None = field(default=None, repr=False, alias="log")
+    _worker: str | None = field(default=None, repr=False, alias="worker")
 
     @property
     def major(self) -> int:

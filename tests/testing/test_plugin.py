@@ -189,6 +189,7 @@ def test_xdist_workers_share_one_server(pytester: pytest.Pytester, run: Run) -> 
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile("""
         import liteorm, os, pathlib, pytest
+        from liteorm_testing import database
 
         @pytest.mark.parametrize("n", range(12))
         def test_it(n, liteorm_db, liteorm_database, liteorm_server):
@@ -199,9 +200,14 @@ def test_xdist_workers_share_one_server(pytester: pytest.Pytester, run: Run) -> 
             pathlib.Path(f"server-{liteorm_server.run}").touch()
             with pytest.raises(RuntimeError, match="one's own"):
                 liteorm_server.pause()
+
+        @pytest.mark.parametrize("n", range(6))
+        def test_by_hand(n, liteorm_server):
+            with database(liteorm_server, "CREATE TABLE t (n int)") as d:
+                assert f"_{os.environ['PYTEST_XDIST_WORKER']}_" in d.name
     """)
     result = run(EMBEDDED, "-n", "3")
-    result.assert_outcomes(passed=12)
+    result.assert_outcomes(passed=18)
     assert len(list(pytester.path.glob("server-*"))) == 1
 
 
