@@ -271,7 +271,7 @@ class _Reader:
         ]
         optional = any(member.optional for member in read)
         some = [member for member in members if member.kind != "none"]
-        column = next((member.column for member in some if member.column), None)
+        column = next((member.column for member in read if member.column), None)
         if not some:
             return Hint("none", types.NoneType, optional=True, annotation=annotation)
         if len(some) == 1:
