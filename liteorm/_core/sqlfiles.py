@@ -32,6 +32,7 @@ _KINDS: dict[str, Kind] = {
 _HEADER = re.compile(
     r"--\s*name:\s*(?P<name>[^\s:]+)\s*(?P<kind>:[^\s-]*)?\s*(?:->\s*(?P<model>.+))?"
 )
+_ALMOST = re.compile(r"--\s*name\s*(?::|\s\S+\s+:\w).*")
 _PARAMS = re.compile(r"--\s*params:\s*(?P<params>\S.*)")
 
 
@@ -203,6 +204,11 @@ def _entries(file: Path) -> Iterator[_Entry]:
             if entry is not None:
                 yield entry
             entry = _Entry(file, number, header["name"], header["kind"] or "", header["model"])
+        elif _ALMOST.fullmatch(stripped):
+            raise StatementError(
+                f"{file.name}:{number}: a header that is not understood",
+                hint="a header is like: -- name: user_by_id :one -> User",
+            )
         elif entry is None:
             if stripped and not stripped.startswith("--"):
                 raise StatementError(

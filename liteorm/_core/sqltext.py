@@ -13,7 +13,7 @@ from attrs import frozen
 
 from liteorm.errors import DataError
 
-if TYPE_CHECKING and sys.version_info >= (3, 14):
+if TYPE_CHECKING and sys.version_info >= (3, 14):  # pragma: no cover (for type checkers)
     from string.templatelib import Template
 
 
@@ -101,7 +101,7 @@ class Sql:
         return f"Sql({self.text()!r})"
 
 
-if TYPE_CHECKING and sys.version_info >= (3, 14):
+if TYPE_CHECKING and sys.version_info >= (3, 14):  # pragma: no cover (for type checkers)
     SqlText: TypeAlias = LiteralString | Sql | Template
 else:
     SqlText: TypeAlias = LiteralString | Sql

@@ -74,6 +74,7 @@ def test_statements_are_loaded_by_name(tmp_path: Path) -> None:
     assert isinstance(found["names"], LoadedStatement)
     assert len(found) == 6
     assert "all_users" in dir(found)
+    assert repr(found).startswith("<Statements user_by_id, all_users")
 
 
 def test_a_relative_path_is_the_callers(tmp_path: Path) -> None:
@@ -101,6 +102,8 @@ def test_models_may_be_named_elsewhere(tmp_path: Path) -> None:
     ("text", "sentence"),
     [
         ("SELECT 1", "a.sql:1: SQL before the first header"),
+        ("-- name: a :one -> int\nSELECT 1\n-- name b :one -> int\nSELECT 2", "a.sql:3: a header"),
+        ("-- name: a b :one -> int\nSELECT 1", "a.sql:1: a header that is not understood"),
         ("-- name: a\nSELECT 1", "'a' needs one of the words :one, :optional, :all"),
         ("-- name: a :many -> int\nSELECT 1", "got :many"),
         ("-- name: a :one\nSELECT 1", "'a' is :one, which needs a class"),
@@ -144,3 +147,11 @@ def test_a_wrong_name_suggests_the_near_one(tmp_path: Path) -> None:
     file.write_text("-- name: user_by_id :one -> int\nSELECT 1")
     with pytest.raises(AttributeError, match="did you mean 'user_by_id'"):
         _ = liteorm.load(file).user_by_ip
+
+
+def test_blank_lines_and_comments_alone_mean_nothing(tmp_path: Path) -> None:
+    """A file may have no statement; blank lines around SQL do not belong to it."""
+    (tmp_path / "a.sql").write_text("-- nothing yet\n\n")
+    (tmp_path / "b.sql").write_text("-- name: one :one -> int\n\nSELECT\n\n1\n\n;\n")
+    found = liteorm.load(tmp_path)
+    assert {name: item.sql for name, item in found.items()} == {"one": "SELECT\n\n1"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,3 +119,59 @@ def test_sql_is_a_value() -> None:
     assert repr(one) == "Sql('SELECT \"a\"')"
     assert repr(Ident("app", "u")) == "Ident('app', 'u')"
     assert str(one) == 'SELECT "a"'
+
+
+@attrs.frozen
+class Interpolation:
+    """What a t-string has for braces, on every Python."""
+
+    value: Any
+    format_spec: str = ""
+    conversion: str | None = None
+    expression: str = "x"
+
+
+# Python's own templates are tested where there are some, in test_tstrings_314.py; these are read
+# the same way, so that older Pythons see the rules too.
+Template: Any = type("Template", (tuple,), {"__module__": "string.templatelib"})
+
+
+@pytest.mark.parametrize(
+    ("parts", "text", "params"),
+    [
+        (["SELECT 5 % 3"], "SELECT 5 % 3", None),
+        (["SELECT 5 % ", Interpolation(3)], "SELECT 5 %% %s", [3]),
+        ([Interpolation("a%", "i")], '"a%"', None),
+        ([Interpolation("a%", "i"), Interpolation(1)], '"a%%"%s', [1]),
+        ([Interpolation(Ident("a", "b"), "i")], '"a"."b"', None),
+        ([Interpolation(Ident("a")), Interpolation(liteorm.sql(" x"))], '"a" x', None),
+        (["a ", Interpolation(Template(["b ", Interpolation(1)]))], "a b %s", [1]),
+    ],
+)
+def test_templates_become_text_and_parameters(parts: list[Any], text: str, params: Any) -> None:
+    """Values go through placeholders, identifiers are quoted, and a % is just a %."""
+    assert rendered(Template(parts)) == (text, params)
+
+
+@pytest.mark.parametrize(
+    ("part", "error", "sentence"),
+    [
+        (Interpolation(5, "i"), TypeError, "a str or an Ident, not int"),
+        (Interpolation(5, "d"), ValueError, "no format but :i"),
+        (Interpolation(5, conversion="r"), ValueError, "no conversion"),
+    ],
+)
+def test_what_a_template_cannot_hold_is_refused(
+    part: Interpolation, error: type[Exception], sentence: str
+) -> None:
+    """A format or conversion that would turn a value into text is an error."""
+    with pytest.raises(error, match=sentence):
+        rendered(Template([part]))
+    with pytest.raises(TypeError, match="carries its own values"):
+        rendered(Template(["SELECT 1"]), [])
+
+
+def test_plain_braces_are_left_alone() -> None:
+    """Text without any part needs none."""
+    assert liteorm.sql("{}{{x}}", Ident("a")).text() == '"a"{x}'
+    assert liteorm.sql("").text() == ""

@@ -91,3 +91,16 @@ def test_identifiers_in_a_statement_survive_the_driver() -> None:
 def test_repr_names_the_model() -> None:
     """A statement shows what it gives."""
     assert repr(liteorm.statement(User, "SELECT 1")) == "<Statement unnamed -> User>"
+
+
+def test_a_statement_may_be_a_template() -> None:
+    """The values in a t-string are sent with every call, which takes no parameters then."""
+    template: Any = type("Template", (tuple,), {"__module__": "string.templatelib"})
+    value = attrs.make_class("Interpolation", ["value", "format_spec", "conversion", "expression"])(
+        1, "", None, "x"
+    )
+    statement = liteorm.statement(int, template(["SELECT ", value]))
+    assert statement.sql == "SELECT %s"
+    assert statement._bound((), {}) == [1]
+    with pytest.raises(TypeError, match="takes no parameters"):
+        statement._bound((5,), {})
