@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import re
@@ -14,6 +15,7 @@ import attrs
 import psycopg
 from psycopg.adapt import AdaptersMap
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg_pool import ConnectionPool
 
 from liteorm._core.hints import Codec
 from liteorm._core.values import PoolStats
@@ -196,6 +198,18 @@ def _mark_forked() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_mark_forked)
+
+
+def _close_forgotten() -> None:
+    # The threads of a pool that nobody closed would hold up the end of the process for seconds.
+    for state in list(_STATES):
+        has_threads = isinstance(state.pool, ConnectionPool)
+        if has_threads and not state.blocked:
+            state.blocked = True
+            state.pool.close(timeout=1.0)
+
+
+atexit.register(_close_forgotten)
 
 
 def make_state(

@@ -16,6 +16,7 @@ import pytest
 
 import liteorm
 from liteorm.postgres import DB, open
+from liteorm_testing import Proxy
 from tests.postgres.support import Witness, until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,6 +62,22 @@ def test_ctrl_c_in_a_transaction_rolls_back(db: DB, witness: Witness) -> None:
     thread.join()
     assert list(db.query("SELECT count(*) FROM item")) == [(0,)]
     assert db.stats().in_use == 0
+
+
+def test_ctrl_c_during_commit(liteorm_database: Any) -> None:
+    """KeyboardInterrupt during COMMIT surfaces, and its cause is a CommitUnknown."""
+    with Proxy(liteorm_database.dsn) as proxy, open(proxy.dsn, max_size=1) as db:
+        reached = threading.Event()
+        thread = _interrupt_when(reached.is_set)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            with db.transaction() as tx:
+                tx.query("SELECT 1")
+                proxy.delay(1)
+                reached.set()
+        thread.join()
+        proxy.restore()
+        assert isinstance(caught.value.__cause__, liteorm.CommitUnknown)
+        assert len(db.query("SELECT 1")) == 1
 
 
 def test_ctrl_c_while_waiting_for_a_connection(db: DB) -> None:

@@ -20,7 +20,7 @@ from liteorm.postgres._options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._primitives import AsyncInterrupted, WaitTimeout, afinish, await_io
 from liteorm.postgres._protocol import drain_step, run_step
 from liteorm.postgres._tags import SPECIAL_TAGS, is_transaction, lasts, transaction_command
-from liteorm.postgres._translate import FatalNotice, is_stale, translate
+from liteorm.postgres._translate import FatalNotice, is_stale, one_line, translate
 
 __all__ = ["AsyncWire"]
 
@@ -66,7 +66,7 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
         try:
             wire = await super().connect(conninfo, **kwargs)
         except psycopg.Error as exc:
-            state.connect_error = str(exc).strip()
+            state.connect_error = one_line(str(exc))
             raise
         state.connect_error = None
         wire.state = state

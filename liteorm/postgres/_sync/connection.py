@@ -21,7 +21,7 @@ from liteorm.postgres._options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._primitives import Interrupted, WaitTimeout, finish, wait_io
 from liteorm.postgres._protocol import drain_step, run_step
 from liteorm.postgres._tags import SPECIAL_TAGS, is_transaction, lasts, transaction_command
-from liteorm.postgres._translate import FatalNotice, is_stale, translate
+from liteorm.postgres._translate import FatalNotice, is_stale, one_line, translate
 
 __all__ = ["Wire"]
 
@@ -67,7 +67,7 @@ class Wire(Connection[tuple[Any, ...]]):
         try:
             wire = super().connect(conninfo, **kwargs)
         except psycopg.Error as exc:
-            state.connect_error = str(exc).strip()
+            state.connect_error = one_line(str(exc))
             raise
         state.connect_error = None
         wire.state = state

@@ -361,6 +361,17 @@ async def test_no_driver_error_escapes_the_database(liteorm_database: Any, name:
             proxy.restore()
 
 
+async def test_a_connection_ended_by_a_timeout_of_the_server(db: AsyncDB, witness: Witness) -> None:
+    """A transaction that was idle for too long: ConnectionLost, with the server's reason."""
+    with pytest.raises(liteorm.ConnectionLost, match="idle-in-transaction timeout") as caught:
+        async with db.transaction() as tx:
+            await tx.execute("SET LOCAL idle_in_transaction_session_timeout = '50ms'")
+            await auntil(lambda: not witness.others("state LIKE 'idle in%'"))
+            await tx.query("SELECT 1")
+    assert caught.value.sqlstate == "25P03"
+    assert db.stats().in_use == 0
+
+
 async def test_a_lost_connection_in_a_query(db: AsyncDB, witness: Witness) -> None:
     """A backend killed while a statement runs: ConnectionLost with the server's reason."""
     async with AsyncBackground() as background:
