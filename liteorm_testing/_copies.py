@@ -122,9 +122,24 @@ class Copies:
         )
 
     def drop(self, name: str) -> None:
-        """Drop a database at once; DROP DATABASE (FORCE) would wait in steps of 100 ms."""
+        """Drop a database at once.
+
+        FORCE alone would wait in steps of 100 ms for those it ends; here it is for the one that
+        connects after we looked.
+        """
         self.terminate(name)
-        self._admin.execute(liteorm.sql("DROP DATABASE IF EXISTS {}", Ident(name)))
+        force = liteorm.sql("WITH (FORCE)" if self._server.major >= 13 else "")
+        self._admin.execute(liteorm.sql("DROP DATABASE IF EXISTS {} {}", Ident(name), force))
+
+    def copy_used(self, source: str, name: str) -> None:
+        """Copy a database that others are connected to, which ends their connections."""
+        allow = "ALTER DATABASE {} ALLOW_CONNECTIONS {}"
+        self._admin.execute(liteorm.sql(allow, Ident(source), liteorm.sql("false")))
+        try:
+            self.terminate(source)
+            self.copy(source, name)
+        finally:
+            self._admin.execute(liteorm.sql(allow, Ident(source), liteorm.sql("true")))
 
     def terminate(self, name: str) -> None:
         """End all connections to a database, and wait until they are gone."""

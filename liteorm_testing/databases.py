@@ -43,8 +43,7 @@ class Database:
         if self._snapshot is not None:
             copies.drop(self._snapshot)
         self._snapshot = copies.name("s")
-        copies.terminate(self.name)
-        copies.copy(self.name, self._snapshot)
+        copies.copy_used(self.name, self._snapshot)
 
     def restore(self) -> None:
         """Put the database back to the last snapshot, or to the schema if there was none."""
