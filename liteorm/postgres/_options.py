@@ -176,6 +176,12 @@ class PoolState:
             lost=told.get("connections_lost", 0) + told.get("returns_bad", 0),
         )
 
+    def met(self, pgconn: Any) -> None:
+        """Take note of which database was reached; the DSN may have left it to defaults."""
+        self.database = pgconn.db.decode()
+        self.host = pgconn.host.decode() or self.host
+        self.port = _port(pgconn.port.decode()) or self.port
+
     def entered(self, owner: int) -> None:
         """Note that a task or thread has opened a transaction."""
         self.owners[owner] = self.owners.get(owner, 0) + 1

@@ -100,8 +100,9 @@ def result_step(pgconn: Any) -> PQGen[tuple[Any, bool]]:
 
 def drain_step(pgconn: Any) -> PQGen[None]:
     """Receive what is left of a statement."""
-    while (yield from fetch(pgconn)) is not None:
-        pass
+    while (result := (yield from fetch(pgconn))) is not None:
+        if result.status in _COPYING:
+            return  # libpq would say so for ever
 
 
 def describe_step(cursor: Any, sql: str, params: Any) -> PQGen[Any]:

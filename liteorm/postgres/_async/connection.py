@@ -155,6 +155,8 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
             await self._stop(drain_step(self.pgconn))
         except psycopg.Error as exc:
             logger.debug("a stream was stopped: %s", exc)
+        if self.pgconn.transaction_status == _ACTIVE:
+            self.pgconn.finish()
 
     def translated(
         self, exc: BaseException, sql: str | None = None, params: Any = None

@@ -185,17 +185,19 @@ class AsyncDB(AsyncStatements):
         if state.blocked:
             return
         state.blocked = True
-        for listener in list(state.listeners):
-            await listener._close("closed: its database was closed")
-        deadline = monotonic() + timeout
-        while state.borrowed and monotonic() < deadline:
-            await asleep(0.01)
-        for wire in list(state.borrowed):
-            wire.cut()
-        if state.spare is not None:
-            state.spare.pgconn.finish()
-            state.spare = None
-        await state.pool.close(timeout=CLEANUP_BOUND)
+        try:
+            for listener in list(state.listeners):
+                await listener._close("closed: its database was closed")
+            deadline = monotonic() + timeout
+            while state.borrowed and monotonic() < deadline:
+                await asleep(0.01)
+        finally:
+            for wire in list(state.borrowed):
+                wire.cut()
+            if state.spare is not None:
+                state.spare.pgconn.finish()
+                state.spare = None
+            await state.pool.close(timeout=CLEANUP_BOUND)
 
     async def __aenter__(self) -> AsyncDB:
         return self
@@ -292,6 +294,7 @@ async def open_async(
     try:
         if not prepare:
             state.pooled = await _is_pooled(wire)
+        state.met(wire.pgconn)
         state.spare = wire
         await state.pool.open()
         if min_size:

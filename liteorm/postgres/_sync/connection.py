@@ -156,6 +156,8 @@ class Wire(Connection[tuple[Any, ...]]):
             self._stop(drain_step(self.pgconn))
         except psycopg.Error as exc:
             logger.debug("a stream was stopped: %s", exc)
+        if self.pgconn.transaction_status == _ACTIVE:
+            self.pgconn.finish()
 
     def translated(
         self, exc: BaseException, sql: str | None = None, params: Any = None

@@ -186,17 +186,19 @@ class DB(Statements):
         if state.blocked:
             return
         state.blocked = True
-        for listener in list(state.listeners):
-            listener._close("closed: its database was closed")
-        deadline = monotonic() + timeout
-        while state.borrowed and monotonic() < deadline:
-            sleep(0.01)
-        for wire in list(state.borrowed):
-            wire.cut()
-        if state.spare is not None:
-            state.spare.pgconn.finish()
-            state.spare = None
-        state.pool.close(timeout=CLEANUP_BOUND)
+        try:
+            for listener in list(state.listeners):
+                listener._close("closed: its database was closed")
+            deadline = monotonic() + timeout
+            while state.borrowed and monotonic() < deadline:
+                sleep(0.01)
+        finally:
+            for wire in list(state.borrowed):
+                wire.cut()
+            if state.spare is not None:
+                state.spare.pgconn.finish()
+                state.spare = None
+            state.pool.close(timeout=CLEANUP_BOUND)
 
     def __enter__(self) -> DB:
         return self
@@ -293,6 +295,7 @@ def open(
     try:
         if not prepare:
             state.pooled = _is_pooled(wire)
+        state.met(wire.pgconn)
         state.spare = wire
         state.pool.open()
         if min_size:

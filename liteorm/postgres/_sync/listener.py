@@ -145,13 +145,15 @@ class Listener:
         if wire is None or self._lost is not None:
             return
         try:
-            while wire.spoken_to and not self._queue:
+            spoken = True
+            while spoken and not self._queue and wire.fatal is None:
+                # Also once when the socket is silent: TLS may hold what it has read already.
+                spoken = wire.spoken_to
                 wire.pgconn.consume_input()
-                self._heard = monotonic()
                 wire.pgconn.is_busy()
                 self._collect(wire)
-                if wire.fatal is not None:
-                    break
+                if spoken:
+                    self._heard = monotonic()
         except psycopg.Error as exc:
             self._collect(wire)
             self._note_loss(exc)

@@ -215,6 +215,22 @@ async def test_a_stream_of_a_statement_without_rows(db: AsyncDB) -> None:
             raise AssertionError
 
 
+@pytest.mark.parametrize("sql", ["COPY item FROM STDIN", "COPY item TO STDOUT"])
+async def test_copy_cannot_be_streamed(db: AsyncDB, sql: Any) -> None:
+    """COPY through a stream is refused, and the pool is whole afterwards."""
+    with pytest.raises(liteorm.StatementError):
+        async with db.stream(sql):
+            pass
+    assert await count(db) == 0
+    assert db.stats().in_use == 0
+
+
+async def test_an_empty_statement(db: AsyncDB) -> None:
+    """No statement gives no rows and no error."""
+    assert list(await db.query("")) == []
+    assert (await db.execute("")).rows_affected == 0
+
+
 async def test_a_stream_with_effects(db: AsyncDB) -> None:
     """INSERT with RETURNING is streamed once, also when its types had to be looked up."""
     await db.execute("CREATE TYPE mood AS ENUM ('low', 'high')")

@@ -215,6 +215,22 @@ def test_a_stream_of_a_statement_without_rows(db: DB) -> None:
             raise AssertionError
 
 
+@pytest.mark.parametrize("sql", ["COPY item FROM STDIN", "COPY item TO STDOUT"])
+def test_copy_cannot_be_streamed(db: DB, sql: Any) -> None:
+    """COPY through a stream is refused, and the pool is whole afterwards."""
+    with pytest.raises(liteorm.StatementError):
+        with db.stream(sql):
+            pass
+    assert count(db) == 0
+    assert db.stats().in_use == 0
+
+
+def test_an_empty_statement(db: DB) -> None:
+    """No statement gives no rows and no error."""
+    assert list(db.query("")) == []
+    assert (db.execute("")).rows_affected == 0
+
+
 def test_a_stream_with_effects(db: DB) -> None:
     """INSERT with RETURNING is streamed once, also when its types had to be looked up."""
     db.execute("CREATE TYPE mood AS ENUM ('low', 'high')")
