@@ -203,7 +203,7 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--scale", type=int, default=5_000_000)
     parser.add_argument("--child", nargs=2)
     options = parser.parse_args()
@@ -227,7 +227,7 @@ def main() -> None:
         _bench.heading(f"against INSERT, {SLOW_ROWS:,} objects")
         with contextlib.ExitStack() as stack:
             cases = slow_cases(dsn, objs[:SLOW_ROWS], stack)
-            times = _bench.interleaved(cases, rounds=max(3, options.rounds // 2), before=empty)
+            times = _bench.interleaved(cases, rounds=max(3, options.rounds // 3), before=empty)
         print(_bench.table(times, "liteorm insert_many", rows=SLOW_ROWS))
         _bench.heading("growing, fed by a generator (the objects' own making taken off)")
         print("| rows | µs per row | peak memory above the start, MiB |\n|---:|---:|---:|")
