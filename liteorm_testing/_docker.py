@@ -169,15 +169,11 @@ def container(image: str, settings: Mapping[str, str]) -> Generator[Server]:
         dsn = _dsn.replace(given.get_connection_url(driver=None), gssencmode="disable")
         version = _wait(dsn, wrapped)
         running = _Container(wrapped, dsn)
-        yield Server(
-            dsn=dsn,
-            version=version,
-            kind="docker",
-            image=image,
-            on_memory=True,
-            run=run,
-            running=running,
+        started = Server(
+            dsn=dsn, version=version, kind="docker", image=image, on_memory=True, run=run
         )
+        started._running = running
+        yield started
     finally:
         if given is not None and not (running is not None and running.left):
             with contextlib.suppress(docker.errors.NotFound):

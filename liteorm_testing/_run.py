@@ -154,8 +154,9 @@ class Run:
         if isinstance(answer, str):
             raise ServerNotAvailable(answer)
         file = Path(answer["socket"] or "", "log")
-        log = LogFile(file) if answer["socket"] else _AskedLog(self._ask)
-        server = Server(**answer, log=log, worker=self._worker)
+        server = Server(**answer)
+        server._log = LogFile(file) if answer["socket"] else _AskedLog(self._ask)
+        server._worker = self._worker
         self._servers.enter_context(closing(server))
         return server
 

@@ -72,9 +72,9 @@ class Server:
     image: str | None = None
     on_memory: bool = False
     run: str = field(factory=lambda: uuid.uuid4().hex[:8])
-    _running: Running | None = field(default=None, repr=False, alias="running")
-    _log: Log | None = field(default=None, repr=False, alias="log")
-    _worker: str | None = field(default=None, repr=False, alias="worker")
+    _running: Running | None = field(default=None, init=False, repr=False)
+    _log: Log | None = field(default=None, init=False, repr=False)
+    _worker: str | None = field(default=None, init=False, repr=False)
 
     @property
     def major(self) -> int:
@@ -254,8 +254,8 @@ def start(choice: Choice, *, settings: Mapping[str, str] | None = None) -> Gener
                 kind=choice.kind,
                 socket=str(cluster.directory),
                 on_memory=cluster.on_memory,
-                running=cluster,
             )
+            started._running = cluster
             with closing(started):
                 yield started
         finally:
