@@ -9,13 +9,14 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from liteorm._core import fit
+from liteorm._core import steps
 from liteorm._core.emit import Construct, Source, emit_value
-from liteorm._core.fit import Fitter, Place
+from liteorm._core.fit import Fitter
 from liteorm._core.jsontext import decode_plain, decoder_for
 from liteorm._core.models import Field, Model, model_of_hint
 from liteorm._core.pgtypes import JsonText, Pair, PgType, Record
 from liteorm._core.shape import InnerTypes, Shape
+from liteorm._core.steps import Place
 from liteorm._core.values import Interval
 from liteorm.errors import DataError, ScanError
 
@@ -87,27 +88,29 @@ def _made(value: Any, shape: Shape) -> Any:
     match value:
         case Construct():
             return _constructor(value.model) if value.complete else value.model.cls
-        case fit.Members():
+        case steps.Members():
             return _MemberOf(value)
-        case fit.Decode():
+        case steps.Decode():
             return decoder_for(value.annotation).decode
-        case fit.Use():
+        case steps.Use():
             return value.codec.decode
-        case fit.Only():
+        case steps.Only():
             return _only(value.classes)
-        case fit.Call():
+        case steps.Call():
             return _CALLS[value.name]
-        case fit.Anonymous():
+        case steps.Anonymous():
             return _RecordOf(value, shape)
-        case fit.NoNulls():
+        case steps.NoNulls():
             return _no_nulls
+        case _:
+            pass
     raise TypeError(f"no constant: {value!r}")
 
 
 class _MemberOf(dict[Any, Any]):
     """Members by value; one that is not listed is a misfit, unless the enum makes it."""
 
-    def __init__(self, step: fit.Members) -> None:
+    def __init__(self, step: steps.Members) -> None:
         super().__init__(step.values)
         self.enums = step.enums
         self.others = step.others
@@ -203,11 +206,8 @@ def _plain(value: Any) -> Any:
             return decode_plain(value)
         case Interval():
             return _timedelta_of(value)
-        case list():
-            return [_plain(inner) for inner in value]
-        case tuple():
-            return tuple(_plain(inner) for inner in value)
-    return value
+        case _:
+            return type(value)(map(_plain, value)) if type(value) in (list, tuple) else value
 
 
 def _untyped(value: Any) -> typing.NoReturn:
@@ -226,7 +226,7 @@ _CALLS: dict[str, Callable[[Any], Any]] = {
 class _RecordOf:
     """Builds from anonymous records; what they hold is fitted once per set of types."""
 
-    def __init__(self, step: fit.Anonymous, shape: Shape) -> None:
+    def __init__(self, step: steps.Anonymous, shape: Shape) -> None:
         self.step = step
         self.shape = shape
         self.builds: dict[tuple[int, ...], Callable[[Any], Any]] = {}
@@ -245,8 +245,8 @@ class _RecordOf:
 
 
 def record_step(
-    step: fit.Anonymous, types: tuple[PgType, ...], fitter: Fitter
-) -> fit.Positions | fit.Attributes:
+    step: steps.Anonymous, types: tuple[PgType, ...], fitter: Fitter
+) -> steps.Positions | steps.Attributes:
     """Fit an anonymous record by position.
 
     Raises:

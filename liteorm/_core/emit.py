@@ -11,10 +11,10 @@ from typing import Any
 
 import attrs
 
-from liteorm._core import fit
-from liteorm._core.fit import Place, Step
+from liteorm._core import steps
 from liteorm._core.models import Field, Model
 from liteorm._core.plan import Build, Leaf, Node, ScanPlan
+from liteorm._core.steps import Place, Step
 
 INDENT = "    "
 
@@ -85,11 +85,13 @@ _RESERVED = {"rows", "value", "build", "null", "items", "item", "type", "list"}
 
 @attrs.define
 class _Writer:
-    lines: list[str] = attrs.field(factory=list)
-    places: dict[int, Place] = attrs.field(factory=dict)
-    helpers: list[tuple[list[str], dict[int, Place]]] = attrs.field(factory=list)
-    constants: dict[str, Any] = attrs.field(factory=dict)
-    taken: set[str] = attrs.field(factory=set)
+    lines: list[str] = attrs.field(factory=list[str])
+    places: dict[int, Place] = attrs.field(factory=dict[int, Place])
+    helpers: list[tuple[list[str], dict[int, Place]]] = attrs.field(
+        factory=list[tuple[list[str], dict[int, Place]]]
+    )
+    constants: dict[str, Any] = attrs.field(factory=dict[str, Any])
+    taken: set[str] = attrs.field(factory=set[str])
 
     def line(self, depth: int, text: str, place: Place | None = None) -> None:
         self.lines.append(INDENT * depth + text)
@@ -208,25 +210,25 @@ class _Writer:
         match step:
             case None:
                 return variable
-            case fit.Members():
+            case steps.Members():
                 return f"{self.constant(f'{step.shown}_of', step)}[{variable}]"
-            case fit.Decode():
+            case steps.Decode():
                 text = f"{variable}[1:]" if step.versioned else variable
                 return f"{self.constant('decode', step)}({text})"
-            case fit.Use():
+            case steps.Use():
                 inner = self.expression(step.first, variable)
                 return f"{self.constant('codec_decode', step)}({inner})"
-            case fit.Only() | fit.Anonymous() | fit.NoNulls():
+            case steps.Only() | steps.Anonymous() | steps.NoNulls():
                 return f"{self.constant(_word(step), step)}({variable})"
-            case fit.Call():
+            case steps.Call():
                 return f"{self.constant(step.name, step)}({variable})"
-            case fit.Each():
+            case steps.Each():
                 return f"{self.each(step)}({variable})"
-            case fit.Positions():
+            case steps.Positions():
                 return f"{self.positions(step)}({variable})"
-            case fit.Attributes():
+            case steps.Attributes():
                 return f"{self.attributes(step)}({variable})"
-            case fit.Named():
+            case steps.Named():
                 return f"{self.named(step)}({variable})"
 
     def helper(self, wanted: str) -> tuple[str, _Writer]:
@@ -241,14 +243,14 @@ class _Writer:
     def finish(self, inner: _Writer) -> None:
         self.helpers.append((inner.lines, inner.places))
 
-    def each(self, step: fit.Each) -> str:
+    def each(self, step: steps.Each) -> str:
         name, inner = self.helper(f"{step.place.column}_items")
         item = step.item
         inner.line(0, f"def {name}(value):")
         if step.flat:
             inner.line(1, "if value and type(value[0]) is list:")
             inner.line(2, "too_deep()", step.place)
-        elif isinstance(item.step, fit.Each):
+        elif isinstance(item.step, steps.Each):
             inner.line(1, "if value and type(value[0]) is not list:")
             inner.line(2, "too_flat()", step.place)
         container = step.container.__name__
@@ -278,7 +280,7 @@ class _Writer:
                 part.place,
             )
 
-    def positions(self, step: fit.Positions) -> str:
+    def positions(self, step: steps.Positions) -> str:
         name, inner = self.helper(f"{step.place.column}_values")
         variables = [f"item{index}" for index in range(len(step.items))]
         inner.line(0, f"def {name}(value):")
@@ -294,7 +296,7 @@ class _Writer:
         self.finish(inner)
         return name
 
-    def named(self, step: fit.Named) -> str:
+    def named(self, step: steps.Named) -> str:
         name, inner = self.helper(f"{step.place.column}_values")
         variables = [f"item{index}" for index in range(len(step.items))]
         inner.line(0, f"def {name}(value):")
@@ -306,7 +308,7 @@ class _Writer:
         self.finish(inner)
         return name
 
-    def attributes(self, step: fit.Attributes) -> str:
+    def attributes(self, step: steps.Attributes) -> str:
         model = step.model
         name, inner = self.helper(f"{step.place.column}_{model.cls.__name__}")
         variables = ["_"] * step.count
@@ -355,9 +357,9 @@ def _unpack(variables: list[str]) -> str:
 
 
 def _word(step: Step) -> str:
-    if isinstance(step, fit.Only):
+    if isinstance(step, steps.Only):
         return "_or_".join(cls.__name__ for cls in step.classes)
-    return "record" if isinstance(step, fit.Anonymous) else "no_nulls"
+    return "record" if isinstance(step, steps.Anonymous) else "no_nulls"
 
 
 __all__ = ["Constant", "Construct", "Source", "emit_scan", "emit_value"]

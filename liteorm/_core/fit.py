@@ -1,218 +1,37 @@
-"""Which PostgreSQL type fills which annotation, and by which step: decided before any row is read.
-
-A step is plain data: what happens to one value that is not NULL. None means that the plain value
-is the field's value already.
-"""
+"""Which PostgreSQL type fills which annotation, and by which step: decided before any row."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Any, Literal
 
 import attrs
 
 from liteorm._core.hints import Codec, Hint
 from liteorm._core.models import Field, Model, model_of_hint
-from liteorm._core.pgtypes import (
-    PgType,
-    Variant,
-    cast_of,
-    cast_to,
-    python_name,
-    row_for,
-    types_in,
-    underlying,
+from liteorm._core.pgtypes import PgType, Variant, cast_of, row_for, types_in, underlying
+from liteorm._core.remedies import attributes_remedy, misfit, mismatch
+from liteorm._core.steps import (
+    Anonymous,
+    Attributes,
+    Call,
+    Decode,
+    Each,
+    Members,
+    Named,
+    NoNulls,
+    Only,
+    Part,
+    Place,
+    Positions,
+    Step,
+    Use,
 )
 from liteorm._core.values import Interval
 from liteorm.errors import ScanError
 
-
-@attrs.frozen
-class Place:
-    """Where a value comes from and where it goes, for messages about either."""
-
-    model: str
-    field: str | None
-    """Path of the field inside the model: `author.name`."""
-    column: str
-    """Name of the result's column."""
-    inside: str = ""
-    """Where in the column: `an element of `, `attribute "x" of `."""
-    annotation: str = ""
-    """What the value itself must be."""
-    nullable: bool = False
-    declared: str = ""
-    """The annotation of the whole field, where the value is only a part of it."""
-
-    @property
-    def wanted(self) -> str:
-        """What was asked for: `User.tags is list[str]`."""
-        declared = self.declared or self.annotation
-        return f"{self.target} is {declared}" if self.field else f"expected {declared}"
-
-    @property
-    def whole(self) -> bool:
-        """Whether it is what `scan` was asked for itself, and no field or part."""
-        return not self.field and not self.inside
-
-    @property
-    def part(self) -> str:
-        """What is to be annotated."""
-        if self.inside.startswith(_ELEMENT):
-            return "the elements"
-        return "that value" if self.inside.startswith("value") else "the field"
-
-    @property
-    def source(self) -> str:
-        return f'{self.inside}column "{self.column}"'
-
-    @property
-    def target(self) -> str:
-        if not self.field:
-            return self.model
-        return f"{self.model}{'' if self.field[0] == '[' else '.'}{self.field}"
-
-    def within(self, inside: str, hint: Hint, *, field: str | None = None) -> Place:
-        """Return the place of a part of this one."""
-        path = self.field
-        if field is not None:
-            path = f"{self.field}.{field}" if self.field else field
-        return attrs.evolve(
-            self,
-            inside=f"{inside} of {self.inside}",
-            field=path,
-            annotation=hint.text,
-            declared=hint.text if field is not None else self.declared or self.annotation,
-            nullable=hint.optional,
-        )
-
-
-@attrs.frozen
-class Members:
-    """An enum member or a literal by the column's value."""
-
-    values: tuple[tuple[Any, Any], ...]
-    shown: str
-    enums: tuple[Any, ...] = ()
-    """The enum classes which are asked about values that are not listed."""
-    others: bool = False
-    """Values that are not listed may stay as they are: `Color | str`."""
-
-
-@attrs.frozen
-class Decode:
-    """JSON text into the declared type."""
-
-    annotation: Any
-    versioned: bool = False
-    """jsonb's version byte comes first."""
-
-
-@attrs.frozen
-class Use:
-    """A codec of the user's."""
-
-    codec: Codec = attrs.field(eq=id)
-    first: Step | None = None
-    """What makes the plain value that the codec takes."""
-
-
-@attrs.frozen
-class Only:
-    """A value of these classes, and nothing else; Interfaces made from Addresses."""
-
-    classes: tuple[type, ...]
-
-
-@attrs.frozen
-class Call:
-    """A function of the mapper's own, by name."""
-
-    name: Literal["timedelta_of", "point_text", "point_pair", "plain", "untyped"]
-
-
-@attrs.frozen
-class Part:
-    """One value inside another: element, attribute."""
-
-    step: Step | None
-    place: Place
-
-
-@attrs.frozen
-class Each:
-    """Every element of an array, into a container."""
-
-    container: type
-    item: Part
-    flat: bool
-    """Elements are no lists themselves."""
-    place: Place
-
-
-@attrs.frozen
-class Positions:
-    """The parts of a composite or an array by position, into a tuple."""
-
-    items: tuple[Part, ...]
-    exact: bool
-    """The number of values must be checked: arrays may have any."""
-    place: Place
-
-
-@attrs.frozen
-class Attributes:
-    """The attributes of a composite into the constructor's arguments."""
-
-    model: Model
-    count: int
-    """How many attributes the value has."""
-    items: tuple[tuple[Field, int, Part], ...]
-    """Field, index of its attribute, and what happens to it."""
-    absent: tuple[int, ...] | None
-    """Attributes which are all NULL when the object is absent; None: it never is."""
-    place: Place
-
-
-@attrs.frozen
-class Named:
-    """The attributes of a composite into a dict."""
-
-    items: tuple[tuple[str, Part], ...]
-    place: Place
-
-
-@attrs.frozen
-class Anonymous:
-    """An anonymous record: its types are known only when a value is there."""
-
-    hint: Hint
-    place: Place
-
-
-@attrs.frozen
-class NoNulls:
-    """A dict whose values must not be None (hstore)."""
-
-    place: Place
-
-
-Step = (
-    Members
-    | Decode
-    | Use
-    | Only
-    | Call
-    | Each
-    | Positions
-    | Attributes
-    | Named
-    | Anonymous
-    | NoNulls
-)
-
-T = TypeVar("T")
+__all__ = ["Fit", "Fitter", "Members", "Place"]
 
 
 @attrs.frozen
@@ -266,7 +85,7 @@ class Fitter:
         for inner in types_in(type_):
             if inner.kind == "unreadable":
                 whole = inner is underlying(type_)
-                raise self.misfit(
+                raise misfit(
                     f"{place.source} is {type_.name}, which has no form that liteorm reads"
                     if whole
                     else f"{place.source} is {type_.name}, and {inner.name} in it has no form"
@@ -294,7 +113,7 @@ class Fitter:
                 continue
             fitting.append(member)
         if not fitting:
-            self._mismatch(type_, hint, place)
+            mismatch(type_, hint, place)
         if len(fitting) > 1 and all(member.kind in _SIMPLE for member in fitting):
             # timedelta would refuse some intervals that Interval holds
             whole = [member for member in fitting if member.type is Interval]
@@ -409,7 +228,7 @@ class Fitter:
                 return None if base.base == "interval" else Only((hint.type,))
         elif base.kind == "enum" and hint.type is str:
             return None
-        self._mismatch(type_, hint, place)
+        mismatch(type_, hint, place)
 
     def _enum(self, type_: PgType, hint: Hint, place: Place) -> Step:
         plain = self._plain_class(type_)
@@ -426,7 +245,7 @@ class Fitter:
             return Members(
                 tuple((name, member) for name, member in hint.type.__members__.items()), hint.text
             )
-        self._mismatch(type_, hint, place)
+        mismatch(type_, hint, place)
 
     def _literal(self, type_: PgType, hint: Hint, place: Place) -> Step:
         plain = self._plain_class(type_)
@@ -438,7 +257,7 @@ class Fitter:
             elif isinstance(literal, enum.Enum) and plain is str:
                 pairs.append((literal.name, literal))
         if not pairs:
-            self._mismatch(type_, hint, place)
+            mismatch(type_, hint, place)
         return Members(tuple(pairs), hint.text)
 
     def _plain_class(self, type_: PgType) -> Any:
@@ -457,7 +276,7 @@ class Fitter:
         if base.kind in ("record", "composite") and hint.type is tuple and item.kind == "any":
             return Call("plain") if deep else None
         if base.kind != "array" or base.element is None:
-            self._mismatch(type_, hint, place)
+            mismatch(type_, hint, place)
         inner = place.within("an element", item)
         # An array of PostgreSQL has any number of dimensions: list[list[int]] is one of int4[].
         # But elements which are lists themselves are the inner ones.
@@ -468,7 +287,7 @@ class Fitter:
             and element.kind != "array"
         )
         if hint.type in (set, frozenset) and not _hashable(item):
-            raise self.misfit(
+            raise misfit(
                 f"{place.source} is {type_.name}; {place.wanted}, and {item.text} has no hash"
                 " to be in a set",
                 place,
@@ -486,7 +305,7 @@ class Fitter:
         base = underlying(type_)
         if base.base == "point" and hint.annotation is not None:
             if [arg.type for arg in hint.args] != [float, float]:
-                self._mismatch(type_, hint, place)
+                mismatch(type_, hint, place)
             return Call("point_pair")
         if base.kind == "record":
             return Anonymous(hint, place)
@@ -498,9 +317,9 @@ class Fitter:
             )
             return Positions(items, True, place)
         if base.kind != "composite":
-            self._mismatch(type_, hint, place)
+            mismatch(type_, hint, place)
         if len(base.attributes) != len(hint.args):
-            raise self.misfit(
+            raise misfit(
                 f"{place.source} is {type_.name} with {len(base.attributes)} attributes;"
                 f" {place.wanted}",
                 place,
@@ -511,7 +330,7 @@ class Fitter:
 
     def positions(self, types_: list[PgType], hint: Hint, place: Place, *, deep: bool) -> Positions:
         """Fit the values of a record or composite to a tuple's annotations."""
-        items = []
+        items: list[Part] = []
         for number, (type_, arg) in enumerate(zip(types_, hint.args, strict=True)):
             inner = place.within(f"value {number}", arg)
             items.append(Part(self._step(type_, arg, inner, deep=deep), inner))
@@ -526,32 +345,32 @@ class Fitter:
             if base.base == "hstore" and values.type is str:
                 return None if values.optional else NoNulls(place)
             if base.kind == "composite":
-                items = []
+                items: list[tuple[str, Part]] = []
                 for attribute in base.attributes:
                     inner = place.within(f'attribute "{attribute.name}"', values)
                     step = self._step(attribute.type, values, inner, deep=deep)
                     items.append((attribute.name, Part(step, inner)))
                 return Named(tuple(items), place)
-        self._mismatch(type_, hint, place)
+        mismatch(type_, hint, place)
 
     def _model(self, type_: PgType, hint: Hint, place: Place, *, deep: bool) -> Step:
         base = underlying(type_)
         if base.kind == "record":
             return Anonymous(hint, place)
         if base.kind != "composite":
-            self._mismatch(type_, hint, place)
+            mismatch(type_, hint, place)
         model = model_of_hint(hint)
         names = [attribute.name for attribute in base.attributes]
         indexes = {name: index for index, name in enumerate(names)}
         missing = [f.column for f in model.fields if f.required and f.column not in indexes]
         extra = [name for name in names if name not in model.by_column]
         if missing or (extra and self.extra == "error"):
-            raise self.misfit(
+            raise misfit(
                 f"{place.source} is {type_.name} with attributes {', '.join(names)};"
                 f" {model.name} has fields {', '.join(f.column for f in model.fields)}",
                 place,
                 got=type_.name,
-                remedy=_attributes_remedy(missing, extra),
+                remedy=attributes_remedy(missing, extra),
             )
         fields = [f for f in model.fields if f.column in indexes]
         return self.attributes(
@@ -597,7 +416,7 @@ class Fitter:
                 or (item.kind == "scalar" and underlying(subtype).python is item.type)
             ):
                 return
-        self._mismatch(type_, hint, place)
+        mismatch(type_, hint, place)
 
     def _union(self, type_: PgType, hint: Hint, place: Place, *, deep: bool) -> Step | None:
         """Merge the steps of scalars, enums and literals."""
@@ -615,32 +434,7 @@ class Fitter:
             others=len(members) < len(steps),
         )
 
-    def _mismatch(self, type_: PgType, hint: Hint, place: Place) -> NoReturn:
-        shown = type_.shown
-        python = f" ({shown})" if shown not in ("object", type_.name) else ""
-        raise self.misfit(
-            f"{place.source} is {type_.name}{python}; {place.wanted}",
-            place,
-            got=type_.name,
-            remedy=_remedy(type_, hint, place),
-        )
 
-    def misfit(
-        self, message: str, place: Place, *, got: str, remedy: str | None = None
-    ) -> ScanError:
-        """Return the error of a type that does not fit a field."""
-        return ScanError(
-            message,
-            model=place.model,
-            field=place.field,
-            column=place.column,
-            expected=place.annotation or place.target,
-            got=got,
-            remedy=remedy,
-        )
-
-
-_ELEMENT = "an element of "
 _DEEP = frozenset({"json", "jsonb", "interval", "point"})
 _SIMPLE = frozenset({"scalar", "enum", "literal"})
 
@@ -659,61 +453,3 @@ def _is(value: Any, plain: Any) -> bool:
     if plain is object or (isinstance(value, bool) and plain is not bool):
         return False
     return isinstance(value, plain)
-
-
-def _attributes_remedy(missing: list[str], extra: list[str]) -> str:
-    parts = []
-    if missing:
-        parts.append(f"give {', '.join(missing)} a default, or the name of an attribute")
-    if extra:
-        parts.append(f'add fields for {", ".join(extra)}, or scan with extra="ignore"')
-    return "; ".join(parts)
-
-
-def _remedy(type_: PgType, hint: Hint, place: Place) -> str:
-    """Return what would mend a mismatch: a cast in the SQL, another annotation, or both."""
-    ways = []
-    target = cast_to(type_, hint.type if hint.kind == "scalar" else None)
-    if hint.kind in ("enum", "literal") and type_.kind == "base" and type_.python is not str:
-        target = "text" if _wants_text(hint) else None
-    if target is not None and place.inside in ("", _ELEMENT):
-        ways.append(cast_of(place.column, f"{target}[]" if place.inside else target))
-    what = "scan into" if place.whole else f"annotate {place.part}"
-    shown = type_.shown
-    if hint.kind == "model" and place.field and not place.inside:
-        ways.append(f'select its fields as "{place.field}.…", or as a composite or jsonb')
-    elif shown != "object":
-        optional = " | None" if hint.optional else ""
-        ways.append(f"{what} {shown}{optional}")
-    else:
-        row = row_for(underlying(type_))
-        names = [python_name(python) for python, _ in row.variants] if row else []
-        if names:
-            ways.append(f"{what} {' or '.join(names)}")
-    return ", or ".join(ways) if ways else "give the field a codec: Column(codec=...)"
-
-
-def _wants_text(hint: Hint) -> bool:
-    if hint.kind == "literal":
-        return all(isinstance(value, str) for value in hint.literals)
-    return all(isinstance(member.value, str) for member in hint.type)
-
-
-__all__ = [
-    "Anonymous",
-    "Attributes",
-    "Call",
-    "Decode",
-    "Each",
-    "Fit",
-    "Fitter",
-    "Members",
-    "Named",
-    "NoNulls",
-    "Only",
-    "Part",
-    "Place",
-    "Positions",
-    "Step",
-    "Use",
-]

@@ -152,12 +152,12 @@ def is_model(tp: Any) -> bool:
 
 def is_namedtuple(tp: Any) -> bool:
     """Tell whether a class was made by `NamedTuple` or `namedtuple`."""
-    return isinstance(tp, type) and issubclass(tp, tuple) and hasattr(tp, "_fields")
+    return isinstance(tp, type) and tuple in tp.__mro__ and hasattr(tp, "_fields")
 
 
 def is_typeddict(tp: Any) -> bool:
     """Tell whether a class is a TypedDict, of `typing` or of `typing_extensions`."""
-    return isinstance(tp, type) and issubclass(tp, dict) and hasattr(tp, "__required_keys__")
+    return isinstance(tp, type) and dict in tp.__mro__ and hasattr(tp, "__required_keys__")
 
 
 def hint_of(

@@ -73,11 +73,11 @@ class Model:
     frozen: bool = False
     plain: bool = False
     """The constructor does nothing but store its arguments: no converter, validator or hook."""
-    by_column: dict[str, Field] = attrs.field(init=False, repr=False)
-
-    @by_column.default
-    def _by_column(self) -> dict[str, Field]:
-        return {field.column: field for field in self.fields}
+    by_column: dict[str, Field] = attrs.field(
+        init=False,
+        repr=False,
+        default=attrs.Factory(lambda model: {f.column: f for f in model.fields}, takes_self=True),
+    )
 
     def field(self, name: str) -> Field | None:
         """Return the field with this attribute or constructor name."""
@@ -326,7 +326,7 @@ class _ClassReader:
     def attrs_model(self) -> Model:
         # A subclass without a decorator of its own has the fields of the decorated base.
         decorated = next(base for base in self.cls.__mro__ if "__attrs_attrs__" in vars(base))
-        attributes: tuple[attrs.Attribute[Any], ...] = decorated.__attrs_attrs__
+        attributes: tuple[Any, ...] = decorated.__attrs_attrs__
         fields = tuple(
             self.field(
                 a.name,

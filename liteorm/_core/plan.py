@@ -6,17 +6,18 @@ Every ScanError about the shape of a result is raised here, before the first obj
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 import attrs
 
-from liteorm._core.fit import Fitter, Place, Step
+from liteorm._core.fit import Fitter
 from liteorm._core.hints import Hint, hint_of, shown
 from liteorm._core.models import Field, Model, model_of_hint
 from liteorm._core.pgtypes import Variant
 from liteorm._core.scan import Extra
 from liteorm._core.shape import Shape
+from liteorm._core.steps import Place, Step
 from liteorm.errors import ModelError, ScanError
 
 
@@ -146,7 +147,7 @@ class _Planner:
             )
         return self._leaf(0, hint, None, None)
 
-    def _tuple(self, items: Any) -> Collect:
+    def _tuple(self, items: Iterable[tuple[int, Hint]]) -> Collect:
         return Collect(
             "tuple",
             tuple(

@@ -16,12 +16,12 @@ import attrs
 
 from liteorm._core.compile import Misfit, compile_source, place_of, raised_by_generated
 from liteorm._core.emit import Source, emit_scan
-from liteorm._core.fit import Place
 from liteorm._core.hints import shown
 from liteorm._core.jsontext import is_json_error, misfit_sentence, path_in, raised_inside
 from liteorm._core.plan import Build, Collect, Leaf, Node, ScanPlan, plan_scan
 from liteorm._core.scan import Extra
 from liteorm._core.shape import LoadRows, RowSource, Shape
+from liteorm._core.steps import Place
 from liteorm.errors import DataError, Error, ScanError
 
 CHUNK = 256
@@ -193,8 +193,8 @@ def _column_of_constructor(error: Exception, root: Node) -> str | None:
         if found is None:
             return None
         names = {found[1], found[1].lstrip("_")}
-        cls = type(frame.f_locals.get("self"))
-        return _column_of_field(root, cls, names)
+        built: object = frame.f_locals.get("self")
+        return _column_of_field(root, type(built), names)
     return None
 
 

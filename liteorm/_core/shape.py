@@ -29,16 +29,18 @@ class Shape:
     """Codecs by Python type, registered when the database was opened."""
     inner_types: InnerTypes = attrs.field(default=lambda oids: tuple(BY_OID[oid] for oid in oids))
     """Types inside an anonymous record, which only its values tell."""
-    scanners: dict[Any, Any] = attrs.field(factory=dict, init=False)
+    scanners: dict[Any, Any] = attrs.field(factory=dict[Any, Any], init=False)
     """The mapper's own: compiled scanners by model."""
-    loaders: dict[Any, Any] = attrs.field(factory=dict, init=False)
+    loaders: dict[Any, Any] = attrs.field(factory=dict[Any, Any], init=False)
     """The backend's own: loaders by variants."""
-    nested: tuple[int, ...] = attrs.field(init=False)
+    nested: tuple[int, ...] = attrs.field(
+        init=False, default=attrs.Factory(lambda shape: _nested(shape.types), takes_self=True)
+    )
     """Columns with composites or records in them."""
 
-    @nested.default
-    def _nested(self) -> tuple[int, ...]:
-        return tuple(index for index, type_ in enumerate(self.types) if has_fields(type_))
+
+def _nested(types: tuple[PgType, ...]) -> tuple[int, ...]:
+    return tuple(index for index, type_ in enumerate(types) if has_fields(type_))
 
 
 class RowSource(Protocol):
@@ -55,6 +57,7 @@ class RowSource(Protocol):
 
     def loader(self, variants: tuple[Variant, ...] | None) -> LoadRows:
         """Return the function that loads rows, each column in its variant (None: all plain)."""
+        ...
 
     def failure(
         self,
@@ -68,3 +71,4 @@ class RowSource(Protocol):
 
         `first` is the number that the first of all rows has for the reader.
         """
+        ...

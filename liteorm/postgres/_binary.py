@@ -265,7 +265,7 @@ def range_reader(load_bound: Load) -> Load:
     def read(data: bytes) -> Range[Any]:
         flags = data[0]
         if flags & _RANGE_EMPTY:
-            return Range.empty()
+            return Range[Any].empty()
         lower = upper = None
         at = 1
         if not flags & _LOWER_INF:
@@ -285,7 +285,7 @@ def multirange_reader(read_range: Load) -> Load:
     """Return the reader of multiranges over a range type."""
 
     def read(data: bytes) -> Multirange[Any]:
-        ranges = []
+        ranges: list[Range[Any]] = []
         at = 4
         for _ in range(_int4(data)[0]):
             length = _int4(data, at)[0]

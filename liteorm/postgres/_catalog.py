@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from psycopg import abc
@@ -176,11 +177,10 @@ class TypeRegistry:
     def _made(self, oid: int, rows: Mapping[int, CatalogRow]) -> PgType:
         if oid in self.types:
             return self.types[oid]
-        type_ = (
-            _described(rows[oid], lambda inner: self._made(inner, rows))
-            if oid in rows
-            else PgType(oid, f"type {oid}", "unreadable")
-        )
+        if oid in rows:
+            type_ = _described(rows[oid], partial(self._made, rows=rows))
+        else:
+            type_ = PgType(oid, f"type {oid}", "unreadable")
         self.types[oid] = type_
         register(self.adapters, self.deep_adapters, type_)
         return type_
@@ -223,7 +223,7 @@ class TypeRegistry:
         return Transformer(Adapters(self.deep_adapters if deep else self.adapters))
 
 
-def _described(row: CatalogRow, made: Any) -> PgType:
+def _described(row: CatalogRow, made: Callable[[int], PgType]) -> PgType:
     oid, name, shown, kind, form, element, labels, names, types = row
     match kind:
         case "e":
@@ -241,6 +241,8 @@ def _described(row: CatalogRow, made: Any) -> PgType:
             return PgType(oid, shown, "range", Range, made(element))
         case "m":
             return PgType(oid, shown, "multirange", Multirange, made(element))
+        case _:
+            pass
     if element:
         return array_of(made(element), oid)
     table_row = ROWS.get(name)

@@ -152,7 +152,7 @@ def range_reader(read: Read) -> Read:
 
     def parse(text: str) -> Range[Any]:
         if text == "empty":
-            return Range.empty()
+            return Range[Any].empty()
         first = _BOUND.match(text, 1)
         assert first is not None
         second = _BOUND.match(text, first.end() + 1)
@@ -201,6 +201,8 @@ class TextReaders:
                 return _no_text("an anonymous record")
             case "base":
                 return self._base(type_)
+            case _:
+                pass
         return str
 
     def _base(self, type_: PgType) -> Read:

@@ -40,9 +40,14 @@ class Numbers:
         return load
 
     def failure(
-        self, start: int, stop: int, variants: tuple[Variant, ...] | None, error: Exception
+        self,
+        start: int,
+        stop: int,
+        variants: tuple[Variant, ...] | None,
+        error: Exception,
+        first: int = 0,
     ) -> liteorm.Error:
-        return liteorm.DataError("the chunk cannot be loaded", row=start)
+        return liteorm.DataError("the chunk cannot be loaded", row=first + start)
 
 
 @pytest.fixture(autouse=True)

@@ -9,10 +9,11 @@ import attrs
 import pytest
 
 from liteorm import Interval, ScanError
-from liteorm._core import fit
+from liteorm._core.fit import Fit, Fitter
 from liteorm._core.hints import hint_of
 from liteorm._core.pgtypes import Attribute, PgType, array_of, cast_of, cast_to
 from liteorm._core.plan import Build, Collect, Leaf, plan_scan
+from liteorm._core.steps import Place
 from tests.core.rows import BY_NAME, shape
 
 
@@ -167,11 +168,11 @@ def test_casts_are_written_as_the_query_needs_them() -> None:
 
 def test_a_union_has_the_step_of_the_member_that_fits() -> None:
     """The order of the members does not matter."""
-    fitter = fit.Fitter({})
-    place = fit.Place("M", "f", "v")
+    fitter = Fitter({})
+    place = Place("M", "f", "v")
     for annotation in (Interval | str, str | Interval):
         hint = hint_of(annotation, model="M", field="f")
-        assert fitter.fit(BY_NAME["interval"], hint, place) == fit.Fit("interval", None)
+        assert fitter.fit(BY_NAME["interval"], hint, place) == Fit("interval", None)
 
 
 class Flat(NamedTuple):
