@@ -131,11 +131,11 @@ class Witness:
 
     def ask(self, sql: str, params: Any = None) -> list[tuple[Any, ...]]:
         """Run a query and return its rows."""
-        return self._connection.execute(sql, params).fetchall()  # type: ignore[call-overload,no-any-return]
+        return self._connection.execute(sql, params).fetchall()
 
     def run(self, sql: str, params: Any = None) -> None:
         """Run a statement."""
-        self._connection.execute(sql, params)  # type: ignore[call-overload]
+        self._connection.execute(sql, params)
 
     def others(self, where: str = "true") -> list[tuple[Any, ...]]:
         """Return pid, state and query of the client connections of the database but its own."""
@@ -166,7 +166,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def with_params(dsn: str, **params: object) -> str:
+def with_params(dsn: str, **params: str | int | None) -> str:
     """Return the DSN with parameters replaced."""
     return make_conninfo(dsn, **params)
 

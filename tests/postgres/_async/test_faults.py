@@ -50,9 +50,7 @@ async def test_every_sqlstate_through_a_live_session(db: AsyncDB) -> None:
     codes = ["23505", "40001", "40P01", "55P03", "42P01", "22012", "53100", "P0001", "XX000"]
     for code in [*codes, "0A000", "3D000", "08P01"]:
         with pytest.raises(liteorm.Error) as caught:
-            await db.execute(
-                f"DO $$ BEGIN RAISE SQLSTATE '{code}' USING MESSAGE = 'told'; END $$"  # type: ignore[arg-type]
-            )
+            await db.execute(f"DO $$ BEGIN RAISE SQLSTATE '{code}' USING MESSAGE = 'told'; END $$")
         assert type(caught.value) is liteorm.errors.class_for_sqlstate(code)
         assert caught.value.sqlstate == code
         assert caught.value.message == "told"
@@ -64,7 +62,7 @@ async def test_a_code_of_a_lost_connection_raised_by_a_function(db: AsyncDB, cod
     async with db.transaction() as tx:
         with pytest.raises(liteorm.Error) as caught:
             async with tx.transaction() as inner:
-                await inner.execute(f"DO $$ BEGIN RAISE SQLSTATE '{code}'; END $$")  # type: ignore[arg-type]
+                await inner.execute(f"DO $$ BEGIN RAISE SQLSTATE '{code}'; END $$")
         assert type(caught.value) is liteorm.Error
         assert caught.value.sqlstate == code
         await tx.query("SELECT 1")
