@@ -132,7 +132,6 @@ for _name in __all__:
     _export = globals().get(_name)
     if getattr(_export, "__module__", "").startswith("liteorm._core"):
         _export.__module__ = "liteorm"
-del _name, _export
 
 
 def __getattr__(name: str) -> Any:
