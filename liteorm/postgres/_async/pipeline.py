@@ -12,7 +12,7 @@ from liteorm._core.sqltext import SqlText, rendered
 from liteorm._core.values import Result
 from liteorm.errors import Error
 from liteorm.postgres._async.connection import AsyncWire
-from liteorm.postgres._async.writes import own_text, transaction_of
+from liteorm.postgres._async.lookup import own_text, transaction_of
 from liteorm.postgres._dumpers import parameter_error
 from liteorm.postgres._tags import result_of
 

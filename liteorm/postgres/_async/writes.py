@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterable
-from contextlib import AbstractAsyncContextManager
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeAlias, TypeVar
 
 import attrs
 import psycopg
@@ -21,9 +20,15 @@ from liteorm._core.scan import scan, scan_one
 from liteorm._core.sqltext import quoted
 from liteorm._core.values import Rows
 from liteorm.errors import DataError, Error, NoRows
-from liteorm.postgres._async.catalog import load_types
 from liteorm.postgres._async.connection import AsyncWire
-from liteorm.postgres._catalog import UnknownTypes
+from liteorm.postgres._async.lookup import (
+    forget,
+    looked_up,
+    own_text,
+    target_for,
+    transaction_of,
+    writing_of,
+)
 from liteorm.postgres._chunks import AsyncChunks, AsyncObjects
 from liteorm.postgres._copy import (
     FIRST_CHUNK,
@@ -34,18 +39,14 @@ from liteorm.postgres._copy import (
     array_parameters,
     locate,
 )
-from liteorm.postgres._options import CLEANUP_BOUND, PoolState
+from liteorm.postgres._options import CLEANUP_BOUND
 from liteorm.postgres._primitives import afinish
 from liteorm.postgres._targets import (
-    COLUMNS_SQL,
     Target,
-    Writing,
-    columns_of,
 )
 
 if TYPE_CHECKING:
     from liteorm.postgres._async.session import AsyncStatements
-    from liteorm.postgres._async.transaction import AsyncTx
 
 T = TypeVar("T")
 StatementFor: TypeAlias = Callable[[Model, Table], crud.Statement]
@@ -67,18 +68,6 @@ class _Call:
     model: Model
     sql: LiteralString
     target: Target
-
-
-def own_text(text: str) -> LiteralString:
-    """Vouch for text that was put together here, its identifiers quoted."""
-    trusted: LiteralString = cast("Any", text)
-    return trusted
-
-
-def transaction_of(session: AsyncStatements) -> AbstractAsyncContextManager[AsyncTx]:
-    """Open a transaction, or a savepoint if the session is one."""
-    block: AbstractAsyncContextManager[AsyncTx] = cast("Any", session).transaction()
-    return block
 
 
 async def insert(session: AsyncStatements, obj: T) -> T:
@@ -186,7 +175,7 @@ async def _called_again(
     statement_for: StatementFor,
 ) -> _Call | None:
     """Look up the columns again: their types may have been changed, or dropped and created."""
-    _forget(session._state)
+    forget(session._state)
     try:
         return await _call(session, kind, obj, statement_for)
     except Error:
@@ -200,7 +189,7 @@ async def _call(
     obj: Any,
     statement_for: StatementFor,
 ) -> _Call:
-    writing = _writing(session._state)
+    writing = writing_of(session._state)
     cls: Any = obj.__class__
     found: _Call | None = writing.call((kind, cls))
     if found is not None:
@@ -208,48 +197,10 @@ async def _call(
     model = crud.model_of_object(obj)
     table = crud.table_for(model)
     statement = statement_for(model, table)
-    async with session._connection("columns", COLUMNS_SQL) as wire:
-        target = await _target(session._state, wire, model, table, statement.fields)
+    target, _ = await looked_up(session, model, table, statement.fields)
     made = _Call(model, own_text(statement.sql), target)
     writing.keep((kind, cls), made)
     return made
-
-
-def _forget(state: PoolState) -> None:
-    """Look everything up again: types may have been changed, or dropped and created."""
-    _writing(state).forget()
-    state.types.clear()
-
-
-def _writing(state: PoolState) -> Writing:
-    writing: Writing | None = state.writing
-    if writing is None:
-        types = state.types
-        writing = Writing(state.adapters, state.codecs, lambda: types.money_unit)
-        state.writing = writing
-    return writing
-
-
-async def _target(
-    state: PoolState, wire: AsyncWire, model: Model, table: Table, fields: tuple[Field, ...]
-) -> Target:
-    """Ask the catalog about the columns of a table.
-
-    COPY asks each time: after a change of a column's type, binary data for another type of the
-    same size would be stored without an error.
-    """
-    cursor = wire.cursor()
-    await cursor.execute(COLUMNS_SQL, (crud.table_name(table),), binary=True)
-    columns = columns_of(await cursor.fetchall())
-    wanted = {field.column for field in fields}
-    oids = [column.oid for column in columns if column.name in wanted]
-    try:
-        types = state.types.get_all(oids)
-    except UnknownTypes as unknown:
-        await load_types(wire, state.types, unknown.oids)
-        types = state.types.get_all(oids)
-    by_oid = dict(zip(oids, types, strict=True))
-    return _writing(state).target(model, table, fields, columns, by_oid)
 
 
 async def insert_many(
@@ -274,7 +225,7 @@ async def insert_many(
         async with (
             use := session._connection("insert_many", crud.copy_text(name, fields, binary=True))
         ) as wire:
-            target = await _target(session._state, wire, model, into, fields)
+            target = await target_for(session._state, wire, model, into, fields)
             data = CopyData(target, session._state.adapters)
             use.sql = crud.copy_text(name, fields, binary=data.binary)
             use.rows = await _copy(wire, use.sql, data, first, chunks, progress)
@@ -289,7 +240,7 @@ def _locate(session: AsyncStatements, exc: Error, target: Target | None) -> None
     if target is None:
         return
     if target.may_be_stale(exc):
-        _forget(session._state)
+        forget(session._state)
     if exc.row is None:
         locate(exc, target)
 
@@ -377,7 +328,7 @@ async def upsert_many(
     try:
         async with transaction_of(session) as tx:
             async with (use := tx._connection("upsert_many", merge)) as wire:
-                target = await _target(session._state, wire, model, into, fields)
+                target = await target_for(session._state, wire, model, into, fields)
                 await wire.run(crud.staging_text(staging, into, fields))
                 data = CopyData(target, session._state.adapters)
                 copy = crud.copy_text(staging, fields, binary=data.binary)
@@ -428,7 +379,7 @@ async def insert_returning(session: AsyncStatements, objs: Iterable[T]) -> list[
     except Error as exc:
         if not call.target.may_be_stale(exc):
             raise
-        _forget(session._state)
+        forget(session._state)
         try:
             again = await _returning(session, cls, objects[0])
         except Error:
@@ -440,18 +391,16 @@ async def insert_returning(session: AsyncStatements, objs: Iterable[T]) -> list[
 
 async def _returning(session: AsyncStatements, cls: Any, first: Any) -> _Call:
     """Return the statement that inserts arrays of a class's columns."""
-    writing = _writing(session._state)
+    writing = writing_of(session._state)
     found: _Call | None = writing.call(("returning", cls))
     if found is not None:
         return found
     model = crud.model_of_object(first)
     table = crud.table_for(model)
     fields = crud.sent_fields(model)
-    async with session._connection("columns", COLUMNS_SQL) as wire:
-        target = await _target(session._state, wire, model, table, fields)
-        merge = wire.info.server_version >= _MERGE_RETURNS
+    target, version = await looked_up(session, model, table, fields)
     types = [column.array for column in target.columns]
-    sql = crud.unnest_text(model, table, fields, types, merge=merge)
+    sql = crud.unnest_text(model, table, fields, types, merge=version >= _MERGE_RETURNS)
     made = _Call(model, own_text(sql), target)
     writing.keep(("returning", cls), made)
     return made

@@ -13,7 +13,7 @@ from liteorm._core.sqltext import SqlText, rendered
 from liteorm._core.values import Result
 from liteorm.errors import Error
 from liteorm.postgres._sync.connection import Wire
-from liteorm.postgres._sync.writes import own_text, transaction_of
+from liteorm.postgres._sync.lookup import own_text, transaction_of
 from liteorm.postgres._dumpers import parameter_error
 from liteorm.postgres._tags import result_of
 

@@ -6,9 +6,8 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeAlias, TypeVar
 
 import attrs
 import psycopg
@@ -22,9 +21,15 @@ from liteorm._core.scan import scan, scan_one
 from liteorm._core.sqltext import quoted
 from liteorm._core.values import Rows
 from liteorm.errors import DataError, Error, NoRows
-from liteorm.postgres._sync.catalog import load_types
 from liteorm.postgres._sync.connection import Wire
-from liteorm.postgres._catalog import UnknownTypes
+from liteorm.postgres._sync.lookup import (
+    forget,
+    looked_up,
+    own_text,
+    target_for,
+    transaction_of,
+    writing_of,
+)
 from liteorm.postgres._chunks import Chunks, Objects
 from liteorm.postgres._copy import (
     FIRST_CHUNK,
@@ -35,18 +40,14 @@ from liteorm.postgres._copy import (
     array_parameters,
     locate,
 )
-from liteorm.postgres._options import CLEANUP_BOUND, PoolState
+from liteorm.postgres._options import CLEANUP_BOUND
 from liteorm.postgres._primitives import finish
 from liteorm.postgres._targets import (
-    COLUMNS_SQL,
     Target,
-    Writing,
-    columns_of,
 )
 
 if TYPE_CHECKING:
     from liteorm.postgres._sync.session import Statements
-    from liteorm.postgres._sync.transaction import Tx
 
 T = TypeVar("T")
 StatementFor: TypeAlias = Callable[[Model, Table], crud.Statement]
@@ -68,18 +69,6 @@ class _Call:
     model: Model
     sql: LiteralString
     target: Target
-
-
-def own_text(text: str) -> LiteralString:
-    """Vouch for text that was put together here, its identifiers quoted."""
-    trusted: LiteralString = cast("Any", text)
-    return trusted
-
-
-def transaction_of(session: Statements) -> AbstractContextManager[Tx]:
-    """Open a transaction, or a savepoint if the session is one."""
-    block: AbstractContextManager[Tx] = cast("Any", session).transaction()
-    return block
 
 
 def insert(session: Statements, obj: T) -> T:
@@ -187,7 +176,7 @@ def _called_again(
     statement_for: StatementFor,
 ) -> _Call | None:
     """Look up the columns again: their types may have been changed, or dropped and created."""
-    _forget(session._state)
+    forget(session._state)
     try:
         return _call(session, kind, obj, statement_for)
     except Error:
@@ -201,7 +190,7 @@ def _call(
     obj: Any,
     statement_for: StatementFor,
 ) -> _Call:
-    writing = _writing(session._state)
+    writing = writing_of(session._state)
     cls: Any = obj.__class__
     found: _Call | None = writing.call((kind, cls))
     if found is not None:
@@ -209,48 +198,10 @@ def _call(
     model = crud.model_of_object(obj)
     table = crud.table_for(model)
     statement = statement_for(model, table)
-    with session._connection("columns", COLUMNS_SQL) as wire:
-        target = _target(session._state, wire, model, table, statement.fields)
+    target, _ = looked_up(session, model, table, statement.fields)
     made = _Call(model, own_text(statement.sql), target)
     writing.keep((kind, cls), made)
     return made
-
-
-def _forget(state: PoolState) -> None:
-    """Look everything up again: types may have been changed, or dropped and created."""
-    _writing(state).forget()
-    state.types.clear()
-
-
-def _writing(state: PoolState) -> Writing:
-    writing: Writing | None = state.writing
-    if writing is None:
-        types = state.types
-        writing = Writing(state.adapters, state.codecs, lambda: types.money_unit)
-        state.writing = writing
-    return writing
-
-
-def _target(
-    state: PoolState, wire: Wire, model: Model, table: Table, fields: tuple[Field, ...]
-) -> Target:
-    """Ask the catalog about the columns of a table.
-
-    COPY asks each time: after a change of a column's type, binary data for another type of the
-    same size would be stored without an error.
-    """
-    cursor = wire.cursor()
-    cursor.execute(COLUMNS_SQL, (crud.table_name(table),), binary=True)
-    columns = columns_of(cursor.fetchall())
-    wanted = {field.column for field in fields}
-    oids = [column.oid for column in columns if column.name in wanted]
-    try:
-        types = state.types.get_all(oids)
-    except UnknownTypes as unknown:
-        load_types(wire, state.types, unknown.oids)
-        types = state.types.get_all(oids)
-    by_oid = dict(zip(oids, types, strict=True))
-    return _writing(state).target(model, table, fields, columns, by_oid)
 
 
 def insert_many(
@@ -275,7 +226,7 @@ def insert_many(
         with (
             use := session._connection("insert_many", crud.copy_text(name, fields, binary=True))
         ) as wire:
-            target = _target(session._state, wire, model, into, fields)
+            target = target_for(session._state, wire, model, into, fields)
             data = CopyData(target, session._state.adapters)
             use.sql = crud.copy_text(name, fields, binary=data.binary)
             use.rows = _copy(wire, use.sql, data, first, chunks, progress)
@@ -290,7 +241,7 @@ def _locate(session: Statements, exc: Error, target: Target | None) -> None:
     if target is None:
         return
     if target.may_be_stale(exc):
-        _forget(session._state)
+        forget(session._state)
     if exc.row is None:
         locate(exc, target)
 
@@ -378,7 +329,7 @@ def upsert_many(
     try:
         with transaction_of(session) as tx:
             with (use := tx._connection("upsert_many", merge)) as wire:
-                target = _target(session._state, wire, model, into, fields)
+                target = target_for(session._state, wire, model, into, fields)
                 wire.run(crud.staging_text(staging, into, fields))
                 data = CopyData(target, session._state.adapters)
                 copy = crud.copy_text(staging, fields, binary=data.binary)
@@ -429,7 +380,7 @@ def insert_returning(session: Statements, objs: Iterable[T]) -> list[T]:
     except Error as exc:
         if not call.target.may_be_stale(exc):
             raise
-        _forget(session._state)
+        forget(session._state)
         try:
             again = _returning(session, cls, objects[0])
         except Error:
@@ -441,18 +392,16 @@ def insert_returning(session: Statements, objs: Iterable[T]) -> list[T]:
 
 def _returning(session: Statements, cls: Any, first: Any) -> _Call:
     """Return the statement that inserts arrays of a class's columns."""
-    writing = _writing(session._state)
+    writing = writing_of(session._state)
     found: _Call | None = writing.call(("returning", cls))
     if found is not None:
         return found
     model = crud.model_of_object(first)
     table = crud.table_for(model)
     fields = crud.sent_fields(model)
-    with session._connection("columns", COLUMNS_SQL) as wire:
-        target = _target(session._state, wire, model, table, fields)
-        merge = wire.info.server_version >= _MERGE_RETURNS
+    target, version = looked_up(session, model, table, fields)
     types = [column.array for column in target.columns]
-    sql = crud.unnest_text(model, table, fields, types, merge=merge)
+    sql = crud.unnest_text(model, table, fields, types, merge=version >= _MERGE_RETURNS)
     made = _Call(model, own_text(sql), target)
     writing.keep(("returning", cls), made)
     return made

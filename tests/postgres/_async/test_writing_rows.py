@@ -12,7 +12,7 @@ import pytest
 
 import liteorm
 from liteorm import Column
-from liteorm.postgres import AsyncDB
+from liteorm.postgres import AsyncDB, open_async
 
 pytestmark = pytest.mark.anyio
 
@@ -354,3 +354,27 @@ async def test_hostile_values_are_stored_verbatim(db: AsyncDB) -> None:
         await db.execute("DELETE FROM hostile")
         assert await db.insert_returning(rows) == rows
         assert [await db.get(cls, row.id) for row in rows] == rows
+
+
+async def test_a_call_is_one_statement(liteorm_database: Any) -> None:
+    """Observers see one statement for each call, also for the first of a class."""
+
+    class Seen:
+        def __init__(self) -> None:
+            self.operations: list[str] = []
+
+        def before(self, event: Any) -> None:
+            """Not of interest."""
+
+        def after(self, event: Any) -> None:
+            """Take note."""
+            self.operations.append(event.operation)
+
+    seen = Seen()
+    async with await open_async(liteorm_database.dsn, observers=[seen]) as db:
+        await db.execute(SCHEMA)
+        seen.operations.clear()
+        await db.insert(Part(1, "a"))
+        await db.insert_returning([Part(2, "a")])
+        await db.insert_many([Part(3, "a")])
+        assert len(seen.operations) == 3

@@ -13,7 +13,7 @@ import pytest
 
 import liteorm
 from liteorm import Column
-from liteorm.postgres import DB
+from liteorm.postgres import DB, open
 
 
 SCHEMA = """
@@ -354,3 +354,27 @@ def test_hostile_values_are_stored_verbatim(db: DB) -> None:
         db.execute("DELETE FROM hostile")
         assert db.insert_returning(rows) == rows
         assert [db.get(cls, row.id) for row in rows] == rows
+
+
+def test_a_call_is_one_statement(liteorm_database: Any) -> None:
+    """Observers see one statement for each call, also for the first of a class."""
+
+    class Seen:
+        def __init__(self) -> None:
+            self.operations: list[str] = []
+
+        def before(self, event: Any) -> None:
+            """Not of interest."""
+
+        def after(self, event: Any) -> None:
+            """Take note."""
+            self.operations.append(event.operation)
+
+    seen = Seen()
+    with open(liteorm_database.dsn, observers=[seen]) as db:
+        db.execute(SCHEMA)
+        seen.operations.clear()
+        db.insert(Part(1, "a"))
+        db.insert_returning([Part(2, "a")])
+        db.insert_many([Part(3, "a")])
+        assert len(seen.operations) == 3

@@ -1,0 +1,89 @@
+# Generated from liteorm/postgres/_async/lookup.py by .ci/unasync.py: edit that file, not this one.
+"""What has to be known of a table before it is written to; asked of the catalog."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, LiteralString, cast
+
+from liteorm._core import crud
+from liteorm._core.models import Field, Model, Table
+from liteorm.postgres._sync.catalog import load_types
+from liteorm.postgres._sync.connection import Wire
+from liteorm.postgres._catalog import UnknownTypes
+from liteorm.postgres._options import PoolState
+from liteorm.postgres._targets import COLUMNS_SQL, Target, Writing, columns_of
+
+if TYPE_CHECKING:
+    from liteorm.postgres._sync.session import Statements
+    from liteorm.postgres._sync.transaction import Tx
+
+
+def own_text(text: str) -> LiteralString:
+    """Vouch for text that was put together here, its identifiers quoted."""
+    trusted: LiteralString = cast("Any", text)
+    return trusted
+
+
+def transaction_of(session: Statements) -> AbstractContextManager[Tx]:
+    """Open a transaction, or a savepoint if the session is one."""
+    block: AbstractContextManager[Tx] = cast("Any", session).transaction()
+    return block
+
+
+def forget(state: PoolState) -> None:
+    """Look everything up again: types may have been changed, or dropped and created."""
+    writing_of(state).forget()
+    state.types.clear()
+
+
+def writing_of(state: PoolState) -> Writing:
+    """Return what the pool knows about the tables that are written to."""
+    writing: Writing | None = state.writing
+    if writing is None:
+        types = state.types
+        writing = Writing(state.adapters, state.codecs, lambda: types.money_unit)
+        state.writing = writing
+    return writing
+
+
+def looked_up(
+    session: Statements, model: Model, table: Table, fields: tuple[Field, ...]
+) -> tuple[Target, int]:
+    """Ask the catalog about a table's columns; return the server's version too.
+
+    Observers are not told: who counts the statements of a call should not count the first one's.
+    """
+    wire = session._acquire(None)
+    try:
+        target = target_for(session._state, wire, model, table, fields)
+    except BaseException as exc:
+        error = session._failed(wire, exc, COLUMNS_SQL)
+        if error is exc:
+            raise
+        raise error from exc
+    version = wire.info.server_version
+    session._release(wire)
+    return target, version
+
+
+def target_for(
+    state: PoolState, wire: Wire, model: Model, table: Table, fields: tuple[Field, ...]
+) -> Target:
+    """Ask the catalog about the columns of a table.
+
+    COPY asks each time: after a change of a column's type, binary data for another type of the
+    same size would be stored without an error.
+    """
+    cursor = wire.cursor()
+    cursor.execute(COLUMNS_SQL, (crud.table_name(table),), binary=True)
+    columns = columns_of(cursor.fetchall())
+    wanted = {field.column for field in fields}
+    oids = [column.oid for column in columns if column.name in wanted]
+    try:
+        types = state.types.get_all(oids)
+    except UnknownTypes as unknown:
+        load_types(wire, state.types, unknown.oids)
+        types = state.types.get_all(oids)
+    by_oid = dict(zip(oids, types, strict=True))
+    return writing_of(state).target(model, table, fields, columns, by_oid)
