@@ -106,8 +106,8 @@ def test_equal_shapes_share_a_scanner() -> None:
 
 def test_rows_are_counted_from_zero() -> None:
     """The row of an error is the index of the row."""
-    values = [(n, "x") for n in range(1000)]
-    values[257] = (257, None)  # type: ignore[assignment]
+    values: list[tuple[int, str | None]] = [(n, "x") for n in range(1000)]
+    values[257] = (257, None)
     with pytest.raises(ScanError, match='column "name", row 257, is NULL') as caught:
         scan(rows(USERS, *values), User)
     assert (caught.value.row, caught.value.field, caught.value.model) == (257, "name", "User")
@@ -118,13 +118,14 @@ def test_one_and_optional_count() -> None:
     one, none, two = rows(USERS, (1, "x")), rows(USERS), rows(USERS, (1, "x"), (2, "y"))
     assert scan_one(one, User) == scan_optional(one, User) == User(1, "x")
     assert scan_optional(none, User) is None
-    for call, given, error in [
+    calls: list[tuple[Any, Any, Any]] = [
         (scan_one, none, NoRows),
         (scan_one, two, TooManyRows),
         (scan_optional, two, TooManyRows),
-    ]:
+    ]
+    for call, given, error in calls:
         with pytest.raises(error):
-            call(given, User)  # type: ignore[operator]
+            call(given, User)
     with pytest.raises(ScanError):
         scan_optional(none, int)
 

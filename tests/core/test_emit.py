@@ -46,7 +46,7 @@ class Keyword:
 class Post:
     title: str
     author: User | None
-    tags: list[str] = attrs.Factory(list)
+    tags: list[str] = attrs.Factory(list[str])
 
 
 @dataclasses.dataclass

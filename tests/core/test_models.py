@@ -29,7 +29,7 @@ class Data:
     a: int
     _: dataclasses.KW_ONLY
     b: int = 1
-    c: list[int] = dataclasses.field(default_factory=list)
+    c: list[int] = dataclasses.field(default_factory=list[int])
     d: int = dataclasses.field(init=False, default=2)
 
 

@@ -21,7 +21,7 @@ _CONTAINERS: dict[Any, type] = {
 }
 
 
-def conforms(value: object, annotation: Any) -> bool:
+def conforms(value: Any, annotation: Any) -> bool:
     """Tell whether a value is an instance of an annotation, in all its depth.
 
     Classes must be exact: True is no int here, and a datetime no date.
@@ -38,7 +38,7 @@ def conforms(value: object, annotation: Any) -> bool:
     if origin is typing.Literal:
         return any(type(value) is type(arg) and value == arg for arg in args)
     if origin is tuple or annotation is tuple:
-        return type(value) is tuple and _tuple_conforms(value, args)
+        return _class_of(value) is tuple and _tuple_conforms(value, args)
     if origin in _CONTAINERS or annotation in _CONTAINERS:
         container = _CONTAINERS[origin or annotation]
         items: Any = value
@@ -49,11 +49,12 @@ def conforms(value: object, annotation: Any) -> bool:
             conforms(k, args[0]) and conforms(v, args[1]) for k, v in pairs.items() if args
         )
     if origin is Range:
-        return type(value) is Range and all(
+        return _class_of(value) is Range and all(
             bound is None or conforms(bound, args[0]) for bound in (value.lower, value.upper)
         )
     if origin is Multirange:
-        return type(value) is Multirange and all(conforms(r, Range[args[0]]) for r in value)  # type: ignore[valid-type]
+        inner: Any = Range
+        return _class_of(value) is Multirange and all(conforms(r, inner[args[0]]) for r in value)
     if _has_fields(annotation):
         return _fields_conform(value, annotation)
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
@@ -69,16 +70,23 @@ def _tuple_conforms(value: tuple[Any, ...], args: tuple[Any, ...]) -> bool:
     return len(value) == len(args) and all(map(conforms, value, args))
 
 
-def _is_plain(value: object) -> bool:
+def _class_of(value: object) -> Any:
+    return type(value)
+
+
+def _is_plain(value: Any) -> bool:
     """Tell whether a value for Any is a plain one: nothing of the mapper's inside, no raw bytes."""
-    if isinstance(value, tuple | list):
-        items: Any = value
-        return type(value) in (tuple, list) and all(map(_is_plain, items))
+    if {tuple, list} & {*_class_of(value).__mro__}:
+        return _class_of(value) in (tuple, list) and all(map(_is_plain, value))
     return type(value).__name__ not in ("JsonText", "Pair", "Record")
 
 
 def _has_fields(annotation: Any) -> bool:
-    return isinstance(annotation, type) and (
+    return isinstance(annotation, type) and _is_record(annotation)
+
+
+def _is_record(annotation: Any) -> bool:
+    return (
         attrs.has(annotation)
         or dataclasses.is_dataclass(annotation)
         or hasattr(annotation, "_fields")
@@ -90,7 +98,7 @@ def _fields_conform(value: Any, cls: Any) -> bool:
     hints = typing.get_type_hints(cls, include_extras=True)
     if hasattr(cls, "__required_keys__"):
         return (
-            type(value) is dict
+            _class_of(value) is dict
             and cls.__required_keys__ <= value.keys() <= hints.keys()
             and all(conforms(item, hints[name]) for name, item in value.items())
         )

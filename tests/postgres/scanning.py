@@ -9,12 +9,12 @@ from liteorm import Rows, postgres, scan_one
 
 def query(db: postgres.DB, sql: str) -> Rows:
     """Run text that the test has put together."""
-    return db.query(sql)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    return db.query(sql)  # pyright: ignore[reportArgumentType]
 
 
 def run(db: postgres.DB, sql: str) -> None:
     """Run statements that the test has put together."""
-    db.execute(sql)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    db.execute(sql)  # pyright: ignore[reportArgumentType]
 
 
 def value_of(db: postgres.DB, expression: str, annotation: Any) -> Any:

@@ -28,7 +28,7 @@ class Color(enum.Enum):
 class Item:
     sku: str
     price: Decimal
-    tags: list[str] = attrs.Factory(list)
+    tags: list[str] = attrs.Factory(list[str])
     color: Color | None = None
 
 
@@ -55,6 +55,10 @@ class Named(NamedTuple):
     b: str
 
 
+def _empty() -> list[Any]:
+    return []
+
+
 @attrs.define
 class Page(Generic[T]):
     data: T | None
@@ -73,39 +77,39 @@ ORDER = (
 )
 
 
-@pytest.mark.parametrize("type_", ["json", "jsonb"])
-@pytest.mark.parametrize(
-    ("text", "annotation", "expected"),
-    [
-        (
-            ORDER,
-            Order,
-            Order(
-                UUID("00112233-4455-6677-8899-aabbccddeeff"),
-                dt.datetime(2024, 2, 29, 12, tzinfo=dt.UTC),
-                [Item("a", Decimal("1.50"), [], Color.RED)],
-            ),
+TEXTS: list[tuple[str, Any, Any]] = [
+    (
+        ORDER,
+        Order,
+        Order(
+            UUID("00112233-4455-6677-8899-aabbccddeeff"),
+            dt.datetime(2024, 2, 29, 12, tzinfo=dt.UTC),
+            [Item("a", Decimal("1.50"), [], Color.RED)],
         ),
-        ('[{"x": 1}, {"x": 2, "y": 3}]', list[Point], [Point(1), Point(2, 3)]),
-        ('{"a": 1, "b": null}', Typed, {"a": 1, "b": None}),
-        ('[1, "x"]', Named, Named(1, "x")),
-        ('{"k": [1, 2]}', dict[str, list[int]], {"k": [1, 2]}),
-        ('[1, "x", null]', tuple[int, str, None], (1, "x", None)),
-        ("[1, 1]", set[int], {1}),
-        ("7", int, 7),
-        ("null", int | None, None),
-        ('"red"', Color, Color.RED),
-        ('"10.0.0.1"', ip.IPv4Address, ip.IPv4Address("10.0.0.1")),
-        ('"P1D"', dt.timedelta, dt.timedelta(1)),
-        ('{"months": 1}', liteorm.Interval, liteorm.Interval(1)),
-        ("[1, [2], {}]", list[Any], [1, [2], {}]),
-        ("[1, [2], {}]", list[object], [1, [2], {}]),
-        ('{"value": 1, "children": [{"value": 2}]}', Tree, Tree(1, [Tree(2)])),
-        ('{"data": {"x": 1}, "more": [{"x": 2}]}', Page[Point], Page(Point(1), [Point(2)])),
-        ("123456789012345678901234567890", int, 123456789012345678901234567890),
-        ("1e400", Any, float("inf")),
-    ],
-)
+    ),
+    ('[{"x": 1}, {"x": 2, "y": 3}]', list[Point], [Point(1), Point(2, 3)]),
+    ('{"a": 1, "b": null}', Typed, {"a": 1, "b": None}),
+    ('[1, "x"]', Named, Named(1, "x")),
+    ('{"k": [1, 2]}', dict[str, list[int]], {"k": [1, 2]}),
+    ('[1, "x", null]', tuple[int, str, None], (1, "x", None)),
+    ("[1, 1]", set[int], {1}),
+    ("7", int, 7),
+    ("null", int | None, None),
+    ('"red"', Color, Color.RED),
+    ('"10.0.0.1"', ip.IPv4Address, ip.IPv4Address("10.0.0.1")),
+    ('"P1D"', dt.timedelta, dt.timedelta(1)),
+    ('{"months": 1}', liteorm.Interval, liteorm.Interval(1)),
+    ("[1, [2], {}]", list[Any], [1, [2], {}]),
+    ("[1, [2], {}]", list[object], [1, [2], {}]),
+    ('{"value": 1, "children": [{"value": 2}]}', Tree, Tree(1, [Tree(2)])),
+    ('{"data": {"x": 1}, "more": [{"x": 2}]}', Page[Point], Page(Point(1), [Point(2)])),
+    ("123456789012345678901234567890", int, 123456789012345678901234567890),
+    ("1e400", Any, float("inf")),
+]
+
+
+@pytest.mark.parametrize("type_", ["json", "jsonb"])
+@pytest.mark.parametrize(("text", "annotation", "expected"), TEXTS)
 def test_json_becomes_the_declared_type(
     module_db: postgres.DB, type_: str, text: str, annotation: Any, expected: object
 ) -> None:

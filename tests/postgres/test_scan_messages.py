@@ -263,7 +263,7 @@ def _text() -> str:
 def test_each_mistake_has_its_sentence(db: postgres.DB, golden: dict[str, str], title: str) -> None:
     """Expected, got, where and remedy are said in the words of the file, and no value is."""
     sql, model, *rest = MISTAKES[title]
-    call: Scan = rest[0] if rest else scan  # type: ignore[assignment]
+    call: Scan = rest[0] if rest else scan
     with pytest.raises(Error) as caught:
         call(query(db, sql), model)
     error = caught.value

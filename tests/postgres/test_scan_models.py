@@ -63,7 +63,7 @@ class KeywordOnly:
 @attrs.define
 class Private:
     _a: int
-    __b: int = 5
+    __b: int = 5  # pyright: ignore
     c: int = attrs.field(alias="sea", default=7)
 
 
@@ -82,10 +82,14 @@ class Computed:
         self.twice = 2 * self.a
 
 
+def _tenfold(value: int) -> int:
+    return value * 10
+
+
 @attrs.define
 class Converted:
-    a: int = attrs.field(converter=lambda value: value * 10)
-    tags: list[str] = attrs.Factory(list)
+    a: int = attrs.field(converter=_tenfold)
+    tags: list[str] = attrs.Factory(list[str])
 
 
 @attrs.frozen
@@ -105,7 +109,7 @@ class OwnInit:
     b: int
 
     def __init__(self, b: int, a: int = 9) -> None:
-        self.__attrs_init__(a, b)  # type: ignore[attr-defined]
+        self.a, self.b = a, b
 
 
 @attrs.frozen
@@ -114,7 +118,8 @@ class FrozenOwnInit:
     b: int
 
     def __init__(self, *, b: int, **rest: int) -> None:
-        self.__attrs_init__(rest["a"] * 10, b)  # type: ignore[attr-defined]
+        init: Any = vars(FrozenOwnInit)["__attrs_init__"]
+        init(self, rest["a"] * 10, b)
 
 
 class Undecorated(Base):
@@ -187,7 +192,7 @@ class Row(NamedTuple):
     b: str = "default"
 
 
-Untyped = collections.namedtuple("Untyped", "b a")
+Untyped: Any = collections.namedtuple("Untyped", "b a")  # pyright: ignore
 
 
 class Partial(TypedDict):
@@ -267,14 +272,14 @@ class DictOfInt(DictBox[int]):
         ("1 AS a", Frozen, Frozen(1)),
         ("1 AS a, 'x' AS b", FrozenDict, FrozenDict(1, "x")),
         ("1 AS a", KeywordOnly, KeywordOnly(a=1)),
-        ("1 AS a, 2 AS sea", Private, Private(a=1, sea=2)),
+        ("1 AS a, 2 AS sea", Private, Private(a=1, sea=2)),  # pyright: ignore
         ('3 AS "User Id"', Named, Named(3)),
         ("4 AS a", Computed, Computed(4)),
         ("4 AS a", Converted, Converted(4)),
         ("1 AS a, 2 AS b", Derived, Derived(1, b=2)),
         ("1 AS a, 2 AS b, 4 AS c", Derived, Derived(1, b=2, c=4)),
         ("1 AS a, 2 AS b", OwnInit, OwnInit(2, 1)),
-        ("2 AS b", OwnInit, OwnInit(2)),
+        ("2 AS b", OwnInit, OwnInit(2, 9)),
         ("1 AS a, 2 AS b", FrozenOwnInit, FrozenOwnInit(a=1, b=2)),
         ("1 AS a", Undecorated, Undecorated(1)),
         ("1 AS frozen, 2 AS null, 3 AS rows, 4 AS value", Awkward, Awkward(1, 2, 3, 4)),
@@ -408,19 +413,22 @@ def test_a_class_may_contain_itself(module_db: postgres.DB) -> None:
     ("make", "message"),
     [
         (lambda: BoxA, "not bound"),
-        (lambda: attrs.make_class("Outer", {"page": attrs.field(type=BoxA[T])}), "not bound"),
+        (lambda: attrs.make_class("Outer", {"page": attrs.field(type=_of(BoxA, T))}), "not bound"),
         (lambda: dict[int, int], "names as keys"),
         (lambda: _initvar(), "InitVar"),
         (lambda: _other_init(), "needs 'z'"),
         (lambda: _no_init(), "no __init__"),
         (lambda: attrs.make_class("Bare", ["a"]), "no annotation"),
-        (lambda: attrs.make_class("Wrong", {"a": attrs.field(type=3)}), "not one that a column"),
+        (
+            lambda: attrs.make_class("Wrong", {"a": attrs.field(type=_of({0: 3}, 0))}),
+            "not one that a column",
+        ),
         (
             lambda: attrs.make_class(
                 "Twice",
                 {
                     "a": attrs.field(type=int),
-                    "b": attrs.field(type=Annotated[int, Column(name="a")]),
+                    "b": attrs.field(type=_of(Annotated, int, Column(name="a"))),
                 },
             ),
             "both take column",
@@ -433,6 +441,11 @@ def test_a_class_that_cannot_be_mapped_is_a_model_error(
     """What no row could fill is said of the class, whatever the rows."""
     with pytest.raises(ModelError, match=message):
         scan(query(module_db, "SELECT 1 AS a WHERE false"), make())
+
+
+def _of(origin: Any, *args: Any) -> Any:
+    """Return `origin[args]`, which checkers would read as a type."""
+    return origin[args] if len(args) != 1 else origin[args[0]]
 
 
 def _initvar() -> Any:

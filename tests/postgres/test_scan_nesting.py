@@ -54,7 +54,7 @@ class Holder:
     pair: Pair | None = None
     typed: Typed | None = None
     free: dict[str, int] | None = None
-    some: dict[str, Any] = attrs.Factory(dict)
+    some: dict[str, Any] = attrs.Factory(dict[str, Any])
 
 
 @attrs.define

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import attrs
 import psycopg
-import psycopg.types.numeric
+import psycopg.conninfo
 import pytest
 
 from liteorm import (
@@ -130,7 +130,7 @@ MONEY = Annotated[Money, Column(codec=MoneyCodec())]
 class Product:
     price: MONEY
     old: MONEY | None = None
-    steps: list[MONEY] = attrs.Factory(list)
+    steps: list[MONEY] = attrs.Factory(list[Money])
 
 
 def test_codecs_of_fields(module_db: postgres.DB) -> None:
