@@ -62,13 +62,13 @@ def _empty() -> list[Any]:
 @attrs.define
 class Page(Generic[T]):
     data: T | None
-    more: list[T] = attrs.Factory(list)
+    more: list[T] = attrs.field(factory=_empty)
 
 
 @attrs.define
 class Tree:
     value: int
-    children: list[Tree] = attrs.Factory(list)
+    children: list[Tree] = attrs.field(factory=_empty)
 
 
 ORDER = (
