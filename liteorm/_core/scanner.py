@@ -18,6 +18,7 @@ from liteorm._core.compile import Misfit, compile_source, place_of, raised_by_ge
 from liteorm._core.emit import Source, emit_scan
 from liteorm._core.hints import shown
 from liteorm._core.jsontext import is_json_error, misfit_sentence, path_in, raised_inside
+from liteorm._core.pgtypes import types_in
 from liteorm._core.plan import Build, Collect, Leaf, Node, ScanPlan, plan_scan
 from liteorm._core.scan import Extra
 from liteorm._core.shape import LoadRows, RowSource, Shape
@@ -225,22 +226,21 @@ def make_scanner(key: Any, model: Any, shape: Shape, extra: Extra) -> Scanner:
         ScanError: the result does not fit the model.
     """
     # Shapes belong to one pool; another pool's equal result takes the same scanner from here.
-    shared: tuple[Any, ...] = (model, extra, shape.names, shape.types)
-    if shape.codecs or any(type_.name.startswith("record") for type_ in shape.types):
-        # these hold on to what the pool knows
-        shared += (id(shape),)
+    # But not one that holds on to what its pool knows: codecs, types inside records.
+    own = shape.codecs or any(inner.kind == "record" for t in shape.types for inner in types_in(t))
+    shared = (model, extra, shape.names, shape.types)
     with _lock:
-        scanner = _shared.get(shared)
+        scanner = None if own else _shared.get(shared)
     if scanner is None:
         plan = plan_scan(model, shape, extra)
         source = emit_scan(plan)
         build, filename = compile_source(source, plan.target, shape)
         scanner = Scanner(plan, source, filename, build)
+    caches: list[tuple[dict[Any, Any], Any, int]] = [(shape.scanners, key, _SCANNERS_PER_SHAPE)]
+    if not own:
+        caches.append((_shared, shared, _SHARED_SCANNERS))
     with _lock:
-        for cache, name, size in (
-            (_shared, shared, _SHARED_SCANNERS),
-            (shape.scanners, key, _SCANNERS_PER_SHAPE),
-        ):
+        for cache, name, size in caches:
             while len(cache) >= size:
                 del cache[next(iter(cache))]
             cache[name] = scanner

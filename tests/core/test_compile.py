@@ -179,3 +179,22 @@ def test_a_class_that_watches_its_subclasses_gets_no_twin() -> None:
     seen.clear()
     assert scan(rows(USERS, (1, "x")), Watching) == [Watching(1, "x")]
     assert seen == []
+
+
+def test_scanners_of_other_codecs_are_not_shared() -> None:
+    """A pool's codecs are its own, also when an older pool's shape is gone from memory."""
+
+    class Times:
+        def __init__(self, factor: int) -> None:
+            self.factor = factor
+
+        def decode(self, value: Any) -> Any:
+            return value * self.factor
+
+        def encode(self, value: Any) -> Any:
+            return value
+
+    for factor in range(1, 30):
+        columns = attrs.evolve(shape(a="integer"), codecs={int: Times(factor)})
+        assert scan_one(rows(columns, (1,)), int) == factor
+        del columns
