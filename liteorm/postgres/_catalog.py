@@ -157,17 +157,20 @@ class TypeRegistry:
         """
         by_oid = {row[0]: row for row in rows}
         with self._lock:
-            for oid in self._outdated(by_oid.keys()):
-                del self.types[oid]
+            before = {oid: self.types.pop(oid) for oid in by_oid if oid in self.types}
             for oid in by_oid:
                 self._made(oid, by_oid)
+            changed = {oid for oid, type_ in before.items() if self.types[oid] != type_}
+            for oid in self._made_of(changed):
+                if oid not in by_oid:
+                    del self.types[oid]
             for oid in asked:
                 if oid not in self.types:
                     self._made(oid, {})
             self.shapes.clear()
 
-    def _outdated(self, oids: Collection[int]) -> list[int]:
-        """Return known types which are, or are made of, types that are described anew."""
+    def _made_of(self, oids: Collection[int]) -> list[int]:
+        """Return known types which are, or are made of, others."""
         return [
             oid
             for oid, type_ in self.types.items()
