@@ -56,6 +56,8 @@ def release(ticket: str) -> None:
         _resources.discard(ticket)
         _send({"remove": ticket})
         if not _resources and _process is not None:
+            # Told to end, not left to find the pipe closed: a forked child may hold it open.
+            _send({"end": True})
             process, _process = _process, None
             assert process.stdin is not None
             with contextlib.suppress(OSError):
@@ -181,6 +183,8 @@ def _watch(parent: int) -> None:
                 resources[message.pop("add")] = message
             elif "amend" in message:
                 resources[message.pop("amend")].update(message)
+            elif "end" in message:
+                return
             else:
                 resources.pop(message["remove"], None)
         if not chunk:

@@ -181,6 +181,33 @@ def test_a_forked_child_does_not_hold_the_server(tmp_path: Path) -> None:
 
 
 @needs_embedded
+def test_a_forked_child_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """Leaving the block ends the watchdog at once, although a child holds its pipe open."""
+    script = (
+        "import os, time\n"
+        "from liteorm_testing import server, _watchdog\n"
+        "with server(kind='embedded') as s:\n"
+        "    child = os.fork()\n"
+        "    if child == 0:\n"
+        "        time.sleep(60)\n"
+        "        os._exit(0)\n"
+        f"    open({str(tmp_path / 'child')!r}, 'w').write(str(child))\n"
+        "    watchdog = _watchdog._process.pid\n"
+        "print(watchdog, s.socket, flush=True)\n"
+        "os._exit(0)\n"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    with (tmp_path / "told").open("w") as told:
+        subprocess.run(command, check=True, timeout=30, stdout=told)
+    try:
+        watchdog, directory = (tmp_path / "told").read_text().split()
+        assert not _watchdog.alive(int(watchdog))
+        assert not Path(directory).exists()
+    finally:
+        subprocess.run(["kill", "-9", (tmp_path / "child").read_text()], check=False)
+
+
+@needs_embedded
 def test_clean_removes_what_even_the_watchdog_could_not() -> None:
     """With owner and watchdog both killed, the command finds the server and ends it."""
     script = (
