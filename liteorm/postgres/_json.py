@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import decimal
+import functools
 import re
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,7 +33,7 @@ def json_bytes(value: Any) -> bytes:
     import msgspec
 
     try:
-        plain: Any = unwrapped(value)
+        plain = disclosed(unwrapped(value))
         data = msgspec.json.encode(plain, enc_hook=_json_hook)
     except DataError:
         raise
@@ -56,6 +60,49 @@ def _json_reason(exc: Exception) -> str:
 def unwrapped(value: Any) -> Any:
     """Return what a `Json` holds; any other value as it is."""
     return value.value if value.__class__ is Json else value
+
+
+_LEAVES: frozenset[Any] = frozenset(
+    [
+        *(str, int, float, bool, type(None), bytes, decimal.Decimal, uuid.UUID),
+        *(datetime.datetime, datetime.date, datetime.time, datetime.timedelta),
+    ]
+)
+
+
+def disclosed(value: Any) -> Any:
+    """Return a value in which no field is left for msgspec to hide.
+
+    msgspec leaves out the fields of attrs classes whose names begin with an underscore, which
+    would be lost; objects that hold such, or other objects, are given to it as dicts.
+    """
+    cls: Any = value.__class__
+    if cls in _LEAVES:
+        return value
+    if cls is dict:
+        if _LEAVES.issuperset(map(type, value.values())):
+            return value
+        return {key: disclosed(inner) for key, inner in value.items()}
+    if cls in _ARRAYS:
+        if _LEAVES.issuperset(map(type, value)):
+            return value
+        return [disclosed(inner) for inner in value]
+    if cls is Json:
+        return disclosed(value.value)
+    names, hidden = _attributes(cls)
+    if not names:
+        return value
+    inside = [getattr(value, name) for name in names]
+    if not hidden and _LEAVES.issuperset(map(type, inside)):
+        return value
+    return dict(zip(names, map(disclosed, inside), strict=True))
+
+
+@functools.lru_cache(maxsize=1024)
+def _attributes(cls: type) -> tuple[tuple[str, ...], bool]:
+    """Return the names of an attrs class's fields, and whether msgspec hides one of them."""
+    names = tuple(field.name for field in attrs.fields(cls)) if attrs.has(cls) else ()
+    return names, any(name.startswith("_") for name in names)
 
 
 def _json_hook(value: Any) -> Any:

@@ -289,3 +289,28 @@ def test_any_json_comes_back(db: postgres.DB, value: Any) -> None:
 def test_any_list_of_texts_comes_back(db: postgres.DB, words: list[str | None]) -> None:
     """Quotes, braces, NULL as a word and as none."""
     assert back(db, words, "text[]", list[str | None]) == words
+
+
+@attrs.define
+class Secretive:
+    """A class with a private field."""
+
+    _secret: int
+    shown: int
+
+
+@attrs.define
+class Holder:
+    """A class which holds such objects in every way."""
+
+    one: Secretive
+    many: list[Secretive]
+    named: dict[str, Secretive]
+    perhaps: Secretive | None = None
+
+
+def test_private_fields_are_in_json_too(db: postgres.DB) -> None:
+    """JSON made of objects has all of their fields, at any depth."""
+    holder = Holder(Secretive(1, 2), [Secretive(3, 4)], {"a": Secretive(5, 6)})
+    rows = db.query("SELECT %s::jsonb, %s::jsonb", [holder, Json([Secretive(7, 8)])])
+    assert liteorm.scan_one(rows, tuple[Holder, list[Secretive]]) == (holder, [Secretive(7, 8)])
