@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
-from typing import Any, Final, Protocol, cast, runtime_checkable
+from collections.abc import Mapping
+from typing import Any, Final, Protocol, runtime_checkable
 
 import attrs
 
@@ -167,9 +167,10 @@ class _SpanObserver:
         }
         if self._log_params and event.params is not None:
             params: Any = event.params
-            if isinstance(params, Sequence):
-                params = dict(enumerate(cast("Sequence[Any]", params)))
-            for key, value in params.items():
+            named: dict[Any, Any] = (
+                dict(params) if isinstance(event.params, Mapping) else dict(enumerate(params))
+            )
+            for key, value in named.items():
                 attributes[f"db.query.parameter.{key}"] = str(value)
         self._spans[event] = self._tracer.start_span(
             f"{name} {event.database}" if event.database else name,
