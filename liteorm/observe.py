@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any, Final, Protocol, runtime_checkable
 
 import attrs
@@ -167,9 +167,7 @@ class _SpanObserver:
         }
         if self._log_params and event.params is not None:
             params: Any = event.params
-            named: dict[Any, Any] = (
-                dict(params) if isinstance(event.params, Mapping) else dict(enumerate(params))
-            )
+            named: dict[Any, Any] = dict(params if hasattr(params, "keys") else enumerate(params))
             for key, value in named.items():
                 attributes[f"db.query.parameter.{key}"] = str(value)
         self._spans[event] = self._tracer.start_span(
