@@ -167,8 +167,8 @@ class _SpanObserver:
         }
         if self._log_params and event.params is not None:
             params: Any = event.params
-            named: dict[Any, Any] = dict(params if hasattr(params, "keys") else enumerate(params))
-            for key, value in named.items():
+            pairs: Any = params.items() if hasattr(params, "items") else enumerate(params)
+            for key, value in pairs:
                 attributes[f"db.query.parameter.{key}"] = str(value)
         self._spans[event] = self._tracer.start_span(
             f"{name} {event.database}" if event.database else name,
