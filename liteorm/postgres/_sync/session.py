@@ -14,7 +14,7 @@ from psycopg import pq
 from liteorm._core.contracts import Names, Params
 from liteorm._core.sqltext import SqlText, rendered
 from liteorm._core.values import Result, Rows
-from liteorm.errors import StatementError
+from liteorm.errors import StatementError, StatementTimeout
 from liteorm.observe import QueryEvent, logger
 from liteorm.postgres._sync import pipeline, writes
 from liteorm.postgres._sync.catalog import load_types
@@ -321,6 +321,13 @@ class Use:
         assert wire is not None
         self._wire = None
         error: BaseException | None = None
+        if exc is None and wire.timed_out:
+            # The cancel met nothing to cancel: the answer was on its way.
+            exc = StatementTimeout(
+                "the statement's answer came after its timeout",
+                hint="outside a transaction, what it did is stored",
+                sql=self.sql,
+            )
         try:
             if exc is None:
                 session._release(wire)
@@ -333,5 +340,5 @@ class Use:
             if self._event is not None:
                 self._event.rows = self.rows
                 state.end_event(self._event, error)
-        if error is not None and error is not exc:
-            raise error from exc
+        if error is not None and (error is not exc or exc_type is None):
+            raise error from (None if error is exc else exc)

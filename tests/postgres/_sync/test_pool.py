@@ -264,6 +264,22 @@ def test_a_frozen_server_and_a_timeout(own_server: Server) -> None:
         assert len(db.query("SELECT 1")) == 1
 
 
+def test_an_answer_after_the_timeout_is_a_timeout(liteorm_database: Any) -> None:
+    """A call whose answer comes late raises StatementTimeout; its connection is well."""
+    with Proxy(liteorm_database.dsn) as proxy:
+        with open(proxy.dsn, max_size=1) as db:
+            db.execute("CREATE TABLE late (id int)")
+            proxy.delay(0.5)
+            with pytest.raises(liteorm.StatementTimeout):
+                db.query("SELECT 1", timeout=0.1)
+            with pytest.raises(liteorm.StatementTimeout, match="after its timeout") as caught:
+                db.execute("INSERT INTO late VALUES (1)", timeout=0.1)
+            assert caught.value.sql == "INSERT INTO late VALUES (1)"
+            proxy.restore()
+            assert liteorm.scan_one(db.query("SELECT count(*) FROM late"), int) == 1
+            assert db.stats().size == 1
+
+
 def test_a_blackholed_socket_and_a_statement_timeout(liteorm_database: Any) -> None:
     """Fault: nothing gets through any more. statement_timeout is kept by the client as well."""
     with Proxy(liteorm_database.dsn) as proxy:
