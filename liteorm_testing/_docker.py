@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import time
+import urllib.parse
 import uuid
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from liteorm_testing.servers import Server, ServerNotAvailable
 _LABEL: Final = "liteorm-testing"
 _OWNER_LABEL: Final = "liteorm-testing.owner"
 _STARTING: Final = 60.0  # seconds that a container may take until it answers
+_ASKING: Final = 10  # seconds that asking for an image may take
 # Settings that concern files the image owns, or that it sets by itself.
 _LEFT_TO_THE_IMAGE: Final = frozenset({"timezone", "log_timezone"})
 
@@ -39,12 +41,55 @@ def problem() -> str | None:
     return None
 
 
-def _engine_answers() -> bool:
+def image_problem(image: str) -> str | None:
+    """Why an image cannot be had here, or None if the engine has it or its registry offers it."""
+    path = _socket()
+    # Most often it is here already, and finding that out must cost a run next to nothing.
+    if path is not None and _status(path, f"/images/{urllib.parse.quote(image)}/json") == 200:
+        return None
+    docker = _docker_package()
+    try:
+        with contextlib.closing(_client(path)) as client:
+            try:
+                client.images.get(image)
+            except docker.errors.ImageNotFound:
+                client.images.get_registry_data(image)
+    except docker.errors.APIError as error:
+        # An engine that cannot ask registries (it does not know that page) may still pull.
+        reason = str(error.explanation).strip()
+        if reason.lower() in ("not found", "page not found"):
+            return None
+        return f"the image {image} is not here and cannot be pulled: {reason}"
+    except (docker.errors.DockerException, OSError) as error:
+        return f"the image {image} is not here and cannot be pulled: {error}"
+    return None
+
+
+def _client(path: str | None) -> Any:
+    if path is not None:
+        return _docker_package().DockerClient(base_url=f"unix://{path}", timeout=_ASKING)
+    from testcontainers.core.docker_client import DockerClient
+
+    client: Any = DockerClient().client
+    client.api.timeout = _ASKING
+    return client
+
+
+def _socket() -> str | None:
+    """The engine's socket on this machine, if that is where it would be."""
     host = os.environ.get("DOCKER_HOST")
     if host is None or host.startswith("unix://"):
         path = host.removeprefix("unix://") if host else "/var/run/docker.sock"
         if os.path.exists(path):
-            return _ping(path)
+            return path
+    return None
+
+
+def _engine_answers() -> bool:
+    host = os.environ.get("DOCKER_HOST")
+    if host is None or host.startswith("unix://"):
+        if (path := _socket()) is not None:
+            return _status(path, "/_ping") == 200
         if host is not None or not os.path.exists(os.path.expanduser("~/.docker/config.json")):
             return False
     # Another machine's engine, or one that the command line's context names.
@@ -75,13 +120,14 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def _ping(path: str) -> bool:
+def _status(path: str, question: str) -> int | None:
+    """What the engine behind a socket answers, as a number of HTTP's."""
     connection = _UnixConnection(path)
     try:
-        connection.request("GET", "/_ping")
-        return connection.getresponse().status == 200
+        connection.request("GET", question)
+        return connection.getresponse().status
     except (OSError, http.client.HTTPException):
-        return False
+        return None
     finally:
         connection.close()
 

@@ -53,6 +53,7 @@ class Run:
         self._sessions = ExitStack()
         self._ended = False
         self._lock = threading.Lock()
+        self._chosen: Choice | None = None
         self._server: Server | None = None
         self._problem: str | None = None
         self._listener: Listener | None = None
@@ -136,7 +137,10 @@ class Run:
         return self._address
 
     def _choice(self) -> Choice:
-        return choose(self._kind, self._image)
+        # What the header said holds; and asking a registry twice would take twice as long.
+        if self._chosen is None:
+            self._chosen = choose(self._kind, self._image)
+        return self._chosen
 
     def _start(self) -> Server:
         from liteorm_testing._copies import copies_of

@@ -163,6 +163,8 @@ def choose(kind: str = "auto", image: str | None = None) -> Choice:
     problems: list[str] = []
     for candidate, look in _PROBLEMS.items():
         problem = look()
+        if problem is None and candidate == "docker":
+            problem = _image_problem(image)
         if problem is None:
             return Choice(candidate, "auto; " + ("; ".join(problems) or "first choice"), image)
         problems.append(f"no {candidate}: {problem}")
@@ -178,6 +180,12 @@ def _docker_problem() -> str | None:
     from liteorm_testing import _docker
 
     return _docker.problem()
+
+
+def _image_problem(image: str) -> str | None:
+    from liteorm_testing import _docker
+
+    return _docker.image_problem(image)
 
 
 def _embedded_problem() -> str | None:
@@ -208,8 +216,9 @@ def server(
     """Start a PostgreSQL server, and leave nothing of it behind.
 
     Args:
-        kind: "auto" (Docker if an engine answers, else the embedded binaries, else local ones),
-            "docker", "embedded", "local", or the connection string of a server that is there.
+        kind: "auto" (Docker if an engine answers and has the image or can pull it, else the
+            embedded binaries, else local ones), "docker", "embedded", "local", or the connection
+            string of a server that is there.
         image: The Docker image, "postgres:18-alpine" if not given.
         settings: Server settings, as in postgresql.conf; they win over the kit's own.
 

@@ -11,6 +11,7 @@ import pytest
 
 import liteorm
 from liteorm import postgres
+from tests.testing.support import needs_docker
 
 Run = Callable[..., pytest.RunResult]
 EMBEDDED = "--liteorm-server=embedded"
@@ -246,6 +247,17 @@ def test_a_server_that_cannot_be_had_is_an_error(
     result = run("--liteorm-server=docker")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["liteorm: server*no docker server: no Docker engine answers*"])
+
+
+@needs_docker
+def test_auto_without_the_image_says_so_in_the_header(pytester: pytest.Pytester, run: Run) -> None:
+    """Where an image can be neither found nor pulled, tests run on what comes next, and say why."""
+    pytester.makepyfile("def test_it(liteorm_db): liteorm_db.query('SELECT 1')")
+    result = run("--liteorm-server=auto", "--liteorm-image=localhost:1/no-such-image:1")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        ["liteorm: server embedded (auto; no docker: the image localhost:1/no-such-image:1*"]
+    )
 
 
 def test_a_wrong_kind_is_told_in_the_header(pytester: pytest.Pytester, run: Run) -> None:

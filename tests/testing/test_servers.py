@@ -165,6 +165,7 @@ def test_auto_takes_the_first_that_works_and_says_why(
     """Docker goes before the embedded wheel, and this before local programs."""
     looks = {name: (lambda name=name: problems.get(name)) for name in servers.KINDS[1:]}
     monkeypatch.setattr(servers, "_PROBLEMS", looks)
+    monkeypatch.setattr(servers, "_image_problem", lambda image: None)
     choice = servers.choose("auto")
     assert choice.kind == kind
     assert reason in choice.reason
@@ -189,6 +190,19 @@ def test_an_image_that_cannot_be_had_is_named() -> None:
     with pytest.raises(ServerNotAvailable, match=r"no-such-image.*--liteorm-image"):
         with server(kind="docker", image="liteorm-no-such-image:1"):
             pass
+
+
+@needs_docker
+@needs_embedded
+def test_auto_goes_on_when_the_image_cannot_be_had() -> None:
+    """An engine without the image, and without a way to it, is no server; the reason names it."""
+    choice = servers.choose("auto", "localhost:1/liteorm-no-such-image:1")
+    assert choice.kind == "embedded"
+    assert "no docker: the image localhost:1/liteorm-no-such-image:1 is not here" in choice.reason
+    with server(kind="auto", image="localhost:1/liteorm-no-such-image:1") as s:
+        assert s.kind == "embedded"
+    assert servers.choose("docker", "localhost:1/liteorm-no-such-image:1").kind == "docker"
+    assert servers.choose("auto", IMAGES[0]).kind == "docker"
 
 
 @needs_docker
