@@ -274,6 +274,9 @@ async def _copy(
                 progress(data.rows)
                 told = now
         await writer.write(data.last())
+        if progress is not None:
+            # Before the end, which stores the rows: what it raises stores nothing.
+            progress(data.rows)
     except BaseException as exc:
         if wire.pgconn.transaction_status == _ACTIVE:
             # Else the server's answer has been read already, or the connection is gone.
@@ -283,8 +286,6 @@ async def _copy(
     finally:
         objection.close()
     await writer.finish()
-    if progress is not None:
-        progress(data.rows)
     return data.rows
 
 

@@ -275,6 +275,9 @@ def _copy(
                 progress(data.rows)
                 told = now
         writer.write(data.last())
+        if progress is not None:
+            # Before the end, which stores the rows: what it raises stores nothing.
+            progress(data.rows)
     except BaseException as exc:
         if wire.pgconn.transaction_status == _ACTIVE:
             # Else the server's answer has been read already, or the connection is gone.
@@ -284,8 +287,6 @@ def _copy(
     finally:
         objection.close()
     writer.finish()
-    if progress is not None:
-        progress(data.rows)
     return data.rows
 
 

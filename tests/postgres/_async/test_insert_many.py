@@ -237,6 +237,20 @@ async def test_an_error_of_progress_comes_through(db: AsyncDB) -> None:
 
     with pytest.raises(RuntimeError, match="mine"):
         await db.insert_many((Item(n, "x" * 1000) for n in range(300_000)), progress=progress)
+    assert await ids(db) == []
+
+
+async def test_an_error_of_the_last_progress_stores_nothing(db: AsyncDB) -> None:
+    """A callable that raises when all rows were sent ends the load too: all rows or none."""
+
+    def progress(rows: int) -> None:
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        await db.insert_many(items(3), progress=progress)
+    assert await ids(db) == []
+    assert await db.insert_many(items(3)) == 3
+    assert db.stats().connects == 1
 
 
 def bad_at(place: int, count: int, /, **wrong: Any) -> Iterator[Item]:

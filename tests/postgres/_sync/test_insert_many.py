@@ -237,6 +237,20 @@ def test_an_error_of_progress_comes_through(db: DB) -> None:
 
     with pytest.raises(RuntimeError, match="mine"):
         db.insert_many((Item(n, "x" * 1000) for n in range(300_000)), progress=progress)
+    assert ids(db) == []
+
+
+def test_an_error_of_the_last_progress_stores_nothing(db: DB) -> None:
+    """A callable that raises when all rows were sent ends the load too: all rows or none."""
+
+    def progress(rows: int) -> None:
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        db.insert_many(items(3), progress=progress)
+    assert ids(db) == []
+    assert db.insert_many(items(3)) == 3
+    assert db.stats().connects == 1
 
 
 def bad_at(place: int, count: int, /, **wrong: Any) -> Iterator[Item]:
