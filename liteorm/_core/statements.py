@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 
 from liteorm._core.scan import scan, scan_iter, scan_one, scan_optional
-from liteorm._core.sqltext import is_template, rendered
+from liteorm._core.sqltext import QUOTED, is_template, rendered
 from liteorm._core.values import Result, Rows
 
 if TYPE_CHECKING:
@@ -170,6 +170,8 @@ class Statement(Generic[T]):
             return f"{name} takes its parameters by name: {', '.join(names_in(self.sql))}"
         if self._style == "positional":
             return f"{name} takes its parameters by position (%s), not by name"
+        if _style(self.sql) != "none" and self._values is None:
+            return f"{name} takes no parameters: a placeholder in quotes or a comment is just text"
         return f"{name} takes no parameters"
 
     async def _later(self, waiting: Awaitable[Rows], scanning: Callable[..., R]) -> R:
@@ -260,7 +262,18 @@ def declared_in(module: str) -> list[Statement[Any]]:
 
 
 def style_of(sql: str) -> Style:
-    """Return how a text takes its parameters, by its placeholders alone."""
+    """Return how a text takes its parameters, by its placeholders alone.
+
+    Where all of them are in strings or comments (`LIKE '%son'`) it takes none, and a `%` is just a
+    `%`. Beside a real one the driver replaces these too.
+    """
+    style = _style(sql)
+    if style != "none" and _style(QUOTED.sub(" ", sql)) == "none":
+        return "none"
+    return style
+
+
+def _style(sql: str) -> Style:
     style: Style = "none"
     for match in _PLACEHOLDER.finditer(sql):
         if match[1] is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from liteorm._core.sqltext import QUOTED
 from liteorm._core.values import Result
 from liteorm.errors import StatementError
 
@@ -30,11 +31,6 @@ _LASTING: Final = re.compile(
     rf"(?is)\A{_BEFORE}(SET(?!\s+(?:LOCAL|TRANSACTION|CONSTRAINTS)\b)|RESET|LISTEN|UNLISTEN|"
     r"PREPARE(?!\s+TRANSACTION\b)|DISCARD|LOAD|DECLARE\b.*\bWITH\s+HOLD|"
     r"CREATE\s+(?:LOCAL\s+|GLOBAL\s+)?TEMP(?:ORARY)?)\b"
-)
-# Everything in which a semicolon does not end a statement.
-_QUOTED: Final = re.compile(
-    r"""(?isx) \b[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*"
-      | (\$[a-z_0-9\x80-\uffff]*\$).*?\1 | --[^\n]* | /\*.*?\*/"""
 )
 
 
@@ -66,7 +62,7 @@ def _pieces(sql: str) -> list[str]:
     # The body of a function in the SQL standard's form has semicolons (and an END) of its own.
     if re.search(r"(?i)\bBEGIN\s+ATOMIC\b", sql):
         return [sql]
-    return _QUOTED.sub(" ", sql).split(";")
+    return QUOTED.sub(" ", sql).split(";")
 
 
 def check_transaction_text(sql: str) -> None:

@@ -32,6 +32,9 @@ class User:
         ("SELECT '%%s', %s", "positional", []),
         ("SELECT '%%(a)s'", "none", []),
         ("SELECT %(b)s, %(a)s, %(b)s", "named", ["b", "a"]),
+        ("SELECT 'it''s %s' LIKE '%son'", "none", []),
+        (r"""SELECT E'\'%s', $a$%s$a$, "%s" -- %s""", "none", []),
+        ("SELECT '%son', %s", "positional", []),
     ],
 )
 def test_placeholders_tell_how_parameters_are_given(sql: str, style: str, names: list[str]) -> None:
@@ -65,6 +68,7 @@ def test_a_forgotten_statement_is_not_listed() -> None:
         ("SELECT %s", (), {"id": 1}, r"by position \(%s\), not by name"),
         ("SELECT 1", (1,), {}, "takes no parameters"),
         ("SELECT 1", (), {"id": 1}, "takes no parameters"),
+        ("SELECT '%s'", (1,), {}, "a placeholder in quotes or a comment is just text"),
         ("SELECT %s, %(id)s", (1,), {}, "takes its parameters by name: id"),
     ],
 )

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 import liteorm
-from liteorm.postgres import AsyncDB
+from liteorm.postgres import AsyncDB, describe_async
 
 pytestmark = pytest.mark.anyio
 
@@ -90,6 +90,13 @@ async def test_more_columns_may_be_allowed(db: AsyncDB) -> None:
 async def test_a_mark_is_no_part_of_the_name(db: AsyncDB) -> None:
     """A column named `"id!"` fills the field `id`."""
     assert await marked.one(db) == User(1, "Ada")
+
+
+async def test_a_placeholder_in_quotes_is_text(db: AsyncDB) -> None:
+    """Without parameters a % is just a %, also where a letter after it could make it more."""
+    ends = liteorm.statement(str, "SELECT name FROM users WHERE name LIKE '%b' -- not %s\n")
+    assert await ends.all(db) == ["Bob"]
+    assert (await describe_async(db, ends.sql)).parameters == ()
 
 
 async def test_a_statement_may_have_a_timeout(db: AsyncDB) -> None:

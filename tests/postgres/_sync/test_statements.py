@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 import liteorm
-from liteorm.postgres import DB
+from liteorm.postgres import DB, describe
 
 
 
@@ -90,6 +90,13 @@ def test_more_columns_may_be_allowed(db: DB) -> None:
 def test_a_mark_is_no_part_of_the_name(db: DB) -> None:
     """A column named `"id!"` fills the field `id`."""
     assert marked.one(db) == User(1, "Ada")
+
+
+def test_a_placeholder_in_quotes_is_text(db: DB) -> None:
+    """Without parameters a % is just a %, also where a letter after it could make it more."""
+    ends = liteorm.statement(str, "SELECT name FROM users WHERE name LIKE '%b' -- not %s\n")
+    assert ends.all(db) == ["Bob"]
+    assert (describe(db, ends.sql)).parameters == ()
 
 
 def test_a_statement_may_have_a_timeout(db: DB) -> None:
