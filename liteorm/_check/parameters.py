@@ -166,6 +166,6 @@ def _fits(type_: PgType, hint: Hint, codecs: Mapping[Any, Codec]) -> bool:
         return base.python in _NUMBERS[hint.type]
     try:
         Fitter(codecs).fit(type_, hint, Place("", None, ""))
-    except ScanError:
+    except (ScanError, ModelError):
         return False
     return True

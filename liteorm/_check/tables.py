@@ -11,7 +11,7 @@ from liteorm._check.problems import Problem
 from liteorm._core.fit import Fitter, Place
 from liteorm._core.hints import Codec
 from liteorm._core.models import Field, Model, Table
-from liteorm.errors import ScanError
+from liteorm.errors import ModelError, ScanError
 
 
 def table_problems(
@@ -55,7 +55,7 @@ def _column_problems(
     place = Place(model.name, field.name, column.name, annotation=hint.text, nullable=hint.optional)
     try:
         Fitter(codecs).fit(column.type, hint, place, codec=field.codec)
-    except ScanError as error:
+    except (ScanError, ModelError) as error:
         yield Problem("error", f"{answer.name}: {error.message}", error.hint)
     if column.nullable and not hint.optional:
         yield Problem(

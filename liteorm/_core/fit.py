@@ -29,7 +29,7 @@ from liteorm._core.steps import (
     Use,
 )
 from liteorm._core.values import Interval
-from liteorm.errors import ScanError
+from liteorm.errors import ModelError, ScanError
 
 __all__ = ["Fit", "Fitter", "Members", "Place"]
 
@@ -57,7 +57,8 @@ class Fitter:
         """Decide how a column fills an annotation.
 
         Raises:
-            ScanError: it cannot.
+            ModelError: no column can.
+            ScanError: this one cannot.
         """
         base = underlying(type_)
         self._refuse_unreadable(type_, place)
@@ -109,7 +110,7 @@ class Fitter:
         for member in hint.args:
             try:
                 self.fit(type_, member, place)
-            except ScanError:
+            except (ScanError, ModelError):
                 continue
             fitting.append(member)
         if not fitting:

@@ -286,6 +286,13 @@ def _built_in() -> dict[int, PgType]:
 BY_OID: Final[dict[int, PgType]] = _built_in()
 """The built-in types, arrays and ranges included."""
 
+FILLED: Final = frozenset(
+    python
+    for row in ROWS.values()
+    for python in (row.python, *(variant for variant, _ in row.variants))
+)
+"""Every class that a column of some type fills, without a codec."""
+
 
 def underlying(type_: PgType) -> PgType:
     """Return the type below any domains."""

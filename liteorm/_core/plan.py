@@ -14,7 +14,8 @@ import attrs
 from liteorm._core.fit import Fitter
 from liteorm._core.hints import Hint, hint_of, shown
 from liteorm._core.models import Field, Model, model_of_hint
-from liteorm._core.pgtypes import Variant
+from liteorm._core.pgtypes import FILLED, Variant
+from liteorm._core.remedies import unmapped
 from liteorm._core.scan import Extra
 from liteorm._core.shape import Shape
 from liteorm._core.steps import Place, Step
@@ -138,6 +139,8 @@ class _Planner:
             return self._tuple(zip(range(len(names)), hint.args, strict=True))
         if hint.kind == "sequence" and hint.type is tuple and codec is None:
             return self._tuple((index, hint.args[0]) for index in range(len(names)))
+        if hint.kind == "scalar" and codec is None and hint.type not in FILLED and len(names) != 1:
+            raise unmapped(self.target, hint, self.target, None)
         if len(names) != 1:
             raise self._error(
                 f"{_counted(len(names))} ({', '.join(names)}); {self.target} takes exactly one",

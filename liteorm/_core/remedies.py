@@ -5,13 +5,23 @@ from __future__ import annotations
 from typing import NoReturn
 
 from liteorm._core.hints import Hint
-from liteorm._core.pgtypes import PgType, cast_of, cast_to, python_name, row_for, underlying
+from liteorm._core.pgtypes import (
+    FILLED,
+    PgType,
+    cast_of,
+    cast_to,
+    python_name,
+    row_for,
+    underlying,
+)
 from liteorm._core.steps import ELEMENT, Place
-from liteorm.errors import ScanError
+from liteorm.errors import ModelError, ScanError
 
 
 def mismatch(type_: PgType, hint: Hint, place: Place) -> NoReturn:
-    """Refuse a type that fills no such annotation."""
+    """Refuse a type that fills no such annotation, or a class that no type fills."""
+    if hint.kind == "scalar" and hint.type not in FILLED:
+        raise unmapped(place.target, hint, place.model, place.field, _remedy(type_, hint, place))
     shown = type_.shown
     python = f" ({shown})" if shown not in ("object", type_.name) else ""
     raise misfit(
@@ -19,6 +29,25 @@ def mismatch(type_: PgType, hint: Hint, place: Place) -> NoReturn:
         place,
         got=type_.name,
         remedy=_remedy(type_, hint, place),
+    )
+
+
+def unmapped(
+    target: str, hint: Hint, model: str, field: str | None, remedy: str | None = None
+) -> ModelError:
+    """Return the error of a class that no column fills, whatever its type."""
+    name = python_name(hint.type)
+    where = f"{target}: {name}" if field else name
+    return ModelError(
+        f"{where} is a class that no column fills",
+        model=model,
+        field=field,
+        hint=(
+            remedy
+            or "expected an attrs class, a dataclass, a NamedTuple, a TypedDict, or a class that"
+            " PostgreSQL has a type for"
+        )
+        + f", or give it a codec: open(codecs={{{name}: ...}})",
     )
 
 

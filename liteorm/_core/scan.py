@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeForm
 
     from liteorm._core.scanner import Scanner
-    from liteorm._core.shape import Shape
+    from liteorm._core.shape import RowSource, Shape
 
 T = TypeVar("T")
 Extra = Literal["error", "ignore"]
@@ -65,7 +65,7 @@ def scan(rows: Rows, model: Any, *, extra: Extra = "error") -> list[Any]:
     Example:
         >>> users = scan(db.query("SELECT id, name FROM users"), User)
     """
-    source = rows._source
+    source = _source_of(rows)
     return scanner_for(model, source.shape, extra).objects(source)
 
 
@@ -88,7 +88,7 @@ def scan_one(rows: Rows, model: Any, *, extra: Extra = "error") -> Any:
         TooManyRows: there are more.
         ScanError: the row does not fit the model.
     """
-    source = rows._source
+    source = _source_of(rows)
     scanner = scanner_for(model, source.shape, extra)
     if source.count != 1:
         raise _count_error(scanner, source.count)
@@ -113,13 +113,34 @@ def scan_optional(rows: Rows, model: Any, *, extra: Extra = "error") -> Any:
         TooManyRows: there are more rows than one.
         ScanError: the row does not fit the model.
     """
-    source = rows._source
+    source = _source_of(rows)
     scanner = scanner_for(model, source.shape, extra)
     if source.count == 0:
         return None
     if source.count != 1:
         raise _count_error(scanner, source.count)
     return scanner.chunk(source, source.loader(scanner.plan.variants), 0, 1)[0]
+
+
+def _source_of(rows: Rows) -> RowSource:
+    try:
+        return rows._source
+    except AttributeError:
+        raise _not_rows(rows) from None
+
+
+def _not_rows(given: Any) -> TypeError:
+    """Return the error of what is no Rows, or no stream: most often a step was left out."""
+    if hasattr(given, "__await__"):
+        remedy = "await session.query(...) first"
+    elif hasattr(given, "_batches"):
+        remedy = "a stream is read by scan_iter"
+    elif hasattr(given, "__enter__") or hasattr(given, "__aenter__"):
+        remedy = "enter session.stream(...) first: with ... as stream"
+    else:
+        remedy = "session.query gives Rows, and postgres.rows of a psycopg cursor; a stream is for"
+        remedy += " scan_iter"
+    return TypeError(f"a {type(given).__name__} cannot be scanned: {remedy}")
 
 
 def _count_error(scanner: Scanner, count: int) -> Error:
@@ -135,19 +156,23 @@ def _count_error(scanner: Scanner, count: int) -> Error:
 
 
 @overload
-def scan_iter(stream: RowStream, model: type[T], *, extra: Extra = "error") -> Iterator[T]: ...
+def scan_iter(
+    stream: RowStream | Rows, model: type[T], *, extra: Extra = "error"
+) -> Iterator[T]: ...
 @overload
 def scan_iter(
     stream: AsyncRowStream, model: type[T], *, extra: Extra = "error"
 ) -> AsyncIterator[T]: ...
 @overload
-def scan_iter(stream: RowStream, model: TypeForm[T], *, extra: Extra = "error") -> Iterator[T]: ...
+def scan_iter(
+    stream: RowStream | Rows, model: TypeForm[T], *, extra: Extra = "error"
+) -> Iterator[T]: ...
 @overload
 def scan_iter(
     stream: AsyncRowStream, model: TypeForm[T], *, extra: Extra = "error"
 ) -> AsyncIterator[T]: ...
 @overload
-def scan_iter(stream: RowStream, model: Any, *, extra: Extra = "error") -> Iterator[Any]: ...
+def scan_iter(stream: RowStream | Rows, model: Any, *, extra: Extra = "error") -> Iterator[Any]: ...
 @overload
 def scan_iter(
     stream: AsyncRowStream, model: Any, *, extra: Extra = "error"
@@ -156,7 +181,7 @@ def scan_iter(stream: Any, model: Any, *, extra: Extra = "error") -> Any:
     """Make objects of a stream's rows as they arrive, in bounded memory.
 
     Args:
-        stream: what `session.stream` gives.
+        stream: what `session.stream` gives; `Rows`, which are there already, will do too.
         model: see [`scan`][liteorm.scan].
         extra: see [`scan`][liteorm.scan].
 
@@ -170,6 +195,10 @@ def scan_iter(stream: Any, model: Any, *, extra: Extra = "error") -> Any:
     """
     if extra not in ("error", "ignore"):
         raise ValueError(f"extra is {extra!r}; expected 'error' or 'ignore'")
+    if isinstance(stream, Rows):
+        return iter(scan(stream, model, extra=extra))
+    if not hasattr(stream, "_batches"):
+        raise _not_rows(stream)
     if hasattr(stream, "__aiter__"):
         return _scan_iter_async(stream, model, extra)
     return _scan_iter(stream, model, extra)
@@ -204,7 +233,7 @@ def explain_plan(model: Any, rows: Rows, *, extra: Extra = "error") -> str:
         ModelError: the model cannot be mapped.
         ScanError: the rows do not fit the model.
     """
-    shape = rows._source.shape
+    shape = _source_of(rows).shape
     scanner = scanner_for(model, shape, extra)
     from liteorm._core.scanner import explain
 

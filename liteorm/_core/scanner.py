@@ -23,7 +23,7 @@ from liteorm._core.plan import Build, Collect, Leaf, Node, ScanPlan, plan_scan
 from liteorm._core.scan import Extra
 from liteorm._core.shape import LoadRows, RowSource, Shape
 from liteorm._core.steps import Place
-from liteorm.errors import DataError, Error, ScanError
+from liteorm.errors import DataError, Error, ModelError, ScanError
 
 CHUNK = 256
 """Rows loaded and built at once: few enough that their tuples stay in the processor's cache."""
@@ -119,6 +119,8 @@ class Scanner:
         if isinstance(error, ScanError) and error.row is None and error.column is not None:
             error.row = row
             return error
+        if isinstance(error, ModelError) and error.model is None and place is not None:
+            error.model, error.field = place.model, place.field
         if place is not None and is_json_error(error):
             inner = raised_inside(error)
             if inner is None:
@@ -225,6 +227,15 @@ def make_scanner(key: Any, model: Any, shape: Shape, extra: Extra) -> Scanner:
         ModelError: the model cannot be mapped.
         ScanError: the result does not fit the model.
     """
+    try:
+        hash(model)
+    except TypeError:
+        name = type(model).__name__
+        raise ModelError(
+            f"an object of class {name} is nothing to scan into",
+            model=name,
+            hint=f"give the class itself: {name}",
+        ) from None
     # Shapes belong to one pool; another pool's equal result takes the same scanner from here.
     # But not one that holds on to what its pool knows: codecs, types inside records.
     own = shape.codecs or any(inner.kind == "record" for t in shape.types for inner in types_in(t))

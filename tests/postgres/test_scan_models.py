@@ -443,6 +443,54 @@ def test_a_class_that_cannot_be_mapped_is_a_model_error(
         scan(query(module_db, "SELECT 1 AS a WHERE false"), make())
 
 
+class Strange:
+    """A class that no column fills."""
+
+
+@attrs.define
+class HoldsStrange:
+    """A class with a field that no column fills."""
+
+    a: Strange
+
+
+@attrs.define
+class HoldsMany:
+    """The same, inside and optional."""
+
+    part: HoldsStrange | None
+
+
+@pytest.mark.parametrize(
+    ("sql", "model", "field", "sentence"),
+    [
+        ("SELECT 1 AS a WHERE false", Strange, None, "^Strange is a class that no column fills"),
+        ("SELECT 1 AS a, 2 AS b", Strange, None, "^Strange is a class that no column fills"),
+        ("SELECT 1 AS a WHERE false", HoldsStrange, "a", r"^HoldsStrange\.a: Strange is a class"),
+        ('SELECT 1 AS "part.a"', HoldsMany, "part.a", r"^HoldsMany\.part\.a: Strange is a class"),
+        ("SELECT ARRAY[1] AS a", list[Strange], None, "^Strange is a class"),
+        ("SELECT jsonb '{}' AS a", HoldsStrange, "a", "^JSON cannot be decoded into Strange"),
+        ("SELECT 1 AS a", Simple(1, "secret"), None, "^an object of class Simple is nothing"),
+    ],
+)
+def test_a_class_that_no_column_fills_is_a_model_error(
+    module_db: postgres.DB, sql: str, model: Any, field: str | None, sentence: str
+) -> None:
+    """Class and field are named, also where the result has no row."""
+    with pytest.raises(ModelError, match=sentence) as caught:
+        scan(query(module_db, sql), model)
+    assert caught.value.model
+    assert caught.value.field == field
+    assert "secret" not in str(caught.value)
+
+
+def test_a_union_takes_what_its_other_member_takes(module_db: postgres.DB) -> None:
+    """A class that no column fills is no harm beside one that the column does fill."""
+    assert scan(query(module_db, "SELECT 1"), int | Strange) == [1]
+    with pytest.raises(ScanError, match=r"expected int \| Strange"):
+        scan(query(module_db, "SELECT 'x'"), int | Strange)
+
+
 def _of(origin: Any, *args: Any) -> Any:
     """Return `origin[args]`, which checkers would read as a type."""
     return origin[args] if len(args) != 1 else origin[args[0]]

@@ -8,7 +8,7 @@ from typing import Any, LiteralString, NamedTuple
 
 import pytest
 
-from liteorm import DataError, ScanError, scan_iter
+from liteorm import DataError, ScanError, scan, scan_iter, scan_one
 from liteorm.postgres import DB
 
 
@@ -30,6 +30,27 @@ def test_a_stream_is_scanned_whole(liteorm_db: DB) -> None:
     """Every row becomes an object, over any number of batches."""
     found = scanned(liteorm_db, "SELECT n FROM generate_series(0, 1050) AS n", Row)
     assert found == [Row(n) for n in range(1051)]
+
+
+def test_rows_that_are_there_are_iterated_too(liteorm_db: DB) -> None:
+    """`scan_iter` takes what `query` returned as well."""
+    rows = liteorm_db.query("SELECT n FROM generate_series(1, 3) AS n")
+    assert list(scan_iter(rows, Row)) == [Row(1), Row(2), Row(3)]
+
+
+def test_a_step_that_was_left_out_is_named(liteorm_db: DB) -> None:
+    """What is neither Rows nor a stream is refused with what to do."""
+    wrong: list[tuple[Any, Any, str]] = [
+        (scan_iter, liteorm_db.stream("SELECT 1"), r"enter session\.stream"),
+        (scan, liteorm_db.stream("SELECT 1"), r"enter session\.stream"),
+        (scan_one, [(1,)], r"a list cannot be scanned: session\.query gives Rows"),
+        (scan_iter, [(1,)], "a list cannot be scanned"),
+    ]
+    with liteorm_db.stream("SELECT 1") as stream:
+        wrong.append((scan_one, stream, "a stream is read by scan_iter"))
+        for call, given, sentence in wrong:
+            with pytest.raises(TypeError, match=sentence):
+                call(given, int)
 
 
 def test_row_numbers_go_on_across_batches(liteorm_db: DB) -> None:
