@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import signal
 
 import pytest
 
@@ -12,6 +13,11 @@ _INSTALLED = any(
     for point in importlib.metadata.entry_points(group="pytest11")
 )
 pytest_plugins = ["pytester"] if _INSTALLED else ["pytester", "liteorm_testing.plugin"]
+
+# A run in the background of a shell that has no job control (CI, nohup) is started with Ctrl-C
+# ignored, and so would be every process that the tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
