@@ -346,22 +346,27 @@ def value_of(model: Model, field: Field, obj: Any) -> Any:
     return obj[field.name] if model.kind == "typeddict" else getattr(obj, field.name)
 
 
+_ONE_VALUE = frozenset({"scalar", "enum", "literal"})
+"""Kinds of annotations that no tuple is a value of."""
+
+
 def key_values(model: Model, keys: Sequence[Field], key: Any) -> list[Any]:
     """Return the parameters for a key: one value, or a tuple (or list) for several fields.
+
+    A tuple will do for one field too, unless the field itself may hold one.
 
     Raises:
         ModelError: It has another number of values than the key has fields.
     """
-    if len(keys) == 1:
-        values: list[Any] = [key]
-    else:
-        values = [*key] if type(key) in (tuple, list) else [key]
-        if len(values) != len(keys):
-            raise ModelError(
-                f"the key of {model.name} is ({', '.join(f.init_name for f in keys)}): expected a "
-                f"tuple of {len(keys)} values, got {len(values)}",
-                model=model.name,
-            )
+    one = len(keys) == 1 and not (isinstance(key, tuple) and keys[0].hint.kind in _ONE_VALUE)
+    values: list[Any] = [*key] if not one and isinstance(key, tuple | list) else [key]
+    if len(values) != len(keys):
+        wanted = "one value" if len(keys) == 1 else f"a tuple of {len(keys)} values"
+        raise ModelError(
+            f"the key of {model.name} is ({', '.join(f.init_name for f in keys)}): expected "
+            f"{wanted}, got {len(values)}",
+            model=model.name,
+        )
     return [
         field.codec.encode(value) if field.codec and value is not None else value
         for field, value in zip(keys, values, strict=True)

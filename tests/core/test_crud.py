@@ -118,10 +118,15 @@ def test_field_names() -> None:
 def test_key_values() -> None:
     """One value, or a tuple of as many as the key has fields."""
     one, two = MODEL.fields[:1], MODEL.fields[:2]
-    assert crud.key_values(MODEL, one, (1, 2)) == [(1, 2)]
+    anything = [attrs.evolve(one[0], hint=attrs.evolve(one[0].hint, kind="any"))]
+    assert crud.key_values(MODEL, one, 1) == crud.key_values(MODEL, one, (1,)) == [1]
+    assert crud.key_values(MODEL, one, [1, 2]) == [[1, 2]]
+    assert crud.key_values(MODEL, anything, (1, 2)) == [(1, 2)]
     assert crud.key_values(MODEL, two, (1, None)) == [1, None]
     with pytest.raises(liteorm.ModelError, match="tuple of 2 values, got 1"):
         crud.key_values(MODEL, two, 1)
+    with pytest.raises(liteorm.ModelError, match="expected one value, got 2"):
+        crud.key_values(MODEL, one, (1, 2))
 
 
 def ready(value: Any) -> Any:

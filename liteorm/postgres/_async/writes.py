@@ -103,9 +103,10 @@ async def delete(session: AsyncStatements, obj: Any) -> bool:
 async def get(session: AsyncStatements, cls: type[T], key: Any) -> T:
     """Return the object with that key."""
     model: Any = cls
-    sql, keys = _get_text(model)
+    sql, keys, plain = _get_text(model)
     # The one case worth a short cut: a key of one field, sent as it is.
-    values = (key,) if keys is None else crud.key_values(model_of(cls), keys, key)
+    short = plain and type(key) is not tuple
+    values = (key,) if short else crud.key_values(model_of(cls), keys, key)
     rows = await session.query(sql, values)
     if not len(rows):
         absent = model_of(cls)
@@ -114,11 +115,11 @@ async def get(session: AsyncStatements, cls: type[T], key: Any) -> T:
 
 
 @functools.lru_cache(maxsize=1024)
-def _get_text(cls: Any) -> tuple[LiteralString, tuple[Field, ...] | None]:
+def _get_text(cls: Any) -> tuple[LiteralString, tuple[Field, ...], bool]:
     model = model_of(cls)
     statement = crud.get_statement(model, crud.table_for(model))
     plain = len(statement.fields) == 1 and statement.fields[0].codec is None
-    return own_text(statement.sql), None if plain else statement.fields
+    return own_text(statement.sql), statement.fields, plain
 
 
 def _absent(model: Model, table: Table) -> NoRows:

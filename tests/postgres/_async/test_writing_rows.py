@@ -118,6 +118,14 @@ async def test_delete(db: AsyncDB) -> None:
     assert await db.delete(stored) is False
 
 
+async def test_a_key_of_one_field_may_be_a_tuple(db: AsyncDB) -> None:
+    """A tuple of one value is that value; one of more is refused before anything is sent."""
+    await db.insert(OnlyKey(7))
+    assert await db.get(OnlyKey, (7,)) == await db.get(OnlyKey, 7) == OnlyKey(7)
+    with pytest.raises(liteorm.ModelError, match=r"OnlyKey is \(id\): expected one value, got 2"):
+        await db.get(OnlyKey, (7, 8))
+
+
 @pytest.mark.parametrize("cls", [Part, PartTuple])
 async def test_composite_keys(db: AsyncDB, cls: Any) -> None:
     """A key of several columns is a tuple, in the order in which the class names it."""

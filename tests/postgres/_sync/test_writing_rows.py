@@ -118,6 +118,14 @@ def test_delete(db: DB) -> None:
     assert db.delete(stored) is False
 
 
+def test_a_key_of_one_field_may_be_a_tuple(db: DB) -> None:
+    """A tuple of one value is that value; one of more is refused before anything is sent."""
+    db.insert(OnlyKey(7))
+    assert db.get(OnlyKey, (7,)) == db.get(OnlyKey, 7) == OnlyKey(7)
+    with pytest.raises(liteorm.ModelError, match=r"OnlyKey is \(id\): expected one value, got 2"):
+        db.get(OnlyKey, (7, 8))
+
+
 @pytest.mark.parametrize("cls", [Part, PartTuple])
 def test_composite_keys(db: DB, cls: Any) -> None:
     """A key of several columns is a tuple, in the order in which the class names it."""
