@@ -31,6 +31,7 @@ ARROWS = {
     "liteorm": {"liteorm._core", "liteorm.errors", "liteorm.observe"},
     "liteorm.errors": {"attrs"},
     "liteorm.observe": {"liteorm.errors", "attrs", "opentelemetry", "typing_extensions"},
+    "liteorm.__main__": {"liteorm._cli"},
     "liteorm._core": {"liteorm._core", "liteorm.errors", "attrs", "msgspec", "typing_extensions"},
     "liteorm.postgres": {
         *("liteorm._core", "liteorm.errors", "liteorm.observe", "liteorm.postgres"),
@@ -121,6 +122,16 @@ def test_import_loads_neither_driver_nor_event_loop() -> None:
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert run.stderr == ""
     assert run.stdout.strip() == ""
+
+
+def test_the_package_runs_as_a_module() -> None:
+    """`python -m liteorm` is the command, with its name and exit status."""
+    command = [sys.executable, "-m", "liteorm"]
+    run = subprocess.run([*command, "--version"], capture_output=True, text=True, cwd=ROOT)
+    assert (run.returncode, run.stdout.split()[0]) == (0, "liteorm")
+    run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert run.returncode == 2
+    assert run.stderr.startswith("usage: liteorm ")
 
 
 def exports() -> Iterator[tuple[str, str, Any]]:
