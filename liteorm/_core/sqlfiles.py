@@ -198,7 +198,7 @@ class _Entry:
 
 def _entries(file: Path) -> Iterator[_Entry]:
     entry: _Entry | None = None
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), 1):
         stripped = line.strip()
         if header := _HEADER.fullmatch(stripped):
             if entry is not None:

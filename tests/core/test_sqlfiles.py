@@ -77,6 +77,12 @@ def test_statements_are_loaded_by_name(tmp_path: Path) -> None:
     assert repr(found).startswith("<Statements user_by_id, all_users")
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """Some editors write one in front of UTF-8, which is no SQL."""
+    (tmp_path / "users.sql").write_text(GOOD.partition("\n\n")[2], encoding="utf-8-sig")
+    assert "user_by_id" in liteorm.load(tmp_path)
+
+
 def test_a_relative_path_is_the_callers(tmp_path: Path) -> None:
     """The folder is found next to the module that loads it, whatever the working directory."""
     (tmp_path / "queries" / "deep").mkdir(parents=True)
