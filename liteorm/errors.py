@@ -101,7 +101,11 @@ class Error(Exception):
             self.retryable = retryable
 
     def __str__(self) -> str:
-        return f"{self.message}\n{self.hint}" if self.hint else self.message
+        line = self.message
+        if "\n" in line:
+            # What a function of the server raises may be of several lines; `message` has it all.
+            line = "; ".join(part.strip() for part in line.splitlines() if part.strip())
+        return f"{line}\n{self.hint}" if self.hint else line
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, self.__dict__.copy())
