@@ -8,6 +8,7 @@ import os
 import re
 import weakref
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from time import monotonic
 from typing import Any, Final, Literal, cast
 
@@ -31,7 +32,15 @@ from liteorm.postgres._catalog import TypeRegistry
 from liteorm.postgres._dumpers import register_dumpers
 from liteorm.postgres._translate import one_line
 
-__all__ = ["ANSWER_GRACE", "CLEANUP_BOUND", "PoolState", "Reset", "make_state"]
+__all__ = [
+    "ANSWER_GRACE",
+    "CLEANUP_BOUND",
+    "PoolState",
+    "Reset",
+    "check_seconds",
+    "make_state",
+    "wrong_session",
+]
 
 Reset = Literal["auto", "always"]
 
@@ -237,8 +246,9 @@ def make_state(
     for name, cls in (constraint_errors or {}).items():
         if not (isinstance(cast(object, cls), type) and issubclass(cls, IntegrityError)):
             raise TypeError(f"constraint_errors[{name!r}] must be a subclass of IntegrityError")
-    if statement_timeout is not None and statement_timeout <= 0:
-        raise ValueError("statement_timeout must be positive, or None for no limit")
+    check_seconds("timeout", timeout)
+    if statement_timeout is not None:
+        check_seconds("statement_timeout", statement_timeout, ", or None for no limit")
     given = _parsed(dsn)
     params = _with_defaults(given, application_name)
     # PgBouncer knows no startup option for it; the client keeps the time alone there.
@@ -276,7 +286,28 @@ def make_state(
     return state
 
 
+def check_seconds(name: str, value: float, otherwise: str = "") -> None:
+    """Refuse what is no length of time."""
+    if not isinstance(value, Real):
+        raise TypeError(
+            f"{name} must be a number of seconds{otherwise}, not {type(value).__name__}"
+        )
+    if value <= 0:
+        raise ValueError(f"{name} must be positive{otherwise}")
+
+
+def wrong_session(function: Any, session: object, wanted: type) -> TypeError:
+    """Return the refusal of a session of the other kind, or of something that is none."""
+    name, given = function.__name__, type(session).__name__
+    twin = name.removesuffix("_async") if name.endswith("_async") else f"{name}_async"
+    has_twin = given in ("DB", "Tx", "AsyncDB", "AsyncTx")
+    advice = f": use {twin}() for that" if has_twin else ""
+    return TypeError(f"{name}() takes a session such as {wanted.__name__}, not {given}{advice}")
+
+
 def _parsed(dsn: str) -> dict[str, Any]:
+    if not isinstance(dsn, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"the DSN must be a str, not {type(dsn).__name__}")
     try:
         given: dict[str, Any] = dict(conninfo_to_dict(dsn))
     except psycopg.Error as exc:
@@ -284,11 +315,17 @@ def _parsed(dsn: str) -> dict[str, Any]:
         # out, and the driver's error does not come along.
         text = re.sub(r'"[^"]*"?', "…", one_line(str(exc)))
         raise ConnectFailed(f"the DSN cannot be read: {text}") from None
+    # A password with such characters in it is cut in the wrong place; its pieces must not be shown.
+    hint = "percent-encode special characters of the password (@ is %40, / is %2F)"
     if "@" in str(given.get("host") or ""):
-        raise ConnectFailed(
-            "the DSN's host contains an @",
-            hint="percent-encode special characters of the password (@ is %40)",
-        )
+        raise ConnectFailed("the DSN's host contains an @", hint=hint)
+    if not all(
+        port.strip().isdecimal() for port in str(given.get("port") or "0").split(",") if port
+    ):
+        raise ConnectFailed("the DSN's port is not a number", hint=hint)
+    authority, slash, rest = dsn.partition("://")[2].partition("/")
+    if slash and "@" not in authority and "@" in rest.partition("?")[0]:
+        raise ConnectFailed("the DSN's database name contains an @", hint=hint)
     return given
 
 

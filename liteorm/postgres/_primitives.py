@@ -182,7 +182,10 @@ async def acall(function: Callable[[], Awaitable[object] | object]) -> None:
 
 def call(function: Callable[[], object]) -> None:
     """Call a function."""
-    function()
+    result = function()
+    if inspect.iscoroutine(result):
+        result.close()
+        raise TypeError("a coroutine function was given where nobody awaits it; give a plain one")
 
 
 class AsyncWatch:

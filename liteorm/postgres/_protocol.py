@@ -12,6 +12,7 @@ from psycopg.abc import PQGen
 from psycopg.generators import execute, fetch, send
 
 from liteorm.errors import StatementError
+from liteorm.postgres._translate import copy_refused
 
 __all__ = ["describe_step", "drain_step", "result_step", "run_step", "send_step"]
 
@@ -56,10 +57,7 @@ def run_step(wire: Any, transformer: Any, sql: Any, params: Any) -> PQGen[Any]:
     result = results[0]
     if result.status not in _GOOD:
         if result.status in _COPYING:
-            raise StatementError(
-                "COPY from or to the client cannot be run as a statement",
-                hint="load rows with insert_many, read them with stream",
-            )
+            raise copy_refused()
         raise driver.error_from_result(result, encoding=pgconn._encoding)
     if prepared._to_flush:
         yield from prepared.maintain_gen(wire)

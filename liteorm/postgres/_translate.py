@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import psycopg
@@ -15,7 +15,15 @@ from liteorm import errors
 from liteorm.errors import Error, class_for_sqlstate
 from liteorm.postgres._dumpers import parameter_error
 
-__all__ = ["FatalNotice", "WireState", "connect_failed", "lost", "translate"]
+__all__ = [
+    "FatalNotice",
+    "WireState",
+    "connect_failed",
+    "copy_refused",
+    "lost",
+    "translate",
+    "wrong_params",
+]
 
 # Raised by the driver's dumpers for a value that does not fit, besides its own DataError.
 _UNSENDABLE: Final = (UnicodeError, OverflowError, struct.error)
@@ -23,6 +31,9 @@ _UNSENDABLE: Final = (UnicodeError, OverflowError, struct.error)
 # The plan of a prepared statement, or the statement itself, is gone: DDL from elsewhere, or a
 # pooler that handed out another server connection.
 _STALE: Final = {"0A000": "cached plan must not change result type", "26000": "prepared statement"}
+
+# Sequences, but not of parameters.
+_TEXT: Final = (str, bytes, bytearray)
 
 FatalNotice = tuple[str | None, str | None]
 """SQLSTATE and message of what the server said before it closed an idle connection."""
@@ -52,6 +63,8 @@ def translate(
     params: Any = None,
 ) -> BaseException:
     """Return the liteorm error for whatever came through; what is not the driver's stays."""
+    if isinstance(exc, TypeError) and (wrong := wrong_params(params)) is not None:
+        return wrong
     if wire is not None and params is not None and _before_sending(exc, wire):
         unsendable = parameter_error(exc, params, wire.adapters)
         if unsendable is not None:
@@ -123,13 +136,32 @@ def _client_side(exc: psycopg.Error, sql: str | None) -> Error:
     if isinstance(exc, driver.ProgrammingError):
         if "cannot adapt type" in text:
             return errors.DataError(f"a parameter cannot be sent: {text}", sql=sql)
-        hint = None
         if text.startswith("COPY cannot"):
-            hint = "load rows with insert_many, or use the driver's connection for COPY"
-        return errors.StatementError(text, sql=sql, hint=hint)
+            return copy_refused(sql)
+        return errors.StatementError(text, sql=sql)
     if isinstance(exc, driver.NotSupportedError):
         return errors.StatementError(text, sql=sql)
     return Error(text, sql=sql)
+
+
+def copy_refused(sql: str | None = None) -> errors.StatementError:
+    """Return the refusal of COPY from or to the client, through whatever call it came."""
+    return errors.StatementError(
+        "COPY from or to the client cannot be run as a statement",
+        hint="load rows with insert_many, read them with stream",
+        sql=sql,
+    )
+
+
+def wrong_params(params: object) -> TypeError | None:
+    """Return the refusal of parameters that are neither a sequence nor a mapping."""
+    if params is None or isinstance(params, Mapping):
+        return None
+    if isinstance(params, Sequence) and not isinstance(params, _TEXT):
+        return None
+    return TypeError(
+        f"parameters are a sequence such as a list, or a mapping, not {type(params).__name__}"
+    )
 
 
 def _without_values(text: str) -> str:

@@ -14,6 +14,7 @@ from liteorm.errors import Error
 from liteorm.postgres._async.catalog import load_types
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.database import AsyncDB
+from liteorm.postgres._async.session import AsyncStatements
 from liteorm.postgres._async.transaction import AsyncTx
 from liteorm.postgres._catalog import TypeRegistry
 from liteorm.postgres._describe import (
@@ -24,6 +25,7 @@ from liteorm.postgres._describe import (
     catalog_questions,
     numbered,
 )
+from liteorm.postgres._options import wrong_session
 from liteorm.postgres._protocol import describe_step
 
 __all__ = ["describe_all", "describe_async", "load_new_types"]
@@ -47,6 +49,8 @@ async def describe_async(session: AsyncDB | AsyncTx, sql: SqlText) -> StatementS
         >>> shape.columns[0].type, shape.parameters
         ('integer', ('text',))
     """
+    if not isinstance(session, AsyncStatements):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise wrong_session(describe_async, session, AsyncDB)
     [found] = await describe_all(session, [sql])
     if isinstance(found, Error):
         raise found

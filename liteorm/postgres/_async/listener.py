@@ -28,7 +28,7 @@ from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.database import AsyncDB
 from liteorm.postgres._async.session import AsyncStatements
 from liteorm.postgres._notify import Backoff, checked_channel, checked_payload
-from liteorm.postgres._options import CLEANUP_BOUND, PoolState
+from liteorm.postgres._options import CLEANUP_BOUND, PoolState, check_seconds, wrong_session
 from liteorm.postgres._primitives import AsyncLock, AsyncWatch, acall, afinish, asleep
 from liteorm.postgres._translate import lost
 
@@ -423,8 +423,11 @@ async def listen_async(
             job = (await listener.receive(timeout=5)).load(Job)
         ```
     """
-    if heartbeat <= 0:
-        raise ValueError("heartbeat must be positive")
+    if not isinstance(db, AsyncStatements):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise wrong_session(listen_async, db, AsyncDB)
+    check_seconds("heartbeat", heartbeat)
+    if on_gap is not None and not callable(on_gap):
+        raise TypeError(f"on_gap must be a function, not {type(on_gap).__name__}")
     for channel in channels:
         checked_channel(channel)
     listener = AsyncListener(db._state, on_gap, heartbeat)
@@ -445,6 +448,8 @@ async def notify_async(session: AsyncStatements, channel: str, payload: Any = ""
     Raises:
         DataError: If the payload has 8,000 bytes or more, or the channel's name over 63.
     """
+    if not isinstance(session, AsyncStatements):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise wrong_session(notify_async, session, AsyncDB)
     checked_channel(channel)
     text = checked_payload(payload)
     sql = "SELECT pg_catalog.pg_notify(%s, %s)"

@@ -15,6 +15,7 @@ from liteorm.errors import Error
 from liteorm.postgres._sync.catalog import load_types
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.database import DB
+from liteorm.postgres._sync.session import Statements
 from liteorm.postgres._sync.transaction import Tx
 from liteorm.postgres._catalog import TypeRegistry
 from liteorm.postgres._describe import (
@@ -25,6 +26,7 @@ from liteorm.postgres._describe import (
     catalog_questions,
     numbered,
 )
+from liteorm.postgres._options import wrong_session
 from liteorm.postgres._protocol import describe_step
 
 __all__ = ["describe_all", "describe", "load_new_types"]
@@ -48,6 +50,8 @@ def describe(session: DB | Tx, sql: SqlText) -> StatementShape:
         >>> shape.columns[0].type, shape.parameters
         ('integer', ('text',))
     """
+    if not isinstance(session, Statements):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise wrong_session(describe, session, DB)
     [found] = describe_all(session, [sql])
     if isinstance(found, Error):
         raise found

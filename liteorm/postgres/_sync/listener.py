@@ -29,7 +29,7 @@ from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.database import DB
 from liteorm.postgres._sync.session import Statements
 from liteorm.postgres._notify import Backoff, checked_channel, checked_payload
-from liteorm.postgres._options import CLEANUP_BOUND, PoolState
+from liteorm.postgres._options import CLEANUP_BOUND, PoolState, check_seconds, wrong_session
 from liteorm.postgres._primitives import Lock, Watch, call, finish, sleep
 from liteorm.postgres._translate import lost
 
@@ -424,8 +424,11 @@ def listen(
             job = (listener.receive(timeout=5)).load(Job)
         ```
     """
-    if heartbeat <= 0:
-        raise ValueError("heartbeat must be positive")
+    if not isinstance(db, Statements):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise wrong_session(listen, db, DB)
+    check_seconds("heartbeat", heartbeat)
+    if on_gap is not None and not callable(on_gap):
+        raise TypeError(f"on_gap must be a function, not {type(on_gap).__name__}")
     for channel in channels:
         checked_channel(channel)
     listener = Listener(db._state, on_gap, heartbeat)
@@ -446,6 +449,8 @@ def notify(session: Statements, channel: str, payload: Any = "") -> None:
     Raises:
         DataError: If the payload has 8,000 bytes or more, or the channel's name over 63.
     """
+    if not isinstance(session, Statements):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise wrong_session(notify, session, DB)
     checked_channel(channel)
     text = checked_payload(payload)
     sql = "SELECT pg_catalog.pg_notify(%s, %s)"

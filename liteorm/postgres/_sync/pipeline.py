@@ -67,7 +67,7 @@ def _of_set(
     wire: Wire, cursor: CountingCursor, exc: Exception, sql: str
 ) -> BaseException:
     """Say which parameter set failed."""
-    error = wire.translated(exc, sql)
+    error = wire.translated(exc, sql, cursor.current)
     if not isinstance(error, Error):
         return error
     place = cursor.answered

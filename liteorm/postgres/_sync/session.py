@@ -302,6 +302,10 @@ class Use:
         state = self._session._state
         self._event = state.begin_event(self.operation, self.sql, self._params)
         try:
+            if self._timeout is not None and self._timeout <= 0:
+                raise StatementTimeout(
+                    "the call's timeout had passed before it began", sqlstate="57014", sql=self.sql
+                )
             wire = self._session._acquire(self._timeout)
         except BaseException as exc:
             state.end_event(self._event, exc)
