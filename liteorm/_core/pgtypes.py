@@ -357,7 +357,9 @@ _MOMENTS: Final = {
 def cast_of(column: str, sql_type: str) -> str:
     """Return the remedy that casts a column, as it is to be written in the query."""
     if column.isidentifier():
-        return f"cast it: {column}::{sql_type}"
+        # Unquoted, PostgreSQL takes it in lower case.
+        name = column if column == column.lower() else f'"{column}"'
+        return f"cast it: {name}::{sql_type}"
     alias = "" if column == "?column?" else f' AS "{column}"'
     return f"cast it: …::{sql_type}{alias}"
 

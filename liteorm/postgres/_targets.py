@@ -206,9 +206,10 @@ class Target:
             if field.codec is not None and value is not None:
                 try:
                     value = field.codec.encode(value)
-                except Exception:
-                    # What a codec raises is its author's to say.
-                    return None
+                except Exception as exc:
+                    # What a codec raises is its author's to say; where it was, is ours.
+                    exc.add_note(f"while sending {self.model.name}.{field.init_name}{place}")
+                    raise
             if value is None:
                 continue
             reason = _why_not(sent.encoder, value)
@@ -222,9 +223,17 @@ class Target:
         return None
 
     def blame(self, objects: Iterable[Any], start: int | None, exc: Exception) -> None:
-        """Raise the error that names the first value that cannot be sent, if one is found."""
+        """Raise the error that names the first value that cannot be sent, if one is found.
+
+        What a codec raised is left as it is, with a note that names the value.
+        """
         for place, obj in enumerate(objects, start or 0):
-            error = self.misfit(obj, None if start is None else place)
+            try:
+                error = self.misfit(obj, None if start is None else place)
+            except Exception as again:
+                if type(again) is type(exc) and again is not exc:
+                    exc.add_note(again.__notes__[-1])
+                return
             if error is not None:
                 raise error from (exc.__cause__ if isinstance(exc, Misfit) else exc)
 

@@ -162,6 +162,7 @@ def test_only_casts_that_postgresql_has_are_advised(
 def test_casts_are_written_as_the_query_needs_them() -> None:
     """A name that must be quoted is the alias of an expression."""
     assert cast_of("price", "float8") == "cast it: price::float8"
+    assert cast_of("unitPrice", "float8") == 'cast it: "unitPrice"::float8'
     assert cast_of("a.b", "text") == 'cast it: …::text AS "a.b"'
     assert cast_of("?column?", "text") == "cast it: …::text"
 

@@ -396,7 +396,7 @@ async def test_a_column_type_may_change_between_two_loads(db: AsyncDB) -> None:
 
 
 async def test_codecs_of_fields_and_of_classes(liteorm_async_db: AsyncDB, db: AsyncDB) -> None:
-    """A field's codec encodes; what it raises arrives as it is."""
+    """A field's codec encodes; what it raises arrives as it is, with a note that says where."""
 
     class Cents:
         def decode(self, value: Any) -> Any:
@@ -417,5 +417,10 @@ async def test_codecs_of_fields_and_of_classes(liteorm_async_db: AsyncDB, db: As
     assert await db.insert_many([Priced(1, 150), Priced(2, None)]) == 2
     found = liteorm.scan(await db.query("SELECT id, price, name FROM item ORDER BY id"), Priced)
     assert found == [Priced(1, 150), Priced(2, None)]
-    with pytest.raises(ArithmeticError, match="mine"):
-        await db.insert_many([Priced(3, -1)])
+    for call in (db.insert_many, db.insert_returning):
+        with pytest.raises(ArithmeticError, match="mine") as caught:
+            await call([Priced(3, 1), Priced(4, -1)])
+        assert caught.value.__notes__ == ["while sending Priced.price of object 1"]
+    with pytest.raises(ArithmeticError, match="mine") as caught:
+        await db.insert(Priced(3, -1))
+    assert caught.value.__notes__ == ["while sending Priced.price"]

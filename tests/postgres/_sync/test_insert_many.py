@@ -396,7 +396,7 @@ def test_a_column_type_may_change_between_two_loads(db: DB) -> None:
 
 
 def test_codecs_of_fields_and_of_classes(liteorm_db: DB, db: DB) -> None:
-    """A field's codec encodes; what it raises arrives as it is."""
+    """A field's codec encodes; what it raises arrives as it is, with a note that says where."""
 
     class Cents:
         def decode(self, value: Any) -> Any:
@@ -417,5 +417,10 @@ def test_codecs_of_fields_and_of_classes(liteorm_db: DB, db: DB) -> None:
     assert db.insert_many([Priced(1, 150), Priced(2, None)]) == 2
     found = liteorm.scan(db.query("SELECT id, price, name FROM item ORDER BY id"), Priced)
     assert found == [Priced(1, 150), Priced(2, None)]
-    with pytest.raises(ArithmeticError, match="mine"):
-        db.insert_many([Priced(3, -1)])
+    for call in (db.insert_many, db.insert_returning):
+        with pytest.raises(ArithmeticError, match="mine") as caught:
+            call([Priced(3, 1), Priced(4, -1)])
+        assert caught.value.__notes__ == ["while sending Priced.price of object 1"]
+    with pytest.raises(ArithmeticError, match="mine") as caught:
+        db.insert(Priced(3, -1))
+    assert caught.value.__notes__ == ["while sending Priced.price"]
