@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -37,24 +38,25 @@ def witness(liteorm_database: Any) -> Generator[Witness]:
 
 
 @pytest.fixture
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Generator[Pair]:
+def open_folder() -> Generator[Path]:
+    """A folder that server programs reach under another user: pytest's own lets nobody in."""
+    with tempfile.TemporaryDirectory(prefix="liteorm-test-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+@pytest.fixture
+def pair(open_folder: Path) -> Generator[Pair]:
     """A primary and its standby."""
-    folder = tmp_path_factory.mktemp("pair")
-    for place in (folder, folder.parent, folder.parent.parent):
-        place.chmod(0o755)
-    with Pair(folder) as started:
+    with Pair(open_folder) as started:
         yield started
 
 
 @pytest.fixture
-def through_pgbouncer(
-    liteorm_database: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Generator[str]:
+def through_pgbouncer(liteorm_database: Any, open_folder: Path) -> Generator[str]:
     """The DSN of the test's database through PgBouncer in transaction mode."""
     if pgbouncer_program() is None:
         pytest.skip("PgBouncer is not installed (Debian: apt-get install pgbouncer)")
-    folder: Path = tmp_path_factory.mktemp("pgbouncer")
-    for place in (folder, folder.parent, folder.parent.parent):
-        place.chmod(0o755)
-    with pgbouncer(liteorm_database.dsn, folder) as dsn:
+    with pgbouncer(liteorm_database.dsn, open_folder) as dsn:
         yield dsn
