@@ -260,6 +260,10 @@ def _code_of(error: type[liteorm.Error]) -> str:
     for cls in error.__mro__:
         if cls in _CODES:
             return _CODES[cls]
+        # A subclass of the user's own stands for what it is made of, one of liteorm's does not:
+        # what the server raises for a StatementTimeout's SQLSTATE is a mere QueryCanceled.
+        if cls.__module__.split(".")[0] == "liteorm":
+            break
     names = ", ".join(sorted(cls.__name__ for cls in _CODES))
     raise ValueError(
         f"fail_next_commit cannot bring about {error.__name__}; give a SQLSTATE or one of {names}"
@@ -406,6 +410,10 @@ def _backends(x: Any) -> list[int]:
     if isinstance(x, (DB, AsyncDB)):
         state = x._state
         wires = [*state.borrowed, *state.pool._pool]
-    else:
+    elif isinstance(x, (Tx, AsyncTx, Listener, AsyncListener)):
         wires = [x._wire]
+    else:
+        raise TypeError(
+            f"kill_backend takes a database, a transaction or a listener, not {type(x).__name__}"
+        )
     return [wire.pgconn.backend_pid for wire in wires if wire is not None and not wire.closed]

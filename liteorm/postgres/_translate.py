@@ -200,7 +200,18 @@ def _server_side(exc: psycopg.Error, wire: WireState | None, sql: str | None) ->
         fields["hint"] = "results are asked for in binary, which this type has not: cast it to text"
     if wire is not None and diag.constraint_name and issubclass(cls, errors.IntegrityError):
         cls = wire.constraint_errors.get(diag.constraint_name, cls)
+        return _users_own(cls, message, fields)
     return cls(message, **fields)
+
+
+def _users_own(cls: type[Error], message: str, fields: dict[str, Any]) -> Error:
+    """Make an error of a user's class, which may have a constructor of its own."""
+    try:
+        return cls(message, **fields)
+    except TypeError:
+        error = cls.__new__(cls, message)
+        Error.__init__(error, message, **fields)
+        return error
 
 
 _SENDERS: Final = ("getTypeBinaryOutputInfo", "array_send", "record_send", "range_send")

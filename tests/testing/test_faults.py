@@ -174,3 +174,25 @@ def test_an_error_that_no_commit_has_is_refused(liteorm_db: DB) -> None:
     with pytest.raises(ValueError, match="table"):
         with fail_next_commit(liteorm_db, liteorm.Deadlock):
             pass
+
+
+def test_what_a_fault_cannot_be_played_on_is_named(liteorm_db: DB) -> None:
+    """What has no connection, and what the server raises for no SQLSTATE, is refused in words."""
+    nothing: Any = 5
+    with pytest.raises(TypeError, match="a database, a transaction or a listener, not int"):
+        kill_backend(nothing)
+    for error in (liteorm.StatementTimeout, liteorm.CommitUnknown, liteorm.Error):
+        with pytest.raises(ValueError, match="give a SQLSTATE"):
+            with fail_next_commit(liteorm_db, error):
+                pass
+
+
+def test_a_commit_fails_with_what_a_users_error_is_made_of(liteorm_db: DB) -> None:
+    """A subclass of one's own stands for the error that it refines."""
+
+    class Taken(liteorm.UniqueViolation):
+        pass
+
+    liteorm_db.execute("CREATE TABLE made (n int)")
+    with fail_next_commit(liteorm_db, Taken), pytest.raises(liteorm.UniqueViolation):
+        liteorm_db.execute("INSERT INTO made VALUES (1)")

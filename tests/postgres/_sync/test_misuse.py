@@ -137,3 +137,22 @@ def test_a_session_of_the_other_kind(db: DB) -> None:
     nothing: Any = 5
     with pytest.raises(TypeError, match="not int"):
         notify(nothing, "a")
+
+
+class Taken(liteorm.UniqueViolation):
+    """An error with a constructor of its own."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+
+
+def test_an_error_class_with_a_constructor_of_its_own(liteorm_database: Any) -> None:
+    """It is raised like any other, with all that the server said."""
+    own = {"once_pkey": Taken}
+    with open(liteorm_database.dsn, constraint_errors=own) as db:
+        db.execute("CREATE TABLE once (id int PRIMARY KEY)")
+        db.execute("INSERT INTO once VALUES (1)")
+        with pytest.raises(Taken) as caught:
+            db.execute("INSERT INTO once VALUES (1)")
+    assert (caught.value.table, caught.value.sqlstate) == ("once", "23505")
+    assert "duplicate key" in str(caught.value)
