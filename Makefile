@@ -4,11 +4,12 @@
 # Each makes and fills $(VENV) first. Needs Python >= 3.11 and pip. Variables:
 #   PYTHON=/path/to/python   the interpreter to use
 #   ARGS="-k listen -x"      arguments for pytest or for the demo
+#   PARALLEL=                one test after the other; many of them wait for a timeout to pass
 
 VENV ?= .venv
 PYTHON ?=
-RUN ?= python -m
 ARGS ?=
+PARALLEL ?= -n 3 --dist loadfile
 # The kind that needs nothing installed; LITEORM_SERVER=docker make test for another.
 export LITEORM_SERVER ?= embedded
 
@@ -18,7 +19,7 @@ demo: $(VENV)/.demo
 	$(VENV)/bin/liteorm demo $(ARGS)
 
 test: $(VENV)/.test
-	$(VENV)/bin/$(RUN) pytest $(ARGS)
+	$(VENV)/bin/python -m pytest $(PARALLEL) $(ARGS)
 
 docs: $(VENV)/.docs
 	$(VENV)/bin/python -m mkdocs build --strict
