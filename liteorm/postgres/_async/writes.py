@@ -72,7 +72,10 @@ class _Call:
 
 async def insert(session: AsyncStatements, obj: T) -> T:
     """Insert an object's row; return the row as stored."""
-    return await _one(session, "insert", obj, crud.insert_statement)
+    try:
+        return await _one(session, "insert", obj, crud.insert_statement)
+    except NoRows:
+        raise _suppressed(obj) from None
 
 
 async def update(session: AsyncStatements, obj: T) -> T:
@@ -87,12 +90,15 @@ async def update(session: AsyncStatements, obj: T) -> T:
 async def upsert(session: AsyncStatements, obj: T, conflict: Names) -> T:
     """Insert an object's row, or update the one in its place; return the row as stored."""
     names = (conflict,) if isinstance(conflict, str) else conflict and tuple(conflict)
-    return await _one(
-        session,
-        ("upsert", names),
-        obj,
-        lambda model, table: crud.upsert_statement(model, table, names),
-    )
+    try:
+        return await _one(
+            session,
+            ("upsert", names),
+            obj,
+            lambda model, table: crud.upsert_statement(model, table, names),
+        )
+    except NoRows:
+        raise _suppressed(obj) from None
 
 
 async def delete(session: AsyncStatements, obj: Any) -> bool:
@@ -105,7 +111,7 @@ async def get(session: AsyncStatements, cls: type[T], key: Any) -> T:
     model: Any = cls
     sql, keys, plain = _get_text(model)
     # The one case worth a short cut: a key of one field, sent as it is.
-    short = plain and type(key) is not tuple
+    short = plain and not issubclass(type(key), tuple)
     values = (key,) if short else crud.key_values(model_of(cls), keys, key)
     rows = await session.query(sql, values)
     if not len(rows):
@@ -128,6 +134,16 @@ def _absent(model: Model, table: Table) -> NoRows:
         f"asked for as {model.name}",
         table=table.name,
         schema=table.schema,
+    )
+
+
+def _suppressed(obj: Any) -> NoRows:
+    table = crud.table_for(crud.model_of_object(obj))
+    return NoRows(
+        f"the row was not stored: a trigger or rule of {table.text} suppressed it",
+        table=table.name,
+        schema=table.schema,
+        hint="insert_many, which returns no rows, counts those that are stored",
     )
 
 
@@ -287,7 +303,8 @@ async def _copy(
     finally:
         objection.close()
     await writer.finish()
-    return data.rows
+    # What the server counted: a trigger may have suppressed rows.
+    return cursor._results[0].command_tuples or 0
 
 
 async def _abandon(writer: AsyncLibpqWriter, reason: BaseException) -> bool:

@@ -73,7 +73,10 @@ class _Call:
 
 def insert(session: Statements, obj: T) -> T:
     """Insert an object's row; return the row as stored."""
-    return _one(session, "insert", obj, crud.insert_statement)
+    try:
+        return _one(session, "insert", obj, crud.insert_statement)
+    except NoRows:
+        raise _suppressed(obj) from None
 
 
 def update(session: Statements, obj: T) -> T:
@@ -88,12 +91,15 @@ def update(session: Statements, obj: T) -> T:
 def upsert(session: Statements, obj: T, conflict: Names) -> T:
     """Insert an object's row, or update the one in its place; return the row as stored."""
     names = (conflict,) if isinstance(conflict, str) else conflict and tuple(conflict)
-    return _one(
-        session,
-        ("upsert", names),
-        obj,
-        lambda model, table: crud.upsert_statement(model, table, names),
-    )
+    try:
+        return _one(
+            session,
+            ("upsert", names),
+            obj,
+            lambda model, table: crud.upsert_statement(model, table, names),
+        )
+    except NoRows:
+        raise _suppressed(obj) from None
 
 
 def delete(session: Statements, obj: Any) -> bool:
@@ -106,7 +112,7 @@ def get(session: Statements, cls: type[T], key: Any) -> T:
     model: Any = cls
     sql, keys, plain = _get_text(model)
     # The one case worth a short cut: a key of one field, sent as it is.
-    short = plain and type(key) is not tuple
+    short = plain and not issubclass(type(key), tuple)
     values = (key,) if short else crud.key_values(model_of(cls), keys, key)
     rows = session.query(sql, values)
     if not len(rows):
@@ -129,6 +135,16 @@ def _absent(model: Model, table: Table) -> NoRows:
         f"asked for as {model.name}",
         table=table.name,
         schema=table.schema,
+    )
+
+
+def _suppressed(obj: Any) -> NoRows:
+    table = crud.table_for(crud.model_of_object(obj))
+    return NoRows(
+        f"the row was not stored: a trigger or rule of {table.text} suppressed it",
+        table=table.name,
+        schema=table.schema,
+        hint="insert_many, which returns no rows, counts those that are stored",
     )
 
 
@@ -288,7 +304,8 @@ def _copy(
     finally:
         objection.close()
     writer.finish()
-    return data.rows
+    # What the server counted: a trigger may have suppressed rows.
+    return cursor._results[0].command_tuples or 0
 
 
 def _abandon(writer: LibpqWriter, reason: BaseException) -> bool:

@@ -195,6 +195,17 @@ async def test_triggers_fire(db: AsyncDB) -> None:
     assert list(await db.query("SELECT DISTINCT name FROM item")) == [("X",)]
 
 
+async def test_suppressed_rows_are_not_counted(db: AsyncDB) -> None:
+    """A trigger may drop rows; the result is the number of those that were stored."""
+    await db.execute("""
+        CREATE FUNCTION drop_it() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN IF NEW.id % 3 = 0 THEN RETURN NULL; END IF; RETURN NEW; END $$;
+        CREATE TRIGGER drop_it BEFORE INSERT ON item FOR EACH ROW EXECUTE FUNCTION drop_it();
+    """)
+    assert await db.insert_many(Item(n) for n in range(300)) == 200
+    assert len(await ids(db)) == 200
+
+
 async def test_atomic_outside_and_part_of_a_transaction(db: AsyncDB) -> None:
     """Outside a transaction all rows or none; inside, they go with it."""
     with pytest.raises(liteorm.UniqueViolation):

@@ -118,6 +118,17 @@ def test_delete(db: DB) -> None:
     assert db.delete(stored) is False
 
 
+def test_a_row_that_a_trigger_suppresses_is_an_error(db: DB) -> None:
+    """There is no stored row to return: said of the table, not of a result."""
+    db.execute("""
+        CREATE FUNCTION drop_it() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+        CREATE TRIGGER drop_it BEFORE INSERT ON only_key FOR EACH ROW EXECUTE FUNCTION drop_it();
+    """)
+    for call in (db.insert, db.upsert):
+        with pytest.raises(liteorm.NoRows, match="a trigger or rule of only_key suppressed it"):
+            call(OnlyKey(1))
+
+
 def test_a_key_of_one_field_may_be_a_tuple(db: DB) -> None:
     """A tuple of one value is that value; one of more is refused before anything is sent."""
     db.insert(OnlyKey(7))
