@@ -61,7 +61,9 @@ def table_for(model: Model, given: str | None = None) -> Table:
         raise ModelError(
             f"{model.name} has no table",
             model=model.name,
-            hint=f'put @liteorm.table("...") on {model.name}, or give table= where it is taken',
+            hint="give table= where it is taken; a dict does not know its TypedDict, nor its table"
+            if model.cls is dict
+            else f'put @liteorm.table("...") on {model.name}, or give table= where it is taken',
         )
     return model.table
 
@@ -125,7 +127,10 @@ def key_fields(model: Model, table: Table) -> tuple[Field, ...]:
         raise ModelError(
             f"{model.name} has no key",
             model=model.name,
-            hint=f'put @liteorm.table("{table.text}", key="...") on {model.name}',
+            hint="give conflict= the fields that say which row is in the place"
+            if model.cls is dict
+            else f'put @liteorm.table("{table.text}", key="...") on {model.name}, or give conflict='
+            " where it is taken",
         )
     return fields_named(model, table.key, "key")
 

@@ -93,9 +93,9 @@ def test_tables() -> None:
     assert crud.table_name(Table(None, 'a"b')) == '"a""b"'
     plain = crud.model_of_object({"a": 1})
     assert crud.table_for(plain, "x.y") == Table("x", "y")
-    with pytest.raises(liteorm.ModelError, match="dict has no table"):
+    with pytest.raises(liteorm.ModelError, match="dict has no table\ngive table="):
         crud.table_for(plain)
-    with pytest.raises(liteorm.ModelError, match="has no key"):
+    with pytest.raises(liteorm.ModelError, match="dict has no key\ngive conflict="):
         crud.key_fields(plain, Table(None, "t"))
     for bad in ({}, {1: 2}):
         with pytest.raises(liteorm.ModelError, match="column names as its keys"):
