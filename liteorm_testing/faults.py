@@ -180,11 +180,12 @@ def kill_backend(x: DB | AsyncDB | Tx | AsyncTx | Listener | AsyncListener) -> i
 def fail_next_commit(
     db: DB | AsyncDB, error: type[liteorm.Error] | str, *, times: int = 1
 ) -> Generator[None]:
-    """Let the next transactions that changed a row of some table fail at their COMMIT.
+    """Let the next transactions fail at their COMMIT.
 
-    It is the server that refuses: deferred triggers raise the error when the transaction wants
-    to commit. They are on all tables that exist when the block is entered, and gone when it is
-    left.
+    It is the server that refuses: a function of its raises the error when a transaction of `db`
+    wants to commit. For statements outside transactions, and for connections of others, deferred
+    triggers do it, on all tables that exist when the block is entered; all is gone when it is
+    left. A read-only transaction commits, as there is nothing to refuse.
 
     Args:
         db: The database; use plain `with` also for an `AsyncDB`.
@@ -204,18 +205,17 @@ def fail_next_commit(
     schema = f"liteorm_testing_{secrets.token_hex(4)}"
     with _helper(db) as helper:
         tables = liteorm.scan(helper.query(_USER_TABLES), tuple[str, str])
-        if not tables:
-            raise ValueError(
-                "fail_next_commit needs a table whose changes are to fail; this database has none"
-            )
         with helper.transaction() as tx:
             # A transaction that is open on a table would make us wait; better to say so.
             tx.execute("SET LOCAL lock_timeout = '5s'")
             for statement in _commit_triggers(schema, code, times, tables):
                 tx.execute(statement)
+        state = db._state
+        before, state.before_commit = state.before_commit, f'SELECT "{schema}".commit()'
         try:
             yield
         finally:
+            state.before_commit = before
             helper.execute(liteorm.sql("DROP SCHEMA {} CASCADE", Ident(schema)))
 
 
@@ -235,17 +235,24 @@ def _commit_triggers(
     # A sequence counts also in transactions that are rolled back.
     counter = Ident(schema, "commits")
     yield liteorm.sql("CREATE SEQUENCE {}", counter)
-    body = (
-        f"BEGIN IF nextval('\"{schema}\".commits') <= {int(times)} THEN RAISE EXCEPTION "
-        "'the commit fails, as the test wanted' "
-        f"USING ERRCODE = '{code}'; END IF; RETURN NULL; END"
+    fail = (
+        f"IF nextval('\"{schema}\".commits') <= {int(times)} THEN RAISE EXCEPTION "
+        f"'the commit fails, as the test wanted' USING ERRCODE = '{code}'; END IF"
     )
-    yield liteorm.sql(
-        "CREATE FUNCTION {} () RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER "
-        "SET search_path = pg_catalog AS {}",
-        Ident(schema, "fail"),
-        _literal(body),
-    )
+    writing = "IF current_setting('transaction_read_only') = 'off' THEN"
+    for name, returns, body in (
+        ("fail", "trigger", f"BEGIN {fail}; RETURN NULL; END"),
+        # Nothing can be counted in a read-only transaction.
+        ("commit", "void", f"BEGIN {writing} {fail}; END IF; END"),
+    ):
+        yield liteorm.sql(
+            _dsn.trusted(
+                f"CREATE FUNCTION {{}} () RETURNS {returns} LANGUAGE plpgsql SECURITY DEFINER "
+                "SET search_path = pg_catalog AS {}"
+            ),
+            Ident(schema, name),
+            _literal(body),
+        )
     for table in tables:
         yield liteorm.sql(
             "CREATE CONSTRAINT TRIGGER {} AFTER INSERT OR UPDATE OR DELETE ON {} "

@@ -100,6 +100,8 @@ class PoolState:
     streamed: set[str] = attrs.field(factory=set[str], init=False, repr=False)
     """Statements whose result types are known, so that a stream need not ask before."""
     connect_error: str | None = attrs.field(default=None, init=False, repr=False)
+    before_commit: str | None = attrs.field(default=None, init=False, repr=False)
+    """A statement to run right before COMMIT, which may refuse it: tests let commits fail so."""
     blocked: bool = attrs.field(default=False, init=False)
     """No connection is to be had any more; `refusal` says why."""
     forked: bool = attrs.field(default=False, init=False)

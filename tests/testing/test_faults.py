@@ -167,13 +167,59 @@ def test_the_commit_fails_with_the_error_that_was_asked_for(
 
 
 def test_an_error_that_no_commit_has_is_refused(liteorm_db: DB) -> None:
-    """The message lists what can be had; a database without a table is named too."""
+    """The message lists what can be had."""
     with pytest.raises(ValueError, match=r"NoRows.*SerializationFailure"):
         with fail_next_commit(liteorm_db, liteorm.NoRows):
             pass
-    with pytest.raises(ValueError, match="table"):
-        with fail_next_commit(liteorm_db, liteorm.Deadlock):
+
+
+def test_a_transaction_that_changes_no_table_fails_at_its_commit_too(liteorm_db: DB) -> None:
+    """A retry loop can be tested without any table; what is read-only has nothing to refuse."""
+    attempts: list[int] = []
+
+    def work(tx: postgres.Tx) -> str:
+        attempts.append(1)
+        tx.query("SELECT 1")
+        return "done"
+
+    with fail_next_commit(liteorm_db, liteorm.SerializationFailure, times=2):
+        assert liteorm_db.run(work, read_only=True) == "done"
+        assert attempts == [1]
+        assert liteorm_db.run(work) == "done"
+        assert len(attempts) == 4
+        liteorm_db.run(work)
+    assert len(attempts) == 5
+    with fail_next_commit(liteorm_db, liteorm.Deadlock):
+        tx = liteorm_db.begin()
+        with pytest.raises(liteorm.Deadlock):
+            tx.commit()
+        with liteorm_db.transaction() as tx, tx.transaction() as savepoint:
+            savepoint.execute("CREATE TABLE made (n int)")
+    assert liteorm_db.stats().in_use == 0
+
+
+def test_a_swallowed_error_is_told_before_a_failing_commit(liteorm_db: DB) -> None:
+    """A transaction that has failed already is rolled back, and that is what its block says."""
+    with fail_next_commit(liteorm_db, liteorm.SerializationFailure):
+        with pytest.raises(liteorm.TransactionAborted), liteorm_db.transaction() as tx:
+            with pytest.raises(liteorm.DataError):
+                tx.query("SELECT 1 / 0")
+        with pytest.raises(liteorm.SerializationFailure), liteorm_db.transaction():
             pass
+
+
+@pytest.mark.anyio
+async def test_commits_of_an_async_database_fail_too(liteorm_async_db: AsyncDB) -> None:
+    """The whole unit is run again, without any table."""
+    attempts: list[int] = []
+
+    async def work(tx: postgres.AsyncTx) -> None:
+        attempts.append(1)
+        await tx.query("SELECT 1")
+
+    with fail_next_commit(liteorm_async_db, liteorm.SerializationFailure, times=2):
+        await liteorm_async_db.run(work)
+    assert len(attempts) == 3
 
 
 def test_what_a_fault_cannot_be_played_on_is_named(liteorm_db: DB) -> None:

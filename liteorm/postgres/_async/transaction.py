@@ -185,7 +185,10 @@ class AsyncTx(AsyncStatements):
         if wire.closed or (wire.spoken_to and not wire.hear()):
             raise _lost_before_commit(wire)
         wire.limit(None)
+        before = self._state.before_commit
         try:
+            if before is not None and wire.pgconn.transaction_status != _INERROR:
+                await wire.command(before)
             tag = await wire.command("COMMIT")
         except AsyncInterrupted as exc:
             raise exc from _commit_unknown("this task was interrupted")

@@ -186,7 +186,10 @@ class Tx(Statements):
         if wire.closed or (wire.spoken_to and not wire.hear()):
             raise _lost_before_commit(wire)
         wire.limit(None)
+        before = self._state.before_commit
         try:
+            if before is not None and wire.pgconn.transaction_status != _INERROR:
+                wire.command(before)
             tag = wire.command("COMMIT")
         except Interrupted as exc:
             raise exc from _commit_unknown("this task was interrupted")
