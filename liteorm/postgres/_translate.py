@@ -21,6 +21,7 @@ __all__ = [
     "connect_failed",
     "copy_refused",
     "lost",
+    "pool_not_filled",
     "translate",
     "wrong_params",
 ]
@@ -235,6 +236,15 @@ def connect_failed(exc: BaseException) -> errors.ConnectFailed:
     if sqlstate is None:
         sqlstate = _code_of_fatal(text)
     return errors.ConnectFailed(text, sqlstate=sqlstate)
+
+
+def pool_not_filled(count: int, reason: str | None) -> errors.ConnectFailed:
+    """Return the error for a pool that could not make the connections it is to begin with."""
+    reason = reason or "the server was too slow"
+    return errors.ConnectFailed(
+        f"the pool's first connections ({count}) could not all be made: {reason}",
+        sqlstate=_code_of_fatal(reason),
+    )
 
 
 # While connecting libpq hands over the server's text without its code. These sentences have not

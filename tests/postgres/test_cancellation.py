@@ -290,3 +290,16 @@ async def test_cancel_of_a_frozen_server_is_bounded(own_server: Server) -> None:
         finally:
             own_server.resume()
         assert len(await db.query("SELECT 1")) == 1
+
+
+async def test_cancel_while_opening(liteorm_database: Any, witness: Witness) -> None:
+    """Neither connections nor the pool's own tasks outlive an open that was cancelled."""
+    before = asyncio.all_tasks()
+    with Proxy(liteorm_database.dsn) as proxy:
+        proxy.delay(0.05)
+        for moment in range(12):
+            task = asyncio.create_task(open_async(proxy.dsn, min_size=3, max_size=3))
+            await asyncio.sleep(moment * 0.01)
+            await cancelled(task)
+            await auntil(lambda: asyncio.all_tasks() == before, "no task of the pool left")
+    await auntil(lambda: not witness.others("true"), "no connection left on the server")

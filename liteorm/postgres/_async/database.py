@@ -17,16 +17,16 @@ from psycopg_pool import AsyncConnectionPool
 from liteorm._core.contracts import Isolation
 from liteorm._core.hints import Codec
 from liteorm._core.values import PoolStats
-from liteorm.errors import ConnectFailed, Error, IntegrityError, TransactionError
+from liteorm.errors import Error, IntegrityError, TransactionError
 from liteorm.observe import Observer
 from liteorm.postgres._async.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.session import AsyncStatements
 from liteorm.postgres._async.transaction import AsyncTransaction, AsyncTx, begin_transaction
 from liteorm.postgres._options import CLEANUP_BOUND, PoolState, Reset, make_state
-from liteorm.postgres._primitives import AsyncAnswer, acurrent, asleep
+from liteorm.postgres._primitives import AsyncAnswer, acurrent, afinish, asleep
 from liteorm.postgres._tags import begin_text, check_pooled
-from liteorm.postgres._translate import connect_failed
+from liteorm.postgres._translate import connect_failed, pool_not_filled
 
 __all__ = ["AsyncDB", "open_async"]
 
@@ -300,12 +300,19 @@ async def open_async(
         if min_size:
             await state.pool.wait(timeout)
     except psycopg_pool.PoolTimeout as exc:
-        reason = state.connect_error or "the server was too slow"
-        raise ConnectFailed(f"{min_size} connections could not be made: {reason}") from exc
+        raise pool_not_filled(min_size, state.connect_error) from exc
     except BaseException:
+        # The pool's workers would go on without anybody who could close it.
+        state.blocked = True
         wire.pgconn.finish()
+        await afinish(_give_up(state))
         raise
     return AsyncDB(state)
+
+
+async def _give_up(state: PoolState) -> None:
+    await asleep(0)  # what follows is one task's, as afinish wants it
+    await state.pool.close(timeout=CLEANUP_BOUND)
 
 
 async def _is_pooled(wire: AsyncWire) -> bool:

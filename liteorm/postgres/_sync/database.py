@@ -18,16 +18,16 @@ from psycopg_pool import ConnectionPool
 from liteorm._core.contracts import Isolation
 from liteorm._core.hints import Codec
 from liteorm._core.values import PoolStats
-from liteorm.errors import ConnectFailed, Error, IntegrityError, TransactionError
+from liteorm.errors import Error, IntegrityError, TransactionError
 from liteorm.observe import Observer
 from liteorm.postgres._sync.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.session import Statements
 from liteorm.postgres._sync.transaction import Transaction, Tx, begin_transaction
 from liteorm.postgres._options import CLEANUP_BOUND, PoolState, Reset, make_state
-from liteorm.postgres._primitives import Answer, current, sleep
+from liteorm.postgres._primitives import Answer, current, finish, sleep
 from liteorm.postgres._tags import begin_text, check_pooled
-from liteorm.postgres._translate import connect_failed
+from liteorm.postgres._translate import connect_failed, pool_not_filled
 
 __all__ = ["DB", "open"]
 
@@ -301,12 +301,19 @@ def open(
         if min_size:
             state.pool.wait(timeout)
     except psycopg_pool.PoolTimeout as exc:
-        reason = state.connect_error or "the server was too slow"
-        raise ConnectFailed(f"{min_size} connections could not be made: {reason}") from exc
+        raise pool_not_filled(min_size, state.connect_error) from exc
     except BaseException:
+        # The pool's workers would go on without anybody who could close it.
+        state.blocked = True
         wire.pgconn.finish()
+        finish(_give_up(state))
         raise
     return DB(state)
+
+
+def _give_up(state: PoolState) -> None:
+    sleep(0)  # what follows is one task's, as afinish wants it
+    state.pool.close(timeout=CLEANUP_BOUND)
 
 
 def _is_pooled(wire: Wire) -> bool:

@@ -9,6 +9,7 @@ import pytest
 import liteorm
 from liteorm import postgres
 from liteorm.postgres import AsyncDB, describe_async, listen_async, notify_async, open_async
+from tests.postgres.support import with_params
 
 pytestmark = pytest.mark.anyio
 
@@ -156,3 +157,16 @@ async def test_an_error_class_with_a_constructor_of_its_own(liteorm_database: An
             await db.execute("INSERT INTO once VALUES (1)")
     assert (caught.value.table, caught.value.sqlstate) == ("once", "23505")
     assert "duplicate key" in str(caught.value)
+
+
+async def test_a_pool_that_cannot_be_filled(db: AsyncDB, liteorm_database: Any) -> None:
+    """What the server says of the second connection is told with its SQLSTATE."""
+    role = f"few_{liteorm_database.name}"
+    await db.execute(liteorm.sql("CREATE ROLE {} LOGIN CONNECTION LIMIT 1", liteorm.Ident(role)))
+    try:
+        dsn = with_params(liteorm_database.dsn, user=role)
+        with pytest.raises(liteorm.ConnectFailed, match="too many connections") as caught:
+            await open_async(dsn, min_size=2, timeout=1)
+        assert caught.value.sqlstate == "53300"
+    finally:
+        await db.execute(liteorm.sql("DROP ROLE {}", liteorm.Ident(role)))
