@@ -31,7 +31,8 @@ class ColumnShape:
         name: Its name in the result.
         type: Its PostgreSQL type, as `format_type` shows it.
         oid: The type's oid.
-        table: The table it comes from, `schema.name`, if it is a table's column as it is.
+        table: The table it comes from, if it is a table's column as it is; `schema.name` where the
+            search path does not find it by its name alone.
         column: Its name there.
         nullable: False if it is proven that it is never NULL, True if it is NULL for some data,
             None if it is not known. Only pglast, of the extra `cli`, makes it known.
@@ -178,7 +179,10 @@ def catalog_questions(
 
 
 _ORIGINS: Final = """
-SELECT a.attrelid::int8, a.attnum::int4, n.nspname || '.' || c.relname, a.attname::text
+SELECT a.attrelid::int8, a.attnum::int4,
+       CASE WHEN pg_table_is_visible(c.oid) THEN c.relname
+            ELSE n.nspname || '.' || c.relname END::text,
+       a.attname::text
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n
      ON n.oid = c.relnamespace
 WHERE a.attrelid = ANY(%s::oid[]) AND a.attnum > 0

@@ -30,9 +30,9 @@ def test_columns_have_names_types_and_origins(db: DB) -> None:
     shape = describe(db, "SELECT u.id, mood AS m, tags, 1.5 AS x FROM users u")
     assert isinstance(shape, StatementShape)
     assert [(c.name, c.type, c.table, c.column, c.nullable) for c in shape.columns] == [
-        ("id", "integer", "public.users", "id", False),
-        ("m", "mood", "public.users", "mood", True),
-        ("tags", "text[]", "public.users", "tags", False),
+        ("id", "integer", "users", "id", False),
+        ("m", "mood", "users", "mood", True),
+        ("tags", "text[]", "users", "tags", False),
         ("x", "numeric", None, None, False),
     ]
     assert shape.columns[0].oid == 23
@@ -43,8 +43,8 @@ def test_a_views_columns_are_followed_into_its_query(db: DB) -> None:
     """NOT NULL is read through a view."""
     shape = describe(db, "SELECT * FROM moods")
     assert [(c.table, c.column, c.nullable) for c in shape.columns] == [
-        ("public.moods", "who", False),
-        ("public.moods", "mood", False),
+        ("moods", "who", False),
+        ("moods", "mood", False),
     ]
 
 
