@@ -271,8 +271,12 @@ class Multirange(Sequence[Range[T_co]]):
 
 def _joined(ranges: Iterable[Range[T_co]]) -> tuple[Range[T_co], ...]:
     """Sort the ranges and join those that overlap or touch."""
+    parts: list[Any] = list(ranges)
+    for part in parts:
+        if not isinstance(part, Range):
+            raise TypeError(f"a multirange is made of ranges, not of {type(part).__name__}")
     joined: list[Range[T_co]] = []
-    for part in sorted(r for r in ranges if not r.is_empty):
+    for part in sorted(r for r in parts if not r.is_empty):
         if not joined or not (joined[-1].overlaps(part) or _touches(joined[-1], part)):
             joined.append(part)
             continue

@@ -136,6 +136,12 @@ def test_multiranges_have_one_form() -> None:
     assert pickle.loads(pickle.dumps(pair)) == pair
 
 
+def test_a_multirange_is_made_of_ranges() -> None:
+    """Anything else inside is refused by its class."""
+    with pytest.raises(TypeError, match="made of ranges, not of int"):
+        Multirange([1])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+
+
 def test_values_and_ranges_in_multiranges() -> None:
     """A value, a range or a multirange lies within if all of it does."""
     pair = Multirange([Range(1, 3), Range(5, 9)])
