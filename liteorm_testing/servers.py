@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -143,13 +144,13 @@ def choose(kind: str = "auto", image: str | None = None) -> Choice:
 
     Args:
         kind: "auto", "docker", "embedded", "local" or a connection string.
-        image: The Docker image, "postgres:18-alpine" if not given.
+        image: The Docker image; if not given, that of LITEORM_IMAGE, or "postgres:18-alpine".
 
     Raises:
         ServerNotAvailable: Nothing here can run that kind.
         ValueError: There is no such kind.
     """
-    image = image or DEFAULT_IMAGE
+    image = image or os.environ.get("LITEORM_IMAGE") or DEFAULT_IMAGE
     if _dsn.is_dsn(kind):
         return Choice("dsn", f"given: {_dsn.without_password(kind)}", image, kind)
     if kind not in KINDS:
@@ -219,7 +220,7 @@ def server(
         kind: "auto" (Docker if an engine answers and has the image or can pull it, else the
             embedded binaries, else local ones), "docker", "embedded", "local", or the connection
             string of a server that is there.
-        image: The Docker image, "postgres:18-alpine" if not given.
+        image: The Docker image; if not given, that of LITEORM_IMAGE, or "postgres:18-alpine".
         settings: Server settings, as in postgresql.conf; they win over the kit's own.
 
     Raises:
