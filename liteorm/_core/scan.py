@@ -208,7 +208,8 @@ def _scan_iter(stream: RowStream, model: Any, extra: Extra) -> Iterator[Any]:
     first = 0
     for rows in stream._batches():
         source = rows._source
-        yield from scanner_for(model, source.shape, extra).objects(source, first)
+        for objects in scanner_for(model, source.shape, extra).chunks(source, first):
+            yield from objects
         first += source.count
 
 
@@ -216,8 +217,9 @@ async def _scan_iter_async(stream: AsyncRowStream, model: Any, extra: Extra) -> 
     first = 0
     async for rows in stream._batches():
         source = rows._source
-        for obj in scanner_for(model, source.shape, extra).objects(source, first):
-            yield obj
+        for objects in scanner_for(model, source.shape, extra).chunks(source, first):
+            for obj in objects:
+                yield obj
         first += source.count
 
 

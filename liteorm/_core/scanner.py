@@ -9,7 +9,7 @@ import os
 import re
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
@@ -93,6 +93,12 @@ class Scanner:
             for start in range(0, count, CHUNK):
                 out += self.chunk(rows, load, start, min(start + CHUNK, count), first)
         return out
+
+    def chunks(self, rows: RowSource, first: int = 0) -> Iterator[list[Any]]:
+        """Build the objects of all rows, a few at a time: for a reader who keeps none of them."""
+        load = rows.loader(self.plan.variants)
+        for start in range(0, rows.count, CHUNK):
+            yield self.chunk(rows, load, start, min(start + CHUNK, rows.count), first)
 
     def chunk(
         self, rows: RowSource, load: LoadRows, start: int, stop: int, first: int = 0
