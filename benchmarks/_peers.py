@@ -187,7 +187,7 @@ class Peers:
         connection, db = self.connection, self.db
         cases: dict[str, Case] = {
             "psycopg by hand": by_hand(connection, model, sql, width),
-            "the same, garbage collector off": collector_off(
+            "psycopg by hand, collector off": collector_off(
                 by_hand(connection, model, sql, width)
             ),
             "liteorm scan": lambda: scan(db.query(sql), model),
