@@ -187,9 +187,7 @@ class Peers:
         connection, db = self.connection, self.db
         cases: dict[str, Case] = {
             "psycopg by hand": by_hand(connection, model, sql, width),
-            "psycopg by hand, collector off": collector_off(
-                by_hand(connection, model, sql, width)
-            ),
+            "psycopg by hand, collector off": collector_off(by_hand(connection, model, sql, width)),
             "liteorm scan": lambda: scan(db.query(sql), model),
             "liteorm scan, frozen class": lambda: scan(db.query(sql), frozen),
             "psycopg tuple_row": lambda: connection.execute(sql, binary=True).fetchall(),
