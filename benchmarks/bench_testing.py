@@ -24,7 +24,7 @@ from pathlib import Path
 
 import liteorm
 from liteorm import postgres
-from liteorm_testing import Server, _copies, _docker, database, server
+from liteorm_testing import Server, ServerNotAvailable, _copies, _docker, database, server
 
 ROOT = Path(__file__).resolve().parents[1]
 TEST_SECONDS = 0.02
@@ -216,11 +216,17 @@ def main() -> None:
         time_copies(s, given.samples)
         time_rollback(s, given.samples)
         time_suites(s, given.tests)
-    if _docker.problem() is None:
+    if problem := _docker.problem():
+        print(f"  without containers: {problem}")
+        return
+    try:
         with server(kind="docker", image=given.image) as s:
             print(f"  liteorm_testing on {given.image}:")
             time_copies(s, given.samples)
-        time_testcontainers(given.image, min(given.samples, 20))
+    except ServerNotAvailable as error:
+        print(f"  without containers: {error}")
+        return
+    time_testcontainers(given.image, min(given.samples, 20))
 
 
 if __name__ == "__main__":
