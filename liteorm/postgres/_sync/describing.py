@@ -72,7 +72,8 @@ def describe_all(
     """
     found: list[Described | Error] = []
     registry = session._state.types
-    with session._connection("describe") as wire:
+    alone: Any = texts[0] if len(texts) == 1 else None
+    with session._connection("describe", alone if isinstance(alone, str) else None) as wire:
         for text in texts:
             found.append(_described(wire, text))
         good = [item for item in found if isinstance(item, Described)]

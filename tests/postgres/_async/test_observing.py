@@ -14,7 +14,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 import liteorm
 from liteorm.observe import Observer, QueryEvent, opentelemetry
-from liteorm.postgres import listen_async, notify_async, open_async
+from liteorm.postgres import describe_async, listen_async, notify_async, open_async
 
 pytestmark = pytest.mark.anyio
 
@@ -90,6 +90,15 @@ async def test_observers_are_told_of_everything(liteorm_database: Any) -> None:
     assert by_operation["query"].database == liteorm_database.name
     assert all(event.duration is not None and event.duration >= 0 for event in recorder.events)
     assert all(event.start > 1_600_000_000 for event in recorder.events)
+
+
+async def test_observers_see_what_is_described(liteorm_database: Any) -> None:
+    """The event of a description has the statement that was asked about."""
+    recorder = Recorder()
+    async with await open_async(liteorm_database.dsn, observers=[recorder]) as db:
+        await describe_async(db, "SELECT 1 AS one")
+    [event] = [event for event in recorder.events if event.operation == "describe"]
+    assert event.sql == "SELECT 1 AS one"
 
 
 async def test_observers_see_the_error(liteorm_database: Any) -> None:
