@@ -24,7 +24,7 @@ from pathlib import Path
 
 import liteorm
 from liteorm import postgres
-from liteorm_testing import Server, ServerNotAvailable, _copies, _docker, database, server
+from liteorm_testing import Server, ServerNotAvailable, _docker, _stock, database, server
 
 ROOT = Path(__file__).resolve().parents[1]
 TEST_SECONDS = 0.02
@@ -87,7 +87,7 @@ def time_starts() -> None:
 def time_copies(s: Server, tests: int) -> None:
     """The wait for a database, without and with copies made ahead, and what leaving costs."""
     for name, spare in (("without copies made ahead", 0), ("with copies made ahead", 3)):
-        _copies.SPARE = spare  # type: ignore[misc]
+        _stock.SPARE = spare  # type: ignore[misc]
         waits: list[float] = []
         leaves: list[float] = []
         for _ in range(tests):

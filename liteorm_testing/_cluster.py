@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -44,14 +45,37 @@ SETTINGS: Final[Mapping[str, str]] = {
     "shared_buffers": "32MB",
     "max_wal_size": "1GB",
     "checkpoint_timeout": "1h",
-    "max_connections": "200",
+    "max_connections": "100",
     "log_line_prefix": "%m [%p] %d ",
     "log_checkpoints": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
+_SETTINGS_SINCE: Final[Mapping[int, Mapping[str, str]]] = {
+    # Reading from memory needs no helpers: three processes fewer to wake at every DROP DATABASE.
+    18: {"io_method": "sync"},
+}
 _INITDB: Final = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "-N", "--wal-segsize=1")
 _PREFIX: Final = "liteorm-"
+
+
+def major_of(version: str) -> int:
+    """The major version: 18 for "18.1" and for "18beta1"."""
+    found = re.match(r"\d+", version)
+    return int(found[0]) if found else 0
+
+
+def settings_for(major: int) -> dict[str, str]:
+    """The kit's settings for a version of PostgreSQL; an unknown one would keep it from starting.
+
+    Args:
+        major: The major version, or 0 where it is not known.
+    """
+    settings = dict(SETTINGS)
+    for since, more in _SETTINGS_SINCE.items():
+        if major >= since:
+            settings.update(more)
+    return settings
 
 
 def base_directory() -> Path:
@@ -212,7 +236,7 @@ def start(binaries: Path, *, settings: Mapping[str, str] | None = None) -> Clust
             on_memory=base == Path("/dev/shm"),
             binaries=binaries,
             account=account,
-            settings={**SETTINGS, **(settings or {})},
+            settings={**settings_for(major_of(version)), **(settings or {})},
             ticket=ticket,
             owner=owner,
         )
@@ -290,7 +314,7 @@ def _prepare(binaries: Path, data: Path, account: Account) -> str:
     told = run_as(account, [str(program), "--version"]).split()
     version = next((word for word in told if word[:1].isdigit()), "")
     command = [str(binaries / "initdb"), "-D", str(data), *_INITDB, f"--locale={utf8_locale()}"]
-    if int(version.partition(".")[0]) >= 18:
+    if major_of(version) >= 18:
         command.append("--no-data-checksums")
     run_as(account, command)
     # Maps of free space and of visibility may be missing, and are a quarter of the files that

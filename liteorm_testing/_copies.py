@@ -6,12 +6,9 @@ import contextlib
 import hashlib
 import itertools
 import sys
-import threading
 import time
 import weakref
-from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, LiteralString
 
@@ -19,17 +16,15 @@ import liteorm
 from liteorm import Ident, postgres
 from liteorm_testing import _dsn, _watchdog
 from liteorm_testing._schema import Migration, Schema, fill, sql_of
+from liteorm_testing._stock import Stock
 from liteorm_testing._sweep import LOCK_CLASS, admin, kept_name, lock_key, remove_run, sweep
 from liteorm_testing.servers import Server
 
-SPARE: Final = 3  # copies kept ready for each template
-_BACKLOG: Final = 8  # dropped databases that may wait before a new one has to
+_PATIENCE: Final = 5.0  # seconds to wait for a server's last answers, before it is left
 
 
 class Copies:
     """Everything made on one server by this process: templates, copies, snapshots.
-
-    Copies are made ahead by one thread and dropped by another; both end in `close`.
 
     Args:
         server: Where.
@@ -45,14 +40,9 @@ class Copies:
         self._digests: dict[str | Path | Migration | None, str] = {}
         self._templates: dict[str, str] = {}
         self._callables: list[tuple[object, str]] = []
-        self._spare: dict[str, deque[str]] = {}
-        self._asked: dict[str, int] = {}
-        self._changed = threading.Condition()
-        self._closed = False
-        self._dropping: deque[str] = deque()
-        self._maker: threading.Thread | None = None
-        self._dropper: threading.Thread | None = None
-        self._admin = admin(server.dsn, 6)
+        self._stock = Stock(self._make, self.drop)
+        # One for each thread of the stock, the claim, and the tests' own thread.
+        self._admin = admin(server.dsn, 8)
         self._claim: postgres.Tx | None = None
         self._ticket: str | None = None
         if owner:
@@ -75,25 +65,11 @@ class Copies:
 
     def take(self, template: str) -> str:
         """The name of a fresh copy of a template, one that is ready if there is one."""
-        with self._changed:
-            self._changed.wait_for(lambda: len(self._dropping) <= _BACKLOG)
-            self._asked[template] = self._asked.get(template, 0) + 1
-            spare = self._spare.setdefault(template, deque())
-            name = spare.popleft() if spare else None
-            if self._asked[template] == 2:
-                self._maker = self._maker or self._thread(self._make_ahead, "make")
-            self._changed.notify_all()
-        if name is None:
-            name = self.name("d")
-            self.copy(template, name)
-        return name
+        return self._stock.take(template)
 
     def give_back(self, *names: str) -> None:
         """Drop databases, on another thread."""
-        with self._changed:
-            self._dropping.extend(names)
-            self._dropper = self._dropper or self._thread(self._drop_behind, "drop")
-            self._changed.notify_all()
+        self._stock.give_back(*names)
 
     def dsn(self, name: str) -> str:
         """The connection string of a database."""
@@ -144,27 +120,31 @@ class Copies:
     def terminate(self, name: str) -> None:
         """End all connections to a database, and wait until they are gone."""
         while self._admin.query(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+            # The function behind pg_stat_activity: planning the view takes longer than the rest.
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_get_activity(NULL) "
+            "WHERE datid = (SELECT oid FROM pg_database WHERE datname = %s)",
+            [name],
         ):
             time.sleep(0.0005)
 
     def close(self) -> None:
-        """Stop the threads and remove what was made, unless the whole server goes away."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-        for thread in (self._maker, self._dropper):
-            if thread is not None:
-                thread.join()
-        if self._shared_server:
+        """Stop the threads; on a shared server remove what was made."""
+        ended = self._stock.close(_PATIENCE)
+        if ended and self._shared_server:
             owner = self._claim is not None
             remove_run(self._server.dsn, self._server.run, None if owner else self._worker)
-        if self._claim is not None:
+        if ended and self._claim is not None:
             with contextlib.suppress(liteorm.Error):
                 self._claim.rollback()
-        self._admin.close()
+        # A server that does not answer any more is not asked again.
+        self._admin.close(timeout=_PATIENCE if ended else 0)
         if self._ticket is not None:
             _watchdog.release(self._ticket)
+
+    def _make(self, template: str) -> str:
+        name = self.name("d")
+        self.copy(template, name)
+        return name
 
     def _digest(self, schema: Schema) -> str:
         if callable(schema):
@@ -210,52 +190,6 @@ class Copies:
             self._admin.execute(liteorm.sql("ALTER DATABASE {} IS_TEMPLATE true", Ident(name)))
         return name
 
-    def _thread(self, run: Callable[[], None], what: str) -> threading.Thread:
-        thread = threading.Thread(target=run, name=f"liteorm-testing-{what}", daemon=True)
-        thread.start()
-        return thread
-
-    def _make_ahead(self) -> None:
-        """Keep a few copies ready of every template that was asked for twice."""
-
-        def wanted() -> str | None:
-            return next(
-                (
-                    template
-                    for template, asked in self._asked.items()
-                    if asked > 1 and len(self._spare[template]) < SPARE
-                ),
-                None,
-            )
-
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._closed or wanted() is not None)
-                template = wanted()
-                if self._closed or template is None:
-                    return
-            name = self.name("d")
-            try:
-                self.copy(template, name)
-            except liteorm.Error:
-                # Tests make their own copies then, and report what is wrong.
-                return
-            with self._changed:
-                self._spare[template].append(name)
-
-    def _drop_behind(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._closed or bool(self._dropping))
-                if self._closed:
-                    return
-                name = self._dropping[0]
-            with contextlib.suppress(liteorm.Error):
-                self.drop(name)
-            with self._changed:
-                self._dropping.popleft()
-                self._changed.notify_all()
-
     def _claim_run(self) -> None:
         """Hold the run's lock while it lasts; on a shared server drop what dead runs left."""
         dsn, run = self._server.dsn, self._server.run
@@ -278,12 +212,6 @@ def copies_of(server: Server) -> Copies:
     return _known[server]
 
 
-@contextmanager
-def closing(server: Server) -> Generator[None]:
-    """Remove what was made on a server, when it is left."""
-    try:
-        yield
-    finally:
-        copies = _known.pop(server, None)
-        if copies is not None:
-            copies.close()
+def known_copies(server: Server) -> Copies | None:
+    """The `Copies` of a server, if anything was made on it; it is not known any more."""
+    return _known.pop(server, None)

@@ -13,10 +13,9 @@ import time
 import urllib.parse
 import uuid
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
 from typing import Any, Final
 
-from attrs import define
+from attrs import define, field
 
 import liteorm
 from liteorm import postgres
@@ -136,9 +135,14 @@ def _status(path: str, question: str) -> int | None:
 class _Container:
     """What a running container can do; its server restarts inside it, so that its port stays."""
 
-    _container: Any
+    _given: Any
     _dsn: str
-    left: bool = False
+    _ticket: str
+    _left: bool = field(default=False, init=False)
+
+    @property
+    def _container(self) -> Any:
+        return self._given.get_wrapped_container()
 
     def log(self, since: float = 0) -> str:
         text: bytes = self._container.logs(**({"since": since} if since else {}))
@@ -148,7 +152,12 @@ class _Container:
         return time.time()
 
     def leave(self) -> None:
-        self.left = True
+        self._left = True
+
+    def stop(self) -> None:
+        if not self._left:
+            _remove(self._given)
+        _watchdog.release(self._ticket)
 
     def pause(self) -> None:
         self._container.pause()
@@ -179,8 +188,7 @@ def _started(db: postgres.DB) -> object:
     return liteorm.scan_one(db.query("SELECT pg_postmaster_start_time()::text"), str)
 
 
-@contextmanager
-def container(image: str, settings: Mapping[str, str]) -> Generator[Server]:
+def start(image: str, settings: Mapping[str, str]) -> Server:
     """Run PostgreSQL in a container that is removed however this process ends."""
     os.environ.setdefault("TC_POOLING_INTERVAL", "0.05")
     from testcontainers.community.postgres import PostgresContainer
@@ -196,7 +204,6 @@ def container(image: str, settings: Mapping[str, str]) -> Generator[Server]:
         "containers", label=f"{_LABEL}={run}", path=sys.path, environment=_docker_environment()
     )
     given: Any = None
-    running: _Container | None = None
     try:
         given = Postgres(
             image, username="postgres", password=uuid.uuid4().hex, dbname="postgres", driver=None
@@ -204,27 +211,51 @@ def container(image: str, settings: Mapping[str, str]) -> Generator[Server]:
         # Its engine's variables count from here on (a context of the command line's sets one).
         _watchdog.amend(ticket, environment=_docker_environment())
         config = _image_config(given.get_docker_client().client, image)
-        _configure(given, config, {**_cluster.SETTINGS, **settings}, run)
+        _configure(given, config, settings, run)
         try:
-            given.start()
+            with _without_ryuk():
+                given.start()
         except docker.errors.DockerException as error:
             raise ServerNotAvailable(
                 f"no container of {image} could be started: {error}"
             ) from error
-        wrapped = given.get_wrapped_container()
         dsn = _dsn.replace(given.get_connection_url(driver=None), gssencmode="disable")
-        version = _wait(dsn, wrapped)
-        running = _Container(wrapped, dsn)
         started = Server(
-            dsn=dsn, version=version, kind="docker", image=image, on_memory=True, run=run
+            dsn=dsn,
+            version=_wait(dsn, given.get_wrapped_container()),
+            kind="docker",
+            image=image,
+            on_memory=True,
+            run=run,
         )
-        started._running = running
-        yield started
-    finally:
-        if given is not None and not (running is not None and running.left):
-            with contextlib.suppress(docker.errors.NotFound):
-                given.stop()
+        started._running = _Container(given, dsn, ticket)
+    except BaseException:
+        if given is not None:
+            _remove(given)
         _watchdog.release(ticket)
+        raise
+    return started
+
+
+@contextlib.contextmanager
+def _without_ryuk() -> Generator[None]:
+    """Start no Ryuk beside our container, which the watchdog removes.
+
+    It would be a second image to pull, a port open to the network, and a container that outlives
+    the run by ten seconds. One that other containers of the process have started stays.
+    """
+    from testcontainers.core.config import testcontainers_config as config
+
+    before, config.ryuk_disabled = config.ryuk_disabled, True
+    try:
+        yield
+    finally:
+        config.ryuk_disabled = before
+
+
+def _remove(given: Any) -> None:
+    with contextlib.suppress(_docker_package().errors.NotFound):
+        given.stop()
 
 
 def _docker_environment() -> dict[str, str]:
@@ -260,14 +291,19 @@ def _configure(given: Any, config: dict[str, Any], settings: Mapping[str, str], 
         # container trusts this machine like the other kinds do, and connecting costs less.
         given.ports = {"5432": ("127.0.0.1", None)}
         given.with_env("POSTGRES_HOST_AUTH_METHOD", "trust")
+    # The official images say their version; of another one only settings that all have are used.
+    kits = _cluster.settings_for(_cluster.major_of(environment.get("PG_MAJOR", "")))
+    for name in _LEFT_TO_THE_IMAGE:
+        del kits[name]
     command = [*(config.get("Entrypoint") or ()), "postgres"]
-    for name, value in settings.items():
-        if name not in _LEFT_TO_THE_IMAGE:
-            command += ["-c", f"{name}={value}"]
+    for name, value in {**kits, **settings}.items():
+        command += ["-c", f"{name}={value}"]
     # A server that was told to stop starts again in the same container: restarting the
     # container would lose the memory that the data is in, and the port.
     given.with_kwargs(
         entrypoint=["sh", "-c", 'while :; do "$@" || exit; done', "sh"],
+        # Parallel queries share memory through /dev/shm, of which Docker gives 64 MB.
+        shm_size="1g",
         labels={_LABEL: run, _OWNER_LABEL: f"{socket.gethostname()}:{os.getpid()}"},
     )
     given.with_command(command)

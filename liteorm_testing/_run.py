@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from attrs import frozen
 
 from liteorm_testing._cluster import LogFile
-from liteorm_testing.servers import Choice, Server, ServerNotAvailable, choose, start
+from liteorm_testing.servers import Choice, Server, ServerNotAvailable, choose, end, start
 
 if TYPE_CHECKING:
     from liteorm.postgres import DB
@@ -145,15 +145,14 @@ class Run:
     def _start(self) -> Server:
         from liteorm_testing._copies import copies_of
 
-        settings = {"max_connections": str(100 + 40 * max(self._workers, 2))}
+        # PostgreSQL's own default for one process, more for each further worker of a parallel run.
+        settings = {"max_connections": str(100 + 40 * max(self._workers - 1, 0))}
         server = self._servers.enter_context(start(self._choice(), settings=settings))
         if self._workers:
             copies_of(server)  # claims the run: workers make databases, but do not own it
         return server
 
     def _from_controller(self) -> Server:
-        from liteorm_testing._copies import closing
-
         answer = self._ask("server")
         if isinstance(answer, str):
             raise ServerNotAvailable(answer)
@@ -161,7 +160,7 @@ class Run:
         server = Server(**answer)
         server._log = LogFile(file) if answer["socket"] else _AskedLog(self._ask)
         server._worker = self._worker
-        self._servers.enter_context(closing(server))
+        self._servers.callback(end, server)
         return server
 
     def _ask(self, *question: object) -> Any:

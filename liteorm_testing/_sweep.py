@@ -21,7 +21,10 @@ def server_version(dsn: str) -> str:
 
 
 def admin(dsn: str, size: int) -> postgres.DB:
-    return postgres.open(dsn, min_size=1, max_size=size, application_name=APPLICATION)
+    # DDL makes every prepared statement stale, and would send DEALLOCATE ALL after each.
+    return postgres.open(
+        dsn, min_size=1, max_size=size, application_name=APPLICATION, prepare=False
+    )
 
 
 def lock_key(run: str) -> int:

@@ -37,6 +37,7 @@ class Running(Log, Protocol):
     def pause(self) -> None: ...
     def resume(self) -> None: ...
     def restart(self) -> None: ...
+    def stop(self) -> None: ...
 
 
 @define(frozen=True)
@@ -76,11 +77,12 @@ class Server:
     _running: Running | None = field(default=None, init=False, repr=False)
     _log: Log | None = field(default=None, init=False, repr=False)
     _worker: str | None = field(default=None, init=False, repr=False)
+    _paused: bool = field(default=False, init=False, repr=False)
 
     @property
     def major(self) -> int:
         """The major version, 18 for "18.1"."""
-        return int(self.version.split(".")[0].split("beta")[0].split("rc")[0].split("devel")[0])
+        return _cluster.major_of(self.version)
 
     @property
     def owned(self) -> bool:
@@ -121,10 +123,12 @@ class Server:
     def pause(self) -> None:
         """Freeze the server: connections stay open and nothing answers, until `resume`."""
         self._mine("pause").pause()
+        self._paused = True
 
     def resume(self) -> None:
         """Let a paused server go on."""
         self._mine("resume").resume()
+        self._paused = False
 
     def restart(self) -> None:
         """Stop the server, which ends every connection, and start it with the same DSN."""
@@ -239,34 +243,48 @@ def server(
 @contextmanager
 def start(choice: Choice, *, settings: Mapping[str, str] | None = None) -> Generator[Server]:
     """Start what `choose` decided on."""
-    from liteorm_testing._copies import closing
-    from liteorm_testing._sweep import server_version
+    started = _started(choice, settings or {})
+    try:
+        yield started
+    finally:
+        end(started)
 
+
+def end(server: Server) -> None:
+    """Remove what was made on a server, and the server if it is ours."""
+    from liteorm_testing._copies import known_copies
+
+    if server._paused:
+        server.resume()  # what still runs there could not end otherwise
+    try:
+        copies = known_copies(server)
+        if copies is not None:
+            copies.close()
+    finally:
+        if server._running is not None:
+            server._running.stop()
+
+
+def _started(choice: Choice, settings: Mapping[str, str]) -> Server:
     if choice.kind == "dsn":
+        from liteorm_testing._sweep import server_version
+
         assert choice.dsn is not None
-        started = Server(dsn=choice.dsn, version=server_version(choice.dsn), kind="dsn")
-        with closing(started):
-            yield started
-    elif choice.kind == "docker":
+        return Server(dsn=choice.dsn, version=server_version(choice.dsn), kind="dsn")
+    if choice.kind == "docker":
         from liteorm_testing import _docker
 
-        with _docker.container(choice.image, settings or {}) as started, closing(started):
-            yield started
-    else:
-        find = embedded_binaries if choice.kind == "embedded" else local_binaries
-        binaries = find()
-        assert binaries is not None
-        cluster = _cluster.start(binaries, settings=settings)
-        try:
-            started = Server(
-                dsn=f"postgresql://postgres@127.0.0.1:{cluster.port}/postgres",
-                version=cluster.version,
-                kind=choice.kind,
-                socket=str(cluster.directory),
-                on_memory=cluster.on_memory,
-            )
-            started._running = cluster
-            with closing(started):
-                yield started
-        finally:
-            cluster.stop()
+        return _docker.start(choice.image, settings)
+    find = embedded_binaries if choice.kind == "embedded" else local_binaries
+    binaries = find()
+    assert binaries is not None
+    cluster = _cluster.start(binaries, settings=settings)
+    started = Server(
+        dsn=f"postgresql://postgres@127.0.0.1:{cluster.port}/postgres",
+        version=cluster.version,
+        kind=choice.kind,
+        socket=str(cluster.directory),
+        on_memory=cluster.on_memory,
+    )
+    started._running = cluster
+    return started

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import liteorm
 from liteorm import postgres
-from liteorm_testing import Server, ServerNotAvailable, _binaries, _cluster, _dsn, server, servers
+from liteorm_testing import (
+    Server,
+    ServerNotAvailable,
+    _binaries,
+    _cluster,
+    _dsn,
+    _watchdog,
+    database,
+    server,
+    servers,
+)
 from liteorm_testing._watchdog import alive, postmaster_of
 from tests.testing.support import IMAGES, KINDS, needs_docker, needs_embedded
 
@@ -63,6 +75,69 @@ def test_a_paused_server_keeps_connections_and_answers_nothing(
                 connection.recv(1)
         s.resume()
         assert liteorm.scan_one(db.query("SELECT pg_backend_pid()"), int) == pid
+
+
+@pytest.mark.parametrize(("kind", "image"), KINDS)
+def test_a_paused_server_is_left_at_once(kind: str, image: str | None) -> None:
+    """Databases that wait to be dropped do not hold up the end of a server that was paused."""
+    with server(kind=kind, image=image) as s:
+        for _ in range(4):
+            with database(s, "CREATE TABLE t (n int)"):
+                pass
+        with database(s, "CREATE TABLE t (n int)"):
+            s.pause()
+    with pytest.raises(liteorm.ConnectFailed):
+        postgres.open(s.dsn, timeout=5)
+
+
+@needs_embedded
+def test_a_server_that_froze_by_itself_is_given_up() -> None:
+    """Leaving waits a bounded time for a server that answers nothing, and removes it."""
+    with server(kind="embedded") as s:
+        for _ in range(4):
+            with database(s, "CREATE TABLE t (n int)"):
+                pass
+        assert s.socket is not None
+        pid = postmaster_of(f"{s.socket}/data")
+        assert pid is not None
+        for member in _watchdog.family(pid):
+            os.kill(member, signal.SIGSTOP)
+    assert not alive(pid)
+    assert not Path(s.socket).exists()
+
+
+@needs_embedded
+def test_settings_are_those_that_the_version_has() -> None:
+    """A setting that came with a later version would keep an earlier server from starting."""
+    with server(kind="embedded") as s:
+        assert _one(s.dsn, "SHOW io_method") == "sync"
+    assert "io_method" not in _cluster.settings_for(17)
+    assert "io_method" not in _cluster.settings_for(_cluster.major_of(""))
+
+
+@needs_docker
+def test_settings_reach_a_container_too() -> None:
+    """What is given wins, and parallel queries have more shared memory than Docker's 64 MB."""
+    given = {"timezone": "Europe/Prague", "work_mem": "7MB"}
+    with server(kind="docker", image=IMAGES[0], settings=given) as s:
+        assert _one(s.dsn, "SHOW timezone") == "Europe/Prague"
+        assert _one(s.dsn, "SHOW work_mem") == "7MB"
+        running: Any = s._running
+        assert running._container.attrs["HostConfig"]["ShmSize"] == 1 << 30
+
+
+@needs_docker
+def test_a_container_brings_no_ryuk_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our watchdog removes the container, so no second one is started, nor its image pulled."""
+    from testcontainers.core.config import testcontainers_config as config
+    from testcontainers.core.container import Reaper
+
+    monkeypatch.setattr(config, "ryuk_disabled", False)
+    monkeypatch.setattr(config, "ryuk_image", "localhost:1/liteorm-no-such-image:1")
+    with server(kind="docker", image=IMAGES[0]) as s:
+        assert _one(s.dsn, "SELECT 1::text") == "1"
+    assert Reaper._instance is None
+    assert config.ryuk_disabled is False
 
 
 @needs_embedded
