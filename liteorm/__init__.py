@@ -134,12 +134,15 @@ for _name in __all__:
         _export.__module__ = "liteorm"
 
 
-def __getattr__(name: str) -> Any:
-    # Reading .sql files takes modules that most programs never need.
-    if name == "load":
-        from liteorm._core.sqlfiles import load
+# Type checkers would take any name for one that is there.
+if not TYPE_CHECKING:
 
-        load.__module__ = "liteorm"
-        globals()["load"] = load
-        return load
-    raise AttributeError(f"module 'liteorm' has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        # Reading .sql files takes modules that most programs never need.
+        if name == "load":
+            from liteorm._core.sqlfiles import load
+
+            load.__module__ = "liteorm"
+            globals()["load"] = load
+            return load
+        raise AttributeError(f"module 'liteorm' has no attribute {name!r}")

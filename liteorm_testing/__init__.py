@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from liteorm_testing.assertions import Leak, assert_no_leaks, check_statements
     from liteorm_testing.databases import Database, Migration, Schema, database
     from liteorm_testing.faults import (
+        FailingCommits,
         deadlock,
         fail_next_commit,
         kill_backend,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AsyncNotifications",
     "Database",
+    "FailingCommits",
     "Leak",
     "Migration",
     "Notifications",
@@ -61,6 +63,7 @@ _PLACES = {
     "assertions": ("Leak", "assert_no_leaks", "check_statements"),
     "databases": ("Database", "Migration", "Schema", "database"),
     "faults": (
+        "FailingCommits",
         "deadlock",
         "fail_next_commit",
         "kill_backend",
@@ -82,16 +85,19 @@ _PLACES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    for module, names in _PLACES.items():
-        if name in names:
-            value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
-            # What lives in a private module shows the path to import it from.
-            if getattr(value, "__module__", "").startswith(f"{__name__}._"):
-                value.__module__ = __name__
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# Type checkers would take any name for one that is there.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        for module, names in _PLACES.items():
+            if name in names:
+                value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+                # What lives in a private module shows the path to import it from.
+                if getattr(value, "__module__", "").startswith(f"{__name__}._"):
+                    value.__module__ = __name__
+                globals()[name] = value
+                return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

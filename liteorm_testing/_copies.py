@@ -15,7 +15,7 @@ from typing import Final, LiteralString
 import liteorm
 from liteorm import Ident, postgres
 from liteorm_testing import _dsn, _watchdog
-from liteorm_testing._schema import Migration, Schema, fill, sql_of
+from liteorm_testing._schema import Migration, Schema, check, fill, sql_of
 from liteorm_testing._stock import Stock
 from liteorm_testing._sweep import LOCK_CLASS, admin, kept_name, lock_key, remove_run, sweep
 from liteorm_testing.servers import Server
@@ -35,7 +35,8 @@ class Copies:
     def __init__(self, server: Server, *, worker: str = "main", owner: bool = True) -> None:
         self._server = server
         self._worker = worker
-        self._shared_server = server.kind == "dsn"
+        self.on_shared_server = server.kind == "dsn"
+        self.maintenance = _dsn.parse(server.dsn).get("dbname")
         self._numbers = itertools.count(1)
         self._digests: dict[str | Path | Migration | None, str] = {}
         self._templates: dict[str, str] = {}
@@ -58,6 +59,7 @@ class Copies:
 
     def template(self, schema: Schema) -> str:
         """The name of the sealed template for a schema; the first call builds it."""
+        check(schema)
         digest = self._digest(schema)
         if digest not in self._templates:
             self._templates[digest] = self._build(f"liteorm_{self._server.run}_t_{digest}", schema)
@@ -85,7 +87,7 @@ class Copies:
     def copy(self, source: str, name: str) -> None:
         """Copy a database that nobody is connected to."""
         strategy = liteorm.sql("")
-        if self._server.major >= 15 and not self._shared_server:
+        if self._server.major >= 15 and not self.on_shared_server:
             # Copying files needs two checkpoints, which cost nothing in memory; on disk going
             # through the write-ahead log is quicker.
             strategy = (
@@ -130,7 +132,7 @@ class Copies:
     def close(self) -> None:
         """Stop the threads; on a shared server remove what was made."""
         ended = self._stock.close(_PATIENCE)
-        if ended and self._shared_server:
+        if ended and self.on_shared_server:
             owner = self._claim is not None
             remove_run(self._server.dsn, self._server.run, None if owner else self._worker)
         if ended and self._claim is not None:
@@ -158,7 +160,7 @@ class Copies:
             if isinstance(schema, Migration):
                 text = f"migration {schema.fingerprint}"
             else:
-                text = "\0".join(sql_of(schema))
+                text = "\0".join(text for _, text in sql_of(schema))
             self._digests[schema] = hashlib.sha256(text.encode()).hexdigest()[:16]
         return self._digests[schema]
 
@@ -177,6 +179,7 @@ class Copies:
             dsn = self.dsn(name)
             try:
                 fill(dsn, schema)
+                self._refuse_open_transactions(name)
                 # The first connection after DDL writes the catalog cache that all copies take
                 # along; without it each copy's first connection would build its own.
                 admin(dsn, 1).close()
@@ -190,13 +193,26 @@ class Copies:
             self._admin.execute(liteorm.sql("ALTER DATABASE {} IS_TEMPLATE true", Ident(name)))
         return name
 
+    def _refuse_open_transactions(self, name: str) -> None:
+        """Fail if a schema's program has not committed: its work would be lost without a word."""
+        left = self._admin.query(
+            "SELECT coalesce(application_name, '') FROM pg_stat_activity "
+            "WHERE datname = %s AND state LIKE 'idle in transaction%%'",
+            [name],
+        )
+        for application in liteorm.scan(left, str):
+            raise RuntimeError(
+                f"the schema's function left a transaction open (application {application!r}): "
+                "commit it, else what it did is lost"
+            )
+
     def _claim_run(self) -> None:
         """Hold the run's lock while it lasts; on a shared server drop what dead runs left."""
         dsn, run = self._server.dsn, self._server.run
         self._claim = self._admin.begin()
         self._claim.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         self._claim.query("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, lock_key(run)])
-        if self._shared_server:
+        if self.on_shared_server:
             self._ticket = _watchdog.guard("databases", dsn=dsn, run=run, path=sys.path)
             sweep(dsn)
 

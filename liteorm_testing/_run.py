@@ -10,7 +10,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
@@ -29,12 +29,17 @@ if TYPE_CHECKING:
     from liteorm_testing.databases import Database
 
 
+class SchemaFailed(RuntimeError):
+    """The template of a schema could not be made; the message says why, and where."""
+
+
 class Run:
     """A run of the tests in one process.
 
     Args:
         kind: The server that was asked for.
         image: The Docker image, if one was named.
+        settings: Settings of a server that the run starts.
         worker: "main", or the name of a worker.
         broker: In a worker, where the controller answers.
     """
@@ -43,10 +48,17 @@ class Run:
     """Set when a database is kept for a look at it: its server has to stay."""
 
     def __init__(
-        self, *, kind: str, image: str | None, worker: str, broker: tuple[int, str] | None
+        self,
+        *,
+        kind: str,
+        image: str | None,
+        settings: Mapping[str, str],
+        worker: str,
+        broker: tuple[int, str] | None,
     ) -> None:
         self._kind = kind
         self._image = image
+        self._settings = settings
         self._worker = worker
         self._broker = broker
         self._servers = ExitStack()
@@ -59,15 +71,18 @@ class Run:
         self._listener: Listener | None = None
         self._address: tuple[int, str] | None = None
         self._workers = 0
-        self._common: dict[tuple[str, str], Database] = {}
+        self._common: dict[tuple[str, str, str], Database] = {}
         self._common_dbs: dict[str, DB] = {}
+        self._schema_problems: dict[int, tuple[object, str]] = {}
 
     def described(self) -> str:
         """The server that tests will get, for the header."""
         try:
-            return str(self._choice())
+            choice = self._choice()
         except (ServerNotAvailable, ValueError) as error:
             return str(error)
+        ignored = "; liteorm_settings are for servers that the run starts"
+        return f"{choice}{ignored if self._settings and choice.kind == 'dsn' else ''}"
 
     def server(self) -> Server:
         """The run's server; the first call starts it."""
@@ -83,20 +98,38 @@ class Run:
                     raise
             return self._server
 
-    def copies(self) -> Copies:
-        """What makes databases for this process."""
-        from liteorm_testing._copies import copies_of
-
-        return copies_of(self.server())
-
-    def common(self, isolation: str, schema: Schema) -> Database:
-        """The database of all tests with this isolation."""
+    def fresh(self, server: Server, schema: Schema) -> Database:
+        """A database for one test."""
         from liteorm_testing.databases import make
 
-        key = (isolation, self.copies().template(schema))
+        copies, _ = self._prepared(server, schema)
+        return make(copies, schema)
+
+    def common(self, server: Server, isolation: str, schema: Schema) -> Database:
+        """The database of all tests with this isolation."""
+        _, template = self._prepared(server, schema)
+        key = (server.run, isolation, template)
         if key not in self._common:
-            self._common[key] = make(self.copies(), schema)
+            self._common[key] = self.fresh(server, schema)
         return self._common[key]
+
+    def _prepared(self, server: Server, schema: Schema) -> tuple[Copies, str]:
+        """What makes databases, and its template; what is wrong with a schema is found out once."""
+        from liteorm_testing._copies import copies_of
+
+        known = self._schema_problems.get(id(schema))
+        if known is not None:
+            raise SchemaFailed(known[1])
+        copies = copies_of(server)
+        try:
+            return copies, copies.template(schema)
+        except Exception as error:
+            text = "\n".join([f"{error}", *getattr(error, "__notes__", ())])
+            # The schema is kept as well: another object could get its id otherwise.
+            self._schema_problems[id(schema)] = (schema, text)
+            if callable(schema) or hasattr(schema, "apply"):
+                raise  # its own traceback says more
+            raise SchemaFailed(text) from error
 
     def common_db(self, database: Database) -> DB:
         """A `DB` on a common database that stays open between tests."""
@@ -107,13 +140,9 @@ class Run:
             self._common_dbs[database.name] = self._sessions.enter_context(opened)
         return self._common_dbs[database.name]
 
-    def log_mark(self) -> float:
-        """Where the server's log ends now, for `log_since`."""
-        return self._server.log_mark() if self._server is not None else 0
-
-    def log_since(self, mark: float) -> str:
-        """What the server has logged since then, "" if there is none."""
-        return self._server.log(since=mark) if self._server is not None else ""
+    def discard(self, database: Database) -> None:
+        """Let the next test have another common database: this one is not as it was."""
+        self._common = {key: one for key, one in self._common.items() if one is not database}
 
     def close(self) -> None:
         """End what this process started, sessions first."""
@@ -146,8 +175,10 @@ class Run:
         from liteorm_testing._copies import copies_of
 
         # PostgreSQL's own default for one process, more for each further worker of a parallel run.
-        settings = {"max_connections": str(100 + 40 * max(self._workers - 1, 0))}
+        connections = str(100 + 40 * max(self._workers - 1, 0))
+        settings = {"max_connections": connections, **self._settings}
         server = self._servers.enter_context(start(self._choice(), settings=settings))
+        server._shared = True
         if self._workers:
             copies_of(server)  # claims the run: workers make databases, but do not own it
         return server
@@ -185,7 +216,7 @@ class Run:
         with connection, contextlib.suppress(EOFError, OSError):
             question, *arguments = connection.recv()
             if question == "log":
-                connection.send(self.log_since(arguments[0]))
+                connection.send(self._server.log(since=arguments[0]) if self._server else "")
                 return
             try:
                 server = self.server()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from attrs import define
 
+import liteorm
 from liteorm_testing import _dsn
 from liteorm_testing._sweep import admin
 
@@ -30,28 +33,85 @@ Schema: TypeAlias = str | Path | Migration | Callable[[str], object] | None
 """SQL text, a .sql file, a folder of them, a callable that is given a DSN, or nothing."""
 
 
-def sql_of(schema: str | Path | None) -> Iterator[str]:
+# pg_dump frames what it writes with these two commands of psql's.
+_OF_PG_DUMP: Final = re.compile(r"^\\(?:un)?restrict\b.*$", re.MULTILINE)
+
+
+def sql_of(schema: str | Path | None) -> Iterator[tuple[str, str]]:
+    """SQL texts in the order in which they are run, each after the name of where it stands."""
     if schema is None:
         return
     if isinstance(schema, str):
-        yield schema
-    elif schema.is_dir():
+        yield "the schema's SQL text", schema
+        return
+    files = [schema]
+    if schema.is_dir():
         files = sorted(schema.rglob("*.sql"))
         if not files:
-            raise ValueError(f"liteorm_schema names the folder {schema}, which has no .sql files")
-        for path in files:
-            yield path.read_text(encoding="utf-8")
-    else:
-        yield schema.read_text(encoding="utf-8")
+            raise ValueError(f"the schema is the folder {schema}, which has no .sql files")
+    for path in files:
+        try:
+            yield str(path), path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise FileNotFoundError(
+                f"the schema is the path {path}, where nothing is (relative paths start at the "
+                f"working directory, {Path.cwd()})"
+            ) from None
+
+
+def check(schema: object) -> None:
+    """Refuse what cannot be a schema.
+
+    Raises:
+        TypeError: It is of another type, or a coroutine function.
+        ValueError: It is a path as text, which would be run as SQL.
+    """
+    program = schema.apply if isinstance(schema, Migration) else schema
+    if inspect.iscoroutinefunction(program):
+        raise TypeError(
+            "a schema's function is called and not awaited, and this is a coroutine function: "
+            "give one that runs it, such as lambda dsn: asyncio.run(migrate(dsn))"
+        )
+    if schema is not None and not isinstance(schema, (str, Path)) and not callable(program):
+        raise TypeError(
+            "a schema is SQL text, a pathlib.Path, a Migration, a function that is given a DSN, "
+            f"or None, not {type(program).__name__}"
+        )
+    if isinstance(schema, str) and re.fullmatch(r"\s*\S+\.sql\s*", schema):
+        raise ValueError(
+            f"the schema is the text {schema!r}, which is no SQL: for a file give "
+            f"pathlib.Path({schema.strip()!r})"
+        )
 
 
 def fill(dsn: str, schema: Schema) -> None:
+    """Make a schema in an empty database."""
     if isinstance(schema, Migration):
         schema.apply(dsn)
     elif schema is None or isinstance(schema, (str, Path)):
         with admin(dsn, 1) as db:
-            for sql in sql_of(schema):
-                # The user's own text, which may hold several statements.
-                db.execute(_dsn.trusted(sql))
+            for place, text in sql_of(schema):
+                try:
+                    # The user's own text, which may hold several statements.
+                    db.execute(_dsn.trusted(_OF_PG_DUMP.sub("", text)))
+                except liteorm.Error as error:
+                    error.add_note(_where(place, text, error))
+                    raise
     else:
         schema(dsn)
+
+
+def _where(place: str, text: str, error: liteorm.Error) -> str:
+    """Where in the user's SQL the server found something wrong."""
+    # The driver's error has the place as a number of characters.
+    position = getattr(getattr(error.__cause__, "diag", None), "statement_position", None)
+    if position is None:
+        return f"in {place}"
+    lines = text[: int(position)].splitlines() or [""]
+    note = f"in {place}, line {len(lines)}"
+    if lines[-1].lstrip().startswith("\\"):
+        note += (
+            ": what begins with a backslash is a command of psql and no SQL; leave it out, or "
+            "give a function that runs psql"
+        )
+    return note

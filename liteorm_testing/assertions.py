@@ -10,6 +10,7 @@ from attrs import frozen
 
 import liteorm
 from liteorm.postgres import DB, AsyncDB
+from liteorm_testing._arguments import expect
 from liteorm_testing.databases import Database
 from liteorm_testing.recorders import one_line
 
@@ -66,6 +67,8 @@ def assert_no_leaks(target: Database | DB) -> None:
     Raises:
         AssertionError: It names each connection that was left: application, state, statement.
     """
+    __tracebackhide__ = True
+    expect(target, (Database, DB), "assert_no_leaks")
     deadline = time.monotonic() + 1.0
     # A connection that was closed a moment ago may still be on its way out.
     while leaks := _leaks(target):
@@ -96,14 +99,22 @@ def check_statements(db: DB | AsyncDB, *modules: ModuleType | str) -> None:
 
     Raises:
         AssertionError: It lists what does not fit, where it is written, and how to mend it.
+        ValueError: There is nothing to check: no module, or modules that declare nothing.
 
     Example:
         >>> from liteorm_testing import check_statements
         >>> def test_the_statements_fit_the_schema(liteorm_db):
         ...     check_statements(liteorm_db, "myapp")
     """
-    from liteorm._check import check
+    from liteorm._check import check, collect
 
+    __tracebackhide__ = True
+    expect(db, (DB, AsyncDB), "check_statements")
+    if not modules:
+        raise ValueError("check_statements needs a module to look into, or its name")
+    if not collect(modules) and not db._state.constraint_errors:
+        names = ", ".join(one if isinstance(one, str) else one.__name__ for one in modules)
+        raise ValueError(f"{names}: no statement, table or constraint name is declared there")
     findings = [finding for finding in check(db, modules) if finding.level == "error"]
     if findings:
         count = "1 problem" if len(findings) == 1 else f"{len(findings)} problems"

@@ -10,6 +10,7 @@ from attrs import define, field
 
 import liteorm
 from liteorm_testing import _dsn
+from liteorm_testing._arguments import expect
 from liteorm_testing._copies import Copies, copies_of
 from liteorm_testing._schema import Migration, Schema
 from liteorm_testing._sweep import kept_name
@@ -63,9 +64,14 @@ class Database:
         if self._snapshot:
             self._copies.give_back(self._snapshot)
 
-    def _kept_dsn(self) -> str:
-        """Where it will be found if it is kept."""
-        return self._copies.dsn(kept_name(self.name))
+    def _how_to_get_there(self) -> str:
+        """What to type to look at the database if it is kept, and to remove it."""
+        dsn, clean = self._copies.dsn(kept_name(self.name)), "liteorm-testing clean"
+        if self._copies.on_shared_server:
+            # Whoever named the server knows its password; a log is read by others as well.
+            dsn = _dsn.without_password(dsn)
+            clean += f" --dsn '{_dsn.replace(dsn, dbname=self._copies.maintenance)}'"
+        return f"{dsn}\npsql '{dsn}'\nremove it with: {clean}"
 
 
 def make(copies: Copies, schema: Schema) -> Database:
@@ -94,6 +100,7 @@ def database(server: Server, schema: Schema = None) -> Generator[Database]:
         ...         print(len(db.query("SELECT * FROM t")))
         0
     """
+    expect(server, Server, "database")
     made = make(copies_of(server), schema)
     try:
         yield made

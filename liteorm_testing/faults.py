@@ -7,6 +7,7 @@ never by sleeping.
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 import time
@@ -25,8 +26,11 @@ from liteorm.postgres import (
     Tx,
 )
 from liteorm_testing import _dsn
+from liteorm_testing._arguments import expect, kind
+from liteorm_testing.databases import Database
 
 __all__ = [
+    "FailingCommits",
     "deadlock",
     "fail_next_commit",
     "kill_backend",
@@ -127,6 +131,7 @@ def too_many_connections(db: DB | AsyncDB) -> Awaitable[None] | None:
     Raises:
         ConnectFailed: Always, with `sqlstate` 53300. On an `AsyncDB`, await the call.
     """
+    expect(db, (DB, AsyncDB), "too_many_connections")
     if isinstance(db, AsyncDB):
         return _too_many_connections_async(db)
     with _full_role(db) as dsn, postgres.open(dsn, min_size=1, max_size=1):
@@ -157,17 +162,20 @@ def _full_role(db: DB | AsyncDB) -> Generator[str]:
             helper.execute(liteorm.sql("DROP ROLE {}", Ident(role)))
 
 
-def kill_backend(x: DB | AsyncDB | Tx | AsyncTx | Listener | AsyncListener) -> int:
+def kill_backend(x: DB | AsyncDB | Tx | AsyncTx | Listener | AsyncListener | Database) -> int:
     """End the server's side of a database's connections, of a transaction or of a listener.
 
     Gives how many connections it ended; they are gone when it returns. Their owners find out
     when they next use them, and get `ConnectionLost`.
 
     Args:
-        x: What is to lose its connection; a `DB` or `AsyncDB` loses all of its own.
+        x: What is to lose its connection; a `DB` or `AsyncDB` loses all of its own, a `Database`
+            everybody's, whatever driver they use.
     """
-    pids = _backends(x)
+    wanted = (DB, AsyncDB, Tx, AsyncTx, Listener, AsyncListener, Database)
+    expect(x, wanted, "kill_backend", "a database, a transaction or a listener")
     with _helper(x) as helper:
+        pids = _backends(x, helper)
         if pids:
             helper.query("SELECT pg_terminate_backend(p) FROM unnest(%s::int4[]) AS p", [pids])
             _until(
@@ -176,10 +184,30 @@ def kill_backend(x: DB | AsyncDB | Tx | AsyncTx | Listener | AsyncListener) -> i
     return len(pids)
 
 
+class FailingCommits:
+    """What `fail_next_commit` gives: how many commits have failed.
+
+    Attributes:
+        times: How many are to fail.
+    """
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+        self._count: Callable[[], int] = int
+
+    @property
+    def failed(self) -> int:
+        """How many have failed so far; it may be asked after the block as well."""
+        return min(self._count(), self.times)
+
+    def __repr__(self) -> str:
+        return f"<FailingCommits: {self.failed} of {self.times} have failed>"
+
+
 @contextmanager
 def fail_next_commit(
-    db: DB | AsyncDB, error: type[liteorm.Error] | str, *, times: int = 1
-) -> Generator[None]:
+    db: DB | AsyncDB | Database, error: type[liteorm.Error] | str, *, times: int = 1
+) -> Generator[FailingCommits]:
     """Let the next transactions fail at their COMMIT.
 
     It is the server that refuses: a function of its raises the error when a transaction of `db`
@@ -187,21 +215,31 @@ def fail_next_commit(
     triggers do it, on all tables that exist when the block is entered; all is gone when it is
     left. A read-only transaction commits, as there is nothing to refuse.
 
+    Gives a `FailingCommits`, which knows how many have failed.
+
     Args:
-        db: The database; use plain `with` also for an `AsyncDB`.
+        db: The database; use plain `with` also for an `AsyncDB`. A `Database` is for code that
+            uses another driver: its transactions fail if they have changed a row.
         error: The error, such as `liteorm.SerializationFailure`, or a SQLSTATE.
         times: How many commits fail.
+
+    Raises:
+        ValueError: The server raises no such error, or `times` is no positive number.
 
     Example:
         >>> import liteorm
         >>> from liteorm_testing import fail_next_commit
         >>> def test_it_is_tried_again(liteorm_db):
         ...     liteorm_db.execute("CREATE TABLE t (n int)")
-        ...     with fail_next_commit(liteorm_db, liteorm.SerializationFailure, times=2):
+        ...     with fail_next_commit(liteorm_db, liteorm.SerializationFailure, times=2) as commits:
         ...         liteorm_db.run(lambda tx: tx.execute("INSERT INTO t VALUES (1)"))
+        ...     assert commits.failed == 2
         ...     assert liteorm.scan_one(liteorm_db.query("SELECT n FROM t"), int) == 1
     """
-    code = error if isinstance(error, str) else _code_of(error)
+    expect(db, (DB, AsyncDB, Database), "fail_next_commit")
+    code = _code_of(error)
+    if times < 1:
+        raise ValueError(f"fail_next_commit lets at least one commit fail, times= is {times}")
     schema = f"liteorm_testing_{secrets.token_hex(4)}"
     with _helper(db) as helper:
         tables = liteorm.scan(helper.query(_USER_TABLES), tuple[str, str])
@@ -210,12 +248,24 @@ def fail_next_commit(
             tx.execute("SET LOCAL lock_timeout = '5s'")
             for statement in _commit_triggers(schema, code, times, tables):
                 tx.execute(statement)
-        state = db._state
-        before, state.before_commit = state.before_commit, f'SELECT "{schema}".commit()'
+        # A sequence's first value is there before it is given out.
+        count = liteorm.sql(
+            "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {}",
+            Ident(schema, "commits"),
+        )
+        commits = FailingCommits(times)
+        state = None if isinstance(db, Database) else db._state
+        before = None if state is None else state.before_commit
+        commits._count = lambda: liteorm.scan_one(helper.query(count), int)
+        if state is not None:
+            state.before_commit = f'SELECT "{schema}".commit()'
         try:
-            yield
+            yield commits
         finally:
-            state.before_commit = before
+            if state is not None:
+                state.before_commit = before
+            failed = commits.failed
+            commits._count = lambda: failed
             helper.execute(liteorm.sql("DROP SCHEMA {} CASCADE", Ident(schema)))
 
 
@@ -263,8 +313,19 @@ def _commit_triggers(
         )
 
 
-def _code_of(error: type[liteorm.Error]) -> str:
-    for cls in error.__mro__:
+def _code_of(error: type[liteorm.Error] | str) -> str:
+    given: Any = error
+    if isinstance(given, str):
+        # Class 00 is success, and no server raises it.
+        if not re.fullmatch("(?!00)[0-9A-Z]{5}", given):
+            raise ValueError(f"a SQLSTATE of an error is five digits and capitals, not {given!r}")
+        return given
+    if not isinstance(given, type) or not issubclass(given, liteorm.Error):
+        raise TypeError(
+            "fail_next_commit takes a class of errors, such as liteorm.SerializationFailure, or a "
+            f"SQLSTATE, not {kind(error)}"
+        )
+    for cls in given.__mro__:
         if cls in _CODES:
             return _CODES[cls]
         # A subclass of the user's own stands for what it is made of, one of liteorm's does not:
@@ -273,7 +334,7 @@ def _code_of(error: type[liteorm.Error]) -> str:
             break
     names = ", ".join(sorted(cls.__name__ for cls in _CODES))
     raise ValueError(
-        f"fail_next_commit cannot bring about {error.__name__}; give a SQLSTATE or one of {names}"
+        f"fail_next_commit cannot bring about {given.__name__}; give a SQLSTATE or one of {names}"
     )
 
 
@@ -361,6 +422,7 @@ def _statement_timeout(helper: DB) -> _Script:
 def _play(
     db: DB | AsyncDB, script: Callable[[DB], _Script], isolation: Any = None
 ) -> Awaitable[None] | None:
+    expect(db, (DB, AsyncDB), script.__name__.lstrip("_"))
     if isinstance(db, AsyncDB):
         return _play_async(db, script, isolation)
     with _helper(db) as helper:
@@ -409,18 +471,20 @@ def _helper(x: Any) -> Generator[DB]:
 
 def _conninfo(x: Any) -> str:
     """The connection string of a database, a transaction or a listener, with its password."""
-    return str(x._state.conninfo)
+    return x.dsn if isinstance(x, Database) else str(x._state.conninfo)
 
 
-def _backends(x: Any) -> list[int]:
+def _backends(x: Any, helper: DB) -> list[int]:
     """The server's process ids of the connections that are x's own."""
+    if isinstance(x, Database):
+        others = (
+            "SELECT pid FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() "
+            "AND backend_type = 'client backend'"
+        )
+        return liteorm.scan(helper.query(others, [x.name]), int)
     if isinstance(x, (DB, AsyncDB)):
         state = x._state
         wires = [*state.borrowed, *state.pool._pool]
-    elif isinstance(x, (Tx, AsyncTx, Listener, AsyncListener)):
-        wires = [x._wire]
     else:
-        raise TypeError(
-            f"kill_backend takes a database, a transaction or a listener, not {type(x).__name__}"
-        )
+        wires = [x._wire]
     return [wire.pgconn.backend_pid for wire in wires if wire is not None and not wire.closed]

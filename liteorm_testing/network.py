@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 from attrs import define, field
 
 from liteorm_testing import _dsn
+from liteorm_testing._arguments import expect
 
 __all__ = ["Proxy"]
 
@@ -44,6 +45,7 @@ class Proxy:
     """
 
     def __init__(self, dsn: str) -> None:
+        expect(dsn, str, "a Proxy, in front of a DSN,")
         parts = _dsn.parse(dsn)
         host = parts.get("hostaddr") or parts.get("host") or "127.0.0.1"
         port = parts.get("port") or "5432"
@@ -72,6 +74,11 @@ class Proxy:
         """How many client connections are open through the proxy now."""
         return self._call(lambda: len(self._links))
 
+    @property
+    def dropped(self) -> int:
+        """How many answers `drop_reply_to` has lost so far."""
+        return self._conditions.dropped
+
     def __enter__(self) -> Proxy:
         opened = threading.Event()
         listener = socket.create_server(("127.0.0.1", 0))
@@ -93,7 +100,13 @@ class Proxy:
         self._port = 0
 
     def delay(self, seconds: float) -> None:
-        """Hold back everything the server sends by so many seconds, until `restore`."""
+        """Hold back everything the server sends by so many seconds, until `restore`.
+
+        Raises:
+            ValueError: It is less than nothing.
+        """
+        if not seconds >= 0:
+            raise ValueError(f"a delay is so many seconds, 0 or more, not {seconds}")
         self._call(lambda: setattr(self._conditions, "delay", seconds))
 
     def cut(self) -> None:
@@ -124,8 +137,13 @@ class Proxy:
             statement: The first words of the statement, such as "COMMIT"; case and spaces do
                 not matter.
             times: How many statements it strikes.
+
+        Raises:
+            ValueError: The statement has no words, or `times` is no positive number.
         """
         words = _normal(statement)
+        if not words or times < 1:
+            raise ValueError("drop_reply_to takes the first words of a statement, and times >= 1")
         self._call(lambda: self._conditions.drops.extend([words] * times))
 
     def restore(self) -> None:
@@ -184,6 +202,7 @@ class _Conditions:
     delay: float = 0.0
     refuse: bool = False
     drops: list[str] = field(factory=list[str])
+    dropped: int = 0
     flowing: asyncio.Event = field(factory=asyncio.Event)
 
     def __attrs_post_init__(self) -> None:
@@ -195,6 +214,7 @@ class _Conditions:
         for words in self.drops:
             if text == words or text.startswith((words + " ", words + ";")):
                 self.drops.remove(words)
+                self.dropped += 1
                 return True
         return False
 

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import Generator
 from contextlib import ExitStack
-from types import ModuleType
 from typing import Any, Final, cast
 
 import pytest
 
-from liteorm_testing._run import Run
+from liteorm_testing import _async_fixtures, _check_items
+from liteorm_testing._run import Run, SchemaFailed
+from liteorm_testing.servers import ServerNotAvailable
 
 # Everything that needs a driver is imported where it is used: the plugin is loaded into every
 # test run on the machine, also into those that never touch a database.
 
 _RUN: Final = pytest.StashKey[Run]()
 _FAILED: Final = pytest.StashKey[bool]()
-_LOG_MARK: Final = pytest.StashKey[float]()
+_LOG: Final = pytest.StashKey[tuple[Any, float]]()
 _DATABASE: Final = pytest.StashKey[Any]()
-_SUBJECTS: Final = pytest.StashKey[list[Any]]()
+_LEAKS: Final = ("ignore", "error")
 _ISOLATIONS: Final = ("clone", "rollback", "shared")
-_LOOP_SCOPES: Final = ("function", "class", "module", "package", "session")
 _KEPT_SECTION: Final = "liteorm: kept database"
 
 
@@ -55,6 +55,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("liteorm_server", "default of --liteorm-server", default="auto")
     parser.addini("liteorm_image", "default of --liteorm-image", default="")
     parser.addini(
+        "liteorm_settings",
+        "settings of the server that the run starts, one on a line: name = value",
+        type="linelist",
+        default=[],
+    )
+    parser.addini(
         "liteorm_leaks",
         "a test that leaves connections to its database open: error or ignore (the default)",
         default="ignore",
@@ -69,6 +75,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "a fresh copy (the default), one in which its transaction is rolled back, "
         "or one that all tests marked so share",
     )
+    leaks = str(config.getini("liteorm_leaks"))
+    if leaks not in _LEAKS:
+        raise pytest.UsageError(f"liteorm_leaks is one of {', '.join(_LEAKS)}, not {leaks}")
     worker: dict[str, Any] | None = getattr(config, "workerinput", None)
     config.stash[_RUN] = Run(
         kind=config.getoption("--liteorm-server")
@@ -78,11 +87,24 @@ def pytest_configure(config: pytest.Config) -> None:
         or os.environ.get("LITEORM_IMAGE")
         or str(config.getini("liteorm_image"))
         or None,
+        settings=_settings(config),
         worker=str(worker["workerid"]) if worker else "main",
         broker=worker.get("liteorm_broker") if worker else None,
     )
-    if config.pluginmanager.hasplugin("asyncio"):
-        config.pluginmanager.register(_asyncio_fixtures(), "liteorm-asyncio-fixtures")
+    plugins = config.pluginmanager
+    plugins.register(_async_fixtures, "liteorm-anyio-fixtures")
+    if plugins.hasplugin("asyncio"):
+        plugins.register(_async_fixtures.asyncio_fixtures(), "liteorm-asyncio-fixtures")
+
+
+def _settings(config: pytest.Config) -> dict[str, str]:
+    settings: dict[str, str] = {}
+    for line in cast("list[str]", config.getini("liteorm_settings")):
+        name, equals, value = line.partition("=")
+        if not equals:
+            raise pytest.UsageError(f"liteorm_settings has lines name = value, not {line!r}")
+        settings[name.strip()] = value.strip()
+    return settings
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -110,22 +132,27 @@ def pytest_runtest_makereport(
     report = yield
     if report.failed:
         item.stash[_FAILED] = True
-        mark = item.stash.get(_LOG_MARK, None)
-        if mark is not None:
-            _add_sections(item, report, mark)
+        if (log := item.stash.get(_LOG, None)) is not None:
+            server, mark = log
+            if text := server.log(since=mark).strip():
+                lines = text.splitlines()[-60:]
+                report.sections.append(("liteorm: server log", "\n".join(lines)))
+        if item.config.getoption("--liteorm-keep") and _DATABASE in item.stash:
+            report.sections.append((_KEPT_SECTION, item.stash[_DATABASE]._how_to_get_there()))
+    if report.when == "teardown" and _DATABASE in item.stash:
+        _part_with(item)
     return report
 
 
-def _add_sections(item: pytest.Item, report: pytest.TestReport, mark: float) -> None:
-    run = item.config.stash[_RUN]
-    if log := run.log_since(mark).strip():
-        report.sections.append(("liteorm: server log", "\n".join(log.splitlines()[-60:])))
-    made = item.stash.get(_DATABASE, None)
-    if made is not None and report.when == "call" and item.config.getoption("--liteorm-keep"):
-        dsn = made._kept_dsn()
-        report.sections.append(
-            (_KEPT_SECTION, f"{dsn}\npsql '{dsn}'\nremove it with: liteorm-testing clean")
-        )
+def _part_with(item: pytest.Item) -> None:
+    """Drop the test's database or keep it, now that all of the test is over."""
+    made = item.stash[_DATABASE]
+    del item.stash[_DATABASE]
+    if item.stash.get(_FAILED, False) and item.config.getoption("--liteorm-keep"):
+        made._keep()
+        Run.keep_servers = True
+    else:
+        made._give_back()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -139,54 +166,8 @@ def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
     """Add the tests that --liteorm-check asks for."""
-    modules: list[str] = config.getoption("--liteorm-check") or []
-    if not modules:
-        return
-    from liteorm._check import collect
-
-    try:
-        subjects = collect(modules)
-    except ImportError as error:
-        raise pytest.UsageError(f"--liteorm-check: {error}") from error
-    config.stash[_SUBJECTS] = subjects
-    parent = _common_parent(session, items)
-    items.extend(_CheckItem.of(parent, subject) for subject in subjects)
-
-
-def _common_parent(session: pytest.Session, items: list[pytest.Item]) -> Any:
-    """Return the folder that has all tests: overrides of `liteorm_schema` in it are seen."""
-    chains = [
-        [node for node in item.listchain() if isinstance(node, pytest.Directory)] for item in items
-    ]
-    shared = [nodes[0] for nodes in zip(*chains, strict=False) if len(set(nodes)) == 1]
-    return shared[-1] if shared else session
-
-
-class _CheckItem(pytest.Function):
-    """A statement, table or constraint name, held against the schema."""
-
-    subject: Any
-
-    @classmethod
-    def of(cls, parent: Any, subject: Any) -> pytest.Item:
-        """Return the test of a subject."""
-
-        def checked(liteorm_check_findings: Any) -> None:
-            found = [item for item in liteorm_check_findings if item.subject is subject]
-            text = "\n".join(str(item) for item in found)
-            if any(item.level == "error" for item in found):
-                pytest.fail(text, pytrace=False)
-            if text:
-                print(text)
-
-        name = f"liteorm-check[{subject.module}:{subject.name}]"
-        item = cast(Any, cls).from_parent(parent, name=name, callobj=checked)
-        item.subject = subject
-        return cast(pytest.Item, item)
-
-    def reportinfo(self) -> tuple[str, int, str]:
-        """Say where the subject is declared."""
-        return self.subject.file, max(self.subject.line - 1, 0), self.name
+    if modules := cast("list[str]", config.getoption("--liteorm-check")):
+        _check_items.add_items(session, config, items, modules)
 
 
 @pytest.fixture(scope="session")
@@ -196,19 +177,23 @@ def liteorm_check_findings(
     """What `--liteorm-check` finds, all at once."""
     from liteorm import postgres
     from liteorm._check import LiveAnswers, check_all
-    from liteorm_testing.databases import database
 
-    with database(liteorm_server, liteorm_schema) as made, postgres.open(made.dsn) as db:
-        subjects = request.config.stash[_SUBJECTS]
-        return check_all(LiveAnswers(db), subjects)
+    made = _database(request.config.stash[_RUN], liteorm_server, liteorm_schema, "clone")
+    try:
+        with postgres.open(made.dsn) as db:
+            subjects = request.config.stash[_check_items.SUBJECTS]
+            return list(check_all(LiveAnswers(db), subjects))
+    finally:
+        made._give_back()
 
 
 def _isolation(request: pytest.FixtureRequest) -> str:
     marker = request.node.get_closest_marker("liteorm")
     if marker is None:
         # A test that asks for nothing but a transaction needs no copy of its own.
+        asked = set(request.node.fixturenames)
         own = {"liteorm_database", "liteorm_db", "liteorm_async_db"}
-        alone = "liteorm_tx" in request.fixturenames and not own & set(request.fixturenames)
+        alone = asked & {"liteorm_tx", "liteorm_async_tx"} and not asked & own
         return "rollback" if alone else "clone"
     isolation = marker.kwargs.get("isolation", "clone")
     if isolation not in _ISOLATIONS or marker.args or set(marker.kwargs) - {"isolation"}:
@@ -221,8 +206,19 @@ def _isolation(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def liteorm_server(request: pytest.FixtureRequest) -> Any:
-    """The run's PostgreSQL server, a `liteorm_testing.Server`."""
-    return request.config.stash[_RUN].server()
+    """The run's PostgreSQL server, a `liteorm_testing.Server`.
+
+    Override it with one of your own, made by `liteorm_testing.server`, for a server that a module
+    or a package has for itself.
+    """
+    from liteorm import Error
+    from liteorm_testing._binaries import ClusterError
+
+    try:
+        return request.config.stash[_RUN].server()
+    except (ServerNotAvailable, ClusterError, ValueError, Error) as error:
+        # The traceback would show arguments, and a DSN among them its password.
+        pytest.fail(f"liteorm_server: {error}", pytrace=False)
 
 
 @pytest.fixture(scope="session")
@@ -237,28 +233,36 @@ def liteorm_database(
 ) -> Generator[Any]:
     """A database of the test's own, a `liteorm_testing.Database`: a fresh copy of the schema."""
     from liteorm_testing.assertions import assert_no_leaks
-    from liteorm_testing.databases import make
 
     run = request.config.stash[_RUN]
     item = request.node
-    item.stash[_LOG_MARK] = run.log_mark()
+    item.stash[_LOG] = liteorm_server, liteorm_server.log_mark()
     isolation = _isolation(request)
+    made = _database(run, liteorm_server, liteorm_schema, isolation)
     if isolation != "clone":
-        yield run.common(isolation, liteorm_schema)
-        return
-    made = make(run.copies(), liteorm_schema)
-    item.stash[_DATABASE] = made
-    try:
         yield made
-        if request.config.getini("liteorm_leaks") == "error":
-            assert_no_leaks(made)
-    finally:
-        del item.stash[_DATABASE]
-        if item.stash.get(_FAILED, False) and request.config.getoption("--liteorm-keep"):
-            made._keep()
-            Run.keep_servers = True
-        else:
-            made._give_back()
+        return
+    # Whether it is kept is known when all of the test is over: `_part_with` sees to it.
+    item.stash[_DATABASE] = made
+    yield made
+    if request.config.getini("liteorm_leaks") == "error":
+        assert_no_leaks(made)
+
+
+def _database(run: Run, server: Any, schema: Any, isolation: str) -> Any:
+    from liteorm import Error
+
+    try:
+        if isolation == "clone":
+            return run.fresh(server, schema)
+        return run.common(server, isolation, schema)
+    except SchemaFailed as error:
+        problem = f"liteorm_schema: {error}"
+    except Error as error:
+        if callable(schema) or hasattr(schema, "apply"):
+            raise
+        problem = f"liteorm_database: {error}"
+    pytest.fail(problem, pytrace=False)
 
 
 @pytest.fixture
@@ -278,85 +282,51 @@ def liteorm_tx(request: pytest.FixtureRequest) -> Generator[Any]:
 
     run = request.config.stash[_RUN]
     with ExitStack() as stack:
+        made: Any = None
         if _isolation(request) == "rollback":
             made = request.getfixturevalue("liteorm_database")
             db = run.common_db(made)
         elif "liteorm_db" in request.fixturenames:
             db = request.getfixturevalue("liteorm_db")
         else:
-            made = request.getfixturevalue("liteorm_database")
-            opened = postgres.open(made.dsn, application_name="liteorm_tx")
+            opened = postgres.open(
+                request.getfixturevalue("liteorm_database").dsn, application_name="liteorm_tx"
+            )
             db = stack.enter_context(opened)
         with db.begin() as tx:
             yield tx
+        if made is not None:
+            _refuse_commit(run, made, tx)
+
+
+def _refuse_commit(run: Run, made: Any, tx: Any) -> None:
+    """Fail a test that stored what others would find, and let them have another database."""
+    if tx._ended == "committed":
+        run.discard(made)
+        pytest.fail(
+            "the test has committed its transaction, in a database that it shares with others and "
+            'that is to stay as it is: take liteorm_db, or mark it liteorm(isolation="clone")',
+            pytrace=False,
+        )
 
 
 @pytest.fixture
 def liteorm_async_db(request: pytest.FixtureRequest) -> Any:
     """A `liteorm.postgres.AsyncDB` on the test's database, opened in the test's own event loop."""
     _refuse_in_rollback(request, "liteorm_async_db")
-    marker = request.node.get_closest_marker("asyncio")
-    plugins = request.config.pluginmanager
-    if marker is not None and plugins.hasplugin("asyncio"):
-        scope = (
-            marker.kwargs.get("loop_scope")
-            or marker.kwargs.get("scope")
-            or request.config.getini("asyncio_default_test_loop_scope")
-            or "function"
-        )
-        return request.getfixturevalue(f"_liteorm_async_db_{scope}")
-    if "anyio_backend" in request.fixturenames:
-        backend = request.getfixturevalue("anyio_backend")
-        name = backend if isinstance(backend, str) else backend[0]
-        if name != "asyncio":
-            pytest.fail(
-                f"liteorm_async_db needs asyncio, which psycopg is built on; this test runs on "
-                f'{name}. Let the fixture anyio_backend return "asyncio"',
-                pytrace=False,
-            )
-        return request.getfixturevalue("_liteorm_async_db_anyio")
-    raise pytest.UsageError(
-        f"{request.node.nodeid} asks for liteorm_async_db, and nothing runs it in an event loop: "
-        "install pytest-asyncio or anyio, and mark the test pytest.mark.asyncio or "
-        "pytest.mark.anyio"
-    )
-
-
-async def _async_db(liteorm_database: Any) -> AsyncGenerator[Any]:
-    from liteorm import postgres
-
-    async with await postgres.open_async(
-        liteorm_database.dsn, application_name="liteorm_async_db"
-    ) as db:
-        yield db
+    return _async_fixtures.in_the_tests_loop(request, "liteorm_async_db")
 
 
 @pytest.fixture
-async def _liteorm_async_db_anyio(liteorm_database: Any) -> AsyncGenerator[Any]:
-    async for db in _async_db(liteorm_database):
-        yield db
-
-
-def _asyncio_fixtures() -> ModuleType:
-    """One fixture for each scope of pytest-asyncio's loops: a fixture's is fixed in its making."""
-    import pytest_asyncio
-
-    # A module: of any other object pytest would take the fixtures for methods.
-    fixtures = ModuleType("liteorm_testing.asyncio_fixtures")
-    for scope in _LOOP_SCOPES:
-        make = cast("Any", pytest_asyncio.fixture)
-        name = f"_liteorm_async_db_{scope}"
-        setattr(fixtures, name, make(loop_scope=scope, name=name)(_copy_of_async_db()))
-    return fixtures
-
-
-def _copy_of_async_db() -> Any:
-    # pytest-asyncio notes the scope on the function itself, so each fixture needs its own.
-    async def fixture(liteorm_database: Any) -> AsyncGenerator[Any]:
-        async for db in _async_db(liteorm_database):
-            yield db
-
-    return fixture
+def liteorm_async_tx(request: pytest.FixtureRequest) -> Generator[Any]:
+    """A transaction, a `liteorm.postgres.AsyncTx`, that is rolled back after the test."""
+    made = request.getfixturevalue("liteorm_database")
+    if "liteorm_async_db" in request.fixturenames:
+        request.node.stash[_async_fixtures.ASYNC_DB] = request.getfixturevalue("liteorm_async_db")
+    tx = _async_fixtures.in_the_tests_loop(request, "liteorm_async_tx")
+    yield tx
+    if _isolation(request) == "rollback":
+        _refuse_commit(request.config.stash[_RUN], made, tx)
 
 
 def _refuse_in_rollback(request: pytest.FixtureRequest, name: str) -> None:

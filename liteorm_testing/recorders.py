@@ -19,6 +19,7 @@ from attrs import define, field, frozen
 import liteorm
 from liteorm import Notification, QueryEvent, postgres
 from liteorm.postgres import DB, AsyncDB, AsyncListener, Listener
+from liteorm_testing._arguments import expect
 
 __all__ = [
     "AsyncNotifications",
@@ -79,6 +80,7 @@ class Queries:
         Raises:
             AssertionError: It lists the statements and names one that looks like a loop's (N+1).
         """
+        __tracebackhide__ = True
         if self.count != expected:
             raise AssertionError(f"expected {_statements(expected)}, {self!r}")
 
@@ -140,6 +142,7 @@ def queries(db: DB | AsyncDB) -> Generator[Queries]:
         ...         liteorm_db.query("SELECT 1")
         ...     assert ran.count == 1
     """
+    expect(db, (DB, AsyncDB), "queries")
     recorder = Queries()
     state = db._state
     state.observers += (recorder,)
@@ -164,9 +167,8 @@ class _Arrived:
         return None
 
     def missing(self, payload: object, timeout: float) -> AssertionError:
-        wanted = payload if isinstance(payload, str) else type(payload).__name__
         return AssertionError(
-            f"no notification {wanted!r} on {', '.join(self.channels)} within {timeout:g} s; "
+            f"no notification {payload!r} on {', '.join(self.channels)} within {timeout:g} s; "
             f"{self.listed()}. Was the transaction that sent it committed?"
         )
 
@@ -207,6 +209,7 @@ class Notifications:
         Raises:
             AssertionError: It did not come; the message lists what did.
         """
+        __tracebackhide__ = True
         deadline = time.monotonic() + timeout
         while (found := self._arrived.take(payload)) is None:
             try:
@@ -225,6 +228,7 @@ class Notifications:
         Raises:
             AssertionError: Something came; the message lists it.
         """
+        __tracebackhide__ = True
         if self.all():
             raise self._arrived.unwanted()
 
@@ -250,6 +254,7 @@ class AsyncNotifications:
 
     async def expect(self, payload: object, *, timeout: float = 5.0) -> Notification:
         """Wait for a notification with this payload; see `Notifications.expect`."""
+        __tracebackhide__ = True
         deadline = time.monotonic() + timeout
         while (found := self._arrived.take(payload)) is None:
             try:
@@ -261,6 +266,7 @@ class AsyncNotifications:
 
     async def expect_none(self) -> None:
         """Fail if anything has come that was not expected; see `Notifications.expect_none`."""
+        __tracebackhide__ = True
         if await self.all():
             raise self._arrived.unwanted()
 
@@ -299,6 +305,7 @@ def notifications(
         ...         came.expect("1")
         ...         came.expect_none()
     """
+    expect(db, (DB, AsyncDB), "notifications")
     if not channels:
         raise ValueError("notifications needs a channel to listen on")
     if isinstance(db, AsyncDB):

@@ -78,6 +78,7 @@ class Server:
     _log: Log | None = field(default=None, init=False, repr=False)
     _worker: str | None = field(default=None, init=False, repr=False)
     _paused: bool = field(default=False, init=False, repr=False)
+    _shared: bool = field(default=False, init=False, repr=False)
 
     @property
     def major(self) -> int:
@@ -86,8 +87,8 @@ class Server:
 
     @property
     def owned(self) -> bool:
-        """Whether this process started the server (and may pause or restart it)."""
-        return self._running is not None
+        """Whether it may be paused and restarted: nobody else works on it."""
+        return self._running is not None and not self._shared
 
     def log(self, *, since: float = 0) -> str:
         """Give what the server has logged, or "" where its log cannot be reached.
@@ -135,7 +136,7 @@ class Server:
         self._mine("restart").restart()
 
     def _mine(self, action: str) -> Running:
-        if self._running is None:
+        if self._running is None or self._shared:
             raise RuntimeError(
                 f"{action}() is for a server of one's own; this one is shared ({self.kind}). "
                 "Start another for this test: with liteorm_testing.server() as own: ..."
@@ -254,8 +255,8 @@ def end(server: Server) -> None:
     """Remove what was made on a server, and the server if it is ours."""
     from liteorm_testing._copies import known_copies
 
-    if server._paused:
-        server.resume()  # what still runs there could not end otherwise
+    if server._paused and server._running is not None:
+        server._running.resume()  # what still runs there could not end otherwise
     try:
         copies = known_copies(server)
         if copies is not None:

@@ -242,3 +242,61 @@ def test_a_commit_fails_with_what_a_users_error_is_made_of(liteorm_db: DB) -> No
     liteorm_db.execute("CREATE TABLE made (n int)")
     with fail_next_commit(liteorm_db, Taken), pytest.raises(liteorm.UniqueViolation):
         liteorm_db.execute("INSERT INTO made VALUES (1)")
+
+
+@pytest.mark.parametrize("fault", [fault for fault, _, _ in FAULTS])
+def test_faults_refuse_what_is_no_database(
+    fault: Callable[[Any], None], liteorm_database: Database
+) -> None:
+    """A Database is not what code under test works with, and the sentence says what is."""
+    with pytest.raises(TypeError, match=r"takes a DB or AsyncDB, not .*Database"):
+        fault(liteorm_database)
+
+
+@pytest.mark.parametrize(
+    ("error", "times", "expected", "message"),
+    [
+        (liteorm.Deadlock("x"), 1, TypeError, "takes a class of errors.*not liteorm.*Deadlock"),
+        (ValueError, 1, TypeError, "not the class ValueError"),
+        ("00000", 1, ValueError, "SQLSTATE of an error is five digits and capitals"),
+        ("40p01", 1, ValueError, "not '40p01'"),
+        (liteorm.Deadlock, 0, ValueError, "at least one commit fail, times= is 0"),
+    ],
+)
+def test_commits_that_cannot_fail_so_are_refused(
+    error: Any, times: int, expected: type[Exception], message: str, liteorm_db: DB
+) -> None:
+    """What the server could not raise would let a test pass that tests nothing."""
+    with pytest.raises(expected, match=message), fail_next_commit(liteorm_db, error, times=times):
+        pass
+
+
+def test_how_many_commits_failed_can_be_asked(liteorm_db: DB) -> None:
+    """A test can make sure that its failures came about, in the block and after it."""
+    with fail_next_commit(liteorm_db, liteorm.SerializationFailure, times=2) as commits:
+        assert (commits.failed, commits.times) == (0, 2)
+        with pytest.raises(liteorm.SerializationFailure), liteorm_db.transaction():
+            pass
+        assert commits.failed == 1
+        liteorm_db.run(lambda tx: tx.execute("SELECT 1"))
+        liteorm_db.run(lambda tx: tx.execute("SELECT 1"))
+    assert commits.failed == 2
+    assert repr(commits) == "<FailingCommits: 2 of 2 have failed>"
+
+
+def test_faults_for_code_with_another_driver(liteorm_database: Database) -> None:
+    """A Database stands for everybody who is connected to it, whatever driver they use."""
+    import psycopg
+
+    with psycopg.connect(liteorm_database.dsn, autocommit=True) as connection:
+        connection.execute("CREATE TABLE t (n int)")
+        with fail_next_commit(liteorm_database, liteorm.SerializationFailure) as commits:
+            with pytest.raises(psycopg.errors.SerializationFailure), connection.transaction():
+                connection.execute("INSERT INTO t VALUES (1)")
+            with connection.transaction():
+                connection.execute("INSERT INTO t VALUES (2)")
+        assert commits.failed == 1
+        assert connection.execute("SELECT n FROM t").fetchall() == [(2,)]
+        assert kill_backend(liteorm_database) == 1
+        with pytest.raises(psycopg.OperationalError):
+            connection.execute("SELECT 1")

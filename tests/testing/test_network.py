@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 
@@ -96,9 +97,11 @@ def test_a_lost_reply_strikes_once(db: DB, proxy: Proxy) -> None:
     """Only the next statement that begins with the words is struck."""
     proxy.drop_reply_to("select  2")
     assert liteorm.scan_one(db.query("SELECT 1"), int) == 1
+    assert proxy.dropped == 0
     with pytest.raises(liteorm.ConnectionLost):
         db.query("SELECT 2")
     assert liteorm.scan_one(db.query("SELECT 2"), int) == 2
+    assert proxy.dropped == 1
 
 
 def test_drops_can_be_taken_back(db: DB, proxy: Proxy) -> None:
@@ -128,3 +131,15 @@ def test_a_closed_proxy_says_so() -> None:
         _ = proxy.dsn
     with pytest.raises(RuntimeError, match="with"):
         proxy.cut()
+
+
+def test_what_no_network_does_is_refused(proxy: Proxy, liteorm_database: Database) -> None:
+    """A delay of less than nothing, a statement without words, a proxy in front of no DSN."""
+    with pytest.raises(ValueError, match="0 or more, not -1"):
+        proxy.delay(-1)
+    for statement, times in (("  ", 1), ("COMMIT", 0)):
+        with pytest.raises(ValueError, match="first words of a statement"):
+            proxy.drop_reply_to(statement, times=times)
+    given: Any = liteorm_database
+    with pytest.raises(TypeError, match=r"takes a str, not .*Database"):
+        Proxy(given)

@@ -349,6 +349,62 @@ def test_async_sessions_under_pytest_asyncio(
     result.assert_outcomes(passed=5)
 
 
+ASYNC_TX = """
+    @pytest.mark.parametrize("n", range(3))
+    async def test_alone(n, liteorm_async_tx):
+        assert await one(liteorm_async_tx) == [1]
+        names.add(await name(liteorm_async_tx))
+        assert len(names) == 1
+
+    async def test_beside_a_database(liteorm_async_tx, liteorm_async_db):
+        assert await one(liteorm_async_tx) == [1]
+        assert len(await liteorm_async_db.query("SELECT n FROM t")) == 1
+        assert await name(liteorm_async_tx) == await name(liteorm_async_db)
+        assert await name(liteorm_async_tx) not in names
+
+    @pytest.mark.liteorm(isolation="clone")
+    async def test_in_a_copy(liteorm_async_tx):
+        assert await name(liteorm_async_tx) not in names
+
+    @pytest.mark.liteorm(isolation="rollback")
+    async def test_with_a_mark(liteorm_async_tx):
+        assert await name(liteorm_async_tx) in names
+"""
+
+
+@pytest.mark.parametrize(
+    ("mode", "mark"), [*((mode, mark) for mode, _, mark in ASYNCIO), ("strict", "anyio")]
+)
+def test_async_transactions_are_rolled_back(
+    mode: str, mark: str, pytester: pytest.Pytester, run: Run
+) -> None:
+    """liteorm_async_tx is to liteorm_async_db what liteorm_tx is to liteorm_db."""
+    backend = ""
+    if mark == "anyio":
+        mark = "pytestmark = pytest.mark.anyio"
+        backend = """
+    @pytest.fixture
+    def anyio_backend():
+        return "asyncio"
+    """
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(
+        ASYNC
+        + f"""
+    {mark}
+
+    names = set()
+
+    async def name(db):
+        rows = await db.query("SELECT current_database()::text")
+        return liteorm.scan_one(rows, str)
+    {backend}
+    """
+        + ASYNC_TX
+    )
+    run(EMBEDDED, "-o", f"asyncio_mode={mode}").assert_outcomes(passed=6)
+
+
 def test_async_sessions_with_a_default_loop_scope(pytester: pytest.Pytester, run: Run) -> None:
     """The ini option for the tests' loop scope is followed as well."""
     pytester.makeconftest(CONFTEST)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -14,6 +15,7 @@ from liteorm_testing import (
     Database,
     assert_no_leaks,
     check_statements,
+    database,
     notifications,
     queries,
 )
@@ -170,3 +172,26 @@ def test_a_database_may_have_idle_connections_of_its_own(
     with postgres.open(liteorm_database.dsn, application_name="stranger"):
         with pytest.raises(AssertionError, match="stranger"):
             assert_no_leaks(liteorm_db)
+
+
+def test_what_is_no_database_is_refused(liteorm_db: DB, liteorm_database: Database) -> None:
+    """Each recorder and assertion says what it takes."""
+    given: Any = liteorm_database
+    with pytest.raises(TypeError, match="queries takes a DB or AsyncDB"), queries(given):
+        pass
+    with pytest.raises(TypeError, match="notifications takes a DB or AsyncDB"):
+        notifications(given, "jobs")
+    with pytest.raises(TypeError, match="check_statements takes a DB or AsyncDB"):
+        check_statements(given, "json")
+    with pytest.raises(TypeError, match="assert_no_leaks takes a Database or DB, not str"):
+        assert_no_leaks(given.dsn)
+    with pytest.raises(TypeError, match="database takes a Server, not str"), database(given.dsn):
+        pass
+
+
+def test_a_check_of_nothing_is_an_error(liteorm_db: DB) -> None:
+    """A module that declares nothing would pass for ever."""
+    with pytest.raises(ValueError, match="json: no statement, table or constraint name"):
+        check_statements(liteorm_db, "json")
+    with pytest.raises(ValueError, match="needs a module"):
+        check_statements(liteorm_db)
