@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import importlib.util
 import os
-import pwd
 import shutil
 import subprocess
 import sys
@@ -32,6 +31,8 @@ class Account:
     def current(cls) -> Account:
         if os.geteuid() != 0:
             return cls(os.geteuid(), os.getegid())
+        import pwd  # not everywhere, and the plugin is imported everywhere
+
         for name in ("postgres", "nobody"):
             with contextlib.suppress(KeyError):
                 entry = pwd.getpwnam(name)
@@ -62,8 +63,12 @@ class Account:
         if os.geteuid() == 0:
             os.chown(path, self.uid, self.gid)
 
-    def may_execute(self, path: Path) -> bool:
+    def may_execute(self, program: Path) -> bool:
         """Whether the account gets to a program: every folder above it must let it through."""
+        return self.may_enter(program)
+
+    def may_enter(self, path: Path) -> bool:
+        """Whether the account gets into a folder, through all above it."""
         if os.geteuid() != 0:
             return os.access(path, os.X_OK)
         for place in (path, *path.parents):
@@ -118,6 +123,13 @@ def cache_directory() -> Path:
     return Path(home) / "liteorm-testing"
 
 
+def make_enterable(folder: Path) -> None:
+    """Make a folder that other accounts may enter, whatever the umask."""
+    if not folder.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o755)
+
+
 def reachable(binaries: Path, account: Account) -> Path:
     """The same programs where the account may run them.
 
@@ -134,11 +146,17 @@ def reachable(binaries: Path, account: Account) -> Path:
     mark = f"{prefix}:{status.st_size}:{status.st_mtime_ns}"
     copy = cache_directory() / f"server-{hashlib.sha256(mark.encode()).hexdigest()[:16]}"
     if not copy.exists():
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f"{copy.name}.", dir=copy.parent))
+        try:
+            make_enterable(copy.parent)
+            made = Path(tempfile.mkdtemp(prefix=f"{copy.name}.", dir=copy.parent))
+        except OSError as error:
+            raise ClusterError(
+                f"the server's programs are in a folder that only root may enter, and cannot be "
+                f"copied to {copy.parent} ({error}); set LITEORM_CACHE to a folder for them"
+            ) from error
         try:
             made.chmod(0o755)
-            (made / package.name).mkdir()
+            make_enterable(made / package.name)
             copy_tree(prefix, made / package.name / prefix.name)
             if libraries.is_dir():
                 copy_tree(libraries, made / libraries.name)

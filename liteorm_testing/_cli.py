@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
+import liteorm
 from liteorm_testing import _cluster, _docker, _dsn
 
 __all__ = ["main"]
@@ -26,13 +28,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     clean.add_argument("--dry-run", action="store_true", help="only say what would be removed")
     given = parser.parse_args(arguments)
-    removed = _clean(given.dsn, dry_run=given.dry_run)
+    removed, problems = _clean(given.dsn, dry_run=given.dry_run)
     print(f"{removed} {'found' if given.dry_run else 'removed'}")
-    return 0
+    for problem in problems:
+        print(f"liteorm-testing clean: {problem}", file=sys.stderr)
+    return 1 if problems else 0
 
 
-def _clean(dsns: Sequence[str], *, dry_run: bool) -> int:
-    removed = 0
+def _clean(dsns: Sequence[str], *, dry_run: bool) -> tuple[int, list[str]]:
+    removed, problems = 0, list[str]()
     for directory in list(_cluster.abandoned()):
         print(f"server in {directory}")
         if not dry_run:
@@ -46,7 +50,18 @@ def _clean(dsns: Sequence[str], *, dry_run: bool) -> int:
     for dsn in dsns:
         from liteorm_testing._sweep import sweep
 
-        for name in sweep(dsn, kept=True, dry_run=dry_run):
-            print(f"database {name} on {_dsn.without_password(dsn)}")
-            removed += 1
-    return removed
+        try:
+            if not _dsn.is_dsn(dsn):
+                raise ValueError("a DSN begins with postgresql:// or has keyword=value pairs")
+            found = sweep(dsn, kept=True, dry_run=True)
+            gone = found if dry_run else sweep(dsn, kept=True)
+            shown = _dsn.without_password(dsn)
+        except (liteorm.Error, ValueError) as error:
+            problems.append(f"--dsn: {error}")
+            continue
+        for name in gone:
+            print(f"database {name} on {shown}")
+        removed += len(gone)
+        left = sorted(set(found) - set(gone))
+        problems += [f"database {name} on {shown} could not be dropped" for name in left]
+    return removed, problems

@@ -7,7 +7,6 @@ The data directory is a copy of one that initdb made earlier, on tmpfs where the
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
@@ -15,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -28,6 +28,7 @@ from liteorm_testing._binaries import (
     Account,
     ClusterError,
     cache_directory,
+    make_enterable,
     reachable,
     run_as,
     run_plainly,
@@ -57,6 +58,8 @@ _SETTINGS_SINCE: Final[Mapping[int, Mapping[str, str]]] = {
 }
 _INITDB: Final = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "-N", "--wal-segsize=1")
 _PREFIX: Final = "liteorm-"
+_MEMORY: Final = Path("/dev/shm")
+_LONGEST_SOCKET: Final = 107  # bytes of a socket's path that the system takes
 
 
 def major_of(version: str) -> int:
@@ -80,12 +83,15 @@ def settings_for(major: int) -> dict[str, str]:
 
 def base_directory() -> Path:
     """Where clusters live: memory if there is enough of it, else the temporary folder."""
-    memory = Path("/dev/shm")
-    if memory.is_dir() and os.access(memory, os.W_OK):
+    if _writable(_MEMORY):
         with contextlib.suppress(OSError):
-            if shutil.disk_usage(memory).free > 512 * 1024 * 1024:
-                return memory
+            if shutil.disk_usage(_MEMORY).free > 512 * 1024 * 1024:
+                return _MEMORY
     return Path(tempfile.gettempdir())
+
+
+def _writable(folder: Path) -> bool:
+    return folder.is_dir() and os.access(folder, os.W_OK)
 
 
 @define
@@ -118,6 +124,12 @@ class Cluster:
     owner: IO[str]
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _left: bool = field(default=False, init=False)
+
+    @property
+    def socket(self) -> str | None:
+        """The folder of its socket, unless the socket's path would be too long."""
+        path = self.directory / ".s.PGSQL.65535"
+        return str(self.directory) if len(os.fsencode(path)) <= _LONGEST_SOCKET else None
 
     @property
     def log_file(self) -> LogFile:
@@ -188,8 +200,10 @@ class Cluster:
             **self.settings,
             "port": str(self.port),
             "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": str(self.directory),
+            "unix_socket_directories": self.socket or "",
         }
+        if not _writable(_MEMORY) and sys.platform == "linux":
+            options["dynamic_shared_memory_type"] = "mmap"
         command = [str(self.binaries / "postgres"), "-D", str(self.data)]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
@@ -221,6 +235,11 @@ def start(binaries: Path, *, settings: Mapping[str, str] | None = None) -> Clust
     account = Account.current()
     binaries = reachable(binaries, account)
     base = base_directory()
+    if not account.may_enter(base):
+        raise ClusterError(
+            f"the account with uid {account.uid}, which runs the server because root may not, "
+            f"cannot reach {base}; set TMPDIR to a folder that everybody can enter"
+        )
     directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
     ticket = _watchdog.guard("cluster", directory=str(directory))
     directory.chmod(0o755)
@@ -233,7 +252,7 @@ def start(binaries: Path, *, settings: Mapping[str, str] | None = None) -> Clust
             directory=directory,
             port=0,
             version=version,
-            on_memory=base == Path("/dev/shm"),
+            on_memory=base == _MEMORY,
             binaries=binaries,
             account=account,
             settings={**settings_for(major_of(version)), **(settings or {})},
@@ -269,6 +288,8 @@ def _launch_on_a_free_port(cluster: Cluster) -> None:
 
 def _own(directory: Path) -> IO[str]:
     """Lock the cluster's folder: a lock that is free tells `clean` that its owner is gone."""
+    import fcntl  # not everywhere, and the plugin is imported everywhere
+
     owner = (directory / "owner").open("w", encoding="utf-8")
     fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
     owner.write(f"{os.getpid()}\n")
@@ -278,10 +299,15 @@ def _own(directory: Path) -> IO[str]:
 
 def abandoned() -> Iterator[Path]:
     """Folders of clusters whose owner is gone."""
-    places = {base_directory(), Path(tempfile.gettempdir()), Path("/dev/shm")}
+    import fcntl
+
+    places = {base_directory(), Path(tempfile.gettempdir()), _MEMORY}
     for base in places:
         for directory in base.glob(f"{_PREFIX}*"):
             try:
+                # Another account's servers are for that account to clean.
+                if os.geteuid() not in (0, directory.stat().st_uid):
+                    continue
                 with (directory / "owner").open("r+", encoding="utf-8") as owner:
                     fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -308,9 +334,14 @@ def _prepare(binaries: Path, data: Path, account: Account) -> str:
     mark = f"2:{program}:{status.st_size}:{status.st_mtime_ns}:{account.uid}:{_INITDB}"
     entry = cache_directory() / f"cluster-{hashlib.sha256(mark.encode()).hexdigest()[:16]}"
     if (entry / "version").exists():
-        # One file to read and one process: half the time of copying a thousand files.
-        _tar("-x", entry / "data.tar", data.parent)
-        return (entry / "version").read_text(encoding="ascii")
+        try:
+            # One file to read and one process: half the time of copying a thousand files.
+            _tar("-x", entry / "data.tar", data.parent)
+            return (entry / "version").read_text(encoding="ascii")
+        except (ClusterError, OSError):
+            # A damaged one, of a full disk or of somebody's tidying: made anew.
+            shutil.rmtree(data, ignore_errors=True)
+            shutil.rmtree(entry, ignore_errors=True)
     told = run_as(account, [str(program), "--version"]).split()
     version = next((word for word in told if word[:1].isdigit()), "")
     command = [str(binaries / "initdb"), "-D", str(data), *_INITDB, f"--locale={utf8_locale()}"]
@@ -329,7 +360,7 @@ def _prepare(binaries: Path, data: Path, account: Account) -> str:
 def _fill_cache(entry: Path, data: Path, version: str) -> None:
     # A cache that cannot be written costs half a second next time and nothing else.
     with contextlib.suppress(OSError, ClusterError):
-        entry.parent.mkdir(parents=True, exist_ok=True)
+        make_enterable(entry.parent)
         made = Path(tempfile.mkdtemp(prefix=f"{entry.name}.", dir=entry.parent))
         try:
             made.chmod(0o755)

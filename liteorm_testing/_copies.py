@@ -6,21 +6,61 @@ import contextlib
 import hashlib
 import itertools
 import sys
+import threading
 import time
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, LiteralString
 
+from attrs import frozen
+
 import liteorm
-from liteorm import Ident, postgres
-from liteorm_testing import _dsn, _watchdog
+from liteorm import Ident, Sql, postgres
+from liteorm_testing import _dsn, _sqltext, _watchdog
 from liteorm_testing._schema import Migration, Schema, check, fill, sql_of
 from liteorm_testing._stock import Stock
 from liteorm_testing._sweep import LOCK_CLASS, admin, kept_name, lock_key, remove_run, sweep
 from liteorm_testing.servers import Server
 
 _PATIENCE: Final = 5.0  # seconds to wait for a server's last answers, before it is left
+# For whom (a role, or "" for all), the name and the value.
+_SETTINGS: Final = """
+    SELECT coalesce(r.rolname::text, ''), split_part(c, '=', 1), substr(c, strpos(c, '=') + 1)
+    FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
+    LEFT JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) AS c
+    WHERE d.datname = %s
+"""
+# Their values are kept as lists of quoted names, which one literal would make a single name of.
+_LISTS: Final = frozenset(
+    {
+        *("search_path", "temp_tablespaces", "local_preload_libraries"),
+        *("session_preload_libraries", "shared_preload_libraries", "unix_socket_directories"),
+    }
+)
+
+
+@frozen
+class _Setting:
+    """One of a database's settings, as pg_dump writes them."""
+
+    role: str
+    name: str
+    value: str
+
+    def of(self, database: str) -> Sql:
+        """For whom it is set."""
+        if self.role:
+            return liteorm.sql("ROLE {} IN DATABASE {}", Ident(self.role), Ident(database))
+        return liteorm.sql("DATABASE {}", Ident(database))
+
+    @property
+    def to(self) -> Sql:
+        """What it is set to; extensions have names with a dot."""
+        name = Ident(*self.name.split("."))
+        if self.name in _LISTS:
+            return liteorm.sql("{} TO {}", name, _sqltext.raw(self.value or "''"))
+        return liteorm.sql("{} TO {}", name, _sqltext.literal(self.value))
 
 
 class Copies:
@@ -38,16 +78,24 @@ class Copies:
         self.on_shared_server = server.kind == "dsn"
         self.maintenance = _dsn.parse(server.dsn).get("dbname")
         self._numbers = itertools.count(1)
+        self._building = threading.RLock()
         self._digests: dict[str | Path | Migration | None, str] = {}
         self._templates: dict[str, str] = {}
+        self._settings: dict[str, list[_Setting]] = {}
         self._callables: list[tuple[object, str]] = []
         self._stock = Stock(self._make, self.drop)
         # One for each thread of the stock, the claim, and the tests' own thread.
         self._admin = admin(server.dsn, 8)
         self._claim: postgres.Tx | None = None
         self._ticket: str | None = None
-        if owner:
-            self._claim_run()
+        try:
+            if owner:
+                self._claim_run()
+        except BaseException:
+            # The run's lock goes with the connection, else a second try would wait for it.
+            self._admin.close(timeout=0)
+            self._forget_databases()
+            raise
 
     def ask(self, question: LiteralString, params: Sequence[object]) -> liteorm.Rows:
         """Ask the server something, on a connection of ours."""
@@ -60,10 +108,12 @@ class Copies:
     def template(self, schema: Schema) -> str:
         """The name of the sealed template for a schema; the first call builds it."""
         check(schema)
-        digest = self._digest(schema)
-        if digest not in self._templates:
-            self._templates[digest] = self._build(f"liteorm_{self._server.run}_t_{digest}", schema)
-        return self._templates[digest]
+        with self._building:
+            digest = self._digest(schema)
+            if digest not in self._templates:
+                name = f"liteorm_{self._server.run}_t_{digest}"
+                self._templates[digest] = self._build(name, schema)
+            return self._templates[digest]
 
     def take(self, template: str) -> str:
         """The name of a fresh copy of a template, one that is ready if there is one."""
@@ -79,10 +129,7 @@ class Copies:
 
     def keep(self, name: str) -> None:
         """Keep a database for a look at it, under the name that no sweep removes."""
-        self.terminate(name)
-        self._admin.execute(
-            liteorm.sql("ALTER DATABASE {} RENAME TO {}", Ident(name), Ident(kept_name(name)))
-        )
+        self.rename(name, kept_name(name))
 
     def copy(self, source: str, name: str) -> None:
         """Copy a database that nobody is connected to."""
@@ -98,6 +145,21 @@ class Copies:
         self._admin.execute(
             liteorm.sql("CREATE DATABASE {} TEMPLATE {} {}", Ident(name), Ident(source), strategy)
         )
+        for setting in self._settings_of(source):
+            self._admin.execute(liteorm.sql("ALTER {} SET {}", setting.of(name), setting.to))
+
+    def _settings_of(self, source: str) -> list[_Setting]:
+        """What ALTER DATABASE ... SET has set, which CREATE DATABASE does not copy."""
+        if source not in self._settings:
+            rows = self._admin.query(_SETTINGS, [source])
+            found = liteorm.scan(rows, tuple[str, str, str])
+            self._settings[source] = [_Setting(*one) for one in found]
+        return self._settings[source]
+
+    def rename(self, name: str, to: str) -> None:
+        """Give a database that nobody is connected to another name."""
+        self.terminate(name)
+        self._admin.execute(liteorm.sql("ALTER DATABASE {} RENAME TO {}", Ident(name), Ident(to)))
 
     def drop(self, name: str) -> None:
         """Drop a database at once.
@@ -140,6 +202,9 @@ class Copies:
                 self._claim.rollback()
         # A server that does not answer any more is not asked again.
         self._admin.close(timeout=_PATIENCE if ended else 0)
+        self._forget_databases()
+
+    def _forget_databases(self) -> None:
         if self._ticket is not None:
             _watchdog.release(self._ticket)
 
@@ -152,7 +217,7 @@ class Copies:
         if callable(schema):
             # Another process cannot know whether its callable is the same one: not shared.
             for known, digest in self._callables:
-                if known is schema:
+                if known == schema:  # a bound method is a new object each time
                     return digest
             self._callables.append((schema, f"{self._worker}_{len(self._callables)}"))
             return self._callables[-1][1]
@@ -169,6 +234,7 @@ class Copies:
         key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], signed=True)
         find = "SELECT datistemplate FROM pg_database WHERE datname = %s"
         with self._admin.transaction() as tx:
+            self._may_last(tx)
             tx.query("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS + 1, key])
             built = liteorm.scan_optional(tx.query(find, [name]), bool)
             if built:
@@ -193,6 +259,11 @@ class Copies:
             self._admin.execute(liteorm.sql("ALTER DATABASE {} IS_TEMPLATE true", Ident(name)))
         return name
 
+    def _may_last(self, tx: postgres.Tx) -> None:
+        """Let a transaction last, also where a role's settings would end it."""
+        if self._server.major >= 17:
+            tx.execute("SET LOCAL transaction_timeout = 0")
+
     def _refuse_open_transactions(self, name: str) -> None:
         """Fail if a schema's program has not committed: its work would be lost without a word."""
         left = self._admin.query(
@@ -210,22 +281,24 @@ class Copies:
         """Hold the run's lock while it lasts; on a shared server drop what dead runs left."""
         dsn, run = self._server.dsn, self._server.run
         self._claim = self._admin.begin()
-        self._claim.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        self._may_last(self._claim)
         self._claim.query("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, lock_key(run)])
         if self.on_shared_server:
             self._ticket = _watchdog.guard("databases", dsn=dsn, run=run, path=sys.path)
             sweep(dsn)
 
 
+_knowing = threading.Lock()
 _known: weakref.WeakKeyDictionary[Server, Copies] = weakref.WeakKeyDictionary()
 
 
 def copies_of(server: Server) -> Copies:
     """The one `Copies` of a server in this process."""
-    if server not in _known:
-        worker = server._worker
-        _known[server] = Copies(server, worker=worker or "main", owner=worker is None)
-    return _known[server]
+    with _knowing:
+        if server not in _known:
+            worker = server._worker
+            _known[server] = Copies(server, worker=worker or "main", owner=worker is None)
+        return _known[server]
 
 
 def known_copies(server: Server) -> Copies | None:

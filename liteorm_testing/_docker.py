@@ -219,7 +219,7 @@ def start(image: str, settings: Mapping[str, str]) -> Server:
             raise ServerNotAvailable(
                 f"no container of {image} could be started: {error}"
             ) from error
-        dsn = _dsn.replace(given.get_connection_url(driver=None), gssencmode="disable")
+        dsn = _dsn.with_our_say(given.get_connection_url(driver=None))
         started = Server(
             dsn=dsn,
             version=_wait(dsn, given.get_wrapped_container()),

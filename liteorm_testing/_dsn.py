@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, LiteralString
+import os
+from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 _SCHEMES: Final = ("postgresql://", "postgres://")
@@ -10,7 +11,7 @@ _SCHEMES: Final = ("postgresql://", "postgres://")
 
 def is_dsn(text: str) -> bool:
     """Whether the text is a connection string rather than a word."""
-    return text.startswith(_SCHEMES) or "=" in text
+    return text.startswith(_SCHEMES) or ("=" in text and "://" not in text.partition("=")[0])
 
 
 def parse(dsn: str) -> dict[str, str]:
@@ -43,6 +44,8 @@ def build(parts: dict[str, str]) -> str:
         hosts = rest.pop("host").split(",")
         if len(ports) == 1:
             ports *= len(hosts)
+        if len(ports) != len(hosts):
+            raise ValueError(f"a connection string has {len(hosts)} hosts and {len(ports)} ports")
         authority = ",".join(
             (f"[{name}]" if ":" in name else name) + (f":{port}" if port else "")
             for name, port in zip(hosts, ports, strict=True)
@@ -54,13 +57,27 @@ def build(parts: dict[str, str]) -> str:
 
 def without_password(dsn: str) -> str:
     """The connection string as it may be shown."""
-    return replace(dsn, password=None)
+    if dsn.startswith(_SCHEMES):
+        scheme, _, rest = dsn.partition("://")
+        # A slash in a password that is not %2F ends the authority too early.
+        if "@" in rest.partition("?")[0].partition("/")[2]:
+            return f"{scheme}://...@{rest.rpartition('@')[2].partition('?')[0]}"
+    return replace(dsn, password=None, sslpassword=None)
 
 
-def trusted(text: Any) -> LiteralString:
-    """SQL that does not stand in our source: the user's own files, and literals we quoted."""
-    vouched: LiteralString = text
-    return vouched
+# What a variable of libpq's would make of a connection to a server of ours, and what it is here.
+_VARIABLES: Final = {
+    "PGSSLMODE": ("sslmode", "disable"),
+    "PGGSSENCMODE": ("gssencmode", "disable"),
+    "PGHOSTADDR": ("hostaddr", "127.0.0.1"),
+    "PGTARGETSESSIONATTRS": ("target_session_attrs", "any"),
+}
+
+
+def with_our_say(dsn: str) -> str:
+    """The connection string of a server of ours, whatever the environment says of others."""
+    changes = {key: value for name, (key, value) in _VARIABLES.items() if os.environ.get(name)}
+    return replace(dsn, **changes) if changes else dsn
 
 
 def _parse_uri(dsn: str) -> dict[str, str]:

@@ -13,9 +13,15 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection, Listener
+from multiprocessing.connection import (
+    Client,
+    Connection,
+    Listener,
+    answer_challenge,
+    deliver_challenge,
+)
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from attrs import frozen
 
@@ -44,9 +50,6 @@ class Run:
         broker: In a worker, where the controller answers.
     """
 
-    keep_servers: ClassVar[bool] = False
-    """Set when a database is kept for a look at it: its server has to stay."""
-
     def __init__(
         self,
         *,
@@ -63,6 +66,8 @@ class Run:
         self._broker = broker
         self._servers = ExitStack()
         self._sessions = ExitStack()
+        self.keep_servers = False
+        """Set when a database is kept for a look at it: its server has to stay."""
         self._ended = False
         self._lock = threading.Lock()
         self._chosen: Choice | None = None
@@ -150,7 +155,7 @@ class Run:
         if self._listener is not None:
             self._listener.close()
         self._sessions.close()
-        if Run.keep_servers and self._server is not None:
+        if self.keep_servers and self._server is not None:
             self._server._leave()
         self._servers.close()
 
@@ -159,10 +164,13 @@ class Run:
         self._workers += 1
         if self._address is None:
             key = os.urandom(16)
-            self._listener = Listener(("127.0.0.1", 0), authkey=key)
+            # All workers may ask at once; one that found the queue full would wait for ever.
+            self._listener = Listener(("127.0.0.1", 0), backlog=512)
             _, port = cast("tuple[str, int]", self._listener.address)
             self._address = (port, key.hex())
-            threading.Thread(target=self._listen, name="liteorm-broker", daemon=True).start()
+            threading.Thread(
+                target=self._listen, args=(key,), name="liteorm-broker", daemon=True
+            ).start()
         return self._address
 
     def _choice(self) -> Choice:
@@ -201,19 +209,23 @@ class Run:
             connection.send(question)
             return connection.recv()
 
-    def _listen(self) -> None:
+    def _listen(self, key: bytes) -> None:
         assert self._listener is not None
         while True:
             try:
                 connection = self._listener.accept()
-            except (OSError, EOFError, AuthenticationError):
+            except OSError:
                 if self._ended:
                     return
                 continue
-            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+            threading.Thread(target=self._answer, args=(connection, key), daemon=True).start()
 
-    def _answer(self, connection: Connection[Any, Any]) -> None:
-        with connection, contextlib.suppress(EOFError, OSError):
+    def _answer(self, connection: Connection[Any, Any], key: bytes) -> None:
+        with connection, contextlib.suppress(EOFError, OSError, AuthenticationError):
+            # What `Client` does at its end. Here and not in `accept`, where one client that says
+            # nothing would keep all others waiting.
+            deliver_challenge(connection, key)
+            answer_challenge(connection, key)
             question, *arguments = connection.recv()
             if question == "log":
                 connection.send(self._server.log(since=arguments[0]) if self._server else "")

@@ -6,12 +6,12 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from attrs import define
 
-import liteorm
-from liteorm_testing import _dsn
+from liteorm import postgres
+from liteorm.postgres._translate import translate
 from liteorm_testing._sweep import admin
 
 
@@ -51,7 +51,12 @@ def sql_of(schema: str | Path | None) -> Iterator[tuple[str, str]]:
             raise ValueError(f"the schema is the folder {schema}, which has no .sql files")
     for path in files:
         try:
-            yield str(path), path.read_text(encoding="utf-8")
+            # A byte order mark is no SQL.
+            yield str(path), path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"the schema's file {path} is not in UTF-8 (at byte {error.start}): save it so"
+            ) from None
         except FileNotFoundError:
             raise FileNotFoundError(
                 f"the schema is the path {path}, where nothing is (relative paths start at the "
@@ -91,27 +96,63 @@ def fill(dsn: str, schema: Schema) -> None:
     elif schema is None or isinstance(schema, (str, Path)):
         with admin(dsn, 1) as db:
             for place, text in sql_of(schema):
-                try:
-                    # The user's own text, which may hold several statements.
-                    db.execute(_dsn.trusted(_OF_PG_DUMP.sub("", text)))
-                except liteorm.Error as error:
-                    error.add_note(_where(place, text, error))
-                    raise
+                _run_script(db, place, text)
     else:
         schema(dsn)
 
 
-def _where(place: str, text: str, error: liteorm.Error) -> str:
-    """Where in the user's SQL the server found something wrong."""
+# A table's rows in what pg_dump writes: they stand between the statement and a line of "\.".
+_COPY: Final = re.compile(
+    r"^(COPY\b[^;]*?\bFROM\s+stdin\b[^;]*);[^\S\n]*\n(.*?)^\\\.[^\S\n]*$",
+    re.MULTILINE | re.DOTALL | re.IGNORECASE,
+)
+
+
+def _run_script(db: postgres.DB, place: str, text: str) -> None:
+    """Run a script as psql would: it may begin and commit transactions, and bring rows along."""
+    text = _OF_PG_DUMP.sub("", text)
+    with postgres.pool(db).connection() as connection:
+        start = 0
+        for copy in _COPY.finditer(text):
+            _run(connection, place, text, start, copy.start())
+            _copy_in(connection, place, text, copy)
+            start = copy.end()
+        _run(connection, place, text, start, len(text))
+        if connection.info.transaction_status != 0:  # libpq's number for idle
+            raise ValueError(f"{place} leaves a transaction open: it has a BEGIN without COMMIT")
+        connection.execute("RESET ALL")  # pg_dump empties the search path
+
+
+def _run(connection: Any, place: str, text: str, start: int, end: int) -> None:
+    try:
+        connection.execute(text[start:end])
+    except Exception as error:
+        raise _refused(error, place, text, start) from error
+
+
+def _copy_in(connection: Any, place: str, text: str, copy: re.Match[str]) -> None:
+    try:
+        with connection.cursor().copy(copy[1]) as rows:
+            rows.write(copy[2])
+    except Exception as error:
+        raise _refused(error, place, text, copy.start()) from error
+
+
+def _refused(error: Exception, place: str, text: str, start: int) -> BaseException:
+    """The error of liteorm's that fits, with the place in the user's SQL as a note."""
+    known = translate(error)
     # The driver's error has the place as a number of characters.
-    position = getattr(getattr(error.__cause__, "diag", None), "statement_position", None)
-    if position is None:
-        return f"in {place}"
-    lines = text[: int(position)].splitlines() or [""]
-    note = f"in {place}, line {len(lines)}"
-    if lines[-1].lstrip().startswith("\\"):
-        note += (
-            ": what begins with a backslash is a command of psql and no SQL; leave it out, or "
-            "give a function that runs psql"
-        )
-    return note
+    position = getattr(getattr(error, "diag", None), "statement_position", None)
+    where = f"in {place}"
+    if position is not None or start:
+        lines = text[: start + int(position or 1)].splitlines() or [""]
+        where += f", line {len(lines)}"
+        if lines[-1].lstrip().startswith("\\"):
+            where += (
+                ": what begins with a backslash is a command of psql and no SQL; leave it out, "
+                "or give a function that runs psql"
+            )
+    if getattr(error, "sqlstate", None) == "25001":
+        where += "; the statements of one file are one transaction: give this one its own file"
+    known.add_note(where)
+    return known

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Final
 
 import liteorm
 from liteorm import Ident, postgres
+from liteorm_testing import _dsn
 
 APPLICATION: Final = "liteorm_testing"
 LOCK_CLASS: Final = 0x6C6F7274  # "lort": marks our advisory locks among an application's
+_OPTIONS: Final = " ".join(
+    f"-c {name}=0"
+    for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+)
 _NAME: Final = re.compile(r"liteorm_(?P<kept>kept_)?(?P<run>[0-9a-f]{8})_")
 
 
@@ -21,10 +25,19 @@ def server_version(dsn: str) -> str:
 
 
 def admin(dsn: str, size: int) -> postgres.DB:
+    """Sessions of the kit's own, which no role's timeouts end, and which no test's log shows."""
+    parts = _dsn.parse(dsn)
+    parts["options"] = f"{parts.get('options', '')} {_OPTIONS}".strip()
     # DDL makes every prepared statement stale, and would send DEALLOCATE ALL after each.
-    return postgres.open(
-        dsn, min_size=1, max_size=size, application_name=APPLICATION, prepare=False
+    db = postgres.open(
+        _dsn.build(parts),
+        min_size=1,
+        max_size=size,
+        application_name=APPLICATION,
+        prepare=False,
     )
+    db._state.logged = False
+    return db
 
 
 def lock_key(run: str) -> int:
@@ -41,11 +54,12 @@ def kept_name(name: str) -> str:
 def remove_run(dsn: str, run: str, worker: str | None = None) -> list[str]:
     """Drop the databases of a run, or of one of its workers."""
     prefix = f"liteorm_{run}_" + (f"{worker}_" if worker else "")
-    return _remove(dsn, lambda name: name.startswith(prefix))
+    with admin(dsn, 1) as db:
+        return _remove(db, [name for name in _names(db) if name.startswith(prefix)])
 
 
 def sweep(dsn: str, *, kept: bool = False, dry_run: bool = False) -> list[str]:
-    """Drop the databases of runs that are over, whose advisory lock is free.
+    """Drop the databases of runs that are over, whose advisory lock is free; tell which are gone.
 
     Args:
         dsn: Any database of the server.
@@ -53,6 +67,9 @@ def sweep(dsn: str, *, kept: bool = False, dry_run: bool = False) -> list[str]:
         dry_run: Only say which.
     """
     with admin(dsn, 1) as db:
+        # Names first: a run takes its lock before it makes a database, so whoever has one by then
+        # is seen among the locks.
+        names = _names(db)
         locks = db.query(
             "SELECT objid::int8 FROM pg_locks WHERE locktype = 'advisory' AND classid = %s "
             "AND objsubid = 2",
@@ -60,26 +77,37 @@ def sweep(dsn: str, *, kept: bool = False, dry_run: bool = False) -> list[str]:
         )
         running = {f"{key:08x}" for key in liteorm.scan(locks, int)}
 
-    def abandoned(name: str) -> bool:
-        found = _NAME.match(name)
-        return found is not None and (
-            (found["run"] not in running) if found["kept"] is None else kept
-        )
+        def abandoned(name: str) -> bool:
+            found = _NAME.match(name)
+            return found is not None and (
+                (found["run"] not in running) if found["kept"] is None else kept
+            )
 
-    return _remove(dsn, abandoned, dry_run=dry_run)
+        unwanted = [name for name in names if abandoned(name)]
+        return unwanted if dry_run else _remove(db, unwanted)
 
 
-def _remove(dsn: str, unwanted: Callable[[str], bool], *, dry_run: bool = False) -> list[str]:
-    with admin(dsn, 1) as db:
-        others = "SELECT datname::text FROM pg_database WHERE datname <> current_database()"
-        names = liteorm.scan(db.query(others), str)
-        dropped = sorted(name for name in names if unwanted(name))
-        for name in () if dry_run else dropped:
-            try:
-                db.execute(liteorm.sql("ALTER DATABASE {} IS_TEMPLATE false", Ident(name)))
-                db.execute(liteorm.sql("DROP DATABASE IF EXISTS {} WITH (FORCE)", Ident(name)))
-            except liteorm.Error as error:
-                # Another sweep may be at it: what is gone is gone.
-                if error.sqlstate != "3D000":
-                    raise
+def _names(db: postgres.DB) -> list[str]:
+    """The databases that may be dropped: not this one, and no other role's."""
+    return liteorm.scan(
+        db.query(
+            "SELECT datname::text FROM pg_database WHERE datname <> current_database() "
+            "AND pg_has_role(datdba, 'USAGE') ORDER BY 1"
+        ),
+        str,
+    )
+
+
+def _remove(db: postgres.DB, names: list[str]) -> list[str]:
+    """Drop databases, and tell which are gone: one that cannot be dropped keeps no other."""
+    dropped: list[str] = []
+    for name in names:
+        try:
+            db.execute(liteorm.sql("ALTER DATABASE {} IS_TEMPLATE false", Ident(name)))
+            db.execute(liteorm.sql("DROP DATABASE IF EXISTS {} WITH (FORCE)", Ident(name)))
+        except liteorm.Error as error:
+            # Another sweep may be at it: what is gone is gone.
+            if error.sqlstate != "3D000":
+                continue
+        dropped.append(name)
     return dropped

@@ -24,19 +24,24 @@ from typing import Any
 _lock = threading.Lock()
 _process: subprocess.Popen[bytes] | None = None
 _owner = 0
-_resources: set[str] = set()
+_resources: dict[str, dict[str, Any]] = {}
 
 
 def guard(kind: str, **details: Any) -> str:
     """Have something removed when this process is gone; gives the ticket for `release`."""
     global _process, _owner
     with _lock:
-        if _process is None or _owner != os.getpid():
+        if _owner != os.getpid():
+            _process = None
             _resources.clear()
+        if _process is None or _process.poll() is not None:
+            # The first one, or one that takes over from one that somebody has killed.
             _process, _owner = _start(), os.getpid()
+            for known, resource in _resources.items():
+                _send({"add": known, **resource})
         ticket = os.urandom(8).hex()
-        _resources.add(ticket)
-        _send({"add": ticket, "kind": kind, **details})
+        _resources[ticket] = {"kind": kind, **details}
+        _send({"add": ticket, **_resources[ticket]})
     return ticket
 
 
@@ -44,6 +49,7 @@ def amend(ticket: str, **details: Any) -> None:
     """Tell the watchdog more about something that it guards already."""
     with _lock:
         if ticket in _resources:
+            _resources[ticket].update(details)
             _send({"amend": ticket, **details})
 
 
@@ -53,7 +59,7 @@ def release(ticket: str) -> None:
     with _lock:
         if ticket not in _resources or _owner != os.getpid():
             return
-        _resources.discard(ticket)
+        del _resources[ticket]
         _send({"remove": ticket})
         if not _resources and _process is not None:
             # Told to end, not left to find the pipe closed: a forked child may hold it open.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Awaitable
 from types import ModuleType
-from typing import Final
+from typing import Final, overload
 
 from attrs import frozen
 
@@ -45,7 +47,8 @@ class Leak:
         )
 
 
-_OPEN: Final = """
+_LEAVING: Final = 1.0  # seconds that a connection which was just closed may be on its way out
+_OPEN_IN: Final = """
     SELECT pid, coalesce(application_name, '') AS application,
            coalesce(client_addr::text || ':' || client_port, 'the socket') AS client,
            coalesce(state, 'unknown') AS state,
@@ -55,37 +58,61 @@ _OPEN: Final = """
     WHERE datname = %s AND backend_type = 'client backend' AND pid <> pg_backend_pid()
     ORDER BY backend_start
 """
+_OPEN: Final = _OPEN_IN.replace("%s", "current_database()")
 
 
-def assert_no_leaks(target: Database | DB) -> None:
+@overload
+def assert_no_leaks(target: Database | DB) -> None: ...
+@overload
+def assert_no_leaks(target: AsyncDB) -> Awaitable[None]: ...
+def assert_no_leaks(target: Database | DB | AsyncDB) -> Awaitable[None] | None:
     """Fail if somebody left a connection open, or a transaction.
 
     Args:
         target: A `Database`: nobody may be connected to it. A `DB`: it may have idle
-            connections, and nothing else may be connected to its database.
+            connections, and nothing else may be connected to its database. On an `AsyncDB`, await
+            the call.
 
     Raises:
         AssertionError: It names each connection that was left: application, state, statement.
     """
     __tracebackhide__ = True
-    expect(target, (Database, DB), "assert_no_leaks")
-    deadline = time.monotonic() + 1.0
-    # A connection that was closed a moment ago may still be on its way out.
+    expect(target, (Database, DB, AsyncDB), "assert_no_leaks")
+    if isinstance(target, AsyncDB):
+        return _assert_no_leaks_async(target)
+    deadline = time.monotonic() + _LEAVING
     while leaks := _leaks(target):
         if time.monotonic() > deadline:
-            text = "".join(f"\n  {leak}" for leak in leaks)
-            count = "1 connection was" if len(leaks) == 1 else f"{len(leaks)} connections were"
-            raise AssertionError(f"{count} left open:{text}")
+            raise _left_open(leaks)
         time.sleep(0.005)
+    return None
+
+
+async def _assert_no_leaks_async(target: AsyncDB) -> None:
+    __tracebackhide__ = True
+    deadline = time.monotonic() + _LEAVING
+    while leaks := _strangers(target, liteorm.scan(await target.query(_OPEN), Leak)):
+        if time.monotonic() > deadline:
+            raise _left_open(leaks)
+        await asyncio.sleep(0.005)
 
 
 def _leaks(target: Database | DB) -> list[Leak]:
     if isinstance(target, Database):
-        return liteorm.scan(target._ask(_OPEN, [target.name]), Leak)
-    name = liteorm.scan_one(target.query("SELECT current_database()::text"), str)
-    found = liteorm.scan(target.query(_OPEN, [name]), Leak)
+        return liteorm.scan(target._ask(_OPEN_IN, [target.name]), Leak)
+    return _strangers(target, liteorm.scan(target.query(_OPEN), Leak))
+
+
+def _strangers(target: DB | AsyncDB, found: list[Leak]) -> list[Leak]:
+    """Those that are not the pool's own and at rest."""
     resting = {wire.pgconn.backend_pid for wire in list(target._state.pool._pool)}
     return [leak for leak in found if leak.state != "idle" or leak.pid not in resting]
+
+
+def _left_open(leaks: list[Leak]) -> AssertionError:
+    text = "".join(f"\n  {leak}" for leak in leaks)
+    count = "1 connection was" if len(leaks) == 1 else f"{len(leaks)} connections were"
+    return AssertionError(f"{count} left open:{text}")
 
 
 def check_statements(db: DB | AsyncDB, *modules: ModuleType | str) -> None:

@@ -40,17 +40,21 @@ class Database:
         PostgreSQL copies a database only while nobody is connected: connections are ended. A
         `DB` or `AsyncDB` connects again by itself at its next use.
         """
-        copies = self._copies
-        if self._snapshot is not None:
-            copies.drop(self._snapshot)
-        self._snapshot = copies.name("s")
-        copies.copy_used(self.name, self._snapshot)
+        copies, former = self._copies, self._snapshot
+        made = copies.name("s")
+        copies.copy_used(self.name, made)
+        self._snapshot = made
+        if former is not None:
+            copies.give_back(former)
 
     def restore(self) -> None:
         """Put the database back to the last snapshot, or to the schema if there was none."""
         copies = self._copies
+        # The database goes when what is to take its place is there.
+        made = copies.name("r")
+        copies.copy(self._snapshot or self._template, made)
         copies.drop(self.name)
-        copies.copy(self._snapshot or self._template, self.name)
+        copies.rename(made, self.name)
 
     def _ask(self, question: LiteralString, params: Sequence[object] = ()) -> liteorm.Rows:
         """Ask the server about the database without connecting to it."""

@@ -25,7 +25,7 @@ from liteorm.postgres import (
     Listener,
     Tx,
 )
-from liteorm_testing import _dsn
+from liteorm_testing import _dsn, _sqltext
 from liteorm_testing._arguments import expect, kind
 from liteorm_testing.databases import Database
 
@@ -153,7 +153,7 @@ def _full_role(db: DB | AsyncDB) -> Generator[str]:
             liteorm.sql(
                 "CREATE ROLE {} LOGIN CONNECTION LIMIT 0 PASSWORD {}",
                 Ident(role),
-                _literal(password),
+                _sqltext.literal(password),
             )
         )
         try:
@@ -243,9 +243,8 @@ def fail_next_commit(
     schema = f"liteorm_testing_{secrets.token_hex(4)}"
     with _helper(db) as helper:
         tables = liteorm.scan(helper.query(_USER_TABLES), tuple[str, str])
-        with helper.transaction() as tx:
-            # A transaction that is open on a table would make us wait; better to say so.
-            tx.execute("SET LOCAL lock_timeout = '5s'")
+        with _while_tables_are_free(helper), helper.transaction() as tx:
+            tx.execute("SET LOCAL lock_timeout = '2s'")
             for statement in _commit_triggers(schema, code, times, tables):
                 tx.execute(statement)
         # A sequence's first value is there before it is given out.
@@ -266,7 +265,42 @@ def fail_next_commit(
                 state.before_commit = before
             failed = commits.failed
             commits._count = lambda: failed
-            helper.execute(liteorm.sql("DROP SCHEMA {} CASCADE", Ident(schema)))
+            # From here on no commit fails any more, whether the triggers can be dropped or not.
+            helper.execute(_function(schema, "fail", "trigger", "BEGIN RETURN NULL; END"))
+            with _while_tables_are_free(helper), helper.transaction() as tx:
+                tx.execute("SET LOCAL lock_timeout = '2s'")
+                tx.execute(liteorm.sql("DROP SCHEMA {} CASCADE", Ident(schema)))
+
+
+@contextmanager
+def _while_tables_are_free(helper: DB) -> Generator[None]:
+    """Say who is in the way when tables cannot be changed, which would wait for them for ever."""
+    try:
+        yield
+    except liteorm.LockNotAvailable as error:
+        holders = ", ".join(
+            f"pid {pid} (application {application!r}, {state})"
+            for pid, application, state in liteorm.scan(
+                helper.query(_HOLDERS), tuple[int, str, str]
+            )
+        )
+        raise liteorm.LockNotAvailable(
+            "fail_next_commit puts triggers on all tables and takes them away again, and cannot "
+            f"while a transaction is open on one: {holders or 'it has just ended'}",
+            sqlstate=error.sqlstate,
+            hint="let it end before the block is entered, and again before it is left",
+        ) from error
+
+
+_HOLDERS: Final = """
+    SELECT DISTINCT a.pid, coalesce(a.application_name, ''), coalesce(a.state, 'unknown')
+    FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+    JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE l.granted AND l.pid <> pg_backend_pid() AND c.relkind IN ('r', 'p')
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
+    ORDER BY 1
+"""
 
 
 _USER_TABLES: Final = """
@@ -295,14 +329,7 @@ def _commit_triggers(
         # Nothing can be counted in a read-only transaction.
         ("commit", "void", f"BEGIN {writing} {fail}; END IF; END"),
     ):
-        yield liteorm.sql(
-            _dsn.trusted(
-                f"CREATE FUNCTION {{}} () RETURNS {returns} LANGUAGE plpgsql SECURITY DEFINER "
-                "SET search_path = pg_catalog AS {}"
-            ),
-            Ident(schema, name),
-            _literal(body),
-        )
+        yield _function(schema, name, returns, body)
     for table in tables:
         yield liteorm.sql(
             "CREATE CONSTRAINT TRIGGER {} AFTER INSERT OR UPDATE OR DELETE ON {} "
@@ -311,6 +338,17 @@ def _commit_triggers(
             Ident(*table),
             Ident(schema, "fail"),
         )
+
+
+def _function(schema: str, name: str, returns: str, body: str) -> Sql:
+    return liteorm.sql(
+        _sqltext.trusted(
+            f"CREATE OR REPLACE FUNCTION {{}} () RETURNS {returns} LANGUAGE plpgsql "
+            "SECURITY DEFINER SET search_path = pg_catalog AS {}"
+        ),
+        Ident(schema, name),
+        _sqltext.literal(body),
+    )
 
 
 def _code_of(error: type[liteorm.Error] | str) -> str:
@@ -336,12 +374,6 @@ def _code_of(error: type[liteorm.Error] | str) -> str:
     raise ValueError(
         f"fail_next_commit cannot bring about {given.__name__}; give a SQLSTATE or one of {names}"
     )
-
-
-def _literal(text: str) -> Sql:
-    """Text of ours as a literal, where PostgreSQL's grammar takes no parameter."""
-    quoted = text.replace("'", "''").replace("{", "{{").replace("}", "}}")
-    return liteorm.sql(_dsn.trusted(f"'{quoted}'"))
 
 
 # The scripts: each statement they yield runs in the given session's transaction; what they do
@@ -462,7 +494,7 @@ def _until(helper: DB, question: LiteralString, *params: object) -> None:
 
 @contextmanager
 def _helper(x: Any) -> Generator[DB]:
-    """Connections of our own to the same database, behind any proxy's back if there is one."""
+    """Connections of our own to the same database, by the same way: through a proxy too."""
     with postgres.open(
         _conninfo(x), min_size=1, max_size=3, application_name="liteorm_testing"
     ) as helper:

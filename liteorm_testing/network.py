@@ -51,6 +51,13 @@ class Proxy:
         port = parts.get("port") or "5432"
         if "," in host or "," in port:
             raise ValueError("a Proxy stands in front of one server; the DSN names several hosts")
+        if not port.isdecimal():
+            raise ValueError(f"the port of a DSN is a number, not {port!r}")
+        if (sslmode := parts.get("sslmode")) in ("require", "verify-ca", "verify-full"):
+            raise ValueError(
+                f"a Proxy reads what passes, so nothing is encrypted, and sslmode={sslmode} would "
+                "fail: leave it out of the DSN"
+            )
         self._upstream = (host, int(port))
         self._given = dsn
         self._port = 0
@@ -154,6 +161,7 @@ class Proxy:
             self._conditions.refuse = False
             self._conditions.drops.clear()
             self._conditions.flowing.set()
+            self._conditions.restored.set()
 
         self._call(restore)
 
@@ -204,6 +212,7 @@ class _Conditions:
     drops: list[str] = field(factory=list[str])
     dropped: int = 0
     flowing: asyncio.Event = field(factory=asyncio.Event)
+    restored: asyncio.Event = field(factory=asyncio.Event)
 
     def __attrs_post_init__(self) -> None:
         self.flowing.set()
@@ -353,8 +362,11 @@ class _Link:
         loop = asyncio.get_running_loop()
         while True:
             due, data = await queue.get()
-            if (wait := due - loop.time()) > 0:
-                await asyncio.sleep(wait)
+            while self._conditions.delay and (wait := due - loop.time()) > 0:
+                # `restore` ends the wait of what is on its way, too.
+                self._conditions.restored.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._conditions.restored.wait(), wait)
             await self._conditions.flowing.wait()
             if data is None:
                 return

@@ -194,10 +194,13 @@ def _matches(notification: Notification, payload: object) -> bool:
 class Notifications:
     """Notifications that came while `notifications` listened, and nobody expected yet."""
 
-    def __init__(self, db: DB, listener: Listener, channels: tuple[str, ...]) -> None:
+    def __init__(
+        self, db: DB, listener: Listener, channels: tuple[str, ...], sentinels: str
+    ) -> None:
         self._db = db
         self._listener = listener
         self._arrived = _Arrived(channels=channels)
+        self._sentinels = sentinels
 
     def expect(self, payload: object, *, timeout: float = 5.0) -> Notification:
         """Wait for a notification with this payload, and take it off the list.
@@ -222,8 +225,8 @@ class Notifications:
     def expect_none(self) -> None:
         """Fail if anything has come that was not expected.
 
-        It does not wait: it sends a notification of its own, and what was committed earlier
-        arrives earlier.
+        It does not wait: it sends a notification of its own, on a channel of its own, and what
+        was committed earlier arrives earlier.
 
         Raises:
             AssertionError: Something came; the message lists it.
@@ -233,8 +236,8 @@ class Notifications:
             raise self._arrived.unwanted()
 
     def _drain(self) -> None:
-        sentinel = f"liteorm_testing {secrets.token_hex(8)}"
-        postgres.notify(self._db, self._arrived.channels[0], sentinel)
+        sentinel = secrets.token_hex(8)
+        postgres.notify(self._db, self._sentinels, sentinel)
         while (one := self._listener.receive(timeout=30.0)).payload != sentinel:
             self._arrived.came.append(one)
 
@@ -247,10 +250,13 @@ class Notifications:
 class AsyncNotifications:
     """Notifications that came while `notifications` listened on an `AsyncDB`."""
 
-    def __init__(self, db: AsyncDB, listener: AsyncListener, channels: tuple[str, ...]) -> None:
+    def __init__(
+        self, db: AsyncDB, listener: AsyncListener, channels: tuple[str, ...], sentinels: str
+    ) -> None:
         self._db = db
         self._listener = listener
         self._arrived = _Arrived(channels=channels)
+        self._sentinels = sentinels
 
     async def expect(self, payload: object, *, timeout: float = 5.0) -> Notification:
         """Wait for a notification with this payload; see `Notifications.expect`."""
@@ -272,8 +278,8 @@ class AsyncNotifications:
 
     async def all(self) -> list[Notification]:
         """Give what has come and nobody expected yet."""
-        sentinel = f"liteorm_testing {secrets.token_hex(8)}"
-        await postgres.notify_async(self._db, self._arrived.channels[0], sentinel)
+        sentinel = secrets.token_hex(8)
+        await postgres.notify_async(self._db, self._sentinels, sentinel)
         while (one := await self._listener.receive(timeout=30.0)).payload != sentinel:
             self._arrived.came.append(one)
         return list(self._arrived.came)
@@ -315,13 +321,20 @@ def notifications(
 
 @contextmanager
 def _notifications(db: DB, channels: tuple[str, ...]) -> Generator[Notifications]:
-    with postgres.listen(db, *channels) as listener:
-        yield Notifications(db, listener, channels)
+    sentinels = _channel_of_sentinels()
+    with postgres.listen(db, *channels, sentinels) as listener:
+        yield Notifications(db, listener, channels, sentinels)
 
 
 @asynccontextmanager
 async def _notifications_async(
     db: AsyncDB, channels: tuple[str, ...]
 ) -> AsyncGenerator[AsyncNotifications]:
-    async with await postgres.listen_async(db, *channels) as listener:
-        yield AsyncNotifications(db, listener, channels)
+    sentinels = _channel_of_sentinels()
+    async with await postgres.listen_async(db, *channels, sentinels) as listener:
+        yield AsyncNotifications(db, listener, channels, sentinels)
+
+
+def _channel_of_sentinels() -> str:
+    """A channel that nobody else listens to: the application shall not see our notifications."""
+    return f"liteorm_testing_{secrets.token_hex(8)}"

@@ -79,6 +79,7 @@ class Server:
     _worker: str | None = field(default=None, init=False, repr=False)
     _paused: bool = field(default=False, init=False, repr=False)
     _shared: bool = field(default=False, init=False, repr=False)
+    _process: int = field(factory=os.getpid, init=False, repr=False)
 
     @property
     def major(self) -> int:
@@ -156,6 +157,13 @@ def choose(kind: str = "auto", image: str | None = None) -> Choice:
         ValueError: There is no such kind.
     """
     image = image or os.environ.get("LITEORM_IMAGE") or DEFAULT_IMAGE
+    if "://" in kind and not _dsn.is_dsn(kind):
+        # The text itself may have a password in it.
+        scheme = kind.partition("://")[0]
+        raise ValueError(
+            f"a server's connection string begins with postgresql://, not {scheme}://"
+            + (", the driver's name is left out" if "+" in scheme else "")
+        )
     if _dsn.is_dsn(kind):
         return Choice("dsn", f"given: {_dsn.without_password(kind)}", image, kind)
     if kind not in KINDS:
@@ -255,6 +263,8 @@ def end(server: Server) -> None:
     """Remove what was made on a server, and the server if it is ours."""
     from liteorm_testing._copies import known_copies
 
+    if server._process != os.getpid():
+        return  # a forked child that leaves the block: the server is its parent's
     if server._paused and server._running is not None:
         server._running.resume()  # what still runs there could not end otherwise
     try:
@@ -281,10 +291,10 @@ def _started(choice: Choice, settings: Mapping[str, str]) -> Server:
     assert binaries is not None
     cluster = _cluster.start(binaries, settings=settings)
     started = Server(
-        dsn=f"postgresql://postgres@127.0.0.1:{cluster.port}/postgres",
+        dsn=_dsn.with_our_say(f"postgresql://postgres@127.0.0.1:{cluster.port}/postgres"),
         version=cluster.version,
         kind=choice.kind,
-        socket=str(cluster.directory),
+        socket=cluster.socket,
         on_memory=cluster.on_memory,
     )
     started._running = cluster

@@ -102,6 +102,8 @@ class PoolState:
     connect_error: str | None = attrs.field(default=None, init=False, repr=False)
     before_commit: str | None = attrs.field(default=None, init=False, repr=False)
     """A statement to run right before COMMIT, which may refuse it: tests let commits fail so."""
+    logged: bool = attrs.field(default=True, init=False)
+    """Whether statements go to the log: those of the testing kit's own sessions do not."""
     blocked: bool = attrs.field(default=False, init=False)
     """No connection is to be had any more; `refusal` says why."""
     forked: bool = attrs.field(default=False, init=False)
@@ -123,7 +125,7 @@ class PoolState:
 
     def begin_event(self, operation: str, sql: str | None, params: Any = None) -> QueryEvent | None:
         """Tell observers that an operation begins; None if nobody watches."""
-        if not (self.observers or logger.isEnabledFor(_DEBUG)):
+        if not (self.observers or (self.logged and logger.isEnabledFor(_DEBUG))):
             return None
         event = QueryEvent(
             operation=operation,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 import liteorm
 from liteorm import postgres
 from liteorm.postgres import DB, AsyncDB
-from liteorm_testing import Database, Migration, Server, _dsn, database, server
+from liteorm_testing import Database, Migration, Server, _dsn, _sweep, database, server
 from liteorm_testing._copies import Copies, copies_of
 from liteorm_testing._sweep import sweep
 from tests.testing.support import KINDS, eventually
@@ -240,3 +242,182 @@ def test_names_of_a_database_say_whose_it_is(liteorm_database: Database) -> None
     """Run and worker are in the name, and the connection string leads there."""
     assert liteorm_database.name.startswith("liteorm_")
     assert _dsn.parse(liteorm_database.dsn)["dbname"] == liteorm_database.name
+
+
+def test_threads_share_what_is_made_on_a_server(liteorm_server: Server) -> None:
+    """Databases asked for at the same time, the very first ones too, wait for one template."""
+    with server(kind=liteorm_server.dsn) as shared:
+        made: list[list[int]] = []
+
+        def one() -> None:
+            with database(shared, SCHEMA) as d:
+                made.append(_numbers(d.dsn))
+
+        threads = [threading.Thread(target=one, daemon=True) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert made == [[1, 2]] * 12
+
+
+SCRIPTS = {
+    "transactions": (
+        "BEGIN; CREATE TABLE t (n int); COMMIT;\nINSERT INTO t VALUES (1), (2);",
+        None,
+    ),
+    "rows": (
+        "CREATE TABLE t (n int);\nCOPY public.t (n) FROM stdin;\n1\n2\n\\.\n\nSELECT 1;",
+        None,
+    ),
+    "byte-order-mark": ("\ufeff" + SCHEMA, None),
+    "bad-rows": ("CREATE TABLE t (n int);\nCOPY t FROM stdin;\nx\n\\.\n", "in {path}, line 2"),
+    "after-rows": (
+        "CREATE TABLE t (n int);\nCOPY t FROM stdin;\n1\n\\.\nSELECT nowhere;",
+        "in {path}, line 5",
+    ),
+    "concurrently": (
+        "CREATE TABLE t (n int);\nCREATE INDEX CONCURRENTLY ON t (n);",
+        "in {path}; the statements of one file are one transaction: give this one its own file",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SCRIPTS)
+def test_scripts_are_run_as_psql_runs_them(
+    case: str, liteorm_server: Server, tmp_path: Path
+) -> None:
+    """Transactions of their own, rows that pg_dump writes; an error's note says where it is."""
+    text, note = SCRIPTS[case]
+    path = tmp_path / "schema.sql"
+    path.write_text(text, encoding="utf-8")
+    if note is None:
+        with database(liteorm_server, path) as d:
+            assert _numbers(d.dsn) == [1, 2]
+        return
+    with pytest.raises(liteorm.Error) as caught, database(liteorm_server, path):
+        pass
+    assert caught.value.__notes__ == [note.format(path=path)]
+
+
+def test_scripts_that_cannot_be_run_are_refused(liteorm_server: Server, tmp_path: Path) -> None:
+    """Another encoding, and a transaction that does not end."""
+    path = tmp_path / "schema.sql"
+    path.write_bytes("SELECT 'žluť'".encode("utf-16"))
+    with pytest.raises(ValueError, match=r"schema\.sql is not in UTF-8"):
+        with database(liteorm_server, path):
+            pass
+    path.write_text("BEGIN; CREATE TABLE t (n int);")
+    with pytest.raises(ValueError, match="leaves a transaction open: it has a BEGIN"):
+        with database(liteorm_server, path):
+            pass
+
+
+def test_settings_of_the_database_are_in_its_copies(liteorm_server: Server) -> None:
+    """ALTER DATABASE ... SET in a schema holds in each copy, and through a snapshot."""
+    schema = """
+        CREATE SCHEMA app; CREATE SCHEMA "My App";
+        DO $$ BEGIN
+            EXECUTE format('ALTER DATABASE %I SET search_path = app, "My App"', current_database());
+            EXECUTE format('ALTER DATABASE %I SET app.name = %L', current_database(), 'it''s');
+            EXECUTE format('ALTER ROLE %I IN DATABASE %I SET work_mem = %L',
+                           current_user, current_database(), '7MB');
+        END $$;
+    """
+
+    def settings(dsn: str) -> tuple[str, ...]:
+        names = ("search_path", "app.name", "work_mem")
+        with postgres.open(dsn, min_size=1, max_size=1) as db:
+            asked = "SELECT current_setting(%s)"
+            return tuple(liteorm.scan_one(db.query(asked, [name]), str) for name in names)
+
+    with database(liteorm_server, schema) as d:
+        assert settings(d.dsn) == ('app, "My App"', "it's", "7MB")
+        name = liteorm.Ident(d.name)
+        with postgres.open(d.dsn) as db:
+            db.execute(liteorm.sql("ALTER DATABASE {} SET app.name = 'changed'", name))
+        d.snapshot()
+        with postgres.open(d.dsn) as db:
+            db.execute(liteorm.sql("ALTER DATABASE {} RESET ALL", name))
+        d.restore()
+        assert settings(d.dsn) == ('app, "My App"', "changed", "7MB")
+
+
+def test_a_snapshot_that_fails_leaves_the_former_one(
+    liteorm_database: Database, liteorm_db: DB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk: what could be restored before can be restored after."""
+    liteorm_db.execute(SCHEMA)
+    liteorm_database.snapshot()
+    liteorm_db.execute("DELETE FROM t")
+
+    def full(source: str, name: str) -> None:
+        raise liteorm.DiskFull("no space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(liteorm_database._copies, "copy", full)
+        with pytest.raises(liteorm.DiskFull):
+            liteorm_database.snapshot()
+        with pytest.raises(liteorm.DiskFull):
+            liteorm_database.restore()
+        assert liteorm.scan(liteorm_db.query("SELECT n FROM t"), int) == []
+    liteorm_database.restore()
+    assert liteorm.scan(liteorm_db.query("SELECT n FROM t ORDER BY n"), int) == [1, 2]
+
+
+def test_a_sweep_leaves_a_run_that_begins_meanwhile(
+    liteorm_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever begins while a sweep looks around is not taken for dead."""
+    names = _sweep._names
+    with ExitStack() as stack:
+        begun: list[Database] = []
+
+        def meanwhile(db: DB) -> list[str]:
+            monkeypatch.setattr(_sweep, "_names", names)
+            alive = stack.enter_context(server(kind=liteorm_server.dsn))
+            begun.append(stack.enter_context(database(alive, SCHEMA)))
+            return names(db)
+
+        monkeypatch.setattr(_sweep, "_names", meanwhile)
+        swept = sweep(liteorm_server.dsn)
+        assert begun[0].name not in swept
+        assert _numbers(begun[0].dsn) == [1, 2]
+
+
+def test_leftovers_of_another_account_are_left_to_it(liteorm_server: Server) -> None:
+    """A role that may not drop them is not kept from its own work, at the first try or later."""
+    left = liteorm.Ident("liteorm_0badcafe_main_d7")
+    host = liteorm_server.dsn.rpartition("@")[2].partition("/")[0]
+    with postgres.open(liteorm_server.dsn) as db:
+        db.execute("CREATE ROLE kit_other LOGIN CREATEDB PASSWORD 'x'")
+        db.execute("ALTER ROLE kit_other SET idle_in_transaction_session_timeout = '200ms'")
+        db.execute(liteorm.sql("CREATE DATABASE {}", left))
+        try:
+            with server(kind=f"postgresql://kit_other:x@{host}/postgres") as shared:
+
+                def slow(dsn: str) -> None:
+                    with postgres.open(dsn) as own:
+                        own.execute(SCHEMA)
+                    time.sleep(0.5)  # longer than the role lets a transaction rest
+
+                for _ in range(2):
+                    with database(shared, slow) as d:
+                        assert _numbers(d.dsn) == [1, 2]
+            assert _names(liteorm_server, "liteorm_0badcafe_main_d7")
+        finally:
+            db.execute(liteorm.sql("DROP DATABASE {}", left))
+            db.execute("DROP OWNED BY kit_other")
+            db.execute("DROP ROLE kit_other")
+
+
+def test_the_kits_own_statements_are_in_no_log(
+    liteorm_server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A test that looks at liteorm's records finds those of its own sessions."""
+    caplog.set_level("DEBUG", "liteorm")
+    with database(liteorm_server, SCHEMA) as d:
+        assert _numbers(d.dsn) == [1, 2]
+    messages = [record.getMessage() for record in caplog.records if record.name == "liteorm"]
+    assert [message for message in messages if "DATABASE" in message] == []
+    assert any("SELECT n FROM t" in message for message in messages)

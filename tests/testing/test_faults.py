@@ -300,3 +300,19 @@ def test_faults_for_code_with_another_driver(liteorm_database: Database) -> None
         assert kill_backend(liteorm_database) == 1
         with pytest.raises(psycopg.OperationalError):
             connection.execute("SELECT 1")
+
+
+def test_a_transaction_in_the_way_is_named(liteorm_database: Database, liteorm_db: DB) -> None:
+    """Triggers are neither put on a table nor taken away while others hold it: who does is said."""
+    liteorm_db.execute("CREATE TABLE t (n int)")
+    named = r"open on one: pid .*'writer'"
+    with postgres.open(liteorm_database.dsn, application_name="writer") as other:
+        for statement in ("INSERT INTO t VALUES (1)", "SELECT n FROM t"):
+            with other.begin() as tx, pytest.raises(liteorm.LockNotAvailable, match=named):
+                tx.execute(statement)
+                with fail_next_commit(liteorm_db, liteorm.Deadlock):
+                    pass
+    # The triggers that stay do nothing.
+    liteorm_db.execute("INSERT INTO t VALUES (2)")
+    with liteorm_db.transaction() as tx:
+        tx.execute("INSERT INTO t VALUES (3)")

@@ -143,3 +143,32 @@ def test_what_no_network_does_is_refused(proxy: Proxy, liteorm_database: Databas
     given: Any = liteorm_database
     with pytest.raises(TypeError, match=r"takes a str, not .*Database"):
         Proxy(given)
+
+
+def test_restore_lets_go_what_is_held_back(db: DB, proxy: Proxy) -> None:
+    """An answer that is on its way does not wait for the rest of its delay."""
+    db.query("SELECT 1")
+    proxy.delay(3600)
+    answered: list[int] = []
+    asking = threading.Thread(
+        target=lambda: answered.append(liteorm.scan_one(db.query("SELECT 1"), int))
+    )
+    asking.start()
+    asking.join(0.2)
+    assert not answered
+    proxy.restore()
+    asking.join(20)
+    assert answered == [1]
+
+
+@pytest.mark.parametrize(
+    ("dsn", "message"),
+    [
+        ("host=localhost port=12x", "is a number, not '12x'"),
+        ("postgresql://localhost/x?sslmode=verify-full", "sslmode=verify-full would fail"),
+    ],
+)
+def test_a_dsn_that_cannot_be_proxied_is_refused(dsn: str, message: str) -> None:
+    """What would fail later, at the first connection, is said at once."""
+    with pytest.raises(ValueError, match=message):
+        Proxy(dsn)

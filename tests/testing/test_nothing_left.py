@@ -262,6 +262,42 @@ def test_clean_sweeps_shared_servers(liteorm_server: Server) -> None:
         assert not db.query("SELECT FROM pg_database WHERE datname = %s", [name])
 
 
+def test_clean_says_what_it_cannot_reach() -> None:
+    """A DSN that leads nowhere is one line, and the exit status tells."""
+    command = [sys.executable, "-m", "liteorm_testing", "clean", "--dry-run"]
+    for dsn, message in (
+        ("nonsense", "--dsn: a DSN begins with postgresql://"),
+        (
+            "postgresql://u:geheim@127.0.0.1:1/x",
+            "--dsn: connection failed: connection to server at",
+        ),
+    ):
+        done = subprocess.run([*command, "--dsn", dsn], capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr
+        assert "geheim" not in done.stdout + done.stderr
+
+
+@needs_embedded
+def test_a_watchdog_that_was_killed_is_replaced(tmp_path: Path) -> None:
+    """The next server brings another, which guards the first one as well."""
+    script = (
+        "import os, signal\n"
+        "from liteorm_testing import server, _watchdog\n"
+        "with server(kind='embedded') as one:\n"
+        "    os.kill(_watchdog._process.pid, signal.SIGKILL)\n"
+        "    _watchdog._process.wait()\n"
+        "    with server(kind='embedded') as two:\n"
+        f"        open({str(tmp_path / 'told')!r}, 'w').write(one.socket + ' ' + two.socket)\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=False)
+    for directory in (tmp_path / "told").read_text().split():
+        eventually(lambda directory=directory: not Path(directory).exists(), "the folder is gone")
+        eventually(lambda directory=directory: not _of_cluster(directory), "the processes too")
+
+
 def _clean(*arguments: str) -> str:
     command = [sys.executable, "-m", "liteorm_testing", "clean", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

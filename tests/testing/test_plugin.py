@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 import liteorm
 from liteorm import postgres
+from liteorm_testing import _run
 from tests.testing.support import needs_docker
 
 Run = Callable[..., pytest.RunResult]
@@ -484,3 +488,95 @@ def test_a_sync_test_with_an_async_session_is_told(pytester: pytest.Pytester, ru
     result = run(EMBEDDED)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*pytest.mark.asyncio or*"])
+
+
+def test_many_workers_ask_for_the_server_at_once() -> None:
+    """The queue of those who ask is long enough, and one that says nothing holds up no other."""
+    run = _run.Run(kind="embedded", image=None, settings={}, worker="main", broker=None)
+    try:
+        broker = run.hand_out()
+        silent = socket.create_connection(("127.0.0.1", broker[0]))
+        workers = [
+            _run.Run(kind="embedded", image=None, settings={}, worker=f"gw{n}", broker=broker)
+            for n in range(24)
+        ]
+        names: list[str] = []
+        threads = [
+            threading.Thread(target=lambda w=worker: names.append(w.server().run), daemon=True)
+            for worker in workers
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert names == [run.server().run] * 24
+        silent.close()
+        for worker in workers:
+            worker.close()
+    finally:
+        run.close()
+
+
+def test_async_sessions_where_plugins_are_named(
+    pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without automatic loading, pytest-asyncio goes by its module's name."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(
+        ASYNC
+        + """
+    @pytest.mark.asyncio
+    async def test_it(liteorm_async_db):
+        assert await one(liteorm_async_db) == [1]
+    """
+    )
+    run("-p", "pytest_asyncio.plugin", EMBEDDED).assert_outcomes(passed=1)
+
+
+def test_a_server_that_a_test_destroys_does_not_end_the_run(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    """Its log cannot be shown then, and the other tests run all the same."""
+    pytester.makepyfile("""
+        import os, pathlib
+
+        def test_destroys(liteorm_server, liteorm_db):
+            pathlib.Path(liteorm_server.socket, "log").unlink()
+            assert False
+
+        def test_other(): pass
+    """)
+    result = run(EMBEDDED)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*the server's log cannot be read: *"])
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+
+
+def test_a_nested_run_keeps_only_its_own_server(pytester: pytest.Pytester, run: Run) -> None:
+    """A run inside a test that keeps a database does not make the outer run keep its server."""
+    pytester.makeconftest('pytest_plugins = ["pytester"]')
+    pytester.makepyfile("""
+        import pathlib
+
+        INNER = (
+            "import pathlib\\n\\n"
+            "def test_inner(liteorm_server, liteorm_db):\\n"
+            "    pathlib.Path('inner').write_text(liteorm_server.socket)\\n"
+            "    assert False\\n"
+        )
+
+        def test_outer(pytester, liteorm_server):
+            here = pathlib.Path(__file__).parent
+            (here / "outer").write_text(liteorm_server.socket)
+            pytester.makepyfile(INNER)
+            result = pytester.runpytest_inprocess("--liteorm-server=embedded", "--liteorm-keep")
+            result.assert_outcomes(failed=1)
+            (here / "inner").write_text((pytester.path / "inner").read_text())
+    """)
+    run(EMBEDDED, "-W", "ignore").assert_outcomes(passed=1)
+    inner = Path((pytester.path / "inner").read_text())
+    assert not Path((pytester.path / "outer").read_text()).exists()
+    assert inner.exists()
+    subprocess.run([sys.executable, "-m", "liteorm_testing", "clean"], check=True)
+    assert not inner.exists()

@@ -183,7 +183,7 @@ def test_what_is_no_database_is_refused(liteorm_db: DB, liteorm_database: Databa
         notifications(given, "jobs")
     with pytest.raises(TypeError, match="check_statements takes a DB or AsyncDB"):
         check_statements(given, "json")
-    with pytest.raises(TypeError, match="assert_no_leaks takes a Database or DB, not str"):
+    with pytest.raises(TypeError, match="a Database or DB or AsyncDB, not str"):
         assert_no_leaks(given.dsn)
     with pytest.raises(TypeError, match="database takes a Server, not str"), database(given.dsn):
         pass
@@ -195,3 +195,34 @@ def test_a_check_of_nothing_is_an_error(liteorm_db: DB) -> None:
         check_statements(liteorm_db, "json")
     with pytest.raises(ValueError, match="needs a module"):
         check_statements(liteorm_db)
+
+
+def test_recorders_do_not_disturb_the_application(liteorm_db: DB) -> None:
+    """Whoever listens to the same channel gets what was sent there, and nothing of the kit's."""
+    with (
+        postgres.listen(liteorm_db, "jobs") as application,
+        notifications(liteorm_db, "jobs") as one,
+        notifications(liteorm_db, "jobs") as other,
+    ):
+        one.expect_none()
+        other.expect_none()
+        postgres.notify(liteorm_db, "jobs", "1")
+        one.expect("1")
+        other.expect("1")
+        assert application.receive(timeout=5).payload == "1"
+        one.expect_none()
+        other.expect_none()
+        with pytest.raises(TimeoutError):
+            application.receive(timeout=0.1)
+
+
+@pytest.mark.anyio
+async def test_leaks_of_an_async_database_are_named(liteorm_async_db: AsyncDB) -> None:
+    """The call is awaited on an AsyncDB."""
+    await liteorm_async_db.query("SELECT 1")
+    await assert_no_leaks(liteorm_async_db)
+    async with await liteorm_async_db.begin() as tx:
+        await tx.query("SELECT 1 AS forgotten")
+        with pytest.raises(AssertionError, match=r"idle in transaction.*forgotten"):
+            await assert_no_leaks(liteorm_async_db)
+    await assert_no_leaks(liteorm_async_db)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -302,3 +303,107 @@ def test_versions_have_a_major(liteorm_server: Server) -> None:
     """The major version is a number, whatever the rest says."""
     assert liteorm_server.version.startswith(str(liteorm_server.major))
     assert Server(dsn="", version="19beta1", kind="dsn").major == 19
+
+
+@pytest.mark.parametrize(
+    ("dsn", "message"),
+    [
+        ("postgresql+psycopg://u:geheim@localhost/x", "the driver's name is left out"),
+        ("mysql://u:geheim@localhost/x", "begins with postgresql://, not mysql://"),
+    ],
+)
+def test_a_url_of_another_kind_is_refused_without_its_password(dsn: str, message: str) -> None:
+    """The sentence says how a connection string begins, and repeats nothing else of it."""
+    with pytest.raises(ValueError, match=message) as caught:
+        servers.choose(dsn)
+    assert "geheim" not in str(caught.value)
+
+
+@needs_embedded
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PGSSLMODE", "require"),
+        ("PGGSSENCMODE", "require"),
+        ("PGHOSTADDR", "127.0.0.2"),
+        ("PGTARGETSESSIONATTRS", "standby"),
+    ],
+)
+def test_variables_for_other_servers_do_not_reach_ours(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the environment says of a server elsewhere is overruled in the connection string."""
+    monkeypatch.setenv(name, value)
+    with server(kind="embedded") as s, database(s, "CREATE TABLE t (n int)") as d:
+        assert _one(d.dsn, "SELECT 1::text") == "1"
+    monkeypatch.delenv(name)
+    with server(kind="embedded") as s:
+        assert "?" not in s.dsn
+
+
+@needs_embedded
+def test_a_forked_child_that_leaves_the_block_ends_nothing() -> None:
+    """The server is the parent's."""
+    with server(kind="embedded") as s, database(s, "CREATE TABLE t (n int)") as d:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # threads are running
+            child = os.fork()
+        if child == 0:
+            servers.end(s)
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        assert s.socket is not None
+        assert Path(s.socket).exists()
+        assert _one(d.dsn, "SELECT count(*)::text FROM t") == "0"
+
+
+@needs_embedded
+def test_a_damaged_cache_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An archive that was cut short costs one more initdb and no error."""
+    cache = Path(tempfile.mkdtemp(prefix="liteorm-cache-"))
+    cache.chmod(0o755)
+    monkeypatch.setenv("LITEORM_CACHE", str(cache))
+    sizes: list[int] = []
+    try:
+        for _ in range(3):
+            with server(kind="embedded") as s:
+                assert _one(s.dsn, "SELECT 1::text") == "1"
+            (archive,) = cache.glob("cluster-*/data.tar")
+            sizes.append(archive.stat().st_size)
+            os.truncate(archive, sizes[-1] // 2)
+    finally:
+        shutil.rmtree(cache)
+    assert min(sizes) > 1_000_000
+    assert max(sizes) == min(sizes)
+
+
+@needs_embedded
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives its server to another account")
+def test_a_temporary_folder_that_the_account_cannot_enter_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says which folder and which variable, not what initdb made of it."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    monkeypatch.setattr(_cluster, "base_directory", lambda: closed)
+    binaries = _binaries.embedded_binaries()
+    assert binaries is not None
+    with pytest.raises(_binaries.ClusterError, match=r"cannot reach .*closed; set TMPDIR"):
+        _cluster.start(binaries)
+
+
+@needs_embedded
+def test_a_socket_whose_path_would_be_too_long_is_done_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The server listens over TCP alone then."""
+    base = Path(tempfile.mkdtemp(prefix="liteorm-" + "long-" * 16, dir="/tmp"))
+    base.chmod(0o755)
+    monkeypatch.setattr(_cluster, "base_directory", lambda: base)
+    try:
+        with server(kind="embedded") as s:
+            assert s.socket is None
+            assert _one(s.dsn, "SELECT 1::text") == "1"
+            assert "ready to accept connections" in s.log()
+    finally:
+        shutil.rmtree(base)

@@ -6,6 +6,8 @@ from typing import Any, cast
 
 import pytest
 
+__all__ = ["SUBJECTS", "CheckItem", "add_items"]
+
 SUBJECTS = pytest.StashKey[list[Any]]()
 
 

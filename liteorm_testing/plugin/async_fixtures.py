@@ -9,17 +9,24 @@ from typing import Any, Final, cast
 
 import pytest
 
+__all__ = ["ASYNC_DB", "asyncio_fixtures", "asyncio_is_here", "in_the_tests_loop"]
+
 ASYNC_DB: Final = pytest.StashKey[Any]()
 """The `AsyncDB` of a test that also asks for a transaction on it."""
 
 _LOOP_SCOPES: Final = ("function", "class", "module", "package", "session")
 
 
+def asyncio_is_here(config: pytest.Config) -> bool:
+    """Whether pytest-asyncio is loaded, under whatever name."""
+    plugins = config.pluginmanager.get_plugins()
+    return any(getattr(one, "__name__", "") == "pytest_asyncio.plugin" for one in plugins)
+
+
 def in_the_tests_loop(request: pytest.FixtureRequest, name: str) -> Any:
     """The value of the fixture of this name that lives in the event loop which runs the test."""
     marker = request.node.get_closest_marker("asyncio")
-    plugins = request.config.pluginmanager
-    if marker is not None and plugins.hasplugin("asyncio"):
+    if marker is not None and asyncio_is_here(request.config):
         scope = (
             marker.kwargs.get("loop_scope")
             or marker.kwargs.get("scope")

@@ -9,8 +9,8 @@ from typing import Any, Final, cast
 
 import pytest
 
-from liteorm_testing import _async_fixtures, _check_items
 from liteorm_testing._run import Run, SchemaFailed
+from liteorm_testing.plugin import async_fixtures, check_items
 from liteorm_testing.servers import ServerNotAvailable
 
 # Everything that needs a driver is imported where it is used: the plugin is loaded into every
@@ -91,10 +91,15 @@ def pytest_configure(config: pytest.Config) -> None:
         worker=str(worker["workerid"]) if worker else "main",
         broker=worker.get("liteorm_broker") if worker else None,
     )
-    plugins = config.pluginmanager
-    plugins.register(_async_fixtures, "liteorm-anyio-fixtures")
-    if plugins.hasplugin("asyncio"):
-        plugins.register(_async_fixtures.asyncio_fixtures(), "liteorm-asyncio-fixtures")
+    config.pluginmanager.register(async_fixtures, "liteorm-anyio-fixtures")
+    config.pluginmanager.register(_KeptNotice(config.stash[_RUN]), "liteorm-kept-notice")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Add what pytest-asyncio needs, once it is known whether it is there."""
+    if async_fixtures.asyncio_is_here(session.config):
+        fixtures = async_fixtures.asyncio_fixtures()
+        session.config.pluginmanager.register(fixtures, "liteorm-asyncio-fixtures")
 
 
 def _settings(config: pytest.Config) -> dict[str, str]:
@@ -132,16 +137,29 @@ def pytest_runtest_makereport(
     report = yield
     if report.failed:
         item.stash[_FAILED] = True
-        if (log := item.stash.get(_LOG, None)) is not None:
-            server, mark = log
-            if text := server.log(since=mark).strip():
-                lines = text.splitlines()[-60:]
-                report.sections.append(("liteorm: server log", "\n".join(lines)))
+        log = _log_since(*item.stash[_LOG]).strip() if _LOG in item.stash else ""
+        if log:
+            lines = "\n".join(log.splitlines()[-60:])
+            report.sections.append(("liteorm: server log", lines))
         if item.config.getoption("--liteorm-keep") and _DATABASE in item.stash:
             report.sections.append((_KEPT_SECTION, item.stash[_DATABASE]._how_to_get_there()))
     if report.when == "teardown" and _DATABASE in item.stash:
         _part_with(item)
     return report
+
+
+def _log_since(server: Any, mark: float) -> str:
+    try:
+        return str(server.log(since=mark))
+    except Exception as error:
+        # A server that a test has destroyed must not end the whole run.
+        return f"the server's log cannot be read: {error}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Forget how an earlier run of the same test went: some plugins run failed ones again."""
+    item.stash[_FAILED] = False
 
 
 def _part_with(item: pytest.Item) -> None:
@@ -150,15 +168,21 @@ def _part_with(item: pytest.Item) -> None:
     del item.stash[_DATABASE]
     if item.stash.get(_FAILED, False) and item.config.getoption("--liteorm-keep"):
         made._keep()
-        Run.keep_servers = True
+        item.config.stash[_RUN].keep_servers = True
     else:
         made._give_back()
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Notice in the process that owns the server that it must stay (xdist: the controller)."""
-    if any(title == _KEPT_SECTION for title, _ in report.sections):
-        Run.keep_servers = True
+class _KeptNotice:
+    """Notices in the process that owns the server that it must stay (xdist: the controller)."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Look for a kept database in a test's report."""
+        if any(title == _KEPT_SECTION for title, _ in report.sections):
+            self._run.keep_servers = True
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -167,7 +191,7 @@ def pytest_collection_modifyitems(
 ) -> None:
     """Add the tests that --liteorm-check asks for."""
     if modules := cast("list[str]", config.getoption("--liteorm-check")):
-        _check_items.add_items(session, config, items, modules)
+        check_items.add_items(session, config, items, modules)
 
 
 @pytest.fixture(scope="session")
@@ -181,7 +205,7 @@ def liteorm_check_findings(
     made = _database(request.config.stash[_RUN], liteorm_server, liteorm_schema, "clone")
     try:
         with postgres.open(made.dsn) as db:
-            subjects = request.config.stash[_check_items.SUBJECTS]
+            subjects = request.config.stash[check_items.SUBJECTS]
             return list(check_all(LiveAnswers(db), subjects))
     finally:
         made._give_back()
@@ -314,7 +338,7 @@ def _refuse_commit(run: Run, made: Any, tx: Any) -> None:
 def liteorm_async_db(request: pytest.FixtureRequest) -> Any:
     """A `liteorm.postgres.AsyncDB` on the test's database, opened in the test's own event loop."""
     _refuse_in_rollback(request, "liteorm_async_db")
-    return _async_fixtures.in_the_tests_loop(request, "liteorm_async_db")
+    return async_fixtures.in_the_tests_loop(request, "liteorm_async_db")
 
 
 @pytest.fixture
@@ -322,8 +346,8 @@ def liteorm_async_tx(request: pytest.FixtureRequest) -> Generator[Any]:
     """A transaction, a `liteorm.postgres.AsyncTx`, that is rolled back after the test."""
     made = request.getfixturevalue("liteorm_database")
     if "liteorm_async_db" in request.fixturenames:
-        request.node.stash[_async_fixtures.ASYNC_DB] = request.getfixturevalue("liteorm_async_db")
-    tx = _async_fixtures.in_the_tests_loop(request, "liteorm_async_tx")
+        request.node.stash[async_fixtures.ASYNC_DB] = request.getfixturevalue("liteorm_async_db")
+    tx = async_fixtures.in_the_tests_loop(request, "liteorm_async_tx")
     yield tx
     if _isolation(request) == "rollback":
         _refuse_commit(request.config.stash[_RUN], made, tx)
