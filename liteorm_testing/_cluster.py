@@ -202,7 +202,8 @@ class Cluster:
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": self.socket or "",
         }
-        if not _writable(_MEMORY) and sys.platform == "linux":
+        if self.on_memory or (sys.platform == "linux" and not _writable(_MEMORY)):
+            # In the data directory, with which it goes also after a kill -9 of the server.
             options["dynamic_shared_memory_type"] = "mmap"
         command = [str(self.binaries / "postgres"), "-D", str(self.data)]
         for name, value in options.items():

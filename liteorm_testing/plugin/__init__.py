@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Generator
 from contextlib import ExitStack
@@ -167,8 +168,12 @@ def _part_with(item: pytest.Item) -> None:
     made = item.stash[_DATABASE]
     del item.stash[_DATABASE]
     if item.stash.get(_FAILED, False) and item.config.getoption("--liteorm-keep"):
-        made._keep()
-        item.config.stash[_RUN].keep_servers = True
+        from liteorm import Error
+
+        # A server that the test has destroyed must not end the whole run.
+        with contextlib.suppress(Error):
+            made._keep()
+            item.config.stash[_RUN].keep_servers = True
     else:
         made._give_back()
 

@@ -539,7 +539,7 @@ def test_a_server_that_a_test_destroys_does_not_end_the_run(
 ) -> None:
     """Its log cannot be shown then, and the other tests run all the same."""
     pytester.makepyfile("""
-        import os, pathlib
+        import pathlib
 
         def test_destroys(liteorm_server, liteorm_db):
             pathlib.Path(liteorm_server.socket, "log").unlink()

@@ -160,6 +160,21 @@ def test_a_wrong_setting_is_reported_with_the_servers_words() -> None:
 
 
 @needs_embedded
+def test_a_server_that_was_killed_leaves_nothing_either() -> None:
+    """What its processes share lies in its own folder, which goes with the block."""
+    shared = set(Path("/dev/shm").glob("PostgreSQL.*"))
+    with server(kind="embedded") as s:
+        assert s.socket is not None
+        pid = postmaster_of(f"{s.socket}/data")
+        assert pid is not None
+        if s.on_memory:
+            assert _one(s.dsn, "SHOW dynamic_shared_memory_type") == "mmap"
+        os.kill(pid, signal.SIGKILL)
+    assert not Path(s.socket).exists()
+    assert set(Path("/dev/shm").glob("PostgreSQL.*")) <= shared
+
+
+@needs_embedded
 def test_the_socket_works_too() -> None:
     """A cluster of ours also listens on a socket, in its own folder."""
     with server(kind="embedded") as s:
