@@ -182,8 +182,12 @@ class Copies:
             self._admin.execute(liteorm.sql(allow, Ident(source), liteorm.sql("true")))
 
     def terminate(self, name: str) -> None:
-        """End all connections to a database, and wait until they are gone."""
-        while self._admin.query(
+        """End all connections to a database, and wait until they are gone.
+
+        One that does not end within seconds is left to what comes next, which will say so.
+        """
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline and self._admin.query(
             # The function behind pg_stat_activity: planning the view takes longer than the rest.
             "SELECT pg_terminate_backend(pid) FROM pg_stat_get_activity(NULL) "
             "WHERE datid = (SELECT oid FROM pg_database WHERE datname = %s)",

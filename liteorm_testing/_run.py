@@ -78,7 +78,7 @@ class Run:
         self._workers = 0
         self._common: dict[tuple[str, str, str], Database] = {}
         self._common_dbs: dict[str, DB] = {}
-        self._schema_problems: dict[int, tuple[object, str]] = {}
+        self._schema_problems: dict[tuple[str, int], tuple[object, str]] = {}
 
     def described(self) -> str:
         """The server that tests will get, for the header."""
@@ -122,7 +122,8 @@ class Run:
         """What makes databases, and its template; what is wrong with a schema is found out once."""
         from liteorm_testing._copies import copies_of
 
-        known = self._schema_problems.get(id(schema))
+        key = (server.run, id(schema))
+        known = self._schema_problems.get(key)
         if known is not None:
             raise SchemaFailed(known[1])
         copies = copies_of(server)
@@ -130,8 +131,9 @@ class Run:
             return copies, copies.template(schema)
         except Exception as error:
             text = "\n".join([f"{error}", *getattr(error, "__notes__", ())])
-            # The schema is kept as well: another object could get its id otherwise.
-            self._schema_problems[id(schema)] = (schema, text)
+            if not isinstance(error, (ConnectionError, TimeoutError)):
+                # The schema is kept as well: another object could get its id otherwise.
+                self._schema_problems[key] = (schema, text)
             if callable(schema) or hasattr(schema, "apply"):
                 raise  # its own traceback says more
             raise SchemaFailed(text) from error

@@ -17,7 +17,8 @@ SPARE: Final = 3  # copies kept ready for each template
 # Two of each kind of thread keep two cores of the server busy: copying a database and dropping one
 # are work for one core each, and a few short tests use up what one thread makes.
 _HANDS: Final = 2
-_BACKLOG: Final = 8  # dropped databases that may wait before a new one has to
+_BACKLOG: Final = 8  # dropped databases that may wait before a new one has to ...
+_PATIENCE: Final = 5.0  # ... for so many seconds, should one resist
 
 
 @define
@@ -56,7 +57,9 @@ class Stock:
     def take(self, template: str) -> str:
         """Give a fresh copy's name: one that is ready, or soon will be, or that is made now."""
         with self._changed:
-            self._changed.wait_for(lambda: self._ended or len(self._unwanted) <= _BACKLOG)
+            self._changed.wait_for(
+                lambda: self._ended or len(self._unwanted) <= _BACKLOG, _PATIENCE
+            )
             shelf = self._shelves.setdefault(template, _Shelf(template))
             shelf.asked += 1
             if shelf.short:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 import liteorm
+import liteorm_testing
 from liteorm import postgres
 
 
@@ -40,3 +41,11 @@ async def mixed(db: postgres.AsyncDB) -> None:
 def values(user: User) -> None:
     liteorm.Notification("a", "b", 1).pid = 2  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
     liteorm.Notification("a", "b", 1).load(user)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def names(adb: postgres.AsyncDB) -> None:
+    print(liteorm.scan_oen)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]
+    print(liteorm_testing.deadlok)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]
+    liteorm_testing.queries("db")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    with liteorm_testing.notifications(adb, "jobs"):  # type: ignore[attr-defined]  # pyright: ignore[reportGeneralTypeIssues]
+        pass
