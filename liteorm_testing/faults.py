@@ -496,7 +496,7 @@ def _until(helper: DB, question: LiteralString, *params: object) -> None:
 def _helper(x: Any) -> Generator[DB]:
     """Connections of our own to the same database, by the same way: through a proxy too."""
     with postgres.open(
-        _conninfo(x), min_size=1, max_size=3, application_name="liteorm_testing"
+        _conninfo(x), min_size=1, max_size=3, application_name="liteorm_testing", num_workers=1
     ) as helper:
         yield helper
 

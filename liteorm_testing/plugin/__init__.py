@@ -300,7 +300,7 @@ def liteorm_db(request: pytest.FixtureRequest, liteorm_database: Any) -> Generat
     _refuse_in_rollback(request, "liteorm_db")
     from liteorm import postgres
 
-    with postgres.open(liteorm_database.dsn, application_name="liteorm_db") as db:
+    with postgres.open(liteorm_database.dsn, application_name="liteorm_db", num_workers=1) as db:
         yield db
 
 

@@ -227,6 +227,7 @@ async def open_async(
     codecs: Mapping[type, Codec] | None = None,
     max_idle: float = 600.0,
     max_lifetime: float = 3600.0,
+    num_workers: int = 3,
 ) -> AsyncDB:
     """Connect to a database and open a pool of connections to it.
 
@@ -247,6 +248,8 @@ async def open_async(
         codecs: How objects of your own types are stored, by type.
         max_idle: Seconds after which a connection above `min_size` that nobody needs is closed.
         max_lifetime: Seconds after which a connection is replaced.
+        num_workers: How many connections may be in the making at once, each in a thread (async: a
+            task) of its own that the pool starts with.
 
     Raises:
         ConnectFailed: At once, with the server's reason, if no connection can be made.
@@ -281,6 +284,7 @@ async def open_async(
         timeout=timeout,
         max_idle=max_idle,
         max_lifetime=max_lifetime,
+        num_workers=min(num_workers, max_size),
         # Attempts come ever more seldom until this has passed, and then start anew.
         reconnect_timeout=8.0,
         reconnect_failed=reconnect,
