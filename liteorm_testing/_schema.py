@@ -64,6 +64,12 @@ def sql_of(schema: str | Path | None) -> Iterator[tuple[str, str]]:
             ) from None
 
 
+_NOT_AWAITED: Final = (
+    "a schema's function is called and not awaited, and this is a coroutine function: give one "
+    "that runs it, such as lambda dsn: asyncio.run(migrate(dsn))"
+)
+
+
 def check(schema: object) -> None:
     """Refuse what cannot be a schema.
 
@@ -73,10 +79,7 @@ def check(schema: object) -> None:
     """
     program = schema.apply if isinstance(schema, Migration) else schema
     if inspect.iscoroutinefunction(program):
-        raise TypeError(
-            "a schema's function is called and not awaited, and this is a coroutine function: "
-            "give one that runs it, such as lambda dsn: asyncio.run(migrate(dsn))"
-        )
+        raise TypeError(_NOT_AWAITED)
     if schema is not None and not isinstance(schema, (str, Path)) and not callable(program):
         raise TypeError(
             "a schema is SQL text, a pathlib.Path, a Migration, a function that is given a DSN, "
@@ -91,14 +94,16 @@ def check(schema: object) -> None:
 
 def fill(dsn: str, schema: Schema) -> None:
     """Make a schema in an empty database."""
-    if isinstance(schema, Migration):
-        schema.apply(dsn)
-    elif schema is None or isinstance(schema, (str, Path)):
+    if schema is None or isinstance(schema, (str, Path)):
         with admin(dsn, 1) as db:
             for place, text in sql_of(schema):
                 _run_script(db, place, text)
-    else:
-        schema(dsn)
+        return
+    made = schema.apply(dsn) if isinstance(schema, Migration) else schema(dsn)
+    if inspect.isawaitable(made):
+        if inspect.iscoroutine(made):
+            made.close()
+        raise TypeError(_NOT_AWAITED)
 
 
 # A table's rows in what pg_dump writes: they stand between the statement and a line of "\.".
@@ -120,7 +125,8 @@ def _run_script(db: postgres.DB, place: str, text: str) -> None:
         _run(connection, place, text, start, len(text))
         if connection.info.transaction_status != 0:  # libpq's number for idle
             raise ValueError(f"{place} leaves a transaction open: it has a BEGIN without COMMIT")
-        connection.execute("RESET ALL")  # pg_dump empties the search path
+        # The next file begins as in a session of its own: pg_dump empties the search path.
+        connection.execute("DISCARD ALL")
 
 
 def _run(connection: Any, place: str, text: str, start: int, end: int) -> None:
