@@ -58,8 +58,10 @@ class _Setting:
     def to(self) -> Sql:
         """What it is set to; extensions have names with a dot."""
         name = Ident(*self.name.split("."))
+        if self.name in _LISTS and self.value not in ("", '""'):
+            return liteorm.sql("{} TO {}", name, _sqltext.raw(self.value))
         if self.name in _LISTS:
-            return liteorm.sql("{} TO {}", name, _sqltext.raw(self.value or "''"))
+            return liteorm.sql("{} TO ''", name)
         return liteorm.sql("{} TO {}", name, _sqltext.literal(self.value))
 
 
@@ -146,7 +148,12 @@ class Copies:
             liteorm.sql("CREATE DATABASE {} TEMPLATE {} {}", Ident(name), Ident(source), strategy)
         )
         for setting in self._settings_of(source):
-            self._admin.execute(liteorm.sql("ALTER {} SET {}", setting.of(name), setting.to))
+            try:
+                self._admin.execute(liteorm.sql("ALTER {} SET {}", setting.of(name), setting.to))
+            except liteorm.Error as error:
+                error.add_note(f"while the copy of a database was given its setting {setting.name}")
+                self.drop(name)
+                raise
 
     def _settings_of(self, source: str) -> list[_Setting]:
         """What ALTER DATABASE ... SET has set, which CREATE DATABASE does not copy."""
@@ -173,6 +180,7 @@ class Copies:
 
     def copy_used(self, source: str, name: str) -> None:
         """Copy a database that others are connected to, which ends their connections."""
+        self._settings.pop(source, None)  # they may have been changed since
         allow = "ALTER DATABASE {} ALLOW_CONNECTIONS {}"
         self._admin.execute(liteorm.sql(allow, Ident(source), liteorm.sql("false")))
         try:
@@ -197,7 +205,7 @@ class Copies:
 
     def close(self) -> None:
         """Stop the threads; on a shared server remove what was made."""
-        ended = self._stock.close(_PATIENCE)
+        ended = self._stock.close(_PATIENCE * (6 if self.on_shared_server else 1))
         if ended and self.on_shared_server:
             owner = self._claim is not None
             remove_run(self._server.dsn, self._server.run, None if owner else self._worker)
@@ -206,7 +214,8 @@ class Copies:
                 self._claim.rollback()
         # A server that does not answer any more is not asked again.
         self._admin.close(timeout=_PATIENCE if ended else 0)
-        self._forget_databases()
+        if ended:
+            self._forget_databases()  # else the watchdog sees to them when this process ends
 
     def _forget_databases(self) -> None:
         if self._ticket is not None:

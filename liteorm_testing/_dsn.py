@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
@@ -59,9 +60,9 @@ def without_password(dsn: str) -> str:
     """The connection string as it may be shown."""
     if dsn.startswith(_SCHEMES):
         scheme, _, rest = dsn.partition("://")
-        # A slash in a password that is not %2F ends the authority too early.
-        if "@" in rest.partition("?")[0].partition("/")[2]:
-            return f"{scheme}://...@{rest.rpartition('@')[2].partition('?')[0]}"
+        # A slash or a question mark in a password, not written as %2F or %3F, ends it too early.
+        if "@" in re.split("[/?#]", rest, maxsplit=1)[-1] and re.search("[/?#].*@", rest):
+            return f"{scheme}://...@{re.split('[?#]', rest.rpartition('@')[2])[0]}"
     return replace(dsn, password=None, sslpassword=None)
 
 

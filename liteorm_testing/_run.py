@@ -103,6 +103,10 @@ class Run:
                     raise
             return self._server
 
+    def owns(self, server: Server) -> bool:
+        """Whether it is the run's own server, and not one that a test project put in its place."""
+        return server is self._server
+
     def fresh(self, server: Server, schema: Schema) -> Database:
         """A database for one test."""
         from liteorm_testing.databases import make

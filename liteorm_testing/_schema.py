@@ -6,12 +6,11 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from attrs import define
 
-from liteorm import postgres
-from liteorm.postgres._translate import translate
+from liteorm_testing._scripts import run_script
 from liteorm_testing._sweep import admin
 
 
@@ -31,10 +30,6 @@ class Migration:
 
 Schema: TypeAlias = str | Path | Migration | Callable[[str], object] | None
 """SQL text, a .sql file, a folder of them, a callable that is given a DSN, or nothing."""
-
-
-# pg_dump frames what it writes with these two commands of psql's.
-_OF_PG_DUMP: Final = re.compile(r"^\\(?:un)?restrict\b.*$", re.MULTILINE)
 
 
 def sql_of(schema: str | Path | None) -> Iterator[tuple[str, str]]:
@@ -97,68 +92,10 @@ def fill(dsn: str, schema: Schema) -> None:
     if schema is None or isinstance(schema, (str, Path)):
         with admin(dsn, 1) as db:
             for place, text in sql_of(schema):
-                _run_script(db, place, text)
+                run_script(db, place, text)
         return
     made = schema.apply(dsn) if isinstance(schema, Migration) else schema(dsn)
     if inspect.isawaitable(made):
         if inspect.iscoroutine(made):
             made.close()
         raise TypeError(_NOT_AWAITED)
-
-
-# A table's rows in what pg_dump writes: they stand between the statement and a line of "\.".
-_COPY: Final = re.compile(
-    r"^(COPY\b[^;]*?\bFROM\s+stdin\b[^;]*);[^\S\n]*\n(.*?)^\\\.[^\S\n]*$",
-    re.MULTILINE | re.DOTALL | re.IGNORECASE,
-)
-
-
-def _run_script(db: postgres.DB, place: str, text: str) -> None:
-    """Run a script as psql would: it may begin and commit transactions, and bring rows along."""
-    text = _OF_PG_DUMP.sub("", text)
-    with postgres.pool(db).connection() as connection:
-        start = 0
-        for copy in _COPY.finditer(text):
-            _run(connection, place, text, start, copy.start())
-            _copy_in(connection, place, text, copy)
-            start = copy.end()
-        _run(connection, place, text, start, len(text))
-        if connection.info.transaction_status != 0:  # libpq's number for idle
-            raise ValueError(f"{place} leaves a transaction open: it has a BEGIN without COMMIT")
-        # The next file begins as in a session of its own: pg_dump empties the search path.
-        connection.execute("DISCARD ALL")
-
-
-def _run(connection: Any, place: str, text: str, start: int, end: int) -> None:
-    try:
-        connection.execute(text[start:end])
-    except Exception as error:
-        raise _refused(error, place, text, start) from error
-
-
-def _copy_in(connection: Any, place: str, text: str, copy: re.Match[str]) -> None:
-    try:
-        with connection.cursor().copy(copy[1]) as rows:
-            rows.write(copy[2])
-    except Exception as error:
-        raise _refused(error, place, text, copy.start()) from error
-
-
-def _refused(error: Exception, place: str, text: str, start: int) -> BaseException:
-    """The error of liteorm's that fits, with the place in the user's SQL as a note."""
-    known = translate(error)
-    # The driver's error has the place as a number of characters.
-    position = getattr(getattr(error, "diag", None), "statement_position", None)
-    where = f"in {place}"
-    if position is not None or start:
-        lines = text[: start + int(position or 1)].splitlines() or [""]
-        where += f", line {len(lines)}"
-        if lines[-1].lstrip().startswith("\\"):
-            where += (
-                ": what begins with a backslash is a command of psql and no SQL; leave it out, "
-                "or give a function that runs psql"
-            )
-    if getattr(error, "sqlstate", None) == "25001":
-        where += "; the statements of one file are one transaction: give this one its own file"
-    known.add_note(where)
-    return known

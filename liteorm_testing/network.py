@@ -52,7 +52,8 @@ class Proxy:
         if "," in host or "," in port:
             raise ValueError("a Proxy stands in front of one server; the DSN names several hosts")
         if not port.isdecimal():
-            raise ValueError(f"the port of a DSN is a number, not {port!r}")
+            # Without what stands there: a password with a slash in it would.
+            raise ValueError("the port of the DSN is no number")
         if (sslmode := parts.get("sslmode")) in ("require", "verify-ca", "verify-full"):
             raise ValueError(
                 f"a Proxy reads what passes, so nothing is encrypted, and sslmode={sslmode} would "

@@ -167,8 +167,9 @@ def choose(kind: str = "auto", image: str | None = None) -> Choice:
     if _dsn.is_dsn(kind):
         return Choice("dsn", f"given: {_dsn.without_password(kind)}", image, kind)
     if kind not in KINDS:
+        shown = repr(kind) if kind.isidentifier() else "what was given"
         raise ValueError(
-            f"a server is one of {', '.join(KINDS)} or a connection string, not {kind!r}"
+            f"a server is one of {', '.join(KINDS)} or a connection string, not {shown}"
         )
     if kind != "auto":
         if problem := _PROBLEMS[kind]():

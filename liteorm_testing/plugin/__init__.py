@@ -143,7 +143,11 @@ def pytest_runtest_makereport(
             lines = "\n".join(log.splitlines()[-60:])
             report.sections.append(("liteorm: server log", lines))
         if item.config.getoption("--liteorm-keep") and _DATABASE in item.stash:
-            report.sections.append((_KEPT_SECTION, item.stash[_DATABASE]._how_to_get_there()))
+            run, server = item.config.stash[_RUN], item.stash[_LOG][0]
+            title = (
+                _KEPT_SECTION if run.owns(server) else f"{_KEPT_SECTION}, on a server of its own"
+            )
+            report.sections.append((title, item.stash[_DATABASE]._how_to_get_there()))
     if report.when == "teardown" and _DATABASE in item.stash:
         _part_with(item)
     return report
@@ -173,7 +177,11 @@ def _part_with(item: pytest.Item) -> None:
         # A server that the test has destroyed must not end the whole run.
         with contextlib.suppress(Error):
             made._keep()
-            item.config.stash[_RUN].keep_servers = True
+            run, server = item.config.stash[_RUN], item.stash[_LOG][0]
+            if run.owns(server):
+                run.keep_servers = True
+            else:
+                server._leave()
     else:
         made._give_back()
 
@@ -271,11 +279,15 @@ def liteorm_database(
     if isolation != "clone":
         yield made
         return
-    # Whether it is kept is known when all of the test is over: `_part_with` sees to it.
     item.stash[_DATABASE] = made
-    yield made
-    if request.config.getini("liteorm_leaks") == "error":
-        assert_no_leaks(made)
+    try:
+        yield made
+        if request.config.getini("liteorm_leaks") == "error":
+            assert_no_leaks(made)
+    finally:
+        # A test that has not failed yet may still do so, in what is torn down after this.
+        if item.stash[_FAILED] or not request.config.getoption("--liteorm-keep"):
+            _part_with(item)
 
 
 def _database(run: Run, server: Any, schema: Any, isolation: str) -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -29,3 +31,14 @@ def run(
         return pytester.runpytest_subprocess(*chosen, *options, *arguments)
 
     return run
+
+
+@pytest.fixture
+def clean_lock() -> Generator[None]:
+    """For tests that call `clean`, and for those with a server that it would remove: one at a time.
+
+    It removes what it finds on the machine, and pytest-xdist runs other tests beside.
+    """
+    with open(Path(tempfile.gettempdir(), "liteorm-tests-clean.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

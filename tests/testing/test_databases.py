@@ -270,6 +270,27 @@ SCRIPTS = {
         "CREATE TABLE t (n int);\nCOPY public.t (n) FROM stdin;\n1\n2\n\\.\n\nSELECT 1;",
         None,
     ),
+    "commented-copy": (
+        "/*\ncopy of t\nCOPY t FROM stdin;\n*/\n-- it's a comment;\n"
+        "CREATE TABLE t (n int, note text DEFAULT 'COPY t FROM stdin;');\n"
+        "CREATE FUNCTION f() RETURNS text LANGUAGE sql AS $f$ SELECT ';\nCOPY t FROM stdin;' $f$;\n"
+        "  COPY t (n) FROM stdin WITH (FORMAT csv, DELIMITER ';'); -- rows\n1\n2\n\\.\n",
+        None,
+    ),
+    "two-copies": (
+        'CREATE TABLE t (n int); CREATE TABLE "t;x" (n int);COPY "t;x" FROM stdin;\n7\n\\.\n'
+        "copy t from stdin;\n1\n2\n",
+        None,
+    ),
+    "framed": (
+        "\\restrict abc\nCREATE TABLE t (n) AS VALUES (1), (2);\n\\unrestrict abc\n",
+        None,
+    ),
+    "after-rows-without-a-place": (
+        "CREATE TABLE t (n int);\nCREATE TABLE p (n int PRIMARY KEY);\nCOPY t FROM stdin;\n1\n\\.\n"
+        "\nALTER TABLE t ADD FOREIGN KEY (n) REFERENCES p;",
+        "in {path}, after line 5",
+    ),
     "byte-order-mark": ("\ufeff" + SCHEMA, None),
     "bad-rows": ("CREATE TABLE t (n int);\nCOPY t FROM stdin;\nx\n\\.\n", "in {path}, line 2"),
     "after-rows": (
@@ -320,6 +341,7 @@ def test_settings_of_the_database_are_in_its_copies(liteorm_server: Server) -> N
         DO $$ BEGIN
             EXECUTE format('ALTER DATABASE %I SET search_path = app, "My App"', current_database());
             EXECUTE format('ALTER DATABASE %I SET app.name = %L', current_database(), 'it''s');
+            EXECUTE format('ALTER DATABASE %I SET temp_tablespaces = %L', current_database(), '');
             EXECUTE format('ALTER ROLE %I IN DATABASE %I SET work_mem = %L',
                            current_user, current_database(), '7MB');
         END $$;
@@ -338,9 +360,36 @@ def test_settings_of_the_database_are_in_its_copies(liteorm_server: Server) -> N
             db.execute(liteorm.sql("ALTER DATABASE {} SET app.name = 'changed'", name))
         d.snapshot()
         with postgres.open(d.dsn) as db:
+            db.execute(liteorm.sql("ALTER DATABASE {} SET app.name = 'again'", name))
+        d.snapshot()
+        with postgres.open(d.dsn) as db:
             db.execute(liteorm.sql("ALTER DATABASE {} RESET ALL", name))
         d.restore()
-        assert settings(d.dsn) == ('app, "My App"', "changed", "7MB")
+        assert settings(d.dsn) == ('app, "My App"', "again", "7MB")
+
+
+def test_rows_that_look_like_commands_are_kept(liteorm_server: Server) -> None:
+    """What stands in a literal is nobody's command."""
+    text = "x\n\\restrict me\ny"
+    schema = f"CREATE TABLE t (x text); INSERT INTO t VALUES ('{text}');"
+    with database(liteorm_server, schema) as d, postgres.open(d.dsn) as db:
+        assert liteorm.scan_one(db.query("SELECT x FROM t"), str) == text
+
+
+def test_a_server_that_is_slow_at_the_end_is_waited_for(liteorm_server: Server) -> None:
+    """On a shared server what a run made goes, also when dropping takes its time."""
+    with postgres.open(liteorm_server.dsn) as db:
+        with server(kind=liteorm_server.dsn) as shared:
+            for _ in range(3):
+                with database(shared, SCHEMA):
+                    pass
+            with database(shared, SCHEMA):
+                blocking = db.begin()
+                blocking.execute("LOCK TABLE pg_database IN SHARE MODE")
+            releasing = threading.Timer(6, blocking.rollback)
+            releasing.start()
+        releasing.join()
+        assert _names(liteorm_server, f"liteorm_{shared.run}_%") == []
 
 
 def test_a_snapshot_that_fails_leaves_the_former_one(

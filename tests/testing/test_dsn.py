@@ -45,3 +45,10 @@ def test_a_shown_connection_string_has_no_password() -> None:
     """The form for messages leaves the password out, and only that."""
     shown = _dsn.without_password("postgresql://user:secret@localhost/name")
     assert shown == "postgresql://user@localhost/name"
+    for odd in (
+        "user:sec/ret@localhost/name",
+        "user:sec?ret@localhost/name",
+        "u:#sec@localhost/name",
+    ):
+        shown = _dsn.without_password(f"postgresql://{odd}")
+        assert shown == "postgresql://...@localhost/name"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -310,6 +313,44 @@ def test_a_database_is_kept_whichever_part_of_its_test_fails(
         [f"*clean --dsn 'postgresql://kit_keeper@{host}/postgres'*"], consecutive=False
     )
     result.stdout.no_fnmatch_line("*geheim*")
+
+
+@pytest.mark.usefixtures("clean_lock")
+def test_a_database_on_ones_own_server_is_kept_with_it(pytester: pytest.Pytester, run: Run) -> None:
+    """The server that stays is the one with the kept database, and no other."""
+    pytester.makepyfile(
+        test_one="""
+        import pathlib, pytest
+        from liteorm_testing import server
+
+        @pytest.fixture(scope="module")
+        def liteorm_server():
+            with server(kind="embedded") as own:
+                pathlib.Path("own").write_text(own.socket)
+                yield own
+
+        def test_fails(liteorm_db):
+            assert False
+        """,
+        test_two="""
+        import pathlib
+
+        def test_passes(liteorm_db, liteorm_server):
+            pathlib.Path("runs").write_text(liteorm_server.socket)
+        """,
+    )
+    result = run(EMBEDDED, "--liteorm-keep", "-W", "ignore")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*kept database, on a server of its own*"])
+    own = Path((pytester.path / "own").read_text())
+    assert not Path((pytester.path / "runs").read_text()).exists()
+    assert own.exists()
+    found = re.search(r"^postgresql://\S+", result.stdout.str(), re.MULTILINE)
+    assert found
+    with postgres.open(found[0]) as db:
+        assert len(db.query("SELECT 1")) == 1
+    subprocess.run([sys.executable, "-m", "liteorm_testing", "clean"], check=True)
+    assert not own.exists()
 
 
 def _project(pytester: pytest.Pytester, module: str) -> Path:

@@ -208,6 +208,7 @@ def test_a_forked_child_does_not_hold_up_the_end(tmp_path: Path) -> None:
 
 
 @needs_embedded
+@pytest.mark.usefixtures("clean_lock")
 def test_clean_removes_what_even_the_watchdog_could_not() -> None:
     """With owner and watchdog both killed, the command finds the server and ends it."""
     script = (
@@ -238,6 +239,7 @@ def test_clean_removes_what_even_the_watchdog_could_not() -> None:
 
 
 @needs_docker
+@pytest.mark.usefixtures("clean_lock")
 def test_clean_removes_containers_whose_owner_is_gone() -> None:
     """The owner's process is in the container's labels."""
     script = (
@@ -253,6 +255,7 @@ def test_clean_removes_containers_whose_owner_is_gone() -> None:
     assert "container " not in _clean()
 
 
+@pytest.mark.usefixtures("clean_lock")
 def test_clean_sweeps_shared_servers(liteorm_server: Server) -> None:
     """Kept databases are named without the server's password, and dropped."""
     name = "liteorm_kept_0badcafe_main_d9"

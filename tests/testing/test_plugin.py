@@ -161,6 +161,7 @@ def test_a_failed_test_shows_its_part_of_the_log(pytester: pytest.Pytester, run:
     result.stdout.no_fnmatch_line("*earlier*")
 
 
+@pytest.mark.usefixtures("clean_lock")
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
 def test_a_failed_tests_database_is_kept(
     workers: tuple[str, ...], pytester: pytest.Pytester, run: Run
@@ -553,6 +554,7 @@ def test_a_server_that_a_test_destroys_does_not_end_the_run(
     result.stdout.no_fnmatch_line("*INTERNALERROR*")
 
 
+@pytest.mark.usefixtures("clean_lock")
 def test_a_nested_run_keeps_only_its_own_server(pytester: pytest.Pytester, run: Run) -> None:
     """A run inside a test that keeps a database does not make the outer run keep its server."""
     pytester.makeconftest('pytest_plugins = ["pytester"]')

@@ -325,6 +325,7 @@ def test_versions_have_a_major(liteorm_server: Server) -> None:
     [
         ("postgresql+psycopg://u:geheim@localhost/x", "the driver's name is left out"),
         ("mysql://u:geheim@localhost/x", "begins with postgresql://, not mysql://"),
+        ("postgres:u:geheim@localhost", "a server is one of .*, not what was given"),
     ],
 )
 def test_a_url_of_another_kind_is_refused_without_its_password(dsn: str, message: str) -> None:

@@ -178,7 +178,8 @@ async def test_reset_always_undoes_what_no_tag_tells(liteorm_database: Any) -> N
     )
     asked = (
         "SELECT (SELECT count(*) FROM pg_class WHERE relname = 'left_over')"
-        " + (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7)"
+        " + (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND database ="
+        " (SELECT oid FROM pg_database WHERE datname = current_database()))"
     )
     for reset, left in (("auto", 2), ("always", 0)):
         async with await open_async(liteorm_database.dsn, max_size=1, reset=reset) as db:  # type: ignore[arg-type]

@@ -178,7 +178,8 @@ def test_reset_always_undoes_what_no_tag_tells(liteorm_database: Any) -> None:
     )
     asked = (
         "SELECT (SELECT count(*) FROM pg_class WHERE relname = 'left_over')"
-        " + (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7)"
+        " + (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND database ="
+        " (SELECT oid FROM pg_database WHERE datname = current_database()))"
     )
     for reset, left in (("auto", 2), ("always", 0)):
         with open(liteorm_database.dsn, max_size=1, reset=reset) as db:  # type: ignore[arg-type]
