@@ -296,10 +296,11 @@ async def test_cancel_while_opening(liteorm_database: Any, witness: Witness) -> 
     """Neither connections nor the pool's own tasks outlive an open that was cancelled."""
     before = asyncio.all_tasks()
     with Proxy(liteorm_database.dsn) as proxy:
-        proxy.delay(0.05)
+        # Opening takes two answers, one after the other: each moment is well before its end.
+        proxy.delay(0.15)
         for moment in range(12):
             task = asyncio.create_task(open_async(proxy.dsn, min_size=3, max_size=3))
-            await asyncio.sleep(moment * 0.01)
+            await asyncio.sleep(moment * 0.02)
             await cancelled(task)
             await auntil(lambda: asyncio.all_tasks() == before, "no task of the pool left")
     await auntil(lambda: not witness.others("true"), "no connection left on the server")
