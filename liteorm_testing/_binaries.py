@@ -63,12 +63,8 @@ class Account:
         if os.geteuid() == 0:
             os.chown(path, self.uid, self.gid)
 
-    def may_execute(self, program: Path) -> bool:
-        """Whether the account gets to a program: every folder above it must let it through."""
-        return self.may_enter(program)
-
     def may_enter(self, path: Path) -> bool:
-        """Whether the account gets into a folder, through all above it."""
+        """Whether the account gets to a program or into a folder: all above must let it through."""
         if os.geteuid() != 0:
             return os.access(path, os.X_OK)
         for place in (path, *path.parents):
@@ -136,7 +132,7 @@ def reachable(binaries: Path, account: Account) -> Path:
     A virtual environment in root's home is closed to everybody else: its server programs are
     copied once, rather than opening that home.
     """
-    if account.may_execute(binaries / "postgres"):
+    if account.may_enter(binaries / "postgres"):
         return binaries
     prefix = binaries.resolve().parent
     package = prefix.parent
@@ -166,7 +162,7 @@ def reachable(binaries: Path, account: Account) -> Path:
             if not copy.exists():
                 raise
     copied = copy / package.name / prefix.name / binaries.name
-    if not account.may_execute(copied / "postgres"):
+    if not account.may_enter(copied / "postgres"):
         raise ClusterError(
             f"the account with uid {account.uid}, which runs the server because root may not, "
             f"cannot reach {copy}; set LITEORM_CACHE to a folder that everybody can enter"

@@ -207,8 +207,11 @@ class Copies:
         """Stop the threads; on a shared server remove what was made."""
         ended = self._stock.close(_PATIENCE * (6 if self.on_shared_server else 1))
         if ended and self.on_shared_server:
-            owner = self._claim is not None
-            remove_run(self._server.dsn, self._server.run, None if owner else self._worker)
+            worker = self._worker if self._claim is None else None
+            try:
+                remove_run(self._server.dsn, self._server.run, worker)
+            except liteorm.Error:
+                ended = False  # it is gone, or somebody else's matter: leaving is no error
         if ended and self._claim is not None:
             with contextlib.suppress(liteorm.Error):
                 self._claim.rollback()

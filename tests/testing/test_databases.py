@@ -6,6 +6,7 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from liteorm.postgres import DB, AsyncDB
 from liteorm_testing import Database, Migration, Server, _dsn, _sweep, database, server
 from liteorm_testing._copies import Copies, copies_of
 from liteorm_testing._sweep import sweep
-from tests.testing.support import KINDS, eventually
+from tests.testing.support import KINDS, eventually, needs_embedded
 
 SCHEMA = "CREATE TABLE t (n int PRIMARY KEY); INSERT INTO t VALUES (1), (2);"
 
@@ -374,6 +375,21 @@ def test_rows_that_look_like_commands_are_kept(liteorm_server: Server) -> None:
     schema = f"CREATE TABLE t (x text); INSERT INTO t VALUES ('{text}');"
     with database(liteorm_server, schema) as d, postgres.open(d.dsn) as db:
         assert liteorm.scan_one(db.query("SELECT x FROM t"), str) == text
+
+
+@needs_embedded
+def test_a_shared_server_that_is_gone_is_left_without_an_error() -> None:
+    """What was made on it went with it; the failure of the tests themselves says what happened."""
+    with server(kind="embedded") as own:
+        with server(kind=own.dsn) as shared:
+            for _ in range(3):
+                with database(shared, SCHEMA):
+                    pass
+            running: Any = own._running
+            running._process.kill()
+            running._process.wait()
+            with pytest.raises(liteorm.ConnectFailed):
+                postgres.open(own.dsn)
 
 
 def test_a_server_that_is_slow_at_the_end_is_waited_for(liteorm_server: Server) -> None:
