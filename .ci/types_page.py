@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes docs/types.md from the table in liteorm/_core/pgtypes.py; `--check` compares only."""
+"""Writes docs/types.md from the table of types; `--check` compares only."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from liteorm._core.pgtypes import BUILTINS, BY_OID, EXTENSIONS, ROWS, Builtin, PgType  # noqa: E402
+from liteorm._core.scanning.types import BUILTINS, BY_OID, EXTENSIONS, ROWS, Builtin, PgType  # noqa: E402
 
 PAGE = ROOT / "docs" / "types.md"
 
 HEAD = """\
 # Types
 
-<!-- Written by .ci/types_page.py from liteorm/_core/pgtypes.py. -->
+<!-- Written by .ci/types_page.py from liteorm/_core/scanning/types.py. -->
 
 Which PostgreSQL type fills which annotation is one table. A column whose type is in the row of the
 annotation fills the field; any other is a `ScanError` before the first object is built. Nothing is

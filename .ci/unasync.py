@@ -7,7 +7,8 @@ Only NAME tokens change: ``async`` and ``await`` are dropped, ``AsyncX`` becomes
 says the rest. The names in ``__all__`` follow, and code in docstrings (fenced blocks, `code spans`,
 lines after >>>). A name that an import would then have twice is dropped once, and so is a statement
 that only marks a test for anyio. Line breaks stay as they are in the source.
-Whatever else differs between the twins belongs into ``liteorm/postgres/_primitives.py``, in pairs.
+Whatever else differs between the twins belongs in pairs into
+``liteorm/postgres/_session/primitives.py``.
 """
 
 from __future__ import annotations

@@ -27,9 +27,9 @@ def plan_times(rounds: int) -> list[float]:
     sys.path.insert(0, str(ROOT))
     import attrs
 
-    from liteorm._core.pgtypes import BY_OID
-    from liteorm._core.scan import scanner_for
-    from liteorm._core.shape import Shape
+    from liteorm._core.scanning.scan import scanner_for
+    from liteorm._core.scanning.shape import Shape
+    from liteorm._core.scanning.types import BY_OID
 
     times = []
     for number in range(rounds + 1):

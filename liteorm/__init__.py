@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from liteorm import errors, observe
 from liteorm._core.contracts import AsyncRowStream, AsyncSession, RowStream, Session
-from liteorm._core.hints import Codec, Column
-from liteorm._core.models import table
-from liteorm._core.ranges import Multirange, Range
-from liteorm._core.scan import explain_plan, scan, scan_iter, scan_one, scan_optional
-from liteorm._core.sqltext import Ident, Sql, sql
-from liteorm._core.statements import Statement, statement
-from liteorm._core.values import Interval, Json, Notification, PoolStats, Result, Rows
+from liteorm._core.models.classes import table
+from liteorm._core.models.hints import Codec, Column
+from liteorm._core.scanning.scan import explain_plan, scan, scan_iter, scan_one, scan_optional
+from liteorm._core.sql.text import Ident, Sql, sql
+from liteorm._core.statements.statement import Statement, statement
+from liteorm._core.values.interval import Interval
+from liteorm._core.values.json import Json
+from liteorm._core.values.notification import Notification
+from liteorm._core.values.pool import PoolStats
+from liteorm._core.values.ranges import Multirange, Range
+from liteorm._core.values.results import Result, Rows
 from liteorm.errors import (
     CheckViolation,
     CommitUnknown,
@@ -56,7 +60,7 @@ from liteorm.errors import (
 from liteorm.observe import Observer, QueryEvent
 
 if TYPE_CHECKING:
-    from liteorm._core.sqlfiles import load
+    from liteorm._core.statements.files import load
 
 __all__ = [
     "AsyncRowStream",
@@ -140,7 +144,7 @@ if not TYPE_CHECKING:
     def __getattr__(name: str) -> Any:
         # Reading .sql files takes modules that most programs never need.
         if name == "load":
-            from liteorm._core.sqlfiles import load
+            from liteorm._core.statements.files import load
 
             load.__module__ = "liteorm"
             globals()["load"] = load

@@ -9,7 +9,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from liteorm import postgres
-from liteorm.postgres._translate import translate
+from liteorm.postgres._session.translate import translate
 
 # What may hold a semicolon or the word COPY without meaning it, a semicolon, a command of psql's.
 _TOKEN: Final = re.compile(

@@ -37,7 +37,7 @@ ARROWS = {
         *("liteorm._core", "liteorm.errors", "liteorm.observe", "liteorm.postgres"),
         *("psycopg", "psycopg_pool", "attrs", "msgspec", "typing_extensions"),
     },
-    "liteorm.postgres._nulls": {"liteorm._core", "liteorm.postgres", "attrs", "pglast"},
+    "liteorm.postgres._describing.nulls": {"liteorm._core", "liteorm.postgres", "attrs", "pglast"},
     "liteorm._check": {
         *("liteorm", "liteorm._check", "liteorm._core", "liteorm.errors", "liteorm.postgres"),
         *("liteorm_testing", "attrs", "msgspec", "rich", "typing_extensions"),

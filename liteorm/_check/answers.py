@@ -9,12 +9,12 @@ from typing import Any, Protocol
 
 import attrs
 
-from liteorm._core.models import Table
-from liteorm._core.pgtypes import PgType
-from liteorm._core.sqltext import quoted
+from liteorm._core.models.classes import Table
+from liteorm._core.scanning.types import PgType
+from liteorm._core.sql.text import quoted
 from liteorm.errors import Error
 from liteorm.postgres import DB, AsyncDB, StatementShape, open
-from liteorm.postgres._describe import Null
+from liteorm.postgres._describing.shapes import Null
 from liteorm.postgres._sync.describing import describe_all, load_new_types
 
 

@@ -16,8 +16,8 @@ from liteorm._check.parameters import known_nulls, parameter_problems
 from liteorm._check.problems import Problem
 from liteorm._check.subjects import Subject, collect
 from liteorm._check.tables import table_problems
-from liteorm._core.hints import Codec
-from liteorm._core.models import Table, model_of
+from liteorm._core.models.classes import Table, model_of
+from liteorm._core.models.hints import Codec
 from liteorm.postgres import DB, AsyncDB
 
 T = TypeVar("T")

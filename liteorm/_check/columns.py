@@ -7,14 +7,14 @@ from typing import Any
 
 from liteorm._check.answers import Answer
 from liteorm._check.problems import Problem
-from liteorm._core.fit import Members, Place
-from liteorm._core.hints import Codec, shown
-from liteorm._core.pgtypes import PgType, underlying
-from liteorm._core.plan import Build, Leaf, Node, plan_scan
-from liteorm._core.shape import Shape
-from liteorm._core.statements import Statement
+from liteorm._core.models.hints import Codec, shown
+from liteorm._core.scanning.fit import Members, Place
+from liteorm._core.scanning.plan import Build, Leaf, Node, plan_scan
+from liteorm._core.scanning.shape import Shape
+from liteorm._core.scanning.types import PgType, underlying
+from liteorm._core.statements.statement import Statement
 from liteorm.errors import ModelError, ScanError
-from liteorm.postgres._describe import ColumnShape
+from liteorm.postgres._describing.shapes import ColumnShape
 
 
 def column_problems(

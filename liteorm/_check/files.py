@@ -17,8 +17,8 @@ import attrs
 
 from liteorm._check.answers import Answer, Answers, Query, Refusal, TableAnswer, TableColumn
 from liteorm._check.typetext import type_from_json, type_to_json
-from liteorm._core.models import Table
-from liteorm.postgres._describe import ColumnShape, StatementShape
+from liteorm._core.models.classes import Table
+from liteorm.postgres._describing.shapes import ColumnShape, StatementShape
 
 _MISSING = "run liteorm check --write against a server, and commit the file"
 

@@ -11,12 +11,12 @@ import attrs
 
 from liteorm._check.answers import Answer
 from liteorm._check.problems import Problem
-from liteorm._core.fit import Fitter, Place
-from liteorm._core.hints import Codec, Hint, hint_of, shown
-from liteorm._core.models import model_of
-from liteorm._core.pgtypes import PgType, underlying
-from liteorm._core.statements import Statement, names_in, style_of
-from liteorm._core.values import Json
+from liteorm._core.models.classes import model_of
+from liteorm._core.models.hints import Codec, Hint, hint_of, shown
+from liteorm._core.scanning.fit import Fitter, Place
+from liteorm._core.scanning.types import PgType, underlying
+from liteorm._core.statements.statement import Statement, names_in, style_of
+from liteorm._core.values.json import Json
 from liteorm.errors import ModelError, ScanError
 
 _NUMBERS: dict[Any, tuple[Any, ...]] = {

@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 import attrs
 
-from liteorm._core.models import Table
-from liteorm._core.statements import Statement, declared_in
+from liteorm._core.models.classes import Table
+from liteorm._core.statements.statement import Statement, declared_in
 from liteorm.errors import IntegrityError
 
 _TABLE = "__liteorm_table__"

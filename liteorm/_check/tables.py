@@ -8,9 +8,9 @@ from typing import Any
 
 from liteorm._check.answers import TableAnswer, TableColumn
 from liteorm._check.problems import Problem
-from liteorm._core.fit import Fitter, Place
-from liteorm._core.hints import Codec
-from liteorm._core.models import Field, Model, Table
+from liteorm._core.models.classes import Field, Model, Table
+from liteorm._core.models.hints import Codec
+from liteorm._core.scanning.fit import Fitter, Place
 from liteorm.errors import ModelError, ScanError
 
 

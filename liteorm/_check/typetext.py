@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from liteorm._core.pgtypes import BY_OID, FIRST_USER_OID, ROWS, Attribute, PgType
-from liteorm._core.ranges import Multirange, Range
+from liteorm._core.scanning.types import BY_OID, FIRST_USER_OID, ROWS, Attribute, PgType
+from liteorm._core.values.ranges import Multirange, Range
 
 _PYTHON = {
     "array": list,

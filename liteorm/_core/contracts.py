@@ -14,8 +14,8 @@ from collections.abc import (
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
-from liteorm._core.sqltext import SqlText
-from liteorm._core.values import Result, Rows
+from liteorm._core.sql.text import SqlText
+from liteorm._core.values.results import Result, Rows
 
 T = TypeVar("T")
 
@@ -29,6 +29,9 @@ Isolation: TypeAlias = Literal[
     "read uncommitted", "read committed", "repeatable read", "serializable"
 ]
 """How well transactions are kept apart, in PostgreSQL's words."""
+
+Extra: TypeAlias = Literal["error", "ignore"]
+"""What becomes of columns that no field takes."""
 
 
 class RowStream(Protocol):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from liteorm._core.values import Notification
+from liteorm._core.values.notification import Notification
 from liteorm.postgres._async.database import AsyncDB, open_async
 from liteorm.postgres._async.describing import describe_async
 from liteorm.postgres._async.listener import AsyncListener, listen_async, notify_async
 from liteorm.postgres._async.transaction import AsyncTx
-from liteorm.postgres._cursors import pool, rows
-from liteorm.postgres._describe import StatementShape
+from liteorm.postgres._describing.shapes import StatementShape
+from liteorm.postgres._handover import pool, rows
 from liteorm.postgres._sync.database import DB, open
 from liteorm.postgres._sync.describing import describe
 from liteorm.postgres._sync.listener import Listener, listen, notify

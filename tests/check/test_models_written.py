@@ -18,8 +18,8 @@ from liteorm import postgres
 from liteorm._check import check
 from liteorm._cli import main
 from liteorm._cli.modelgen.naming import class_name, field_name, field_names, member_name
-from liteorm._core.models import model_of
-from liteorm._core.sqltext import quoted
+from liteorm._core.models.classes import model_of
+from liteorm._core.sql.text import quoted
 from liteorm_testing import Database, Server, database
 
 ROOT = Path(__file__).parent.parent.parent

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import liteorm
 from liteorm import postgres
-from liteorm.postgres._describe import Described
+from liteorm.postgres._describing.shapes import Described
 from liteorm.postgres._sync.describing import describe_all
 from liteorm_testing import Server, database
 from tests.check.queries import SCHEMA, Queries, change

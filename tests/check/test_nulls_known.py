@@ -227,8 +227,8 @@ def test_unnamed_columns_have_the_servers_names(db: postgres.DB) -> None:
         *("extract(year FROM at)", "name LIKE 'a'", "n IN (1)", "least(1, n)", "localtime"),
         *("current_timestamp", "current_user", "session_user", "'{1}'::int[]", "j -> 'a'"),
     ]
-    from liteorm.postgres._nulls.grammar import parsed
-    from liteorm.postgres._nulls.names import title_of
+    from liteorm.postgres._describing.nulls.grammar import parsed
+    from liteorm.postgres._describing.nulls.names import title_of
 
     for text in expressions:
         sql: Any = f"SELECT {text} FROM t" + (" GROUP BY ()" if "count" in text else "")

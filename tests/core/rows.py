@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from liteorm import Rows
-from liteorm._core.pgtypes import BY_OID, PgType, Variant
-from liteorm._core.shape import Shape
+from liteorm._core.scanning.shape import Shape
+from liteorm._core.scanning.types import BY_OID, PgType, Variant
 from liteorm.errors import DataError, Error
 
 BY_NAME: Mapping[str, PgType] = {

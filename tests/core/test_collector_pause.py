@@ -13,9 +13,9 @@ import pytest
 
 import liteorm
 from liteorm import Rows, scan
-from liteorm._core.pgtypes import BY_OID, Variant
-from liteorm._core.scanner import CHUNK
-from liteorm._core.shape import LoadRows, Shape
+from liteorm._core.scanning.scanner import CHUNK
+from liteorm._core.scanning.shape import LoadRows, Shape
+from liteorm._core.scanning.types import BY_OID, Variant
 
 COUNT = 3 * CHUNK
 

@@ -13,8 +13,8 @@ import pytest
 
 import liteorm
 from liteorm import Column, NoRows, ScanError, TooManyRows, scan, scan_one, scan_optional
-from liteorm._core import scanner as scanners
-from liteorm._core.scan import scanner_for
+from liteorm._core.scanning import scanner as scanners
+from liteorm._core.scanning.scan import scanner_for
 from tests.core.rows import rows, shape
 
 

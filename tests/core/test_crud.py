@@ -10,9 +10,9 @@ import pytest
 
 import liteorm
 from liteorm import Column
-from liteorm._core import crud
-from liteorm._core.extract import Part, extractor, parameters
-from liteorm._core.models import Field, Model, Table, model_of
+from liteorm._core.models.classes import Field, Model, Table, model_of
+from liteorm._core.models.extract import Part, extractor, parameters
+from liteorm._core.sql import crud
 
 
 @liteorm.table("app.users", key="id")

@@ -16,10 +16,10 @@ import attrs
 import pytest
 
 from liteorm import Column, Interval
-from liteorm._core.emit import emit_scan
-from liteorm._core.pgtypes import Attribute, PgType, array_of
-from liteorm._core.plan import plan_scan
-from liteorm._core.shape import Shape
+from liteorm._core.scanning.emit import emit_scan
+from liteorm._core.scanning.plan import plan_scan
+from liteorm._core.scanning.shape import Shape
+from liteorm._core.scanning.types import Attribute, PgType, array_of
 from tests.core.rows import BY_NAME, shape
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")

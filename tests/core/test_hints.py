@@ -12,7 +12,7 @@ import pytest
 import typing_extensions
 
 from liteorm import Column, Interval, ModelError, Multirange, Range
-from liteorm._core.hints import Hint, hint_of, shown
+from liteorm._core.models.hints import Hint, hint_of, shown
 
 T = TypeVar("T")
 WithDefault = typing_extensions.TypeVar("WithDefault", default=int)

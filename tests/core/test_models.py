@@ -9,8 +9,8 @@ import attrs
 import pytest
 
 from liteorm import Column, ModelError, table
-from liteorm._core import models
-from liteorm._core.models import Model, clear_models, model_of
+from liteorm._core.models import classes as models
+from liteorm._core.models.classes import Model, clear_models, model_of
 
 T = TypeVar("T")
 

@@ -9,11 +9,11 @@ import attrs
 import pytest
 
 from liteorm import Interval, ScanError
-from liteorm._core.fit import Fit, Fitter
-from liteorm._core.hints import hint_of
-from liteorm._core.pgtypes import Attribute, PgType, array_of, cast_of, cast_to
-from liteorm._core.plan import Build, Collect, Leaf, plan_scan
-from liteorm._core.steps import Place
+from liteorm._core.models.hints import hint_of
+from liteorm._core.scanning.fit import Fit, Fitter
+from liteorm._core.scanning.plan import Build, Collect, Leaf, plan_scan
+from liteorm._core.scanning.steps import Place
+from liteorm._core.scanning.types import Attribute, PgType, array_of, cast_of, cast_to
 from tests.core.rows import BY_NAME, shape
 
 

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 import liteorm
-from liteorm._core.sqlfiles import LoadedStatement
+from liteorm._core.statements.files import LoadedStatement
 
 
 @attrs.define

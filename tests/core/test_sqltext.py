@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import liteorm
 from liteorm import Ident
-from liteorm._core.sqltext import quoted, rendered
+from liteorm._core.sql.text import quoted, rendered
 
 
 @pytest.mark.parametrize(

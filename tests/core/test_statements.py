@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 import liteorm
-from liteorm._core.statements import declared_in, names_in, style_of
+from liteorm._core.statements.statement import declared_in, names_in, style_of
 
 
 @attrs.define

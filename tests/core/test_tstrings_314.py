@@ -10,7 +10,7 @@ import pytest
 
 import liteorm
 from liteorm import Ident
-from liteorm._core.sqltext import is_template, rendered
+from liteorm._core.sql.text import is_template, rendered
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 14), reason="t-strings need Python 3.14")
 
@@ -96,7 +96,7 @@ def test_the_module_of_templates_is_not_imported() -> None:
     """Whoever uses no t-string pays nothing for them."""
     code = (
         "import sys, liteorm\n"
-        "from liteorm._core.sqltext import rendered\n"
+        "from liteorm._core.sql.text import rendered\n"
         "rendered('SELECT 1'); rendered(liteorm.sql('SELECT 1'))\n"
         "sys.exit('string.templatelib' in sys.modules)"
     )

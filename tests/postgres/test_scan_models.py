@@ -604,8 +604,8 @@ def test_what_was_compiled_for_a_class_goes_with_it(module_db: postgres.DB) -> N
     import gc
     import weakref
 
-    from liteorm._core.models import clear_models
-    from liteorm._core.scanner import clear_scanners
+    from liteorm._core.models.classes import clear_models
+    from liteorm._core.scanning.scanner import clear_scanners
 
     rows = query(module_db, "SELECT 1 AS a")
     model: Any = attrs.make_class("Short", {"a": attrs.field(type=int)}, frozen=True)

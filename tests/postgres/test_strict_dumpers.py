@@ -15,7 +15,7 @@ from psycopg._copy_base import format_row_binary
 from psycopg.adapt import Transformer
 from psycopg.pq import Format
 
-from liteorm.postgres._scalars import SCALARS
+from liteorm.postgres._types.scalars import SCALARS
 
 
 class Member(enum.Enum):

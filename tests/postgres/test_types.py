@@ -10,7 +10,7 @@ import pytest
 
 import liteorm
 from liteorm import postgres, scan, scan_one
-from liteorm._core.pgtypes import BUILTINS, EXTENSIONS
+from liteorm._core.scanning.types import BUILTINS, EXTENSIONS
 from liteorm_testing import Server, database
 from tests.postgres.type_cases import CASES, Case
 

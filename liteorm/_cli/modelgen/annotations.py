@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from liteorm._core.pgtypes import PgType, underlying
+from liteorm._core.scanning.types import PgType, underlying
 
 _PLAIN: dict[Any, str] = {
     bool: "bool",

@@ -9,8 +9,8 @@ import attrs
 
 import liteorm
 from liteorm._check.answers import Answer, LiveAnswers, Query
-from liteorm._core.pgtypes import FIRST_USER_OID, PgType
-from liteorm._core.sqltext import quoted
+from liteorm._core.scanning.types import FIRST_USER_OID, PgType
+from liteorm._core.sql.text import quoted
 from liteorm.postgres import DB
 from liteorm.postgres._sync.describing import load_new_types
 

@@ -13,7 +13,7 @@ import attrs
 from liteorm._cli.modelgen.annotations import annotation_of, empty_value, optional
 from liteorm._cli.modelgen.catalog import Column, Relation, Schema, TypeName
 from liteorm._cli.modelgen.naming import class_name, field_names, member_name
-from liteorm._core.pgtypes import PgType
+from liteorm._core.scanning.types import PgType
 
 WIDTH = 88
 

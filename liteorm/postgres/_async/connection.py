@@ -16,11 +16,16 @@ from psycopg.abc import PQGen
 from psycopg.adapt import Transformer
 
 from liteorm.errors import Error
-from liteorm.postgres._options import CLEANUP_BOUND, PoolState
-from liteorm.postgres._primitives import AsyncInterrupted, WaitTimeout, afinish, await_io
-from liteorm.postgres._protocol import drain_step, run_step
-from liteorm.postgres._tags import SPECIAL_TAGS, is_transaction, lasts, transaction_command
-from liteorm.postgres._translate import FatalNotice, is_stale, one_line, translate
+from liteorm.postgres._session.commands import (
+    SPECIAL_TAGS,
+    is_transaction,
+    lasts,
+    transaction_command,
+)
+from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
+from liteorm.postgres._session.primitives import AsyncInterrupted, WaitTimeout, afinish, await_io
+from liteorm.postgres._session.protocol import drain_step, run_step
+from liteorm.postgres._session.translate import FatalNotice, is_stale, one_line, translate
 
 __all__ = ["AsyncWire"]
 

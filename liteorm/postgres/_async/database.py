@@ -15,18 +15,18 @@ import psycopg_pool
 from psycopg_pool import AsyncConnectionPool
 
 from liteorm._core.contracts import Isolation
-from liteorm._core.hints import Codec
-from liteorm._core.values import PoolStats
+from liteorm._core.models.hints import Codec
+from liteorm._core.values.pool import PoolStats
 from liteorm.errors import Error, IntegrityError, TransactionError
 from liteorm.observe import Observer
 from liteorm.postgres._async.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._async.connection import AsyncWire
-from liteorm.postgres._async.session import AsyncStatements
+from liteorm.postgres._async.session import AsyncAnySession
 from liteorm.postgres._async.transaction import AsyncTransaction, AsyncTx, begin_transaction
-from liteorm.postgres._options import CLEANUP_BOUND, PoolState, Reset, make_state
-from liteorm.postgres._primitives import AsyncAnswer, acurrent, afinish, asleep
-from liteorm.postgres._tags import begin_text, check_pooled
-from liteorm.postgres._translate import connect_failed, pool_not_filled
+from liteorm.postgres._session.commands import begin_text, check_pooled
+from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, Reset, make_state
+from liteorm.postgres._session.primitives import AsyncAnswer, acurrent, afinish, asleep
+from liteorm.postgres._session.translate import connect_failed, pool_not_filled
 
 __all__ = ["AsyncDB", "open_async"]
 
@@ -35,7 +35,7 @@ R = TypeVar("R")
 logger: Final = logging.getLogger("liteorm")
 
 
-class AsyncDB(AsyncStatements):
+class AsyncDB(AsyncAnySession):
     """A database: a pool of connections on which statements and transactions run.
 
     For any number of tasks or threads at once. Made by `open_async`.

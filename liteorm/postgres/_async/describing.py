@@ -9,15 +9,14 @@ import psycopg
 from psycopg import AsyncCursor
 from psycopg.rows import tuple_row
 
-from liteorm._core.sqltext import SqlText
+from liteorm._core.sql.text import SqlText
 from liteorm.errors import Error
 from liteorm.postgres._async.catalog import load_types
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.database import AsyncDB
-from liteorm.postgres._async.session import AsyncStatements
+from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._async.transaction import AsyncTx
-from liteorm.postgres._catalog import TypeRegistry
-from liteorm.postgres._describe import (
+from liteorm.postgres._describing.shapes import (
     Answers,
     Described,
     Null,
@@ -25,8 +24,9 @@ from liteorm.postgres._describe import (
     catalog_questions,
     numbered,
 )
-from liteorm.postgres._options import wrong_session
-from liteorm.postgres._protocol import describe_step
+from liteorm.postgres._session.options import wrong_session
+from liteorm.postgres._session.protocol import describe_step
+from liteorm.postgres._types.registry import TypeRegistry
 
 __all__ = ["describe_all", "describe_async", "load_new_types"]
 

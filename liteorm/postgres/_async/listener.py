@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import psycopg
 
-from liteorm._core.sqltext import quoted
-from liteorm._core.values import Notification
+from liteorm._core.sql.text import quoted
+from liteorm._core.values.notification import Notification
 from liteorm.errors import (
     ConnectFailed,
     ConnectionLost,
@@ -26,11 +26,11 @@ from liteorm.errors import (
 from liteorm.postgres._async.borrow import borrow, give_back
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.database import AsyncDB
-from liteorm.postgres._async.session import AsyncStatements
-from liteorm.postgres._notify import Backoff, checked_channel, checked_payload
-from liteorm.postgres._options import CLEANUP_BOUND, PoolState, check_seconds, wrong_session
-from liteorm.postgres._primitives import AsyncLock, AsyncWatch, acall, afinish, asleep
-from liteorm.postgres._translate import lost
+from liteorm.postgres._async.statements import AsyncStatements
+from liteorm.postgres._session.notifying import Backoff, checked_channel, checked_payload
+from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, check_seconds, wrong_session
+from liteorm.postgres._session.primitives import AsyncLock, AsyncWatch, acall, afinish, asleep
+from liteorm.postgres._session.translate import lost
 
 __all__ = ["AsyncListener", "listen_async", "notify_async"]
 

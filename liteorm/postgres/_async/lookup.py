@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, LiteralString, cast
+from typing import Any, LiteralString, cast
 
-from liteorm._core import crud
-from liteorm._core.models import Field, Model, Table
+from liteorm._core.models.classes import Field, Model, Table
+from liteorm._core.sql import crud
 from liteorm.postgres._async.catalog import load_types
 from liteorm.postgres._async.connection import AsyncWire
-from liteorm.postgres._catalog import UnknownTypes
-from liteorm.postgres._options import PoolState
-from liteorm.postgres._targets import COLUMNS_SQL, Target, Writing, columns_of
-
-if TYPE_CHECKING:
-    from liteorm.postgres._async.session import AsyncStatements
-    from liteorm.postgres._async.transaction import AsyncTx
+from liteorm.postgres._async.statements import AsyncStatements
+from liteorm.postgres._session.options import PoolState
+from liteorm.postgres._types.registry import UnknownTypes
+from liteorm.postgres._writing.targets import COLUMNS_SQL, Target, Writing, columns_of
 
 
 def own_text(text: str) -> LiteralString:
     """Vouch for text that was put together here, its identifiers quoted."""
     trusted: LiteralString = cast("Any", text)
     return trusted
-
-
-def transaction_of(session: AsyncStatements) -> AbstractAsyncContextManager[AsyncTx]:
-    """Open a transaction, or a savepoint if the session is one."""
-    block: AbstractAsyncContextManager[AsyncTx] = cast("Any", session).transaction()
-    return block
 
 
 def forget(state: PoolState) -> None:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from psycopg import AsyncCursor
 
 from liteorm._core.contracts import Params
-from liteorm._core.sqltext import SqlText, rendered
-from liteorm._core.values import Result
+from liteorm._core.sql.text import SqlText, rendered
+from liteorm._core.values.results import Result
 from liteorm.errors import Error
 from liteorm.postgres._async.connection import AsyncWire
-from liteorm.postgres._async.lookup import own_text, transaction_of
-from liteorm.postgres._dumpers import parameter_error
-from liteorm.postgres._tags import result_of
-
-if TYPE_CHECKING:
-    from liteorm.postgres._async.session import AsyncStatements
+from liteorm.postgres._async.lookup import own_text
+from liteorm.postgres._async.statements import AsyncStatements
+from liteorm.postgres._session.commands import result_of
+from liteorm.postgres._types.dumpers import parameter_error
 
 
 class AsyncCountingCursor(AsyncCursor[Any]):
@@ -49,7 +47,7 @@ async def execute_many(
     """Run a statement once for each of the parameter sets, pipelined, all or nothing."""
     text = rendered(sql, ())[0]
     session._check_text(text)
-    async with transaction_of(session) as tx:
+    async with session.transaction() as tx:
         async with (use := tx._connection("execute_many", text)) as wire:
             cursor = AsyncCountingCursor(wire)
             cursor.last = []

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from psycopg import AsyncCursor, pq
 from psycopg._capabilities import capabilities
 
-from liteorm._core.values import Rows
+from liteorm._core.values.results import Rows
 from liteorm.errors import StatementError, TransactionError
 from liteorm.postgres._async.borrow import borrow, give_back
 from liteorm.postgres._async.catalog import load_types
 from liteorm.postgres._async.connection import AsyncWire
-from liteorm.postgres._options import PoolState
-from liteorm.postgres._primitives import afinish
-from liteorm.postgres._protocol import describe_step, result_step, send_step
-from liteorm.postgres._results import (
-    LOOKUPS,
-    UnknownTypes,
-    changed_types,
-    rows_from_result,
-)
-
-if TYPE_CHECKING:
-    from liteorm.postgres._async.session import AsyncUse
+from liteorm.postgres._async.statements import AsyncUse
+from liteorm.postgres._reading.results import LOOKUPS, UnknownTypes, changed_types, rows_from_result
+from liteorm.postgres._session.options import PoolState
+from liteorm.postgres._session.primitives import afinish
+from liteorm.postgres._session.protocol import describe_step, result_step, send_step
 
 __all__ = ["AsyncRowStream", "AsyncStreaming"]
 

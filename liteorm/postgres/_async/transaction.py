@@ -21,11 +21,11 @@ from liteorm.errors import (
 )
 from liteorm.postgres._async.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._async.connection import AsyncWire
-from liteorm.postgres._async.session import AsyncStatements
-from liteorm.postgres._options import CLEANUP_BOUND, PoolState
-from liteorm.postgres._primitives import AsyncInterrupted, acurrent, afinish, asleep
-from liteorm.postgres._tags import check_pooled, check_transaction_text
-from liteorm.postgres._translate import lost
+from liteorm.postgres._async.session import AsyncAnySession
+from liteorm.postgres._session.commands import check_pooled, check_transaction_text
+from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
+from liteorm.postgres._session.primitives import AsyncInterrupted, acurrent, afinish, asleep
+from liteorm.postgres._session.translate import lost
 
 __all__ = ["AsyncTransaction", "AsyncTx", "begin_transaction"]
 
@@ -34,7 +34,7 @@ logger: Final = logging.getLogger("liteorm")
 _INERROR: Final = pq.TransactionStatus.INERROR
 
 
-class AsyncTx(AsyncStatements):
+class AsyncTx(AsyncAnySession):
     """A transaction, or a savepoint in one. For one task or thread at a time.
 
     Left as a context manager without `commit()` or `rollback()`, it is rolled back.

@@ -6,19 +6,19 @@ import functools
 import itertools
 from collections.abc import Callable, Iterable
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeAlias, TypeVar
+from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 
 import attrs
 import psycopg
 from psycopg import pq
 from psycopg.copy import AsyncLibpqWriter
 
-from liteorm._core import crud
 from liteorm._core.contracts import Names
-from liteorm._core.models import Field, Model, Table, model_of
-from liteorm._core.scan import scan, scan_one
-from liteorm._core.sqltext import quoted
-from liteorm._core.values import Rows
+from liteorm._core.models.classes import Field, Model, Table, model_of
+from liteorm._core.scanning.scan import scan, scan_one
+from liteorm._core.sql import crud
+from liteorm._core.sql.text import quoted
+from liteorm._core.values.results import Rows
 from liteorm.errors import DataError, Error, NoRows
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.lookup import (
@@ -26,11 +26,13 @@ from liteorm.postgres._async.lookup import (
     looked_up,
     own_text,
     target_for,
-    transaction_of,
     writing_of,
 )
-from liteorm.postgres._chunks import AsyncChunks, AsyncObjects
-from liteorm.postgres._copy import (
+from liteorm.postgres._async.statements import AsyncStatements
+from liteorm.postgres._session.options import CLEANUP_BOUND
+from liteorm.postgres._session.primitives import afinish
+from liteorm.postgres._writing.chunks import AsyncChunks, AsyncObjects
+from liteorm.postgres._writing.copy import (
     FIRST_CHUNK,
     Abandoned,
     CopyData,
@@ -39,14 +41,7 @@ from liteorm.postgres._copy import (
     array_parameters,
     locate,
 )
-from liteorm.postgres._options import CLEANUP_BOUND
-from liteorm.postgres._primitives import afinish
-from liteorm.postgres._targets import (
-    Target,
-)
-
-if TYPE_CHECKING:
-    from liteorm.postgres._async.session import AsyncStatements
+from liteorm.postgres._writing.targets import Target
 
 T = TypeVar("T")
 StatementFor: TypeAlias = Callable[[Model, Table], crud.Statement]
@@ -345,7 +340,7 @@ async def upsert_many(
     merge = crud.merge_text(staging, into, fields, keys, changed)
     target: Target | None = None
     try:
-        async with transaction_of(session) as tx:
+        async with session.transaction() as tx:
             async with (use := tx._connection("upsert_many", merge)) as wire:
                 target = await target_for(session._state, wire, model, into, fields)
                 await wire.run(crud.staging_text(staging, into, fields))
@@ -388,7 +383,7 @@ async def insert_returning(session: AsyncStatements, objs: Iterable[T]) -> list[
     call = await _returning(session, cls, objects[0])
     if len(objects) > _ARRAY_ROWS:
         stored: list[T] = []
-        async with transaction_of(session) as tx:
+        async with session.transaction() as tx:
             for start in range(0, len(objects), _ARRAY_ROWS):
                 some = objects[start : start + _ARRAY_ROWS]
                 stored += await _insert_arrays(tx, call, some, start)

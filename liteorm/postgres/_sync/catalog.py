@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
-from liteorm.postgres._catalog import CATALOG_SQL, MONEY_SQL, CatalogRow, TypeRegistry
+from liteorm.postgres._types.registry import CATALOG_SQL, MONEY_SQL, CatalogRow, TypeRegistry
 
 
 def load_types(

@@ -16,18 +16,18 @@ import psycopg_pool
 from psycopg_pool import ConnectionPool
 
 from liteorm._core.contracts import Isolation
-from liteorm._core.hints import Codec
-from liteorm._core.values import PoolStats
+from liteorm._core.models.hints import Codec
+from liteorm._core.values.pool import PoolStats
 from liteorm.errors import Error, IntegrityError, TransactionError
 from liteorm.observe import Observer
 from liteorm.postgres._sync.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._sync.connection import Wire
-from liteorm.postgres._sync.session import Statements
+from liteorm.postgres._sync.session import AnySession
 from liteorm.postgres._sync.transaction import Transaction, Tx, begin_transaction
-from liteorm.postgres._options import CLEANUP_BOUND, PoolState, Reset, make_state
-from liteorm.postgres._primitives import Answer, current, finish, sleep
-from liteorm.postgres._tags import begin_text, check_pooled
-from liteorm.postgres._translate import connect_failed, pool_not_filled
+from liteorm.postgres._session.commands import begin_text, check_pooled
+from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, Reset, make_state
+from liteorm.postgres._session.primitives import Answer, current, finish, sleep
+from liteorm.postgres._session.translate import connect_failed, pool_not_filled
 
 __all__ = ["DB", "open"]
 
@@ -36,7 +36,7 @@ R = TypeVar("R")
 logger: Final = logging.getLogger("liteorm")
 
 
-class DB(Statements):
+class DB(AnySession):
     """A database: a pool of connections on which statements and transactions run.
 
     For any number of tasks or threads at once. Made by `open`.

@@ -10,15 +10,14 @@ import psycopg
 from psycopg import Cursor
 from psycopg.rows import tuple_row
 
-from liteorm._core.sqltext import SqlText
+from liteorm._core.sql.text import SqlText
 from liteorm.errors import Error
 from liteorm.postgres._sync.catalog import load_types
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.database import DB
-from liteorm.postgres._sync.session import Statements
+from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._sync.transaction import Tx
-from liteorm.postgres._catalog import TypeRegistry
-from liteorm.postgres._describe import (
+from liteorm.postgres._describing.shapes import (
     Answers,
     Described,
     Null,
@@ -26,8 +25,9 @@ from liteorm.postgres._describe import (
     catalog_questions,
     numbered,
 )
-from liteorm.postgres._options import wrong_session
-from liteorm.postgres._protocol import describe_step
+from liteorm.postgres._session.options import wrong_session
+from liteorm.postgres._session.protocol import describe_step
+from liteorm.postgres._types.registry import TypeRegistry
 
 __all__ = ["describe_all", "describe", "load_new_types"]
 

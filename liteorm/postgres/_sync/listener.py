@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import psycopg
 
-from liteorm._core.sqltext import quoted
-from liteorm._core.values import Notification
+from liteorm._core.sql.text import quoted
+from liteorm._core.values.notification import Notification
 from liteorm.errors import (
     ConnectFailed,
     ConnectionLost,
@@ -27,11 +27,11 @@ from liteorm.errors import (
 from liteorm.postgres._sync.borrow import borrow, give_back
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.database import DB
-from liteorm.postgres._sync.session import Statements
-from liteorm.postgres._notify import Backoff, checked_channel, checked_payload
-from liteorm.postgres._options import CLEANUP_BOUND, PoolState, check_seconds, wrong_session
-from liteorm.postgres._primitives import Lock, Watch, call, finish, sleep
-from liteorm.postgres._translate import lost
+from liteorm.postgres._sync.statements import Statements
+from liteorm.postgres._session.notifying import Backoff, checked_channel, checked_payload
+from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, check_seconds, wrong_session
+from liteorm.postgres._session.primitives import Lock, Watch, call, finish, sleep
+from liteorm.postgres._session.translate import lost
 
 __all__ = ["Listener", "listen", "notify"]
 

@@ -3,32 +3,22 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, LiteralString, cast
+from typing import Any, LiteralString, cast
 
-from liteorm._core import crud
-from liteorm._core.models import Field, Model, Table
+from liteorm._core.models.classes import Field, Model, Table
+from liteorm._core.sql import crud
 from liteorm.postgres._sync.catalog import load_types
 from liteorm.postgres._sync.connection import Wire
-from liteorm.postgres._catalog import UnknownTypes
-from liteorm.postgres._options import PoolState
-from liteorm.postgres._targets import COLUMNS_SQL, Target, Writing, columns_of
-
-if TYPE_CHECKING:
-    from liteorm.postgres._sync.session import Statements
-    from liteorm.postgres._sync.transaction import Tx
+from liteorm.postgres._sync.statements import Statements
+from liteorm.postgres._session.options import PoolState
+from liteorm.postgres._types.registry import UnknownTypes
+from liteorm.postgres._writing.targets import COLUMNS_SQL, Target, Writing, columns_of
 
 
 def own_text(text: str) -> LiteralString:
     """Vouch for text that was put together here, its identifiers quoted."""
     trusted: LiteralString = cast("Any", text)
     return trusted
-
-
-def transaction_of(session: Statements) -> AbstractContextManager[Tx]:
-    """Open a transaction, or a savepoint if the session is one."""
-    block: AbstractContextManager[Tx] = cast("Any", session).transaction()
-    return block
 
 
 def forget(state: PoolState) -> None:

@@ -4,21 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from psycopg import Cursor
 
 from liteorm._core.contracts import Params
-from liteorm._core.sqltext import SqlText, rendered
-from liteorm._core.values import Result
+from liteorm._core.sql.text import SqlText, rendered
+from liteorm._core.values.results import Result
 from liteorm.errors import Error
 from liteorm.postgres._sync.connection import Wire
-from liteorm.postgres._sync.lookup import own_text, transaction_of
-from liteorm.postgres._dumpers import parameter_error
-from liteorm.postgres._tags import result_of
-
-if TYPE_CHECKING:
-    from liteorm.postgres._sync.session import Statements
+from liteorm.postgres._sync.lookup import own_text
+from liteorm.postgres._sync.statements import Statements
+from liteorm.postgres._session.commands import result_of
+from liteorm.postgres._types.dumpers import parameter_error
 
 
 class CountingCursor(Cursor[Any]):
@@ -50,7 +48,7 @@ def execute_many(
     """Run a statement once for each of the parameter sets, pipelined, all or nothing."""
     text = rendered(sql, ())[0]
     session._check_text(text)
-    with transaction_of(session) as tx:
+    with session.transaction() as tx:
         with (use := tx._connection("execute_many", text)) as wire:
             cursor = CountingCursor(wire)
             cursor.last = []

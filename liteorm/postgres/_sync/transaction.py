@@ -22,11 +22,11 @@ from liteorm.errors import (
 )
 from liteorm.postgres._sync.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._sync.connection import Wire
-from liteorm.postgres._sync.session import Statements
-from liteorm.postgres._options import CLEANUP_BOUND, PoolState
-from liteorm.postgres._primitives import Interrupted, current, finish, sleep
-from liteorm.postgres._tags import check_pooled, check_transaction_text
-from liteorm.postgres._translate import lost
+from liteorm.postgres._sync.session import AnySession
+from liteorm.postgres._session.commands import check_pooled, check_transaction_text
+from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
+from liteorm.postgres._session.primitives import Interrupted, current, finish, sleep
+from liteorm.postgres._session.translate import lost
 
 __all__ = ["Transaction", "Tx", "begin_transaction"]
 
@@ -35,7 +35,7 @@ logger: Final = logging.getLogger("liteorm")
 _INERROR: Final = pq.TransactionStatus.INERROR
 
 
-class Tx(Statements):
+class Tx(AnySession):
     """A transaction, or a savepoint in one. For one task or thread at a time.
 
     Left as a context manager without `commit()` or `rollback()`, it is rolled back.

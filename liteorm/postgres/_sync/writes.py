@@ -7,19 +7,19 @@ import functools
 import itertools
 from collections.abc import Callable, Iterable
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeAlias, TypeVar
+from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 
 import attrs
 import psycopg
 from psycopg import pq
 from psycopg.copy import LibpqWriter
 
-from liteorm._core import crud
 from liteorm._core.contracts import Names
-from liteorm._core.models import Field, Model, Table, model_of
-from liteorm._core.scan import scan, scan_one
-from liteorm._core.sqltext import quoted
-from liteorm._core.values import Rows
+from liteorm._core.models.classes import Field, Model, Table, model_of
+from liteorm._core.scanning.scan import scan, scan_one
+from liteorm._core.sql import crud
+from liteorm._core.sql.text import quoted
+from liteorm._core.values.results import Rows
 from liteorm.errors import DataError, Error, NoRows
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.lookup import (
@@ -27,11 +27,13 @@ from liteorm.postgres._sync.lookup import (
     looked_up,
     own_text,
     target_for,
-    transaction_of,
     writing_of,
 )
-from liteorm.postgres._chunks import Chunks, Objects
-from liteorm.postgres._copy import (
+from liteorm.postgres._sync.statements import Statements
+from liteorm.postgres._session.options import CLEANUP_BOUND
+from liteorm.postgres._session.primitives import finish
+from liteorm.postgres._writing.chunks import Chunks, Objects
+from liteorm.postgres._writing.copy import (
     FIRST_CHUNK,
     Abandoned,
     CopyData,
@@ -40,14 +42,7 @@ from liteorm.postgres._copy import (
     array_parameters,
     locate,
 )
-from liteorm.postgres._options import CLEANUP_BOUND
-from liteorm.postgres._primitives import finish
-from liteorm.postgres._targets import (
-    Target,
-)
-
-if TYPE_CHECKING:
-    from liteorm.postgres._sync.session import Statements
+from liteorm.postgres._writing.targets import Target
 
 T = TypeVar("T")
 StatementFor: TypeAlias = Callable[[Model, Table], crud.Statement]
@@ -346,7 +341,7 @@ def upsert_many(
     merge = crud.merge_text(staging, into, fields, keys, changed)
     target: Target | None = None
     try:
-        with transaction_of(session) as tx:
+        with session.transaction() as tx:
             with (use := tx._connection("upsert_many", merge)) as wire:
                 target = target_for(session._state, wire, model, into, fields)
                 wire.run(crud.staging_text(staging, into, fields))
@@ -389,7 +384,7 @@ def insert_returning(session: Statements, objs: Iterable[T]) -> list[T]:
     call = _returning(session, cls, objects[0])
     if len(objects) > _ARRAY_ROWS:
         stored: list[T] = []
-        with transaction_of(session) as tx:
+        with session.transaction() as tx:
             for start in range(0, len(objects), _ARRAY_ROWS):
                 some = objects[start : start + _ARRAY_ROWS]
                 stored += _insert_arrays(tx, call, some, start)

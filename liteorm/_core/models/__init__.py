@@ -1,0 +1,1 @@
+"""Classes as models: from annotation to hint to field to table."""

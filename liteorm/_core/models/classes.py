@@ -1,0 +1,487 @@
+"""Classes as the mapper sees them: `model_of(User)` gives fields, columns, defaults and table."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import typing
+from collections.abc import Callable, Iterable
+from threading import Lock
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+import attrs
+
+from liteorm._core.models.hints import (
+    Codec,
+    Column,
+    Hint,
+    annotations_of,
+    hint_of,
+    is_model,
+    is_namedtuple,
+    is_typeddict,
+    shown,
+    written_annotations,
+)
+from liteorm.errors import ModelError
+
+T = TypeVar("T")
+
+_TABLE = "__liteorm_table__"
+_CACHE_SIZE = 2048
+
+
+@attrs.frozen
+class Table:
+    """Where objects of a class are stored, and which fields identify one."""
+
+    schema: str | None
+    name: str
+    key: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The name for messages: `app.users`."""
+        return f"{self.schema}.{self.name}" if self.schema else self.name
+
+
+@attrs.frozen
+class Field:
+    """One constructor argument of a model class and the column that belongs to it."""
+
+    name: str
+    """The attribute (`_secret`)."""
+    init_name: str
+    """The constructor's keyword (`secret`)."""
+    column: str
+    hint: Hint
+    required: bool
+    kw_only: bool = False
+    generated: bool = False
+    codec: Codec | None = None
+
+
+@attrs.frozen(eq=False)
+class Model:
+    """A class understood: what its constructor takes, in its order."""
+
+    cls: type
+    name: str
+    kind: Literal["attrs", "dataclass", "namedtuple", "typeddict"]
+    fields: tuple[Field, ...]
+    table: Table | None = None
+    frozen: bool = False
+    plain: bool = False
+    """The constructor does nothing but store its arguments: no converter, validator or hook."""
+    by_column: dict[str, Field] = attrs.field(
+        init=False,
+        repr=False,
+        default=attrs.Factory(lambda model: {f.column: f for f in model.fields}, takes_self=True),
+    )
+
+    def field(self, name: str) -> Field | None:
+        """Return the field with this attribute or constructor name."""
+        for field in self.fields:
+            if name in (field.init_name, field.name):
+                return field
+        return None
+
+
+def table(
+    name: str, *, key: str | Iterable[str] = (), schema: str | None = None
+) -> Callable[[type[T]], type[T]]:
+    """Say in which table the objects of a class are stored.
+
+    Args:
+        name: the table. One dot splits schema and table, unless `schema` is given: then the
+            name is taken as it is. Identifiers are always quoted, so case counts.
+        key: the field, or fields, of the primary key.
+        schema: the schema, for names which contain a dot themselves.
+
+    Raises:
+        ModelError: an empty name, more than one dot, or (at first use) an unknown key field.
+
+    Example:
+        >>> @table("app.users", key="id")
+        ... @attrs.define
+        ... class User:
+        ...     id: int
+        ...     name: str
+    """
+    split = table_named(name, schema)
+    keys = (key,) if isinstance(key, str) else tuple(key)
+
+    def decorate(cls: type[T]) -> type[T]:
+        setattr(cls, _TABLE, attrs.evolve(split, key=keys))
+        return cls
+
+    return decorate
+
+
+def table_named(name: str, schema: str | None = None) -> Table:
+    """Split a table's name at its one dot, unless the schema is given apart.
+
+    Raises:
+        ModelError: an empty part, or more than one dot.
+    """
+    if schema is None and "." in name:
+        first, _, rest = name.partition(".")
+        if "." in rest or not first or not rest:
+            raise ModelError(
+                f"table name {name!r} has {name.count('.')} dots; expected schema.table",
+                hint="give schema= apart and the name is taken as it is",
+            )
+        schema, name = first, rest
+    if not name or schema == "":
+        raise ModelError("a table needs a name", hint='write table("users") or table("app.users")')
+    return Table(schema, name)
+
+
+_models: dict[Any, Model] = {}
+_models_lock = Lock()
+
+
+def model_of(tp: Any) -> Model:
+    """Understand an attrs class, dataclass, NamedTuple or TypedDict; generic ones with arguments.
+
+    Raises:
+        ModelError: it is none of these, or one of its fields cannot be filled from a column.
+    """
+    try:
+        found = _models.get(tp)
+    except TypeError:
+        raise ModelError(f"{shown(tp)} is not a class that can be mapped") from None
+    if found is None:
+        found = _read(tp)
+        with _models_lock:
+            while len(_models) >= _CACHE_SIZE:
+                del _models[next(iter(_models))]
+            _models[tp] = found
+    return found
+
+
+def model_of_hint(hint: Hint) -> Model:
+    """Understand the class of a hint of kind "model", its type arguments applied."""
+    if not hint.bindings:
+        return model_of(hint.type)
+    return model_of(hint.type[tuple(value for _, value in hint.bindings)])
+
+
+def clear_models() -> None:
+    """Forget every class understood so far."""
+    with _models_lock:
+        _models.clear()
+
+
+def _read(tp: Any) -> Model:
+    cls = get_origin(tp) or tp
+    if get_origin(tp) is typing.Annotated:
+        return _read(get_args(tp)[0])
+    if not is_model(cls):
+        raise ModelError(
+            f"{shown(tp)} has no fields that columns could fill",
+            model=shown(tp),
+            hint="expected an attrs class, a dataclass, a NamedTuple or a TypedDict",
+        )
+    reader = _ClassReader(cls, shown(tp), _environments(cls, get_args(tp)))
+    if attrs.has(cls):
+        model = reader.attrs_model()
+    elif is_namedtuple(cls):
+        model = reader.namedtuple_model()
+    elif is_typeddict(cls):
+        model = reader.typeddict_model()
+    else:
+        model = reader.dataclass_model()
+    _check_names(model)
+    return model
+
+
+def _environments(cls: type, args: tuple[Any, ...]) -> dict[type, dict[Any, Any]]:
+    """Return what each type variable stands for, in the class and in each of its bases.
+
+    One for each class: `class C(A[int], B[str])` gives the same T two meanings.
+    """
+    found: dict[type, dict[Any, Any]] = {}
+
+    def visit(base: type, bound: dict[Any, Any]) -> None:
+        found.setdefault(base, bound)
+        for written in vars(base).get("__orig_bases__", base.__bases__):
+            origin = get_origin(written) or written
+            if origin in (typing.Generic, typing.Protocol) or not isinstance(origin, type):
+                continue
+            values = [_put_in(arg, bound) for arg in get_args(written)]
+            visit(origin, dict(zip(getattr(origin, "__parameters__", ()), values, strict=False)))
+
+    visit(cls, dict(zip(getattr(cls, "__parameters__", ()), args, strict=False)))
+    return found
+
+
+def _put_in(annotation: Any, bound: dict[Any, Any]) -> Any:
+    """Put what is known of type variables into an annotation; others stay."""
+    if isinstance(annotation, TypeVar):
+        return bound.get(annotation, annotation)
+    parameters = getattr(annotation, "__parameters__", ())
+    if not parameters or get_origin(annotation) is None:
+        return annotation
+    return annotation[tuple(bound.get(parameter, parameter) for parameter in parameters)]
+
+
+@attrs.define
+class _ClassReader:
+    cls: Any
+    name: str
+    environments: dict[type, dict[Any, Any]]
+    hints: dict[str, Any] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.hints = annotations_of(self.cls)
+
+    def bindings(self, name: str) -> dict[Any, Any]:
+        """Return what type variables stand for in the class which annotates a field."""
+        # A TypedDict repeats the annotations of its bases: the innermost one wrote them.
+        order = list(self.environments)
+        classes = reversed(order) if is_typeddict(self.cls) else self.cls.__mro__
+        for base in classes:
+            if name in written_annotations(base):
+                return self.environments.get(base, {})
+        return self.environments[self.cls]
+
+    def field(
+        self,
+        name: str,
+        *,
+        init_name: str | None = None,
+        declared: Any = None,
+        required: bool,
+        kw_only: bool = False,
+    ) -> Field:
+        annotation = self.hints.get(name, declared)
+        if annotation is None and name not in self.hints:
+            raise ModelError(
+                f"{self.name}.{name} has no annotation",
+                model=self.name,
+                field=name,
+                hint="annotate it with the type that its column has",
+            )
+        hint = hint_of(annotation, self.bindings(name), model=self.name, field=name)
+        column = hint.column or Column()
+        init_name = init_name or name
+        return Field(
+            name=name,
+            init_name=init_name,
+            column=init_name if column.name is None else column.name,
+            hint=hint,
+            required=required,
+            kw_only=kw_only,
+            generated=column.generated,
+            codec=column.codec,
+        )
+
+    def constructor(self, fields: list[Field]) -> tuple[Field, ...]:
+        """Return the fields as a constructor of the class's own takes them: by keyword.
+
+        Raises:
+            ModelError: it takes something else too, or none of the fields.
+        """
+        init = self.cls.__init__
+        if fields and init is object.__init__:
+            raise ModelError(
+                f"{self.name} has fields and no __init__ that takes them",
+                model=self.name,
+                hint="let attrs or dataclasses write one",
+            )
+        parameters = list(inspect.signature(init).parameters.values())[1:]
+        named = {
+            parameter.name: parameter
+            for parameter in parameters
+            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        }
+        others = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        known = {field.init_name for field in fields}
+        for parameter in parameters:
+            if (
+                parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+                and parameter.default is parameter.empty
+                and (parameter.name not in known or parameter.name not in named)
+            ):
+                raise ModelError(
+                    f"{self.name}.__init__ needs {parameter.name!r}, which is no field of"
+                    f" {self.name} that can be given by keyword",
+                    model=self.name,
+                    field=parameter.name,
+                    hint="name the parameters of __init__ after the fields, or give it a default",
+                )
+        return tuple(
+            attrs.evolve(
+                field,
+                kw_only=True,
+                required=field.required
+                if field.init_name not in named
+                else named[field.init_name].default is inspect.Parameter.empty,
+            )
+            for field in fields
+            if field.init_name in named or others
+        )
+
+    def attrs_model(self) -> Model:
+        # A subclass without a decorator of its own has the fields of the decorated base.
+        decorated = next(base for base in self.cls.__mro__ if "__attrs_attrs__" in vars(base))
+        attributes: tuple[Any, ...] = decorated.__attrs_attrs__
+        fields = tuple(
+            self.field(
+                a.name,
+                init_name=a.alias,
+                declared=a.type,
+                required=a.default is attrs.NOTHING,
+                kw_only=bool(a.kw_only),
+            )
+            for a in attributes
+            if a.init
+        )
+        code = getattr(self.cls.__init__, "__code__", None)
+        own_init = code is None or not code.co_filename.startswith("<attrs generated")
+        if own_init:
+            fields = self.constructor(list(fields))
+        hooks = any(
+            hasattr(self.cls, hook) for hook in ("__attrs_pre_init__", "__attrs_post_init__")
+        )
+        behaviour = any(
+            a.converter is not None or a.validator is not None or a.on_setattr for a in attributes
+        )
+        frozen = attrs.inspect(decorated).is_frozen
+        # Only the code of the constructor tells: it stores None there.
+        cached_hash = code is not None and _CACHED_HASH in (*code.co_consts, *code.co_names)
+        return Model(
+            cls=self.cls,
+            name=self.name,
+            kind="attrs",
+            fields=fields,
+            table=getattr(self.cls, _TABLE, None),
+            frozen=frozen,
+            plain=not (own_init or hooks or behaviour or cached_hash)
+            and (frozen or self.cls.__setattr__ is object.__setattr__)
+            and all(a.init for a in attributes)
+            and _built_plainly(self.cls),
+        )
+
+    def dataclass_model(self) -> Model:
+        for name, marker in self.cls.__dataclass_fields__.items():
+            if isinstance(getattr(marker, "type", None), dataclasses.InitVar) or (
+                getattr(marker, "_field_type", None) is _INITVAR_MARK
+            ):
+                raise ModelError(
+                    f"{self.name}.{name} is an InitVar, which no object keeps:"
+                    " it could be read but never written back",
+                    model=self.name,
+                    field=name,
+                    hint="make it a field, or build the object in your own code",
+                )
+        fields = tuple(
+            self.field(
+                f.name,
+                declared=f.type,
+                required=f.default is dataclasses.MISSING
+                and f.default_factory is dataclasses.MISSING,
+                kw_only=bool(f.kw_only),
+            )
+            for f in dataclasses.fields(self.cls)
+            if f.init
+        )
+        code = getattr(self.cls.__init__, "__code__", None)
+        own_init = code is None or not code.co_qualname.startswith("__create_fn__")
+        if own_init:
+            fields = self.constructor(list(fields))
+        return Model(
+            cls=self.cls,
+            name=self.name,
+            kind="dataclass",
+            fields=fields,
+            table=getattr(self.cls, _TABLE, None),
+            frozen=bool(self.cls.__dataclass_params__.frozen),
+            plain=not own_init
+            and not hasattr(self.cls, "__post_init__")
+            and all(f.init for f in dataclasses.fields(self.cls))
+            and _built_plainly(self.cls),
+        )
+
+    def namedtuple_model(self) -> Model:
+        defaults = self.cls._field_defaults
+        return Model(
+            cls=self.cls,
+            name=self.name,
+            kind="namedtuple",
+            fields=tuple(
+                # collections.namedtuple has no annotations: such a field takes what comes
+                self.field(name, declared=Any, required=name not in defaults)
+                for name in self.cls._fields
+            ),
+            table=getattr(self.cls, _TABLE, None),
+        )
+
+    def typeddict_model(self) -> Model:
+        required = _required_keys(self.cls, self.hints)
+        return Model(
+            cls=self.cls,
+            name=self.name,
+            kind="typeddict",
+            fields=tuple(
+                self.field(name, required=name in required, kw_only=True) for name in self.hints
+            ),
+            table=getattr(self.cls, _TABLE, None),
+        )
+
+
+def _built_plainly(cls: type) -> bool:
+    """Tell whether making an object is a matter of its __init__ alone."""
+    return (
+        type(cls) is type
+        and not issubclass(cls, BaseException)
+        and not any(
+            "__new__" in vars(base) for base in cls.__mro__ if base not in (object, typing.Generic)
+        )
+    )
+
+
+_CACHED_HASH = "_attrs_cached_hash"
+
+
+_INITVAR_MARK: Any = getattr(dataclasses, "_FIELD_INITVAR", None)
+
+
+def _required_keys(cls: Any, hints: dict[str, Any]) -> frozenset[str]:
+    """Return a TypedDict's required keys.
+
+    In string annotations (`from __future__ import annotations`) the class itself does not see
+    Required and NotRequired, so the resolved qualifiers win over `__required_keys__`.
+    """
+    return frozenset(
+        name
+        for name, hint in hints.items()
+        if get_origin(hint) is typing.Required
+        or (name in cls.__required_keys__ and get_origin(hint) is not typing.NotRequired)
+    )
+
+
+def _check_names(model: Model) -> None:
+    if len(model.by_column) < len(model.fields):
+        seen: dict[str, Field] = {}
+        for field in model.fields:
+            if field.column in seen:
+                raise ModelError(
+                    f"{model.name}.{field.name} and {model.name}.{seen[field.column].name}"
+                    f" both take column {field.column!r}",
+                    model=model.name,
+                    field=field.name,
+                    hint="give one of them Column(name=...)",
+                )
+            seen[field.column] = field
+    if model.table is not None:
+        for key in model.table.key:
+            if model.field(key) is None:
+                raise ModelError(
+                    f"table {model.table.text!r} has key {key!r}, which is no field of"
+                    f" {model.name}; its fields are "
+                    + ", ".join(field.init_name for field in model.fields),
+                    model=model.name,
+                    field=key,
+                )

@@ -1,0 +1,128 @@
+"""Objects → rows: the generated code that reads the attributes of one and checks their classes."""
+
+from __future__ import annotations
+
+import itertools
+import keyword
+import linecache
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
+
+import attrs
+
+from liteorm._core.models.classes import Field, Model
+
+_numbers = itertools.count(1)
+
+Encode: TypeAlias = Callable[[Iterable[Any], Callable[..., None], Any, Any], None]
+
+
+@attrs.frozen
+class Part:
+    """One column of a row as the generated code sees it.
+
+    Args:
+        field: The field the value comes from.
+        fast: The class whose values go as they are.
+        unless: A condition over `{v}` under which they do not.
+        ready: What turns any other value into what is sent.
+        strict: What packs the values raises for one that it cannot take, so that those of an
+            expected class need not be looked at before.
+    """
+
+    field: Field
+    fast: type | None
+    unless: str
+    ready: Callable[[Any], Any]
+    strict: bool = False
+
+
+def extractor(model: Model, parts: Sequence[Part], *, trusting: bool) -> Encode:
+    """Return a function that takes objects apart and packs their rows.
+
+    The function is called as `encode(objects, pack, state, buffer)` and calls
+    `pack((value, …), state, buffer)` once for each object.
+
+    Args:
+        model: The model of the objects.
+        parts: The columns, in the order in which they are sent.
+        trusting: Values of strict parts are passed on unseen; whatever `pack` then raises may
+            mean no more than that a value needed a look.
+    """
+    scope: dict[str, Any] = {}
+    lines = ["def encode(objects, pack, state, buffer):", "    for obj in objects:"]
+    if model.cls is dict:
+        lines += [f"        if len(obj) != {len(model.fields)}:", "            raise KeyError"]
+    names = _value_lines(model, parts, scope, lines, "        ", trusting)
+    lines.append(f"        pack(({', '.join(names)},), state, buffer)")
+    encode: Encode = _compiled(lines, scope, "encode", f"insert {model.name}")
+    return encode
+
+
+def parameters(model: Model, parts: Sequence[Part]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return a function that gives the parameters of one object."""
+    scope: dict[str, Any] = {}
+    lines = ["def parameters(obj):"]
+    names = _value_lines(model, parts, scope, lines, "    ", trusting=False)
+    lines.append(f"    return ({', '.join(names)}{',' if names else ''})")
+    take: Callable[[Any], tuple[Any, ...]]
+    take = _compiled(lines, scope, "parameters", f"parameters {model.name}")
+    return take
+
+
+def _value_lines(
+    model: Model,
+    parts: Sequence[Part],
+    scope: dict[str, Any],
+    lines: list[str],
+    indent: str,
+    trusting: bool,
+) -> list[str]:
+    """Write the lines that read and check each value; return the expressions of what to send."""
+    names: list[str] = []
+    for place, part in enumerate(parts):
+        name = part.field.name
+        usable = name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
+        value = f"value_{name}" if usable else f"value_{place}"
+        if model.kind == "typeddict":
+            scope[f"key_{place}"] = name
+            read = f"obj[key_{place}]"
+        elif usable:
+            read = f"obj.{name}"
+        else:
+            # A name that the compiler would normalise to another one.
+            scope[f"key_{place}"] = name
+            read = f"getattr(obj, key_{place})"
+        if trusting and part.strict and part.field.codec is None:
+            names.append(read)
+            continue
+        names.append(value)
+        lines.append(f"{indent}{value} = {read}")
+        scope[f"ready_{place}"] = part.ready
+        if part.field.codec is not None:
+            scope[f"codec_{place}"] = part.field.codec.encode
+            lines.append(f"{indent}if {value} is not None:")
+            lines.append(f"{indent}    {value} = codec_{place}({value})")
+        test = f"{value} is not None"
+        if part.fast is not None:
+            scope[f"class_{place}"] = part.fast
+            slow = f"type({value}) is not class_{place}"
+            if part.unless:
+                slow = f"({slow} or {part.unless.format(v=value)})"
+            test = f"{slow} and {test}"
+        lines.append(f"{indent}if {test}:")
+        lines.append(f"{indent}    {value} = ready_{place}({value})")
+    return names
+
+
+def _compiled(lines: list[str], scope: dict[str, Any], name: str, title: str) -> Any:
+    """Compile generated lines; tracebacks and debuggers show them."""
+    text = "\n".join(lines) + "\n"
+    filename = f"<liteorm {title} #{next(_numbers)}>"
+    scope["__name__"] = "liteorm.generated"
+    exec(compile(text, filename, "exec"), scope)
+    function = scope[name]
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    weakref.finalize(function, linecache.cache.pop, filename, None)
+    return function

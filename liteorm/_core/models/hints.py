@@ -1,0 +1,433 @@
+"""Annotations, understood once: `Hint` is what the rest of the core reads instead of `typing`."""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import enum
+import inspect
+import sys
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol, TypeVar, Union, get_args, get_origin
+
+import attrs
+
+from liteorm._core.values.interval import Interval
+from liteorm._core.values.ranges import Multirange, Range
+from liteorm.errors import ModelError
+
+Kind = Literal[
+    "any",
+    "scalar",
+    "enum",
+    "literal",
+    "sequence",
+    "tuple",
+    "mapping",
+    "model",
+    "range",
+    "multirange",
+    "union",
+    "none",
+]
+
+
+class Codec(Protocol):
+    """Stands between a field and the plain Python value of its column."""
+
+    def decode(self, value: Any, /) -> Any:
+        """Return the field's value for the column's plain value (never called with None)."""
+
+    def encode(self, value: Any, /) -> Any:
+        """Return the plain value to send for the field's value (never called with None)."""
+
+
+@attrs.frozen
+class Column:
+    """What a field says of its column, inside `Annotated`.
+
+    Args:
+        name: the column's name, where it is not the field's.
+        generated: the database fills the column: it is never sent, and re-read after a write.
+        codec: an object with `decode(value)` and `encode(value)`.
+
+    Example:
+        >>> class User:
+        ...     id: Annotated[int, Column(generated=True)]
+    """
+
+    name: str | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.instance_of(str))
+    )
+    generated: bool = attrs.field(default=False, kw_only=True)
+    # by identity: a codec may be any object, also one without a hash
+    codec: Codec | None = attrs.field(default=None, kw_only=True, eq=id)
+
+
+@attrs.frozen
+class Hint:
+    """One annotation: its kind, the class behind it, what is inside it, and whether None may be."""
+
+    kind: Kind
+    type: Any
+    """The class to build or to hold values against: `int`, an enum, `list`, a model class."""
+    args: tuple[Hint, ...] = ()
+    optional: bool = False
+    literals: tuple[Any, ...] = ()
+    annotation: Any = None
+    """The annotation itself, for libraries that read annotations (JSON)."""
+    column: Column | None = None
+    bindings: tuple[tuple[Any, Any], ...] = ()
+    """Type variables bound outside a model class: `Page[int]`."""
+
+    @property
+    def text(self) -> str:
+        """The annotation as its author would write it."""
+        return shown(self.annotation)
+
+
+_SEQUENCES: dict[Any, type] = {
+    list: list,
+    set: set,
+    frozenset: frozenset,
+    collections.abc.Sequence: list,
+    collections.abc.MutableSequence: list,
+    collections.abc.Collection: list,
+    collections.abc.Iterable: list,
+    collections.abc.Set: frozenset,
+    collections.abc.MutableSet: set,
+}
+_MAPPINGS: dict[Any, type] = {
+    dict: dict,
+    collections.abc.Mapping: dict,
+    collections.abc.MutableMapping: dict,
+}
+_QUALIFIERS: tuple[Any, ...] = tuple(
+    qualifier
+    for qualifier in (
+        typing.Required,
+        typing.NotRequired,
+        getattr(typing, "ReadOnly", None),
+        typing.Final,
+    )
+    if qualifier is not None
+)
+_QUALIFIER_NAMES = frozenset({"Required", "NotRequired", "ReadOnly"})
+"""Those of typing_extensions, which are other objects on the Pythons that lack them."""
+
+
+def shown(annotation: Any) -> str:
+    """Return an annotation as source text, short names only."""
+    if annotation is None or annotation is types.NoneType:
+        return "None"
+    if annotation is Any:
+        return "Any"
+    origin = get_origin(annotation)
+    if origin is typing.Annotated:
+        return shown(get_args(annotation)[0])
+    if origin in (Union, types.UnionType):
+        return " | ".join(shown(arg) for arg in get_args(annotation))
+    if origin is Literal:
+        return f"Literal[{', '.join(map(_shown_literal, get_args(annotation)))}]"
+    if origin is not None:
+        name = getattr(origin, "__name__", None) or str(origin)
+        inner = ", ".join("..." if arg is Ellipsis else shown(arg) for arg in get_args(annotation))
+        return f"{name}[{inner}]"
+    return str(getattr(annotation, "__qualname__", None) or annotation).rsplit(".<locals>.")[-1]
+
+
+def _shown_literal(value: Any) -> str:
+    return str(value) if isinstance(value, enum.Enum) else repr(value)
+
+
+def is_model(tp: Any) -> bool:
+    """Tell whether a class has named fields that a row can fill."""
+    return (
+        isinstance(tp, type)
+        and tp is not Interval
+        and (attrs.has(tp) or dataclasses.is_dataclass(tp) or is_namedtuple(tp) or is_typeddict(tp))
+    )
+
+
+def is_namedtuple(tp: Any) -> bool:
+    """Tell whether a class was made by `NamedTuple` or `namedtuple`."""
+    return isinstance(tp, type) and tuple in tp.__mro__ and hasattr(tp, "_fields")
+
+
+def is_typeddict(tp: Any) -> bool:
+    """Tell whether a class is a TypedDict, of `typing` or of `typing_extensions`."""
+    return isinstance(tp, type) and dict in tp.__mro__ and hasattr(tp, "__required_keys__")
+
+
+def hint_of(
+    annotation: Any, bindings: Mapping[Any, Any] | None = None, *, model: str, field: str | None
+) -> Hint:
+    """Understand one resolved annotation.
+
+    Args:
+        annotation: the annotation, with no string left in it.
+        bindings: what the type variables stand for.
+        model: name of the class it is on, for errors.
+        field: name of the field it is on, for errors.
+
+    Raises:
+        ModelError: the annotation is none that a column could fill.
+    """
+    reader = _Reader(dict(bindings or {}), model, field)
+    return reader.read(reader.substituted(annotation))
+
+
+@attrs.define
+class _Reader:
+    bindings: dict[Any, Any]
+    model: str
+    field: str | None
+    aliases: tuple[Any, ...] = ()
+    """Type aliases being read, to see one that contains itself."""
+
+    def fail(self, message: str, hint: str | None = None) -> ModelError:
+        where = f"{self.model}.{self.field}" if self.field else self.model
+        return ModelError(f"{where}: {message}", model=self.model, field=self.field, hint=hint)
+
+    def read(self, annotation: Any) -> Hint:
+        """Understand an annotation without type variables."""
+        if isinstance(annotation, TypeVar):
+            return self.read(self.substituted(annotation))
+        if isinstance(annotation, typing.NewType):
+            return attrs.evolve(self.read(annotation.__supertype__), annotation=annotation)
+        origin = get_origin(annotation)
+        alias = annotation if origin is None else origin
+        if type(alias).__name__ == "TypeAliasType":
+            return self._alias(annotation, alias)
+        if origin is typing.Annotated:
+            return self._annotated(annotation)
+        if origin in _QUALIFIERS or getattr(origin, "_name", None) in _QUALIFIER_NAMES:
+            return self.read(get_args(annotation)[0])
+        if origin in (Union, types.UnionType):
+            return self._union(annotation)
+        if origin is Literal:
+            return self._literal(annotation)
+        if origin is not None:
+            return self._generic(annotation, origin)
+        return self._plain(annotation)
+
+    def substituted(self, annotation: Any) -> Any:
+        """Put what type variables stand for into an annotation, so that none is left.
+
+        Libraries which are handed the annotation (JSON) would take a variable for Any.
+        """
+        if isinstance(annotation, TypeVar):
+            return self._value_of(annotation)
+        parameters = getattr(annotation, "__parameters__", ())
+        if not parameters or get_origin(annotation) is None:
+            return annotation
+        return annotation[tuple(self._value_of(parameter) for parameter in parameters)]
+
+    def _value_of(self, variable: Any) -> Any:
+        value = self.bindings.get(variable, variable)
+        if value is not variable:
+            # Variables in it belong to another class: nothing here stands for them.
+            return _Reader({}, self.model, self.field).substituted(value)
+        if getattr(variable, "has_default", bool)():
+            return variable.__default__
+        bound = getattr(variable, "__bound__", None)
+        if bound is not None and not isinstance(bound, (str, typing.ForwardRef)):
+            return bound
+        raise self.fail(f"type variable {variable} is not bound", f"give it: {self.model}[int]")
+
+    def _alias(self, annotation: Any, alias: Any) -> Hint:
+        """Read `type X = ...` and `X[int]`."""
+        if alias in self.aliases:
+            raise self.fail(
+                f"type alias {alias} contains itself", "for JSON of any form, annotate it Any"
+            )
+        bound = dict(zip(alias.__type_params__, get_args(annotation), strict=False))
+        inner = _Reader(bound, self.model, self.field, (*self.aliases, alias))
+        try:
+            value = inner.substituted(alias.__value__)
+        except NameError as error:
+            raise self.fail(f"type alias {alias} cannot be resolved: {error}") from None
+        return attrs.evolve(inner.read(value), annotation=value)
+
+    def _annotated(self, annotation: Any) -> Hint:
+        inner, *extras = get_args(annotation)
+        columns = [extra for extra in extras if isinstance(extra, Column)]
+        if any(extra is Column for extra in extras):
+            raise self.fail("Annotated[..., Column] names the class", "write Column()")
+        if len(columns) > 1:
+            raise self.fail("two Column(...) in one annotation", "keep one")
+        hint = self.read(inner)
+        return attrs.evolve(
+            hint, column=columns[0] if columns else hint.column, annotation=annotation
+        )
+
+    def _union(self, annotation: Any) -> Hint:
+        read = [self.read(arg) for arg in get_args(annotation)]
+        members = [
+            inner
+            for member in read
+            for inner in (member.args if member.kind == "union" else (member,))
+        ]
+        optional = any(member.optional for member in read)
+        some = [member for member in members if member.kind != "none"]
+        column = next((member.column for member in read if member.column), None)
+        if not some:
+            return Hint("none", types.NoneType, optional=True, annotation=annotation)
+        if len(some) == 1:
+            return attrs.evolve(some[0], optional=optional, column=column, annotation=annotation)
+        if any(member.kind == "any" for member in some):
+            return Hint("any", object, optional=True, annotation=annotation, column=column)
+        return Hint(
+            "union", None, tuple(some), optional=optional, annotation=annotation, column=column
+        )
+
+    def _literal(self, annotation: Any) -> Hint:
+        values = get_args(annotation)
+        some = tuple(value for value in values if value is not None)
+        if not some:
+            return Hint("none", types.NoneType, optional=True, annotation=annotation)
+        return Hint(
+            "literal",
+            None,
+            optional=len(some) < len(values),
+            literals=some,
+            annotation=annotation,
+        )
+
+    def _generic(self, annotation: Any, origin: Any) -> Hint:
+        args = get_args(annotation)
+        if origin is tuple:
+            if len(args) == 2 and args[1] is Ellipsis:
+                return Hint("sequence", tuple, (self.read(args[0]),), annotation=annotation)
+            inner = () if args == ((),) else args
+            return Hint(
+                "tuple", tuple, tuple(self.read(arg) for arg in inner), annotation=annotation
+            )
+        if origin in _SEQUENCES:
+            return Hint(
+                "sequence", _SEQUENCES[origin], (self.read(args[0]),), annotation=annotation
+            )
+        if origin in _MAPPINGS:
+            return Hint(
+                "mapping",
+                _MAPPINGS[origin],
+                tuple(self.read(arg) for arg in args),
+                annotation=annotation,
+            )
+        if origin is Range:
+            return Hint("range", Range, (self.read(args[0]),), annotation=annotation)
+        if origin is Multirange:
+            return Hint("multirange", Multirange, (self.read(args[0]),), annotation=annotation)
+        if is_model(origin):
+            parameters = getattr(origin, "__parameters__", ())
+            return Hint(
+                "model",
+                origin,
+                annotation=annotation,
+                bindings=tuple(zip(parameters, args, strict=False)),
+            )
+        if isinstance(origin, type):
+            return Hint("scalar", origin, annotation=annotation)
+        raise self.fail(f"annotation {shown(annotation)} is not one that a column can fill")
+
+    def _plain(self, annotation: Any) -> Hint:
+        if annotation is Any or annotation is object:
+            return Hint("any", object, optional=True, annotation=annotation)
+        if annotation is None or annotation is types.NoneType:
+            return Hint("none", types.NoneType, optional=True, annotation=annotation)
+        anything = Hint("any", object, optional=True, annotation=Any)
+        if annotation is tuple:
+            return Hint("sequence", tuple, (anything,), annotation=annotation)
+        if annotation in _SEQUENCES:
+            return Hint("sequence", _SEQUENCES[annotation], (anything,), annotation=annotation)
+        if annotation in _MAPPINGS:
+            return Hint("mapping", dict, (anything, anything), annotation=annotation)
+        if annotation is Range or annotation is Multirange:
+            kind: Kind = "range" if annotation is Range else "multirange"
+            return Hint(kind, annotation, (anything,), annotation=annotation)
+        if not isinstance(annotation, type):
+            if isinstance(annotation, str | typing.ForwardRef):
+                raise self.fail(
+                    f"annotation {shown_reference(annotation)!r} cannot be resolved",
+                    "define or import that name in the module of the class",
+                )
+            raise self.fail(f"annotation {annotation!r} is not one that a column can fill")
+        if issubclass(annotation, enum.Enum):
+            return Hint("enum", annotation, annotation=annotation)
+        if is_model(annotation):
+            return Hint("model", annotation, annotation=annotation)
+        return Hint("scalar", annotation, annotation=annotation)
+
+
+def shown_reference(reference: str | typing.ForwardRef) -> str:
+    """Return the text of a forward reference."""
+    return reference if isinstance(reference, str) else reference.__forward_arg__
+
+
+def annotations_of(cls: type) -> dict[str, Any]:
+    """Return the resolved annotations of a class, those of its bases included.
+
+    A name that the class's module does not have is looked for among the locals of the function
+    which defines the class, as long as that function is still running.
+
+    Raises:
+        ModelError: a name in a string annotation means nothing.
+    """
+    try:
+        return typing.get_type_hints(cls, include_extras=True)
+    except Exception as first:
+        # Locals of a function are out of reach for get_type_hints; a class defined in the
+        # function that now scans with it is common in tests and scripts.
+        localns = _enclosing_locals(cls)
+        localns.setdefault(cls.__name__, cls)
+        try:
+            return typing.get_type_hints(cls, localns=localns, include_extras=True)
+        except NameError as error:
+            field = _field_naming(cls, error.name)
+            where = f"{cls.__name__}.{field}" if field else cls.__name__
+            raise ModelError(
+                f"{where}: the name {error.name!r} in its annotation cannot be resolved",
+                model=cls.__name__,
+                field=field,
+                hint="define or import that name in the module of the class"
+                " (not under TYPE_CHECKING)",
+            ) from None
+        except Exception:
+            raise ModelError(
+                f"{cls.__name__}: its annotations cannot be read: {first}",
+                model=cls.__name__,
+                field=None,
+            ) from first
+
+
+def _enclosing_locals(cls: type) -> dict[str, Any]:
+    """Return the locals of the running functions in which a class was defined."""
+    outer = cls.__qualname__.rpartition(".<locals>.")[0]
+    found: dict[str, Any] = {}
+    frame = inspect.currentframe()
+    while outer and frame is not None:
+        if (
+            frame.f_code.co_qualname == outer or outer.startswith(frame.f_code.co_qualname + ".")
+        ) and frame.f_globals.get("__name__") == cls.__module__:
+            for name, value in frame.f_locals.items():
+                found.setdefault(name, value)
+        frame = frame.f_back
+    return found
+
+
+def _field_naming(cls: type, name: str | None) -> str | None:
+    for base in cls.__mro__:
+        for field, annotation in written_annotations(base).items():
+            if isinstance(annotation, str) and name is not None and name in annotation:
+                return field
+    return None
+
+
+def written_annotations(cls: type) -> dict[str, Any]:
+    """Return the annotations in the body of a class itself, as they are written there."""
+    if sys.version_info >= (3, 14):
+        as_text = 4  # annotationlib.Format.STRING
+        return dict(inspect.get_annotations(cls, format=as_text))
+    return dict(vars(cls).get("__annotations__", {}))

@@ -1,0 +1,1 @@
+"""Rows into objects: shape and types, fit, plan, generated code, and what did not fit."""

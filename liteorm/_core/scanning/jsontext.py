@@ -1,0 +1,113 @@
+"""JSON text into declared types, by msgspec; imported when the first JSON comes."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import typing
+from typing import Any
+
+from liteorm._core.models.hints import shown
+from liteorm.errors import ModelError
+
+if typing.TYPE_CHECKING:
+    import msgspec
+
+_AT = re.compile(r" - at `([^`]*)`$")
+_VALUE_IN_MESSAGE = re.compile(r"^(Invalid (?:enum |literal )?value) .*", re.S)
+"""Sentences of msgspec which quote what the JSON holds."""
+
+
+def decoder_for(annotation: Any) -> msgspec.json.Decoder[Any]:
+    """Return the decoder for a type.
+
+    Raises:
+        ModelError: the type, or one inside it, is none that JSON could hold.
+    """
+    try:
+        return _decoder_for(annotation)
+    except ModelError:
+        raise
+    except TypeError:
+        # metadata in an Annotated may have no hash
+        return _decoder_for.__wrapped__(annotation)
+
+
+@functools.lru_cache(maxsize=1024)
+def _decoder_for(annotation: Any) -> msgspec.json.Decoder[Any]:
+    import msgspec
+
+    try:
+        return msgspec.json.Decoder(annotation, dec_hook=_from_json)
+    except Exception as error:
+        # also what reading the annotations of the classes inside raises
+        hint = (
+            "define the classes in the JSON at the top level of a module: their names are looked"
+            " for there"
+            if isinstance(error, NameError)
+            else "annotate the field with attrs classes, dataclasses, dicts, lists and scalars,"
+            " or give it a codec"
+        )
+        raise ModelError(
+            f"JSON cannot be decoded into {shown(annotation)}: {error}", hint=hint
+        ) from error
+
+
+def decode_plain(text: bytes) -> Any:
+    """Decode JSON text into dicts, lists and scalars."""
+    import msgspec
+
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        # numbers beyond a double are valid in PostgreSQL and out of msgspec's range
+        return json.loads(text)
+
+
+def _from_json(tp: Any, value: Any) -> Any:
+    """Build the types that msgspec does not know, from the form that JSON gives them."""
+    if tp is object:
+        return value
+    if getattr(tp, "__module__", None) == "ipaddress":
+        try:
+            if isinstance(value, str):
+                return tp(value)
+        except ValueError:
+            pass
+        # whose own sentence quotes the value
+        raise _NotAnAddress(f"Expected an `{tp.__name__}`")
+    raise ModelError(
+        f"JSON cannot be decoded into {shown(tp)}",
+        hint="annotate the field with attrs classes, dataclasses, dicts, lists and scalars,"
+        " or give it a codec",
+    )
+
+
+class _NotAnAddress(ValueError):
+    """Text that is no IP address, or something else than text."""
+
+
+def misfit_sentence(error: Exception) -> str:
+    """Return msgspec's sentence without the value that some of its forms quote."""
+    text = str(error)
+    at = _AT.search(text)
+    sentence = _VALUE_IN_MESSAGE.sub(r"\1", text[: at.start()] if at else text)
+    return f"{sentence} at {at[1]}" if at else sentence
+
+
+def path_in(error: Exception) -> str:
+    """Return the path inside the JSON that a sentence of msgspec ends with."""
+    at = _AT.search(str(error))
+    return at[1] if at else "$"
+
+
+def raised_inside(error: Exception) -> Exception | None:
+    """Return what a validator or hook of the user's class raised, which msgspec has wrapped."""
+    cause = error.__cause__
+    return None if not isinstance(cause, Exception) or isinstance(cause, _NotAnAddress) else cause
+
+
+def is_json_error(error: BaseException) -> bool:
+    """Tell whether an exception is msgspec's."""
+    return type(error).__module__.partition(".")[0] == "msgspec"

@@ -1,0 +1,69 @@
+"""What a backend hands to the mapper: the shape of a result, and its rows as plain tuples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import attrs
+
+from liteorm._core.models.hints import Codec
+from liteorm._core.scanning.types import BY_OID, PgType, Variant, has_fields
+from liteorm._core.values.results import RowSource
+from liteorm.errors import Error
+
+LoadRows = Callable[[int, int], list[tuple[Any, ...]]]
+"""Rows [start, stop) as plain tuples."""
+
+InnerTypes = Callable[[tuple[int, ...]], tuple[PgType, ...]]
+
+NO_CODECS: Mapping[Any, Codec] = {}
+
+
+@attrs.frozen(eq=False)
+class Shape:
+    """Names and types of a result's columns. A backend gives equal results the same Shape."""
+
+    names: tuple[str, ...]
+    types: tuple[PgType, ...]
+    codecs: Mapping[Any, Codec] = attrs.field(default=NO_CODECS)
+    """Codecs by Python type, registered when the database was opened."""
+    inner_types: InnerTypes = attrs.field(default=lambda oids: tuple(BY_OID[oid] for oid in oids))
+    """Types inside an anonymous record, which only its values tell."""
+    scanners: dict[Any, Any] = attrs.field(factory=dict[Any, Any], init=False)
+    """The mapper's own: compiled scanners by model."""
+    loaders: dict[Any, Any] = attrs.field(factory=dict[Any, Any], init=False)
+    """The backend's own: loaders by variants."""
+    nested: tuple[int, ...] = attrs.field(
+        init=False, default=attrs.Factory(lambda shape: _nested(shape.types), takes_self=True)
+    )
+    """Columns with composites or records in them."""
+
+
+def _nested(types: tuple[PgType, ...]) -> tuple[int, ...]:
+    return tuple(index for index, type_ in enumerate(types) if has_fields(type_))
+
+
+class ScanSource(RowSource, Protocol):
+    """The rows of one result with their shape, in memory, independent of the connection."""
+
+    @property
+    def shape(self) -> Shape: ...
+
+    def loader(self, variants: tuple[Variant, ...] | None) -> LoadRows:
+        """Return the function that loads rows, each column in its variant (None: all plain)."""
+        ...
+
+    def failure(
+        self,
+        start: int,
+        stop: int,
+        variants: tuple[Variant, ...] | None,
+        error: Exception,
+        first: int = 0,
+    ) -> Error:
+        """Return the error that names the first column and row of a chunk that cannot load.
+
+        `first` is the number that the first of all rows has for the reader.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""SQL as text: identifiers, pieces and placeholders, and the statements of tables."""

@@ -1,0 +1,1 @@
+"""Declared statements, in Python and in .sql files."""

@@ -1,0 +1,1 @@
+"""What users receive and send: ranges, intervals, JSON, notifications, results."""

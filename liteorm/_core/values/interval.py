@@ -1,0 +1,60 @@
+"""PostgreSQL's interval."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import attrs
+
+from liteorm.errors import DataError
+
+
+@attrs.frozen(order=False)
+class Interval:
+    """An interval as PostgreSQL stores it: months, days and microseconds, kept apart.
+
+    `timedelta` knows neither months nor days of 23 or 25 hours; this holds any interval exactly.
+    Two are equal when all three parts are (the server's own `=` takes a month for 30 days and a
+    day for 24 hours).
+    """
+
+    months: int = 0
+    days: int = 0
+    microseconds: int = 0
+
+    @classmethod
+    def from_timedelta(cls, delta: timedelta) -> Interval:
+        """Return the interval with the days and microseconds of `delta`."""
+        return cls(0, delta.days, delta.seconds * 1_000_000 + delta.microseconds)
+
+    def to_timedelta(self) -> timedelta:
+        """Return it as a `timedelta`, a day being 24 hours.
+
+        Raises:
+            DataError: If it has months, or is beyond what a timedelta holds.
+        """
+        if self.months:
+            raise DataError(
+                "an interval with months has no fixed length, timedelta cannot hold it",
+                hint="keep it as liteorm.Interval",
+            )
+        try:
+            return timedelta(days=self.days, microseconds=self.microseconds)
+        except OverflowError as exc:
+            raise DataError("the interval is longer than timedelta can hold") from exc
+
+    def __add__(self, other: Interval) -> Interval:
+        return Interval(
+            self.months + other.months,
+            self.days + other.days,
+            self.microseconds + other.microseconds,
+        )
+
+    def __sub__(self, other: Interval) -> Interval:
+        return self + -other
+
+    def __neg__(self) -> Interval:
+        return Interval(-self.months, -self.days, -self.microseconds)
+
+    def __bool__(self) -> bool:
+        return bool(self.months or self.days or self.microseconds)

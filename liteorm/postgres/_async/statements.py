@@ -1,0 +1,234 @@
+"""Running statements: a connection for each, observers told, errors translated."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, Final
+
+from psycopg import pq
+
+from liteorm._core.contracts import Params
+from liteorm._core.sql.text import SqlText, rendered
+from liteorm._core.values.results import Result, Rows
+from liteorm.errors import StatementError, StatementTimeout
+from liteorm.observe import QueryEvent, logger
+from liteorm.postgres._async.catalog import load_types
+from liteorm.postgres._async.connection import AsyncWire
+from liteorm.postgres._reading.results import LOOKUPS, UnknownTypes, changed_types, rows_from_result
+from liteorm.postgres._session.commands import result_of
+from liteorm.postgres._session.options import PoolState
+
+__all__ = ["AsyncStatements", "AsyncUse"]
+
+_DEBUG: Final = logging.DEBUG
+_COPYING: Final = {pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH}
+_watched = logger.isEnabledFor
+
+
+class AsyncStatements:
+    """Runs statements; how a connection is had for each is the subclass's."""
+
+    _state: PoolState
+    _guarded: bool = False
+    """Whether the text of statements is looked at before it is sent."""
+
+    async def _acquire(self, timeout: float | None) -> AsyncWire:
+        """Get the connection for one operation."""
+        raise NotImplementedError
+
+    async def _release(self, wire: AsyncWire) -> None:
+        """Give it back after success."""
+        raise NotImplementedError
+
+    async def _failed(
+        self,
+        wire: AsyncWire,
+        exc: BaseException,
+        sql: str | None = None,
+        params: Any = None,
+    ) -> BaseException:
+        """Give it back after a failure; return what is to be raised."""
+        raise NotImplementedError
+
+    def _check_text(self, sql: str) -> None:
+        """Refuse text that must not be sent through this session."""
+
+    def transaction(self) -> AbstractAsyncContextManager[AsyncStatements]:
+        """Return a block that is a transaction, or a savepoint if the session is one."""
+        raise NotImplementedError
+
+    def _connection(
+        self,
+        operation: str,
+        sql: str | None = None,
+        params: Any = None,
+        timeout: float | None = None,
+    ) -> AsyncUse:
+        """Have the driver's connection for one operation that observers are told about.
+
+        ``async with (use := session._connection("insert_many")) as conn: ... use.rows = n``.
+        The driver's exceptions are translated on leaving; whatever else is raised comes through.
+        In a transaction it is the transaction's connection; otherwise one in autocommit mode.
+        """
+        return AsyncUse(self, operation, sql, params, timeout)
+
+    async def query(
+        self, sql: SqlText, params: Params = None, *, timeout: float | None = None
+    ) -> Rows:
+        """Run a statement and receive all of its rows.
+
+        Args:
+            sql: The statement, with `%s` or `%(name)s` for parameters.
+            params: A sequence or a mapping to match; without it a `%` is just a `%`.
+            timeout: Seconds after which the statement is cancelled.
+
+        Raises:
+            StatementTimeout: If it took longer than `timeout`.
+            Error: What the server says, as the fitting class.
+        """
+        state = self._state
+        if timeout is not None or type(sql) is not str or state.observers or _watched(_DEBUG):
+            return await self._query(sql, params, timeout)
+        if self._guarded:
+            self._check_text(sql)
+        wire = await self._acquire(None)
+        try:
+            result = await wire.run(sql, params)
+            try:
+                rows = rows_from_result(result, state.types)
+            except UnknownTypes as unknown:
+                rows = await self._rows_of_new_types(wire, result, unknown)
+        except BaseException as exc:
+            error = await self._failed(wire, exc, sql, params)
+            if error is exc:
+                raise
+            raise error from exc
+        await self._release(wire)
+        return rows
+
+    async def _query(self, sql: SqlText, params: Params, timeout: float | None) -> Rows:
+        """Run a query that is watched, limited in time, or not plain text."""
+        text, values = rendered(sql, params)
+        self._check_text(text)
+        async with (use := self._connection("query", text, values, timeout)) as wire:
+            result = await wire.run(text, values)
+            try:
+                rows = rows_from_result(result, self._state.types)
+            except UnknownTypes as unknown:
+                rows = await self._rows_of_new_types(wire, result, unknown)
+            use.rows = len(rows)
+        return rows
+
+    async def _rows_of_new_types(self, wire: AsyncWire, result: Any, unknown: UnknownTypes) -> Rows:
+        """Look up in the catalog what a result's types are."""
+        for _ in range(LOOKUPS):
+            if wire.pgconn.transaction_status == pq.TransactionStatus.INERROR:
+                raise unknown
+            await load_types(wire, self._state.types, unknown.oids)
+            try:
+                return rows_from_result(result, self._state.types)
+            except UnknownTypes as deeper:
+                # a record inside a composite that has just become known
+                unknown = deeper
+        raise changed_types()
+
+    async def execute(
+        self, sql: SqlText, params: Params = None, *, timeout: float | None = None
+    ) -> Result:
+        """Run a statement for its effect. Without `params` it may be several, split by `;`.
+
+        Args:
+            sql: The statement, with `%s` or `%(name)s` for parameters.
+            params: A sequence or a mapping to match; without it a `%` is just a `%`.
+            timeout: Seconds after which the statement is cancelled.
+
+        Raises:
+            StatementTimeout: If it took longer than `timeout`.
+            Error: What the server says, as the fitting class.
+        """
+        text, values = rendered(sql, params)
+        self._check_text(text)
+        async with (use := self._connection("execute", text, values, timeout)) as wire:
+            results = await wire.run_script(text, values)
+            if results and results[-1].status in _COPYING:
+                raise StatementError(
+                    "COPY from or to the client cannot be run by execute",
+                    hint="load rows with insert_many, read them with stream",
+                )
+            result = result_of(results)
+            use.rows = result.rows_affected
+        return result
+
+
+class AsyncUse:
+    """One operation: a connection for it, observers told, errors translated."""
+
+    __slots__ = ("_event", "_params", "_session", "_timeout", "_wire", "operation", "rows", "sql")
+
+    def __init__(
+        self,
+        session: AsyncStatements,
+        operation: str,
+        sql: str | None,
+        params: Any,
+        timeout: float | None,
+    ) -> None:
+        self._session = session
+        self._params = params
+        self._timeout = timeout
+        self._event: QueryEvent | None = None
+        self._wire: AsyncWire | None = None
+        self.operation = operation
+        self.sql = sql
+        self.rows: int | None = None
+
+    async def __aenter__(self) -> AsyncWire:
+        state = self._session._state
+        self._event = state.begin_event(self.operation, self.sql, self._params)
+        try:
+            if self._timeout is not None and self._timeout <= 0:
+                raise StatementTimeout(
+                    "the call's timeout had passed before it began", sqlstate="57014", sql=self.sql
+                )
+            wire = await self._session._acquire(self._timeout)
+        except BaseException as exc:
+            state.end_event(self._event, exc)
+            raise
+        if self._timeout is not None:
+            wire.limit(self._timeout)
+        self._wire = wire
+        return wire
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        state, session, wire = self._session._state, self._session, self._wire
+        assert wire is not None
+        self._wire = None
+        error: BaseException | None = None
+        if exc is None and wire.timed_out:
+            # The cancel met nothing to cancel: the answer was on its way.
+            exc = StatementTimeout(
+                "the statement's answer came after its timeout",
+                hint="outside a transaction, what it did is stored",
+                sql=self.sql,
+            )
+        try:
+            if exc is None:
+                await session._release(wire)
+            else:
+                error = await session._failed(wire, exc, self.sql, self._params)
+        except BaseException as failure:
+            error = failure
+            raise
+        finally:
+            if self._event is not None:
+                self._event.rows = self.rows
+                state.end_event(self._event, error)
+        if error is not None and (error is not exc or exc_type is None):
+            raise error from (None if error is exc else exc)

@@ -1,0 +1,1 @@
+"""Statements as the server sees them, without running them."""

@@ -1,0 +1,199 @@
+"""A statement's columns and parameters as the server sees them: text, names, answers; no I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any, Final
+
+import attrs
+from psycopg import pq
+
+from liteorm._core.scanning.types import PgType
+from liteorm._core.sql.text import is_template, rendered
+from liteorm._core.statements.statement import style_of
+from liteorm.errors import StatementError
+from liteorm.postgres._types.registry import TypeRegistry
+
+__all__ = ["ColumnShape", "Described", "Null", "StatementShape", "catalog_questions", "numbered"]
+
+Null = bool | None
+
+Answers = Generator[tuple[str, tuple[Any, ...]], list[tuple[Any, ...]], None]
+
+
+@attrs.frozen
+class ColumnShape:
+    """A column of a statement's result.
+
+    Attributes:
+        name: Its name in the result.
+        type: Its PostgreSQL type, as `format_type` shows it.
+        oid: The type's oid.
+        table: The table it comes from, if it is a table's column as it is; `schema.name` where the
+            search path does not find it by its name alone.
+        column: Its name there.
+        nullable: False if it is proven that it is never NULL, True if it is NULL for some data,
+            None if it is not known. Only pglast, of the extra `cli`, makes it known.
+        nullable_within: The same for the rows in which every outer join found a partner.
+    """
+
+    name: str
+    type: str
+    oid: int
+    table: str | None = None
+    column: str | None = None
+    nullable: bool | None = None
+    nullable_within: bool | None = None
+
+
+@attrs.frozen
+class StatementShape:
+    """What the server says of a statement without running it.
+
+    Attributes:
+        columns: The columns of its result; empty where it gives no rows.
+        parameters: The types of its parameters, in the order of their first use.
+        names: The names of `%(name)s` parameters in that order; empty for `%s`.
+    """
+
+    columns: tuple[ColumnShape, ...]
+    parameters: tuple[str, ...]
+    names: tuple[str, ...] = ()
+
+
+@attrs.define
+class Described:
+    """One statement on its way to a `StatementShape`."""
+
+    text: str
+    names: tuple[str, ...]
+    tree: Any = None
+    """The parse tree, if pglast is there."""
+    columns: tuple[tuple[str, int, int, int], ...] = ()
+    """Name, type oid, table oid and column number of each column."""
+    parameters: tuple[int, ...] = ()
+    nulls: tuple[tuple[Null, Null], ...] = ()
+    origins: Mapping[tuple[int, int], tuple[str, str]] = attrs.Factory(
+        dict[tuple[int, int], tuple[str, str]]
+    )
+
+    def read(self, result: pq.abc.PGresult) -> None:
+        """Take the server's answer in."""
+        self.columns = tuple(
+            (
+                (result.fname(i) or b"").decode(),
+                result.ftype(i),
+                result.ftable(i),
+                result.ftablecol(i),
+            )
+            for i in range(result.nfields)
+        )
+        self.parameters = tuple(result.param_type(i) for i in range(result.nparams))
+
+    @property
+    def oids(self) -> set[int]:
+        """The oids of all types in it."""
+        return {oid for _, oid, _, _ in self.columns} | set(self.parameters)
+
+    def types(self, registry: TypeRegistry) -> tuple[tuple[PgType, ...], tuple[PgType, ...]]:
+        """Return the types of columns and parameters, which the registry knows by now."""
+        columns = registry.get_all(oid for _, oid, _, _ in self.columns)
+        return columns, registry.get_all(self.parameters)
+
+    def shape(self, registry: TypeRegistry) -> StatementShape:
+        """Return what was found out."""
+        types, parameters = self.types(registry)
+        nulls = self.nulls or ((None, None),) * len(self.columns)
+        columns: list[ColumnShape] = []
+        for (name, oid, table, number), type_, known in zip(
+            self.columns, types, nulls, strict=True
+        ):
+            of, column = self.origins.get((table, number), (None, None))
+            columns.append(ColumnShape(name, type_.name, oid, of, column, known[0], known[1]))
+        return StatementShape(tuple(columns), tuple(type_.name for type_ in parameters), self.names)
+
+
+_PLACEHOLDER: Final = re.compile(r"%(?:(%)|\((?P<name>[^)]+)\)(?P<kind>.?)|(?P<plain>.?))", re.S)
+
+
+def numbered(sql: object) -> Described:
+    """Return the text with `$1`, `$2` … for its placeholders, as the driver will send it.
+
+    Raises:
+        StatementError: The placeholders are wrong, or of both kinds.
+    """
+    # In a `Sql`, a % in an identifier is doubled only if there are parameters.
+    text, values = rendered(sql, None if is_template(sql) else ())
+    if not values and style_of(text) == "none":
+        return Described(rendered(sql)[0], ())
+    names: dict[str, int] = {}
+    count = 0
+
+    def replaced(match: re.Match[str]) -> str:
+        nonlocal count
+        if match[1]:
+            return "%"
+        kind = match["kind"] if match["name"] is not None else match["plain"]
+        if kind not in ("s", "b", "t") or not kind:
+            raise StatementError(
+                f"a lone % in line {text.count(chr(10), 0, match.start()) + 1} of a statement"
+                " with placeholders",
+                hint="write %% for a % that is part of the SQL",
+                sql=text,
+            )
+        if match["name"] is None:
+            count += 1
+            return f"${count}"
+        return f"${names.setdefault(match['name'], len(names) + 1)}"
+
+    result = _PLACEHOLDER.sub(replaced, text)
+    if names and count:
+        raise StatementError(
+            "the statement mixes %s and %(name)s", hint="use one kind of placeholder", sql=text
+        )
+    return Described(result, tuple(names))
+
+
+def catalog_questions(
+    items: Sequence[Described], params: Sequence[Mapping[int, Null]] | None = None
+) -> Answers:
+    """Ask the catalog for origins and, where pglast is there, all that proves NOT NULL."""
+    yield from _ask_origins(items)
+    if find_spec("pglast") is None:
+        return
+    from liteorm.postgres._describing import nulls as _nulls
+
+    names = _nulls.Names()
+    for item in items:
+        item.tree = _nulls.parsed(item.text)
+        if item.tree is not None:
+            names.update(_nulls.names_in(item.tree))
+    facts = yield from _nulls.gather_facts(names)
+    for number, item in enumerate(items):
+        if item.tree is not None:
+            known = params[number] if params is not None else None
+            found = _nulls.result_nulls(item.tree, facts, len(item.columns), known)
+            item.nulls = tuple((column.null, column.within) for column in found)
+
+
+_ORIGINS: Final = """
+SELECT a.attrelid::int8, a.attnum::int4,
+       CASE WHEN pg_table_is_visible(c.oid) THEN c.relname
+            ELSE n.nspname || '.' || c.relname END::text,
+       a.attname::text
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n
+     ON n.oid = c.relnamespace
+WHERE a.attrelid = ANY(%s::oid[]) AND a.attnum > 0
+"""
+
+
+def _ask_origins(items: Sequence[Described]) -> Answers:
+    tables = sorted({table for item in items for _, _, table, _ in item.columns if table})
+    if not tables:
+        return
+    rows = yield _ORIGINS, (tables,)
+    origins = {(oid, number): (table, column) for oid, number, table, column in rows}
+    for item in items:
+        item.origins = origins

@@ -1,0 +1,109 @@
+"""Results that the application got from the driver itself: in text form, with types not met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from psycopg import pq
+from psycopg.adapt import Transformer
+
+from liteorm._core.scanning.shape import LoadRows, Shape
+from liteorm._core.scanning.types import Variant
+from liteorm._core.values.results import Rows
+from liteorm.errors import StatementError
+from liteorm.postgres._reading.results import ResultRows, shape_of
+from liteorm.postgres._types.loaders import Adapters
+from liteorm.postgres._types.registry import CATALOG_SQL, MONEY_SQL, CatalogRow, TypeRegistry
+from liteorm.postgres._types.text import variant_reader
+
+_CATALOG_OIDS = (20, 25, 25, 25, 25, 20, 1009, 1009, 1016)
+
+
+def text_rows(result: pq.abc.PGresult, registry: TypeRegistry, connection: Any) -> Rows:
+    """Wrap a result in text form.
+
+    Raises:
+        UnknownTypes: the catalog must be asked for some types first.
+    """
+    return Rows(TextRows(result, shape_of(result, registry), registry, connection))
+
+
+class TextRows(ResultRows):
+    """The rows of a text result: a `RowSource`, read cell by cell."""
+
+    __slots__ = ("_transformer",)
+
+    def __init__(
+        self, result: pq.abc.PGresult, shape: Shape, registry: TypeRegistry, connection: Any
+    ) -> None:
+        super().__init__(result, shape, registry)
+        # With the connection: DateStyle and TimeZone decide how text is to be read.
+        # Not with its adapters: what the application registered there is not what we promise.
+        self._transformer = Transformer(Adapters(registry.adapters, connection))
+
+    def loader(self, variants: tuple[Variant, ...] | None) -> LoadRows:
+        """Return the function that loads rows [start, stop)."""
+        result = self._result
+        readers = list(enumerate(self._readers(variants)))
+
+        def load(start: int, stop: int) -> list[tuple[Any, ...]]:
+            return [
+                tuple(
+                    [
+                        None if (data := result.get_value(row, column)) is None else read(data)
+                        for column, read in readers
+                    ]
+                )
+                for row in range(start, stop)
+            ]
+
+        return load
+
+    def _readers(self, variants: tuple[Variant, ...] | None) -> list[Any]:
+        plain: list[Variant] = ["plain"] * len(self.shape.types)
+        return [
+            variant_reader(type_, variant, self._transformer)
+            for type_, variant in zip(self.shape.types, variants or plain, strict=True)
+        ]
+
+    def load_cell(self, column: int, data: bytes, variants: tuple[Variant, ...] | None) -> Any:
+        """Load one value on its own."""
+        return self._readers(variants)[column](data)
+
+
+def look_up(pgconn: pq.abc.PGconn, registry: TypeRegistry, oids: Iterable[int]) -> None:
+    """Ask the catalog about types, blocking, on a connection of either kind.
+
+    Raises:
+        StatementError: the connection is busy, broken, or in a failed transaction.
+    """
+    asked = wanted = set(oids)
+    if pgconn.transaction_status not in (pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS):
+        raise StatementError(
+            "types of the result are new, and its connection cannot be asked about them now",
+            hint="call rows(cursor) before the connection is closed or used otherwise",
+        )
+    if registry.wants_money(wanted):
+        data = _asked(pgconn, MONEY_SQL).get_value(0, 0)
+        registry.set_money_unit(int.from_bytes(data, "big") if data else 100)
+        wanted = wanted - registry.types.keys()
+    found: list[CatalogRow] = []
+    known: set[int] = set()
+    while wanted:
+        array = "{" + ",".join(map(str, wanted)) + "}"
+        result = _asked(pgconn, CATALOG_SQL.replace("%s", f"'{array}'"))
+        transformer = registry.transformer(deep=False)
+        transformer.set_pgresult(result, set_loaders=False)
+        transformer.set_loader_types(_CATALOG_OIDS, pq.Format.BINARY)
+        found += transformer.load_rows(0, result.ntuples, tuple)
+        known |= wanted
+        wanted = registry.missing(found) - known
+    registry.add(found, asked)
+
+
+def _asked(pgconn: pq.abc.PGconn, sql: str) -> pq.abc.PGresult:
+    result = pgconn.exec_params(sql.encode(), None, result_format=pq.Format.BINARY)
+    if result.status != pq.ExecStatus.TUPLES_OK:
+        raise StatementError("the catalog could not be asked about the types of the result")
+    return result

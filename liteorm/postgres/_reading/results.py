@@ -1,0 +1,248 @@
+"""A result of libpq as `Rows`, loaded without its connection."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Final
+
+from psycopg import abc, pq
+
+from liteorm._core.scanning.shape import LoadRows, Shape
+from liteorm._core.scanning.types import PgType, Variant, cast_of, underlying
+from liteorm._core.values.results import Rows
+from liteorm.errors import DataError, Error, ScanError
+from liteorm.postgres._types.binary import elements_of, fields_of
+from liteorm.postgres._types.loaders import VARIANT_OIDS
+from liteorm.postgres._types.registry import TypeRegistry, UnknownTypes
+
+__all__ = ["LOOKUPS", "UnknownTypes", "changed_types", "rows_from_result"]
+
+BINARY = pq.Format.BINARY
+
+_NESTED = frozenset({"record", "composite"})
+_PYTHON_LIMITS = {
+    "date": "is outside Python's date (infinity, BC, or after the year 9999)",
+    "timestamp": "is outside Python's datetime (infinity, BC, or after the year 9999)",
+    "timestamptz": "is outside Python's datetime (infinity, BC, or after the year 9999)",
+    "time": "is 24:00, which Python's time has not",
+    "timetz": "is 24:00, or has an offset with seconds, which Python's time has not",
+    "interval": "is beyond Python's timedelta",
+}
+
+
+class _Loader:
+    """Loads rows of one shape in one set of variants; keeps its transformers for the next result.
+
+    A transformer looks up a loader for each column, which costs as much as loading a row. It
+    works for one thread at a time, so each use takes one from the shelf and puts it back.
+    """
+
+    __slots__ = ("_deep", "_oids", "_registry", "_shelf")
+
+    def __init__(
+        self, registry: TypeRegistry, shape: Shape, variants: tuple[Variant, ...] | None
+    ) -> None:
+        self._registry = registry
+        self._deep = variants is not None and "deep" in variants
+        plain: list[Variant] = ["plain"] * len(shape.types)
+        self._oids = list(map(self._oid, shape.types, variants or plain))
+        self._shelf: list[abc.Transformer] = []
+
+    def _oid(self, type_: PgType, variant: Variant) -> int:
+        if variant not in ("plain", "deep"):
+            return VARIANT_OIDS[variant]
+        if self._deep and variant == "plain":
+            return self._registry.plain_oid(underlying(type_))
+        return type_.oid
+
+    def _transformer(self) -> abc.Transformer:
+        try:
+            return self._shelf.pop()
+        except IndexError:
+            transformer = self._registry.transformer(deep=self._deep)
+            transformer.set_loader_types(self._oids, BINARY)
+            return transformer
+
+    def load(self, result: pq.abc.PGresult, start: int, stop: int) -> list[tuple[Any, ...]]:
+        transformer = self._transformer()
+        # Not the loaders by the result's own oids: those of the variants stay.
+        transformer.set_pgresult(result, set_loaders=False)
+        rows = transformer.load_rows(start, stop, tuple)
+        transformer.set_pgresult(None, set_loaders=False)
+        if len(self._shelf) < 8:
+            self._shelf.append(transformer)
+        return rows
+
+    def load_cell(self, column: int, data: bytes) -> Any:
+        """Load one value on its own."""
+        transformer = self._registry.transformer(deep=self._deep)
+        return transformer.get_loader(self._oids[column], BINARY).load(data)
+
+
+class ResultRows:
+    """The rows of a binary result: a `RowSource`."""
+
+    __slots__ = ("_registry", "_result", "count", "shape")
+
+    def __init__(self, result: pq.abc.PGresult, shape: Shape, registry: TypeRegistry) -> None:
+        self._result = result
+        self._registry = registry
+        self.shape = shape
+        self.count = result.ntuples
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return self.shape.names
+
+    def _loader(self, variants: tuple[Variant, ...] | None) -> _Loader:
+        loader: _Loader | None = self.shape.loaders.get(variants)
+        if loader is None:
+            loader = self.shape.loaders[variants] = _Loader(self._registry, self.shape, variants)
+        return loader
+
+    def loader(self, variants: tuple[Variant, ...] | None) -> LoadRows:
+        """Return the function that loads rows [start, stop)."""
+        return partial(self._loader(variants).load, self._result)
+
+    def load_cell(self, column: int, data: bytes, variants: tuple[Variant, ...] | None) -> Any:
+        """Load one value on its own."""
+        return self._loader(variants).load_cell(column, data)
+
+    def failure(
+        self,
+        start: int,
+        stop: int,
+        variants: tuple[Variant, ...] | None,
+        error: Exception,
+        first: int = 0,
+    ) -> Error:
+        """Name the first column and row of a chunk that cannot be loaded, cell by cell."""
+        for row in range(start, stop):
+            for column, type_ in enumerate(self.shape.types):
+                data = self._result.get_value(row, column)
+                if data is None:
+                    continue
+                try:
+                    self.load_cell(column, bytes(data), variants)
+                except Exception as cell_error:
+                    return _cell_error(self.shape.names[column], first + row, type_, cell_error)
+        if isinstance(error, Error):
+            return error
+        return DataError("the rows cannot be loaded, although each value can")
+
+
+def _cell_error(column: str, row: int, type_: PgType, error: Exception) -> DataError:
+    base = _innermost(type_)
+    reason, hint = _PYTHON_LIMITS.get(base.base), cast_of(column, "text")
+    if isinstance(error, DataError):
+        # our own readers say what is wrong, and never the value
+        reason, hint = error.message, error.hint or hint
+    if isinstance(error, UnicodeError):
+        reason = "is not text in UTF-8 (is the database's encoding SQL_ASCII?)"
+    reason = reason or "cannot be read"
+    return DataError(
+        f'column "{column}", row {row}: {_article(type_.name)} value that {reason}'
+        if not reason.startswith("is ")
+        else f'column "{column}" ({type_.name}), row {row}, {reason}',
+        row=row,
+        column=column,
+        hint=hint,
+    )
+
+
+def _article(name: str) -> str:
+    return f"{'an' if name[:1] in 'aeiou' else 'a'} {name}"
+
+
+def _innermost(type_: PgType) -> PgType:
+    while type_.element is not None:
+        type_ = type_.element
+    return type_
+
+
+def shape_of(result: pq.abc.PGresult, registry: TypeRegistry) -> Shape:
+    """Return the shape of a result; equal results have the same one.
+
+    Raises:
+        UnknownTypes: the catalog must be asked for some types first.
+    """
+    columns = range(result.nfields)
+    names: tuple[bytes, ...] = tuple([result.fname(i) or b"" for i in columns])
+    oids = tuple([result.ftype(i) for i in columns])
+    shape = registry.shapes.get((names, oids))
+    return registry.shape(names, oids) if shape is None else shape
+
+
+LOOKUPS: Final = 10
+"""How often the catalog is asked about one result: each answer may bring up further types."""
+
+
+def changed_types() -> ScanError:
+    """Return the error for a result whose types the catalog keeps describing otherwise."""
+    return ScanError(
+        "types of the result were changed by another transaction, and this one sees them as"
+        " they were before",
+        remedy="run the query again, in a new transaction",
+    )
+
+
+def rows_from_result(result: pq.abc.PGresult, registry: TypeRegistry) -> Rows:
+    """Wrap a binary result.
+
+    Raises:
+        UnknownTypes: the catalog must be asked for some types first.
+    """
+    shape = shape_of(result, registry)
+    if shape.nested:
+        _check_nested(result, shape, registry)
+    return Rows(ResultRows(result, shape, registry))
+
+
+def _check_nested(result: pq.abc.PGresult, shape: Shape, registry: TypeRegistry) -> None:
+    """Look into composites and records for types that are new, or that changed meanwhile.
+
+    An anonymous record tells its types only in its values; a composite may have been altered
+    under the same oid, so the first value of a column is held against what is known of it.
+    """
+    unknown: set[int] = set()
+    for column in shape.nested:
+        type_ = shape.types[column]
+        for row in range(result.ntuples):
+            data = result.get_value(row, column)
+            if data is None:
+                continue
+            _look_inside(bytes(data), underlying(type_), registry, unknown)
+            if not _has_record(type_):
+                break
+    if unknown:
+        raise UnknownTypes(unknown)
+
+
+def _look_inside(data: bytes, type_: PgType, registry: TypeRegistry, unknown: set[int]) -> None:
+    if type_.kind == "array" and type_.element is not None:
+        _, elements = elements_of(data)
+        for element in elements if _has_record(type_) else elements[:1]:
+            _look_inside(element, underlying(type_.element), registry, unknown)
+        return
+    if type_.kind not in _NESTED:
+        return
+    fields = fields_of(data)
+    if type_.kind == "composite" and [oid for oid, _ in fields] != [
+        attribute.type.oid for attribute in type_.attributes
+    ]:
+        unknown.add(type_.oid)
+        return
+    for oid, raw in fields:
+        known = registry.types.get(oid)
+        if known is None or registry.wants_money((oid,)):
+            unknown.add(oid)
+        elif raw is not None:
+            _look_inside(raw, underlying(known), registry, unknown)
+
+
+def _has_record(type_: PgType) -> bool:
+    base = underlying(type_)
+    if base.element is not None and base.kind == "array":
+        return _has_record(base.element)
+    return base.kind == "record" or any(_has_record(a.type) for a in base.attributes)

@@ -1,0 +1,1 @@
+"""What all sessions of a pool share: options, protocol steps, commands, errors."""

@@ -1,0 +1,357 @@
+"""What `open` was told, and the state that all sessions of one pool share."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import re
+import weakref
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from time import monotonic
+from typing import Any, Final, Literal, cast
+
+import attrs
+import psycopg
+from psycopg.adapt import AdaptersMap
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg_pool import ConnectionPool
+
+from liteorm._core.models.hints import Codec
+from liteorm._core.values.pool import PoolStats
+from liteorm.errors import (
+    ConnectFailed,
+    Error,
+    IntegrityError,
+    PoolClosed,
+    PoolTimeout,
+)
+from liteorm.observe import Observer, QueryEvent, logger, tell_after, tell_before
+from liteorm.postgres._session.translate import one_line
+from liteorm.postgres._types.dumpers import register_dumpers
+from liteorm.postgres._types.registry import TypeRegistry
+
+__all__ = [
+    "ANSWER_GRACE",
+    "CLEANUP_BOUND",
+    "PoolState",
+    "Reset",
+    "check_seconds",
+    "make_state",
+    "wrong_session",
+]
+
+Reset = Literal["auto", "always"]
+
+CONNECT_TIMEOUT: Final = 10
+"""Seconds a connection attempt may take for each host, unless the DSN says otherwise."""
+ANSWER_GRACE: Final = 5.0
+"""Seconds after statement_timeout in which the server must have said so."""
+CLEANUP_BOUND: Final = 5.0
+"""Seconds that cleaning up (a rollback, a cancel, a reset) may take before the connection goes."""
+
+_DEBUG: Final = logging.DEBUG
+
+
+@attrs.frozen
+class _Adapters:
+    """What connections take their loaders and dumpers from."""
+
+    adapters: AdaptersMap
+    connection: Any = None
+
+
+@attrs.define(eq=False, kw_only=True)
+class PoolState:
+    """What the sessions of one pool share. One per DB; the pool itself is set once it exists."""
+
+    conninfo: str = attrs.field(repr=False)
+    connect_kwargs: dict[str, Any] = attrs.field(repr=False)
+    context: _Adapters = attrs.field(repr=False)
+    types: TypeRegistry = attrs.field(repr=False)
+    observers: tuple[Observer, ...] = ()
+    log_params: bool = False
+    statement_timeout: float | None = None
+    server_keeps_timeout: bool = True
+    prepare: bool = True
+    reset_always: bool = False
+    constraint_errors: Mapping[str, type[Error]] = attrs.field(factory=dict[str, type[Error]])
+    codecs: Mapping[type, Codec] = attrs.field(factory=dict[type, Codec])
+    timeout: float = 30.0
+    wants_writable: bool = False
+    database: str | None = None
+    host: str | None = None
+    port: int | None = None
+
+    pool: Any = attrs.field(default=None, init=False)
+    writing: Any = attrs.field(default=None, init=False, repr=False)
+    """What writing calls know about tables (`_copy.Writing`), made by the first of them."""
+    spare: Any = attrs.field(default=None, init=False, repr=False)
+    pooled: bool = attrs.field(default=False, init=False)
+    """A pooler in transaction mode stands between (found out when opening)."""
+    borrowed: dict[Any, float] = attrs.field(factory=dict[Any, float], init=False, repr=False)
+    waiting: set[object] = attrs.field(factory=set[object], init=False, repr=False)
+    owners: dict[int, int] = attrs.field(factory=dict[int, int], init=False, repr=False)
+    """How many transactions each task or thread has open."""
+    listeners: weakref.WeakSet[Any] = attrs.field(
+        factory=weakref.WeakSet[Any], init=False, repr=False
+    )
+    streamed: set[str] = attrs.field(factory=set[str], init=False, repr=False)
+    """Statements whose result types are known, so that a stream need not ask before."""
+    connect_error: str | None = attrs.field(default=None, init=False, repr=False)
+    before_commit: str | None = attrs.field(default=None, init=False, repr=False)
+    """A statement to run right before COMMIT, which may refuse it: tests let commits fail so."""
+    logged: bool = attrs.field(default=True, init=False)
+    """Whether statements go to the log: those of the testing kit's own sessions do not."""
+    blocked: bool = attrs.field(default=False, init=False)
+    """No connection is to be had any more; `refusal` says why."""
+    forked: bool = attrs.field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        _STATES.add(self)
+
+    @property
+    def adapters(self) -> AdaptersMap:
+        """Loaders and dumpers of every connection of the pool."""
+        return self.context.adapters
+
+    @property
+    def limit(self) -> float | None:
+        """Seconds after which the client gives up waiting for a statement's answer."""
+        if self.statement_timeout is None:
+            return None
+        return self.statement_timeout + (ANSWER_GRACE if self.server_keeps_timeout else 0.0)
+
+    def begin_event(self, operation: str, sql: str | None, params: Any = None) -> QueryEvent | None:
+        """Tell observers that an operation begins; None if nobody watches."""
+        if not (self.observers or (self.logged and logger.isEnabledFor(_DEBUG))):
+            return None
+        event = QueryEvent(
+            operation=operation,
+            sql=sql,
+            params=params,
+            database=self.database,
+            host=self.host,
+            port=self.port,
+        )
+        tell_before(self.observers, event)
+        return event
+
+    def end_event(self, event: QueryEvent | None, error: BaseException | None = None) -> None:
+        """Tell observers that an operation has ended."""
+        if event is not None:
+            tell_after(self.observers, event, error, self.log_params)
+
+    def refusal(self) -> Error:
+        """Say why no connection can be had any more."""
+        if self.forked:
+            return PoolClosed(
+                "this database was opened in the parent process",
+                hint="open it anew in the child: sockets cannot be shared between processes",
+            )
+        return PoolClosed("the database has been closed")
+
+    def timed_out(self, timeout: float) -> PoolTimeout:
+        """Describe a pool that had no connection in time."""
+        stats = self.stats()
+        now = monotonic()
+        longest = max((now - since for since in list(self.borrowed.values())), default=0.0)
+        message = (
+            f"no connection became free within {timeout:g} s: {stats.in_use} of at most "
+            f"{stats.max_size} in use (the longest for {longest:.1f} s), {stats.waiting} waiting"
+        )
+        hint = "give connections back sooner, or open with a larger max_size"
+        if stats.in_use < stats.max_size:
+            hint = f"the last attempt to connect failed: {self.connect_error}"
+            if self.connect_error is None:
+                hint = "connections are being made, but did not come in time"
+        return PoolTimeout(message, hint=hint)
+
+    def stats(self) -> PoolStats:
+        """Take a snapshot of the pool."""
+        told: dict[str, int] = self.pool.get_stats()
+        in_use = len(self.borrowed)
+        return PoolStats(
+            size=in_use + told["pool_available"],
+            in_use=in_use,
+            idle=told["pool_available"],
+            # The pool counts those who gave up until the next give-back; this does not.
+            waiting=len(self.waiting),
+            min_size=told["pool_min"],
+            max_size=told["pool_max"],
+            requests=told.get("requests_num", 0),
+            wait_count=told.get("requests_queued", 0),
+            wait_seconds=told.get("requests_wait_ms", 0) / 1000,
+            timeouts=told.get("requests_errors", 0),
+            connects=told.get("connections_num", 0),
+            connect_errors=told.get("connections_errors", 0),
+            lost=told.get("connections_lost", 0) + told.get("returns_bad", 0),
+        )
+
+    def met(self, pgconn: Any) -> None:
+        """Take note of which database was reached; the DSN may have left it to defaults."""
+        self.database = pgconn.db.decode()
+        self.host = pgconn.host.decode() or self.host
+        self.port = _port(pgconn.port.decode()) or self.port
+
+    def entered(self, owner: int) -> None:
+        """Note that a task or thread has opened a transaction."""
+        self.owners[owner] = self.owners.get(owner, 0) + 1
+
+    def left(self, owner: int) -> None:
+        """Note that a transaction has ended."""
+        count = self.owners.pop(owner, 0) - 1
+        if count > 0:
+            self.owners[owner] = count
+
+
+# A child process must not use its parent's sockets; marking costs the others nothing.
+_STATES: weakref.WeakSet[PoolState] = weakref.WeakSet()
+
+
+def _mark_forked() -> None:
+    for state in list(_STATES):
+        state.forked = state.blocked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_mark_forked)
+
+
+def _close_forgotten() -> None:
+    # The threads of a pool that nobody closed would hold up the end of the process for seconds.
+    for state in list(_STATES):
+        has_threads = isinstance(state.pool, ConnectionPool)
+        if has_threads and not state.blocked:
+            state.blocked = True
+            state.pool.close(timeout=1.0)
+
+
+atexit.register(_close_forgotten)
+
+
+def make_state(
+    dsn: str,
+    *,
+    timeout: float,
+    statement_timeout: float | None,
+    application_name: str | None,
+    prepare: bool,
+    reset: Reset,
+    observers: Sequence[Observer],
+    log_params: bool,
+    constraint_errors: Mapping[str, type[Error]] | None,
+    codecs: Mapping[type, Codec] | None,
+) -> PoolState:
+    """Check `open`'s arguments and make the state of a pool from them."""
+    if reset not in ("auto", "always"):
+        raise ValueError(f'reset must be "auto" or "always", not {reset!r}')
+    for name, cls in (constraint_errors or {}).items():
+        if not (isinstance(cast(object, cls), type) and issubclass(cls, IntegrityError)):
+            raise TypeError(f"constraint_errors[{name!r}] must be a subclass of IntegrityError")
+    check_seconds("timeout", timeout)
+    if statement_timeout is not None:
+        check_seconds("statement_timeout", statement_timeout, ", or None for no limit")
+    given = _parsed(dsn)
+    params = _with_defaults(given, application_name)
+    # PgBouncer knows no startup option for it; the client keeps the time alone there.
+    server_keeps_timeout = prepare
+    if statement_timeout is not None and server_keeps_timeout:
+        option = f"-c statement_timeout={max(1, round(statement_timeout * 1000))}"
+        params["options"] = f"{params.get('options', '')} {option}".strip()
+    adapters = AdaptersMap(psycopg.adapters)
+    register_dumpers(adapters, codecs or {})
+    context = _Adapters(adapters)
+    state = PoolState(
+        conninfo=make_conninfo("", **params),
+        connect_kwargs={
+            "autocommit": True,
+            "prepare_threshold": 5 if prepare else None,
+            "context": context,
+        },
+        context=context,
+        types=TypeRegistry(codecs or {}),
+        observers=tuple(observers),
+        log_params=log_params,
+        statement_timeout=statement_timeout,
+        server_keeps_timeout=server_keeps_timeout,
+        prepare=prepare,
+        reset_always=reset == "always",
+        constraint_errors=dict(constraint_errors or {}),
+        codecs=dict(codecs or {}),
+        timeout=timeout,
+        wants_writable=params.get("target_session_attrs") in ("read-write", "primary"),
+        database=_first(params.get("dbname")) or _first(params.get("user")),
+        host=_first(params.get("host")),
+        port=_port(params.get("port")),
+    )
+    state.connect_kwargs["state"] = state
+    return state
+
+
+def check_seconds(name: str, value: float, otherwise: str = "") -> None:
+    """Refuse what is no length of time."""
+    if not isinstance(value, Real):
+        raise TypeError(
+            f"{name} must be a number of seconds{otherwise}, not {type(value).__name__}"
+        )
+    if value <= 0:
+        raise ValueError(f"{name} must be positive{otherwise}")
+
+
+def wrong_session(function: Any, session: object, wanted: type) -> TypeError:
+    """Return the refusal of a session of the other kind, or of something that is none."""
+    name, given = function.__name__, type(session).__name__
+    twin = name.removesuffix("_async") if name.endswith("_async") else f"{name}_async"
+    has_twin = given in ("DB", "Tx", "AsyncDB", "AsyncTx")
+    advice = f": use {twin}() for that" if has_twin else ""
+    return TypeError(f"{name}() takes a session such as {wanted.__name__}, not {given}{advice}")
+
+
+def _parsed(dsn: str) -> dict[str, Any]:
+    if not isinstance(dsn, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"the DSN must be a str, not {type(dsn).__name__}")
+    try:
+        given: dict[str, Any] = dict(conninfo_to_dict(dsn))
+    except psycopg.Error as exc:
+        # libpq's sentence quotes a piece of the DSN, which may be one of the password: it is cut
+        # out, and the driver's error does not come along.
+        text = re.sub(r'"[^"]*"?', "…", one_line(str(exc)))
+        raise ConnectFailed(f"the DSN cannot be read: {text}") from None
+    # A password with such characters in it is cut in the wrong place; its pieces must not be shown.
+    hint = "percent-encode special characters of the password (@ is %40, / is %2F)"
+    if "@" in str(given.get("host") or ""):
+        raise ConnectFailed("the DSN's host contains an @", hint=hint)
+    if not all(
+        port.strip().isdecimal() for port in str(given.get("port") or "0").split(",") if port
+    ):
+        raise ConnectFailed("the DSN's port is not a number", hint=hint)
+    authority, slash, rest = dsn.partition("://")[2].partition("/")
+    if slash and "@" not in authority and "@" in rest.partition("?")[0]:
+        raise ConnectFailed("the DSN's database name contains an @", hint=hint)
+    return given
+
+
+def _with_defaults(given: dict[str, Any], application_name: str | None) -> dict[str, Any]:
+    params = {k: v for k, v in given.items() if v is not None}
+    if "PGCONNECT_TIMEOUT" not in os.environ:
+        params.setdefault("connect_timeout", CONNECT_TIMEOUT)
+    # A dead peer is found within a minute, not within the two hours operating systems wait.
+    params.setdefault("keepalives_idle", 30)
+    params.setdefault("keepalives_interval", 10)
+    params.setdefault("keepalives_count", 3)
+    params.setdefault("fallback_application_name", "liteorm")
+    if application_name is not None:
+        params["application_name"] = application_name
+    params["client_encoding"] = "UTF8"
+    return params
+
+
+def _first(value: Any) -> str | None:
+    return str(value).split(",")[0] or None if value else None
+
+
+def _port(value: Any) -> int | None:
+    first = _first(value)
+    return int(first) if first and first.isdigit() else None

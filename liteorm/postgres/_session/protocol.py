@@ -1,0 +1,120 @@
+"""Steps of the wire protocol that the driver's cursors do not offer, without I/O of their own."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from psycopg import errors as driver
+from psycopg import pq
+from psycopg._preparing import Prepare
+from psycopg._queries import PostgresQuery
+from psycopg.abc import PQGen
+from psycopg.generators import execute, fetch, send
+
+from liteorm.errors import StatementError
+from liteorm.postgres._session.translate import copy_refused
+
+__all__ = ["describe_step", "drain_step", "result_step", "run_step", "send_step"]
+
+_CHUNKS: Final = {pq.ExecStatus.SINGLE_TUPLE, pq.ExecStatus.TUPLES_CHUNK}
+_COPYING: Final = {pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH}
+_GOOD: Final = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK, pq.ExecStatus.EMPTY_QUERY}
+_FATAL: Final = pq.ExecStatus.FATAL_ERROR
+_BINARY: Final = pq.Format.BINARY
+
+
+def run_step(wire: Any, transformer: Any, sql: Any, params: Any) -> PQGen[Any]:
+    """Run one statement with a binary result; return the result.
+
+    What the driver's cursor does, without what it prepares for fetching rows: liteorm loads rows
+    in its own way, and this is where the time of a short query goes.
+    """
+    query = PostgresQuery(transformer)
+    query.convert(sql, params)
+    pgconn, prepared = wire.pgconn, wire._prepared
+    prepare, name = prepared.get(query, None)
+    if prepare is Prepare.NO:
+        pgconn.send_query_params(
+            query.query,
+            query.params,
+            param_formats=query.formats,
+            param_types=query.types,
+            result_format=_BINARY,
+        )
+    else:
+        if prepare is Prepare.SHOULD:
+            pgconn.send_prepare(name, query.query, param_types=query.types)
+            for result in (yield from execute(pgconn)):
+                if result.status == _FATAL:
+                    raise driver.error_from_result(result, encoding=pgconn._encoding)
+        pgconn.send_query_prepared(
+            name, query.params, param_formats=query.formats, result_format=_BINARY
+        )
+    key = prepared.maybe_add_to_cache(query, prepare, name)
+    results = yield from execute(pgconn)
+    if key is not None:
+        prepared.validate(key, prepare, name, results)
+    result = results[0]
+    if result.status not in _GOOD:
+        if result.status in _COPYING:
+            raise copy_refused()
+        raise driver.error_from_result(result, encoding=pgconn._encoding)
+    if prepared._to_flush:
+        yield from prepared.maintain_gen(wire)
+    return result
+
+
+def send_step(cursor: Any, sql: str, params: Any, size: int) -> PQGen[None]:
+    """Send a statement whose rows are to come in batches of at most `size`."""
+    yield from cursor._start_query(sql)
+    query = cursor._convert_query(sql, params)
+    pgconn = cursor._pgconn
+    pgconn.send_query_params(
+        query.query,
+        query.params,
+        param_formats=query.formats,
+        param_types=query.types,
+        result_format=_BINARY,
+    )
+    if size > 1:
+        pgconn.set_chunked_rows_mode(size)
+    else:
+        pgconn.set_single_row_mode()
+    yield from send(pgconn)
+
+
+def result_step(pgconn: Any) -> PQGen[tuple[Any, bool]]:
+    """Receive the next result of a statement; say whether it was the last."""
+    result: Any = yield from fetch(pgconn)
+    if result is None or result.status in _CHUNKS:
+        return result, result is None
+    if result.status in _COPYING:
+        raise StatementError("COPY cannot be streamed", hint="write it as SELECT")
+    yield from drain_step(pgconn)
+    if result.status == _FATAL:
+        raise driver.error_from_result(result, encoding=pgconn._encoding)
+    return result, True
+
+
+def drain_step(pgconn: Any) -> PQGen[None]:
+    """Receive what is left of a statement."""
+    while (result := (yield from fetch(pgconn))) is not None:
+        if result.status in _COPYING:
+            return  # libpq would say so for ever
+
+
+def describe_step(cursor: Any, sql: str, params: Any) -> PQGen[Any]:
+    """Ask for the columns of a statement without running it."""
+    yield from cursor._start_query(sql)
+    query = cursor._convert_query(sql, params)
+    pgconn = cursor._pgconn
+    pgconn.send_prepare(b"", query.query, param_types=query.types)
+    for result in (yield from execute(pgconn)):
+        if result.status == _FATAL:
+            raise driver.error_from_result(result, encoding=pgconn._encoding)
+    pgconn.send_describe_prepared(b"")
+    for result in (yield from execute(pgconn)):
+        if result.status == _FATAL:
+            raise driver.error_from_result(result, encoding=pgconn._encoding)
+        return result
+    return None

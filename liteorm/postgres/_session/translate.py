@@ -1,0 +1,274 @@
+"""The only place where the driver's exceptions become liteorm's."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import psycopg
+from psycopg import errors as driver
+from psycopg.adapt import AdaptersMap
+
+from liteorm import errors
+from liteorm.errors import Error, class_for_sqlstate
+from liteorm.postgres._types.dumpers import parameter_error
+
+__all__ = [
+    "FatalNotice",
+    "WireState",
+    "connect_failed",
+    "copy_refused",
+    "lost",
+    "pool_not_filled",
+    "translate",
+    "wrong_params",
+]
+
+# Raised by the driver's dumpers for a value that does not fit, besides its own DataError.
+_UNSENDABLE: Final = (UnicodeError, OverflowError, struct.error)
+
+# The plan of a prepared statement, or the statement itself, is gone: DDL from elsewhere, or a
+# pooler that handed out another server connection.
+_STALE: Final = {"0A000": "cached plan must not change result type", "26000": "prepared statement"}
+
+# Sequences, but not of parameters.
+_TEXT: Final = (str, bytes, bytearray)
+
+FatalNotice = tuple[str | None, str | None]
+"""SQLSTATE and message of what the server said before it closed an idle connection."""
+
+
+class WireState(Protocol):
+    """What is known about the connection an error came from."""
+
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def timed_out(self) -> bool: ...
+    @property
+    def fatal(self) -> FatalNotice | None: ...
+    @property
+    def constraint_errors(self) -> Mapping[str, type[Error]]: ...
+    @property
+    def statement_timed_out(self) -> bool: ...
+    @property
+    def adapters(self) -> AdaptersMap: ...
+
+
+def translate(
+    exc: BaseException,
+    wire: WireState | None = None,
+    sql: str | None = None,
+    params: Any = None,
+) -> BaseException:
+    """Return the liteorm error for whatever came through; what is not the driver's stays."""
+    if isinstance(exc, TypeError) and (wrong := wrong_params(params)) is not None:
+        return wrong
+    if wire is not None and params is not None and _before_sending(exc, wire):
+        unsendable = parameter_error(exc, params, wire.adapters)
+        if unsendable is not None:
+            unsendable.sql = sql
+            return unsendable
+    if isinstance(exc, Error):
+        if exc.sql is None:
+            exc.sql = sql
+        return exc
+    if isinstance(exc, _UNSENDABLE):
+        # Their text quotes the value.
+        return errors.DataError(
+            f"a parameter cannot be sent: {_reason(exc)}", sql=sql, sqlstate="22000"
+        )
+    if not isinstance(exc, psycopg.Error):
+        return exc
+    if wire is not None and wire.timed_out:
+        return _timeout(exc, wire, sql)
+    if wire is not None and wire.closed:
+        return lost(exc, wire, sql)
+    if exc.sqlstate is None:
+        return _client_side(exc, sql)
+    return _server_side(exc, wire, sql)
+
+
+def _before_sending(exc: BaseException, wire: WireState) -> bool:
+    """Say whether it may have been a parameter that did not get as far as the server."""
+    if isinstance(exc, errors.DataError):
+        return exc.parameter is None and exc.sqlstate is None
+    if isinstance(exc, psycopg.Error):
+        return exc.sqlstate is None and not wire.closed
+    return isinstance(exc, Exception) and not isinstance(exc, Error)
+
+
+def _reason(exc: BaseException) -> str:
+    if isinstance(exc, UnicodeError):
+        return "text that UTF-8 cannot hold (a lone surrogate)"
+    return "a number out of range" if isinstance(exc, OverflowError | struct.error) else "?"
+
+
+def _timeout(exc: psycopg.Error, wire: WireState, sql: str | None) -> Error:
+    gone = ", and the connection was dropped because the server did not answer"
+    return errors.StatementTimeout(
+        "the statement took longer than its timeout" + (gone if wire.closed else ""),
+        sqlstate=exc.sqlstate or "57014",
+        sql=sql,
+    )
+
+
+def lost(
+    exc: BaseException | None, wire: WireState | None = None, sql: str | None = None
+) -> errors.ConnectionLost:
+    """Return the error for a connection that is gone, with the reason if one is known."""
+    sqlstate, reason = (wire.fatal if wire is not None else None) or (None, None)
+    if isinstance(exc, psycopg.Error):
+        sqlstate = sqlstate or exc.sqlstate
+        reason = reason or exc.diag.message_primary or one_line(str(exc))
+    return errors.ConnectionLost(
+        f"the connection was lost: {reason}" if reason else "the connection was lost",
+        sqlstate=sqlstate,
+        sql=sql,
+    )
+
+
+def _client_side(exc: psycopg.Error, sql: str | None) -> Error:
+    text = one_line(str(exc))
+    if isinstance(exc, driver.DataError):
+        return errors.DataError(_without_values(text), sql=sql)
+    if isinstance(exc, driver.ProgrammingError):
+        if "cannot adapt type" in text:
+            return errors.DataError(f"a parameter cannot be sent: {text}", sql=sql)
+        if text.startswith("COPY cannot"):
+            return copy_refused(sql)
+        return errors.StatementError(text, sql=sql)
+    if isinstance(exc, driver.NotSupportedError):
+        return errors.StatementError(text, sql=sql)
+    return Error(text, sql=sql)
+
+
+def copy_refused(sql: str | None = None) -> errors.StatementError:
+    """Return the refusal of COPY from or to the client, through whatever call it came."""
+    return errors.StatementError(
+        "COPY from or to the client cannot be run as a statement",
+        hint="load rows with insert_many, read them with stream",
+        sql=sql,
+    )
+
+
+def wrong_params(params: object) -> TypeError | None:
+    """Return the refusal of parameters that are neither a sequence nor a mapping."""
+    if params is None or isinstance(params, Mapping):
+        return None
+    if isinstance(params, Sequence) and not isinstance(params, _TEXT):
+        return None
+    return TypeError(
+        f"parameters are a sequence such as a list, or a mapping, not {type(params).__name__}"
+    )
+
+
+def _without_values(text: str) -> str:
+    """Cut what the driver quotes out of its own sentence."""
+    return re.sub(r"'[^']*'|\"[^\"]*\"", "…", text)
+
+
+def _server_side(exc: psycopg.Error, wire: WireState | None, sql: str | None) -> Error:
+    diag, code = exc.diag, exc.sqlstate or "XX000"
+    cls = class_for_sqlstate(code)
+    if issubclass(cls, ConnectionError):
+        # The connection is there: a function raised the code, or it is about another server.
+        cls = Error
+    fields: dict[str, Any] = {
+        "sqlstate": code,
+        "detail": diag.message_detail,
+        "hint": diag.message_hint,
+        "schema": diag.schema_name,
+        "table": diag.table_name,
+        "column": diag.column_name,
+        "constraint": diag.constraint_name,
+        "sql": sql,
+    }
+    message = diag.message_primary or one_line(str(exc))
+    if cls is errors.QueryCanceled and (
+        "statement timeout" in message or (wire is not None and wire.statement_timed_out)
+    ):
+        cls = errors.StatementTimeout
+    if is_stale(exc):
+        fields["retryable"] = True
+        fields["hint"] = (
+            fields["hint"]
+            or "what it was prepared against has changed since; run the transaction again"
+        )
+    if code == "42883" and diag.source_function in _SENDERS:
+        fields["hint"] = "results are asked for in binary, which this type has not: cast it to text"
+    if wire is not None and diag.constraint_name and issubclass(cls, errors.IntegrityError):
+        cls = wire.constraint_errors.get(diag.constraint_name, cls)
+        return _users_own(cls, message, fields)
+    return cls(message, **fields)
+
+
+def _users_own(cls: type[Error], message: str, fields: dict[str, Any]) -> Error:
+    """Make an error of a user's class, which may have a constructor of its own."""
+    try:
+        return cls(message, **fields)
+    except TypeError:
+        error = cls.__new__(cls, message)
+        Error.__init__(error, message, **fields)
+        return error
+
+
+_SENDERS: Final = ("getTypeBinaryOutputInfo", "array_send", "record_send", "range_send")
+"""Functions of the server that look for a type's binary form."""
+
+
+def is_stale(exc: BaseException) -> bool:
+    """Say whether a prepared statement failed only because it is out of date."""
+    if not isinstance(exc, psycopg.Error) or exc.sqlstate not in _STALE:
+        return False
+    # The name of the function that raised it is the same in every language of the server.
+    return exc.diag.source_function in ("RevalidateCachedQuery", "FetchPreparedStatement") or (
+        _STALE[exc.sqlstate] in (exc.diag.message_primary or "")
+    )
+
+
+def connect_failed(exc: BaseException) -> errors.ConnectFailed:
+    """Return the error for a connection that could not be made, with the server's own reason."""
+    sqlstate = exc.sqlstate if isinstance(exc, psycopg.Error) else None
+    text = one_line(str(exc))
+    if sqlstate is None:
+        sqlstate = _code_of_fatal(text)
+    return errors.ConnectFailed(text, sqlstate=sqlstate)
+
+
+def pool_not_filled(count: int, reason: str | None) -> errors.ConnectFailed:
+    """Return the error for a pool that could not make the connections it is to begin with."""
+    reason = reason or "the server was too slow"
+    return errors.ConnectFailed(
+        f"the pool's first connections ({count}) could not all be made: {reason}",
+        sqlstate=_code_of_fatal(reason),
+    )
+
+
+# While connecting libpq hands over the server's text without its code. These sentences have not
+# changed since PostgreSQL 9; in another language the code is just not known.
+_FATAL: Final = (
+    (r"password authentication failed|no password supplied", "28P01"),
+    (
+        r'no pg_hba\.conf entry|authentication failed|role ".*" (does not exist|is not permitted)',
+        "28000",
+    ),
+    (r'database ".*" does not exist', "3D000"),
+    (r"too many clients already|remaining connection slots|too many connections for", "53300"),
+    (
+        r"the database system is (starting up|shutting down|in recovery|not (yet )?accepting)",
+        "57P03",
+    ),
+    (r"is not currently accepting connections", "55000"),
+)
+
+
+def _code_of_fatal(text: str) -> str | None:
+    return next((code for pattern, code in _FATAL if re.search(pattern, text)), None)
+
+
+def one_line(text: str) -> str:
+    """Return the text as one line."""
+    return "; ".join(line.strip() for line in text.strip().splitlines() if line.strip())

@@ -1,0 +1,367 @@
+"""Python values → parameters: everything that scanning gives back, and what people write in SQL.
+
+psycopg picks a dumper by the class of the value. Its own dumpers for numbers, text, bytes, dates
+and addresses are kept: chosen by class they are strict. (Chosen by oid, as in COPY, some are not:
+they read a `date` column's value out of any datetime and a `time` column's out of any object. The
+COPY of this package therefore never hands them a value whose class was not checked.)
+
+Ranges and enum members are sent as text of unknown type, so that the statement decides what they
+are: PostgreSQL casts no `int4range` to `int8range` and no `text` to an enum by itself, but takes a
+literal for either.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from typing import Any, ClassVar
+
+import attrs
+import psycopg
+from psycopg.abc import Dumper as AnyDumper
+from psycopg.adapt import AdaptersMap, Buffer, Dumper, PyFormat, RecursiveDumper, Transformer
+from psycopg.pq import Format
+from psycopg.types.array import ListBinaryDumper, ListDumper
+
+from liteorm._core.models.hints import Codec
+from liteorm._core.values.interval import Interval
+from liteorm._core.values.json import Json
+from liteorm._core.values.ranges import Multirange, Range
+from liteorm.errors import DataError, Error
+from liteorm.postgres._types.json import is_a, json_bytes
+
+_JSONB_OID = 3802
+_INTERVAL_OID = 1186
+
+_ARRAYS = (list, tuple, set, frozenset)
+
+
+@attrs.frozen
+class Bound:
+    """A parameter in the server's own form, with its type."""
+
+    oid: int
+    data: bytes
+    binary: bool = True
+
+
+_AS_JSON: tuple[type[Any], ...] = (object, dict, Json)
+_interval = struct.Struct("!qii").pack
+
+
+def register_dumpers(adapters: AdaptersMap, codecs: Mapping[type, Codec] | None = None) -> None:
+    """Make `adapters` send every value that liteorm promises to send.
+
+    Args:
+        adapters: The map that the pool's connections are opened with.
+        codecs: Codecs by Python class; their `encode` gives the value that is sent instead.
+    """
+    for dumper in (_JsonText, _JsonBinary):
+        for cls in _AS_JSON:
+            adapters.register_dumper(cls, dumper)
+    for base in (_ThroughText, _ThroughBinary):
+        adapters.register_dumper(Enum, _through(base, enum_value))
+    for array_dumper in (_ArrayText, _ArrayBinary):
+        for cls in _ARRAYS:
+            adapters.register_dumper(cls, array_dumper)
+    for range_dumper in (_RangeText, _RangeAsBinary):
+        adapters.register_dumper(Range, range_dumper)
+        adapters.register_dumper(Multirange, range_dumper)
+    for interval_dumper in (_IntervalText, _IntervalBinary):
+        adapters.register_dumper(Interval, interval_dumper)
+    for bound_dumper in (_BoundText, _BoundBinary):
+        adapters.register_dumper(Bound, bound_dumper)
+    for cls, codec in (codecs or {}).items():
+        for base in (_ThroughText, _ThroughBinary):
+            adapters.register_dumper(cls, _through(base, _plain_with(codec)))
+
+
+def parameter_error(exc: BaseException, params: Any, adapters: AdaptersMap) -> DataError | None:
+    """Return an error that names the parameter which cannot be sent, None if all of them can.
+
+    Meant for the slow path: after a statement failed without the server saying so, each parameter
+    is dumped once more, alone.
+
+    Args:
+        exc: What the driver raised.
+        params: The parameters as the caller gave them.
+        adapters: The pool's map.
+    """
+    items: list[tuple[str | int, Any]]
+    if is_a(params, Mapping):
+        items = list(params.items())
+    elif is_a(params, Sequence) and not is_a(params, str | bytes):
+        values: list[Any] = [*params]
+        items = [*enumerate(values, start=1)]
+    else:
+        return None
+    for name, value in items:
+        if value is None:
+            continue
+        try:
+            Transformer(adapters).get_dumper(value, PyFormat.AUTO).dump(value)
+        except Exception as failure:
+            place = f'"{name}"' if isinstance(name, str) else f"number {name}"
+            reason = failure.message if isinstance(failure, Error) else reason_of(failure)
+            error = DataError(
+                f"parameter {place}, of type {type(value).__qualname__}, cannot be sent: {reason}",
+                hint=failure.hint if isinstance(failure, Error) else None,
+                parameter=name,
+            )
+            error.__cause__ = exc
+            return error
+    return None
+
+
+def reason_of(failure: BaseException) -> str:
+    """Return why a value could not be encoded, without the value."""
+    if isinstance(failure, UnicodeEncodeError):
+        return "its text has a lone surrogate, which UTF-8 has no bytes for"
+    text = str(failure)
+    if "NUL" in text or "null" in text:
+        return "PostgreSQL's text cannot hold the character NUL"
+    if isinstance(failure, OverflowError | struct.error):
+        return "it is out of range"
+    if isinstance(failure, RecursionError):
+        return "it contains itself"
+    if isinstance(failure, psycopg.Error | TypeError) and ("mixed" in text or "nested" in text):
+        return text
+    if isinstance(failure, psycopg.Error) and "empty lists" in text:
+        return text
+    return "its type is not one that can be sent here"
+
+
+class _Through(RecursiveDumper):
+    """Sends what `convert` makes of the value, with that value's own dumper."""
+
+    convert: ClassVar[Callable[[Any], Any]]
+    _dumper: AnyDumper | None = None
+
+    def get_key(self, obj: Any, format: PyFormat) -> Any:
+        value = type(self).convert(obj)
+        # The same element class in a list and alone must not share a key, hence the class.
+        return (self.cls, self._tx.get_dumper(value, format).get_key(value, format))
+
+    def upgrade(self, obj: Any, format: PyFormat) -> Any:
+        value = type(self).convert(obj)
+        dumper = self._tx.get_dumper(value, format)
+        through = type(self)(self.cls, self._tx)
+        through._dumper = dumper
+        through.oid = dumper.oid
+        through.format = dumper.format
+        return through
+
+    def dump(self, obj: Any) -> Buffer | None:
+        value = type(self).convert(obj)
+        if value is None:
+            return None
+        if self._dumper is None:
+            return self._tx.get_dumper(value, PyFormat.from_pq(self.format)).dump(value)
+        return self._dumper.dump(value)
+
+
+class _ThroughText(_Through):
+    format = Format.TEXT
+
+
+class _ThroughBinary(_Through):
+    format = Format.BINARY
+
+
+def _through(base: type[_Through], convert: Callable[[Any], Any]) -> type[_Through]:
+    return type(base.__name__, (base,), {"convert": staticmethod(convert)})
+
+
+def _plain_with(codec: Codec) -> Callable[[Any], Any]:
+    def plain(value: Any) -> Any:
+        return codec.encode(value)
+
+    return plain
+
+
+def enum_value(member: Enum) -> Any:
+    """Return what stands for a member: its value, or its name if no column could hold that."""
+    value = member.value
+    return value if isinstance(value, str | int | float | bytes) else member.name
+
+
+def as_lists(value: Any) -> list[Any]:
+    """Return an array value with lists in place of tuples and sets."""
+    items: list[Any] = value if value.__class__ is list else list(value)
+    # By class, not by item: most lists are long and flat.
+    if any(issubclass(cls, _ARRAYS) for cls in set(map(type, items))):
+        return [as_lists(item) if isinstance(item, _ARRAYS) else item for item in items]
+    return items
+
+
+def _first_leaf(items: list[Any]) -> Any:
+    item: Any
+    for item in items:
+        leaf: Any = _first_leaf(item) if item.__class__ is list else item
+        if leaf is not None:
+            return leaf
+    return None
+
+
+def _has_nul(items: list[Any]) -> bool:
+    return any(
+        _has_nul(item) if item.__class__ is list else item is not None and "\0" in item
+        for item in items
+    )
+
+
+class _ArrayBinary(RecursiveDumper):
+    """A list, tuple or set as an array, with psycopg's dumpers for lists.
+
+    Elements that are sent as text of unknown type make the whole array a literal of unknown type.
+    """
+
+    format = Format.BINARY
+    _list: type[ListDumper | ListBinaryDumper] = ListBinaryDumper
+    _dumper: AnyDumper | None = None
+
+    def get_key(self, obj: Any, format: PyFormat) -> Any:
+        items = as_lists(obj)
+        if _untyped(items):
+            return (self.cls, "literal")
+        return (self.cls, self._list(list, self._tx).get_key(items, format))
+
+    def upgrade(self, obj: Any, format: PyFormat) -> Any:
+        items = as_lists(obj)
+        array = type(self)(self.cls, self._tx)
+        dumper: AnyDumper
+        if _untyped(items):
+            dumper = ListDumper(list, self._tx)
+        else:
+            dumper = self._list(list, self._tx).upgrade(items, format)
+        array._dumper, array.oid, array.format = dumper, dumper.oid, dumper.format
+        return array
+
+    def dump(self, obj: Any) -> Buffer | None:
+        if self._dumper is None:
+            upgraded: _ArrayBinary = self.upgrade(obj, PyFormat.from_pq(self.format))
+            return upgraded.dump(obj)
+        items = as_lists(obj)
+        if is_a(_first_leaf(items), str) and _has_nul(items):
+            # In binary the server would find out, and know no placeholder.
+            raise DataError("PostgreSQL's text cannot hold the character NUL")
+        dumper: Any = self._dumper
+        data: Buffer | None = dumper.dump(items)
+        return data
+
+
+class _ArrayText(_ArrayBinary):
+    format = Format.TEXT
+    _list = ListDumper
+
+
+def _untyped(items: list[Any]) -> bool:
+    first = _first_leaf(items)
+    return isinstance(first, Range | Multirange) or (
+        isinstance(first, Enum) and not isinstance(enum_value(first), int | float)
+    )
+
+
+class _RangeText(RecursiveDumper):
+    """A range or multirange as a literal of unknown type."""
+
+    format = Format.TEXT
+
+    def dump(self, obj: Range[Any] | Multirange[Any]) -> Buffer:
+        if isinstance(obj, Range):
+            return self._range(obj)
+        return b"{" + b",".join(self._range(part) for part in obj) + b"}"
+
+    def _range(self, obj: Range[Any]) -> bytes:
+        if obj.is_empty:
+            return b"empty"
+        return b"%s%s,%s%s" % (
+            obj.bounds[0].encode(),
+            self._bound(obj.lower),
+            self._bound(obj.upper),
+            obj.bounds[1].encode(),
+        )
+
+    def _bound(self, value: Any) -> bytes:
+        if value is None:
+            return b""
+        data = self._tx.get_dumper(value, PyFormat.TEXT).dump(value)
+        return b'"' + re.sub(rb'(["\\])', rb"\1\1", bytes(data or b"")) + b'"'
+
+
+class _RangeAsBinary(_RangeText):
+    """The same literal where binary was asked for: the type is not known here."""
+
+    def get_key(self, obj: Any, format: PyFormat) -> Any:
+        return self.cls
+
+
+class _BoundText(Dumper):
+    """What has been encoded for a column already."""
+
+    def get_key(self, obj: Bound, format: PyFormat) -> Any:
+        return (self.cls, obj.oid, obj.binary)
+
+    def upgrade(self, obj: Bound, format: PyFormat) -> Any:
+        dumper = (_BoundBinary if obj.binary else _BoundText)(self.cls)
+        dumper.oid = obj.oid
+        return dumper
+
+    def dump(self, obj: Bound) -> Buffer:
+        return obj.data
+
+
+class _BoundBinary(_BoundText):
+    format = Format.BINARY
+
+
+class _IntervalText(Dumper):
+    oid = _INTERVAL_OID
+
+    def dump(self, obj: Interval) -> Buffer:
+        return f"{obj.months} mons {obj.days} days {obj.microseconds} microseconds".encode()
+
+
+class _IntervalBinary(Dumper):
+    format = Format.BINARY
+    oid = _INTERVAL_OID
+
+    def dump(self, obj: Interval) -> Buffer:
+        return pack_interval(obj)
+
+
+def pack_interval(obj: Interval) -> bytes:
+    """Return an interval as PostgreSQL sends it."""
+    try:
+        return _interval(obj.microseconds, obj.days, obj.months)
+    except struct.error:
+        raise DataError("the interval is out of PostgreSQL's range") from None
+
+
+class _JsonText(Dumper):
+    """jsonb of dicts and of objects of attrs classes and dataclasses; refuses all else."""
+
+    oid = _JSONB_OID
+
+    def __init__(self, cls: type, context: Any = None) -> None:
+        super().__init__(cls, context)
+        kind: Any = cls
+        if not (issubclass(kind, dict | Json) or attrs.has(kind) or dataclasses.is_dataclass(kind)):
+            raise DataError(
+                f"a value of type {cls.__qualname__} cannot be sent",
+                hint="send one of its attributes, wrap it in liteorm.Json, "
+                "or give open(codecs=...) a codec for it",
+            )
+
+    def dump(self, obj: Any) -> Buffer:
+        return json_bytes(obj)
+
+
+class _JsonBinary(_JsonText):
+    format = Format.BINARY
+
+    def dump(self, obj: Any) -> Buffer:
+        return b"\x01" + json_bytes(obj)

@@ -1,0 +1,140 @@
+"""Python values → JSON text, by msgspec; imported when the first JSON is sent."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import decimal
+import functools
+import re
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from liteorm._core.values.json import Json
+from liteorm.errors import DataError
+
+_ARRAYS = (list, tuple, set, frozenset)
+
+
+def is_a(value: Any, kinds: Any) -> bool:
+    """Return `isinstance(value, kinds)`; type checkers go on taking the value for Any."""
+    return isinstance(value, kinds)
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return a value as JSON text.
+
+    Raises:
+        DataError: If something within has no JSON form (also NaN and the infinities).
+    """
+    import msgspec
+
+    try:
+        plain = disclosed(unwrapped(value))
+        data = msgspec.json.encode(plain, enc_hook=_json_hook)
+    except DataError:
+        raise
+    except UnicodeEncodeError:
+        raise DataError("a text with a lone surrogate cannot be sent as JSON") from None
+    except (TypeError, ValueError, OverflowError, RecursionError) as exc:
+        raise DataError(
+            f"a value of type {type(value).__qualname__} cannot be sent as JSON: "
+            f"{_json_reason(exc)}"
+        ) from exc
+    # msgspec writes null for NaN and the infinities, which would be a silent loss.
+    if b"null" in data and _has_nan(value):
+        raise DataError("NaN and the infinities have no JSON form")
+    return data
+
+
+def _json_reason(exc: Exception) -> str:
+    if isinstance(exc, RecursionError):
+        return "it contains itself, or is nested too deep"
+    found = re.match(r"Encoding objects of type ([\w.<>]+) is unsupported", str(exc))
+    return f"it contains a {found[1]}" if found else "something within has no JSON form"
+
+
+def unwrapped(value: Any) -> Any:
+    """Return what a `Json` holds; any other value as it is."""
+    return value.value if value.__class__ is Json else value
+
+
+_LEAVES: frozenset[Any] = frozenset(
+    [
+        *(str, int, float, bool, type(None), bytes, decimal.Decimal, uuid.UUID),
+        *(datetime.datetime, datetime.date, datetime.time, datetime.timedelta),
+    ]
+)
+
+
+def disclosed(value: Any) -> Any:
+    """Return a value in which no field is left for msgspec to hide.
+
+    msgspec leaves out the fields of attrs classes whose names begin with an underscore, which
+    would be lost; objects that hold such, or other objects, are given to it as dicts.
+    """
+    cls: Any = value.__class__
+    if cls in _LEAVES:
+        return value
+    if cls is dict:
+        if _LEAVES.issuperset(map(type, value.values())):
+            return value
+        return {key: disclosed(inner) for key, inner in value.items()}
+    if cls in _ARRAYS:
+        if _LEAVES.issuperset(map(type, value)):
+            return value
+        return [disclosed(inner) for inner in value]
+    if cls is Json:
+        return disclosed(value.value)
+    names, hidden = _attributes(cls)
+    if not names:
+        return value
+    inside = [getattr(value, name) for name in names]
+    if not hidden and _LEAVES.issuperset(map(type, inside)):
+        return value
+    return dict(zip(names, map(disclosed, inside), strict=True))
+
+
+@functools.lru_cache(maxsize=1024)
+def _attributes(cls: type) -> tuple[tuple[str, ...], bool]:
+    """Return the names of an attrs class's fields, and whether msgspec hides one of them."""
+    names = tuple(field.name for field in attrs.fields(cls)) if attrs.has(cls) else ()
+    return names, any(name.startswith("_") for name in names)
+
+
+def _json_hook(value: Any) -> Any:
+    if type(value) is Json:
+        return unwrapped(value)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, bool):
+        return bool(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if type(value).__module__ == "ipaddress":
+        return str(value)
+    if is_a(value, Mapping):
+        return dict(value)
+    raise TypeError(f"Encoding objects of type {type(value).__qualname__} is unsupported")
+
+
+def _has_nan(value: Any) -> bool:
+    cls: type[Any] = value.__class__
+    if issubclass(cls, float):
+        return bool(value != value or value in (float("inf"), float("-inf")))
+    if issubclass(cls, Mapping):
+        return any(map(_has_nan, value.values()))
+    if issubclass(cls, _ARRAYS):
+        return any(map(_has_nan, value))
+    if cls is Json:
+        return _has_nan(value.value)
+    if attrs.has(cls):
+        return any(_has_nan(getattr(value, field.name)) for field in attrs.fields(cls))
+    if dataclasses.is_dataclass(cls):
+        return any(_has_nan(getattr(value, field.name)) for field in dataclasses.fields(cls))
+    return False

@@ -1,0 +1,263 @@
+"""What a pool knows of the database's types: found by oid in the catalog, once, when one is met."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
+from typing import Any, Final
+
+from psycopg import abc
+from psycopg.adapt import Transformer
+
+from liteorm._core.models.hints import Codec
+from liteorm._core.scanning.shape import NO_CODECS, Shape
+from liteorm._core.scanning.types import (
+    BY_OID,
+    FIRST_USER_OID,
+    MONEY_OID,
+    ROWS,
+    Attribute,
+    PgType,
+    array_of,
+    types_in,
+)
+from liteorm._core.values.ranges import Multirange, Range
+from liteorm.errors import ScanError
+from liteorm.postgres._types.loaders import (
+    FIRST_PLAIN_OID,
+    PLAIN_OIDS,
+    Adapters,
+    loading_adapters,
+    plain_class,
+    register,
+    register_money,
+)
+
+_SHAPES: Final = 2048
+_HOLDERS: Final = frozenset({"array", "composite", "record"})
+
+CATALOG_SQL: Final = """
+SELECT t.oid::int8 AS oid,
+       t.typname::text AS name,
+       format_type(t.oid, NULL) AS shown,
+       t.typtype::text AS kind,
+       CASE WHEN t.typsend = 0 THEN 'none' ELSE 'binary' END AS form,
+       CASE t.typtype
+            WHEN 'd' THEN t.typbasetype
+            WHEN 'r' THEN r.rngsubtype
+            WHEN 'm' THEN m.rngtypid
+            ELSE CASE WHEN t.typelem <> 0 AND t.typsubscript = 'array_subscript_handler'::regproc
+                      THEN t.typelem ELSE 0 END
+       END::int8 AS element,
+       ARRAY(SELECT e.enumlabel::text FROM pg_catalog.pg_enum e
+             WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder) AS labels,
+       ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
+             WHERE a.attrelid = t.typrelid AND t.typtype = 'c'
+               AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum) AS names,
+       ARRAY(SELECT a.atttypid::int8 FROM pg_catalog.pg_attribute a
+             WHERE a.attrelid = t.typrelid AND t.typtype = 'c'
+               AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum) AS types
+  FROM pg_catalog.pg_type t
+  LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid
+  LEFT JOIN pg_catalog.pg_range m ON m.rngmultitypid = t.oid
+ WHERE t.oid = ANY (%s::oid[])
+"""
+"""One row for each of the types asked for. PostgreSQL 14 and newer."""
+
+MONEY_SQL: Final = "SELECT 1::numeric::money"
+"""In binary, its value is how many of the smallest unit make one: 100, or 1, or 1000."""
+
+CatalogRow = tuple[Any, ...]
+
+
+class UnknownTypes(Exception):
+    """Types of a result that the registry has not met: the catalog must be asked for them."""
+
+    def __init__(self, oids: Iterable[int]) -> None:
+        super().__init__("types to be looked up")
+        self.oids = tuple(dict.fromkeys(oids))
+
+
+class TypeRegistry:
+    """The types of one database, by oid, and how each is loaded.
+
+    Shared by the threads and tasks of a pool. Built-in types are known from the start; what is
+    looked up stays until `clear`.
+    """
+
+    def __init__(self, codecs: Mapping[Any, Codec] = NO_CODECS) -> None:
+        self.codecs = codecs
+        self._lock = threading.RLock()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what was looked up."""
+        with self._lock:
+            self.types: dict[int, PgType] = dict(BY_OID)
+            self.adapters, self.deep_adapters = loading_adapters()
+            self.money_unit: int | None = None
+            self._plain_oids: dict[int, int] = {}
+            self.shapes: dict[Any, Any] = {}
+
+    def __getitem__(self, oid: int) -> PgType:
+        """Return a known type.
+
+        Raises:
+            UnknownTypes: it is not known yet.
+        """
+        found = self.types.get(oid)
+        if found is None or self._needs_money(found):
+            raise UnknownTypes((oid,))
+        return found
+
+    def get_all(self, oids: Iterable[int]) -> tuple[PgType, ...]:
+        """Return known types.
+
+        Raises:
+            UnknownTypes: some are not known yet; all of these are named.
+        """
+        oids = tuple(oids)
+        unknown = [
+            oid for oid in oids if oid not in self.types or self._needs_money(self.types[oid])
+        ]
+        if unknown:
+            raise UnknownTypes(unknown)
+        return tuple(self.types[oid] for oid in oids)
+
+    def _needs_money(self, type_: PgType) -> bool:
+        if self.money_unit is not None:
+            return False
+        return type_.oid == MONEY_OID or (
+            type_.element is not None and self._needs_money(type_.element)
+        )
+
+    def wants_money(self, oids: Iterable[int]) -> bool:
+        """Tell whether one of these types has money in it, whose unit is not known yet."""
+        return any(oid in self.types and self._needs_money(self.types[oid]) for oid in oids)
+
+    def set_money_unit(self, unit: int) -> None:
+        """Take note of how many of its smallest unit make one of the server's currency."""
+        with self._lock:
+            self.money_unit = unit
+            register_money(self.adapters, self.deep_adapters, unit)
+
+    def missing(self, rows: Iterable[CatalogRow]) -> set[int]:
+        """Return the oids that catalog rows refer to and that are not known."""
+        rows = list(rows)
+        own = {row[0] for row in rows}
+        refers = {oid for row in rows for oid in (row[5], *row[8]) if oid}
+        return refers - own - self.types.keys()
+
+    def add(self, rows: Iterable[CatalogRow], asked: Iterable[int] = ()) -> None:
+        """Register the types that the catalog described, with all that they refer to.
+
+        Types asked for which the catalog does not have are known as unreadable from now on, so
+        that a result with a type dropped meanwhile ends in an error and not in a loop.
+        """
+        by_oid = {row[0]: row for row in rows}
+        with self._lock:
+            before = {oid: self.types.pop(oid) for oid in by_oid if oid in self.types}
+            for oid in by_oid:
+                self._made(oid, by_oid)
+            changed = {oid for oid, type_ in before.items() if self.types[oid] != type_}
+            for oid in self._made_of(changed):
+                if oid not in by_oid:
+                    del self.types[oid]
+            for oid in asked:
+                if oid not in self.types:
+                    self._made(oid, {})
+            self.shapes.clear()
+
+    def _made_of(self, oids: Collection[int]) -> list[int]:
+        """Return known types which are, or are made of, others."""
+        return [
+            oid
+            for oid, type_ in self.types.items()
+            if oid >= FIRST_USER_OID and any(inner.oid in oids for inner in types_in(type_))
+        ]
+
+    def _made(self, oid: int, rows: Mapping[int, CatalogRow]) -> PgType:
+        if oid in self.types:
+            return self.types[oid]
+        if oid in rows:
+            type_ = _described(rows[oid], partial(self._made, rows=rows))
+        else:
+            type_ = PgType(oid, f"type {oid}", "unreadable")
+        self.types[oid] = type_
+        register(self.adapters, self.deep_adapters, type_)
+        return type_
+
+    def shape(self, names: tuple[bytes, ...], oids: tuple[int, ...]) -> Shape:
+        """Return the shape of a result; equal results have the same one.
+
+        Raises:
+            UnknownTypes: the catalog must be asked first.
+        """
+        types = self.get_all(oids)
+        # the name of a column may be anything in a database in SQL_ASCII
+        decoded = tuple(name.decode(errors="backslashreplace") for name in names)
+        shape = Shape(decoded, types, self.codecs, self.get_all)
+        with self._lock:
+            if len(self.shapes) >= _SHAPES:
+                del self.shapes[next(iter(self.shapes))]
+            self.shapes[names, oids] = shape
+        return shape
+
+    def plain_oid(self, type_: PgType) -> int:
+        """Return the oid under which the deep loaders read a type in its plain form.
+
+        A result is loaded by one set of loaders; a column that is wanted plain may stand beside
+        one that is wanted deep.
+        """
+        if type_.oid in PLAIN_OIDS:
+            return PLAIN_OIDS[type_.oid]
+        if not any(inner.kind in _HOLDERS for inner in types_in(type_)):
+            return type_.oid
+        with self._lock:
+            oid = self._plain_oids.get(type_.oid)
+            if oid is None:
+                oid = self._plain_oids[type_.oid] = FIRST_PLAIN_OID + len(self._plain_oids)
+                self.deep_adapters.register_loader(oid, plain_class(self.adapters, type_.oid))
+            return oid
+
+    def transformer(self, *, deep: bool) -> abc.Transformer:
+        """Return a loader of rows, which no connection is needed for."""
+        return Transformer(Adapters(self.deep_adapters if deep else self.adapters))
+
+
+def _described(row: CatalogRow, made: Callable[[int], PgType]) -> PgType:
+    oid, name, shown, kind, form, element, labels, names, types = row
+    match kind:
+        case "e":
+            return PgType(oid, shown, "enum", str, labels=tuple(labels))
+        case "d":
+            base = made(element)
+            return PgType(oid, shown, "domain", base.python, base)
+        case "c":
+            attributes = tuple(
+                Attribute(attribute, made(type_))
+                for attribute, type_ in zip(names, types, strict=True)
+            )
+            return PgType(oid, shown, "composite", tuple, attributes=attributes)
+        case "r":
+            return PgType(oid, shown, "range", Range, made(element))
+        case "m":
+            return PgType(oid, shown, "multirange", Multirange, made(element))
+        case _:
+            pass
+    if element:
+        return array_of(made(element), oid)
+    table_row = ROWS.get(name)
+    if table_row is None or form == "none" or (table_row.oid and oid >= FIRST_USER_OID):
+        return PgType(oid, shown, "unreadable")
+    return PgType(oid, shown, "base", table_row.python, base=name)
+
+
+def no_binary_form(type_name: str) -> ScanError:
+    """Return the error for a type that the server cannot send in binary."""
+    return ScanError(
+        f"type {type_name} has no binary form, in which liteorm asks for results",
+        got=type_name,
+        remedy="cast the column to text in the query",
+    )

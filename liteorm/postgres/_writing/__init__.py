@@ -1,0 +1,1 @@
+"""Objects on their way to a table: the catalog's columns, COPY data, arrays."""

@@ -1,0 +1,212 @@
+"""Many objects without I/O: COPY data, arrays, and which object the server's error was about.
+
+The generated loop checks the class of each value and hands rows of checked values to psycopg's
+compiled formatter. It keeps no count and names nothing: when a value does not fit, the few objects
+of the chunk at hand are gone through again, slowly, and the first one that does not fit is named.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Sequence
+from typing import Any, Final
+
+from psycopg._copy_base import format_row_binary, format_row_text
+from psycopg.adapt import AdaptersMap, Transformer
+from psycopg.pq import Format
+
+from liteorm.errors import DataError, Error
+from liteorm.postgres._types.dumpers import Bound
+from liteorm.postgres._types.scalars import TEXT_OID, Misfit
+from liteorm.postgres._writing.targets import Target
+
+_SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TRAILER: Final = b"\xff\xff"
+
+FIRST_CHUNK: Final = 16
+_MOST_OBJECTS: Final = 512
+_BUFFER: Final = 64 * 1024
+"""Bytes gathered before they are sent. psycopg splits what is larger than 128 KiB."""
+
+# CONTEXT of an error during COPY. The words before the numbers are in the server's language.
+_CONTEXT: Final = re.compile(r"^COPY .*, \S+ (\d+)(?:, \S+ (.*))?$", re.MULTILINE)
+
+
+class CopyData:
+    """Objects in, COPY data out, in batches.
+
+    Args:
+        target: Where the objects go.
+        adapters: The pool's map.
+    """
+
+    def __init__(self, target: Target, adapters: AdaptersMap) -> None:
+        self.target = target
+        self.binary = target.binary
+        self.rows = 0
+        self._sent_bytes = 0
+        self._transformer = Transformer(adapters)
+        self._transformer.set_dumper_types(
+            target.dumpers, Format.BINARY if self.binary else Format.TEXT
+        )
+        self._pack = format_row_binary if self.binary else format_row_text
+        self._encode = target.trusting
+        self._buffer = bytearray(_SIGNATURE if self.binary else b"")
+
+    @property
+    def wanted(self) -> int:
+        """How many objects to give next: about a buffer's worth."""
+        if not self.rows:
+            return FIRST_CHUNK
+        size = (self._sent_bytes + len(self._buffer)) // self.rows + 1
+        return max(1, min(_MOST_OBJECTS, _BUFFER // size))
+
+    def add(self, objects: Sequence[Any]) -> None:
+        """Encode some objects.
+
+        Raises:
+            DataError: One does not fit; it is named.
+        """
+        before = len(self._buffer)
+        try:
+            try:
+                self._encode(objects, self._pack, self._transformer, self._buffer)
+            except Exception:
+                if self._encode is self.target.careful:
+                    raise
+                # Perhaps a subclass of str, or an enum member where none was announced.
+                self._encode = self.target.careful
+                del self._buffer[before:]
+                self._encode(objects, self._pack, self._transformer, self._buffer)
+        except Exception as exc:
+            self.target.blame(objects, self.rows, exc)
+            raise
+        self.rows += len(objects)
+
+    def batch(self) -> bytearray | None:
+        """Return what is to be sent now, None if there is not enough yet."""
+        return self._taken() if len(self._buffer) >= _BUFFER else None
+
+    def last(self) -> bytearray:
+        """Return the rest."""
+        if self.binary:
+            self._buffer += _TRAILER
+        return self._taken()
+
+    def _taken(self) -> bytearray:
+        taken, self._buffer = self._buffer, bytearray()
+        self._sent_bytes += len(taken)
+        return taken
+
+
+class Abandoned(Exception):
+    """Tells the server that no more rows come.
+
+    The driver sends it the text of what ends a COPY, and a user's own exception may quote values.
+    """
+
+
+class Refused(Exception):
+    """The server has ended the COPY; its error is still to be read."""
+
+
+class Objection:
+    """Notices that the server has refused a row while more are still being sent.
+
+    libpq says so only when all rows have been sent, which with a million more is late, and with an
+    endless iterable never. In a COPY the server sends nothing but notices and its one error. What
+    is there to be read and does not turn out to be a notice, also not after a while, is the error.
+
+    Args:
+        wire: The connection (`pgconn`, `spoken_to`, `add_notice_handler`).
+    """
+
+    PATIENCE = 0.2
+
+    def __init__(self, wire: Any) -> None:
+        self._wire = wire
+        self._notices = 0
+        self._since: float | None = None
+        wire.add_notice_handler(self._noticed)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._wire.remove_notice_handler(self._noticed)
+
+    def _noticed(self, diagnostic: Any) -> None:
+        self._notices += 1
+        self._since = None
+
+    def raised(self, now: float) -> bool:
+        """Return whether the server has refused."""
+        if self._wire.spoken_to:
+            heard = self._notices
+            self._wire.pgconn.consume_input()
+            self._wire.pgconn.is_busy()  # lets libpq hand out the notices
+            if self._notices == heard and self._since is None:
+                self._since = now
+        return self._since is not None and now - self._since >= self.PATIENCE
+
+
+def locate(error: Error, target: Target) -> None:
+    """Say which object a COPY failed at, where the server knows."""
+    diag = getattr(error.__cause__, "diag", None)
+    found = _CONTEXT.search(diag.context or "") if diag is not None else None
+    if found is None:
+        return
+    error.row = int(found[1]) - 1
+    place = f"object {error.row}"
+    for column in target.columns:
+        name = column.column.name
+        rest = found[2] or ""
+        if rest == name or rest.startswith(name + ":") or error.column == name:
+            error.field = column.field.init_name
+            error.column = error.column or name
+            place = f"{target.model.name}.{error.field} of {place}"
+            break
+    error.message = f"{error.message} (at {place})"
+    error.args = (error.message,)
+    error.table = error.table or target.table.name
+
+
+def array_parameters(
+    target: Target, adapters: AdaptersMap, objects: Sequence[Any], start: int
+) -> list[Bound]:
+    """Return one array for each column, as the server reads them.
+
+    The elements of an array look in binary just as the fields of a COPY row do, so that the same
+    compiled formatter packs a whole column.
+
+    Raises:
+        DataError: One object does not fit; it is named, counted from `start`.
+    """
+    kinds = [
+        (TEXT_OID, TEXT_OID)
+        if column.array[1]
+        else (column.encoder.dumper, column.encoder.pgtype.oid)
+        for column in target.columns
+    ]
+    try:
+        if set(map(type, objects)) != {target.model.cls}:
+            target.blame(objects, start, Misfit())
+        columns = zip(*map(target.array_values, objects), strict=True)
+        return [
+            _array(values, dumper, element, adapters)
+            for values, (dumper, element) in zip(columns, kinds, strict=True)
+        ]
+    except DataError:
+        raise
+    except Exception as exc:
+        target.blame(objects, start, exc)
+        raise
+
+
+def _array(values: Sequence[Any], dumper: int, element: int, adapters: AdaptersMap) -> Bound:
+    transformer = Transformer(adapters)
+    transformer.set_dumper_types([dumper] * len(values), Format.BINARY)
+    packed = bytearray()
+    format_row_binary(values, transformer, packed)
+    # One dimension, NULLs allowed, counted from 1; then the elements, without the row's own head.
+    head = struct.pack("!iiIii", 1, 1, element, len(values), 1)
+    return Bound(0, head + bytes(packed[2:]))

@@ -1,0 +1,368 @@
+"""Where objects go: the catalog's columns, the encoders of their types, and whose fault it was."""
+
+from __future__ import annotations
+
+import functools
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+from psycopg import errors as driver
+from psycopg.adapt import AdaptersMap
+
+from liteorm._core.models.classes import Field, Model, Table
+from liteorm._core.models.extract import Encode, Part, extractor, parameters
+from liteorm._core.models.hints import Codec
+from liteorm._core.scanning.types import PgType
+from liteorm._core.sql import crud
+from liteorm.errors import DataError, Error, UndefinedColumn, UndefinedTable
+from liteorm.postgres._types.dumpers import Bound, reason_of
+from liteorm.postgres._types.encoders import Encoders
+from liteorm.postgres._types.nested import Encoder
+from liteorm.postgres._types.scalars import TEXT_OID, Misfit
+
+COLUMNS_SQL: Final = """
+SELECT a.attname, a.atttypid::int8, format_type(a.atttypid, a.atttypmod),
+       format_type(a.atttypid, -1),
+       CASE WHEN t.typtype IN ('c', 'd') OR t.typarray = 0 OR t.typcategory = 'A' THEN '' ELSE
+            format_type(a.atttypid, -1) END
+  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+ WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped
+ ORDER BY a.attnum
+"""
+"""The columns of a table: name, type, its name with length and precision, its name for a cast, and
+that again if unnest can make one column of an array of it (which it cannot of an array of arrays,
+nor of composites). With -1 it is `bpchar` and not `character`, a cast to which cuts to one."""
+
+# datatype_mismatch, undefined_object, invalid_binary_representation; internal_error is what the
+# server says of the oid of a type that was dropped.
+_STALE_TYPES: Final = ("42804", "42704", "22P03", "XX000")
+_TARGETS: Final = 512
+_UNENCODABLE: Final = (
+    Misfit,
+    DataError,
+    driver.Error,
+    UnicodeError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    struct.error,
+)
+
+
+@attrs.frozen
+class TableColumn:
+    """A column as the catalog has it.
+
+    Args:
+        name: Its name.
+        oid: Its type.
+        shown: The type's name for messages.
+        type_name: The type's name for a cast.
+        element_name: The same if the type can be the element of an array for unnest, else "".
+    """
+
+    name: str
+    oid: int
+    shown: str
+    type_name: str
+    element_name: str
+
+
+@attrs.frozen
+class SentColumn:
+    """A field, the column it goes to, and how."""
+
+    field: Field
+    column: TableColumn
+    encoder: Encoder
+
+    @property
+    def array(self) -> tuple[str, str]:
+        """The type of the elements when its values are sent as an array, and the cast from it."""
+        if self.column.element_name and self.encoder.binary is not None:
+            return self.column.element_name, ""
+        return "text", f"::{self.column.type_name}"
+
+
+@attrs.define(eq=False)
+class Target:
+    """Where objects of a model go, column by column, and the code that takes them apart."""
+
+    model: Model
+    table: Table
+    columns: tuple[SentColumn, ...]
+
+    @functools.cached_property
+    def binary(self) -> bool:
+        """Whether all of the columns' types have a binary form."""
+        return all(column.encoder.binary is not None for column in self.columns)
+
+    @functools.cached_property
+    def dumpers(self) -> list[int]:
+        """The oids whose dumpers pack a COPY row."""
+        return [c.encoder.dumper if self.binary else TEXT_OID for c in self.columns]
+
+    @functools.cached_property
+    def trusting(self) -> Encode:
+        """What encodes objects for COPY, and leaves to the dumpers what these refuse themselves."""
+        return extractor(self.model, self._copy_parts, trusting=True)
+
+    @functools.cached_property
+    def careful(self) -> Encode:
+        """What encodes objects for COPY, and looks at each value."""
+        return extractor(self.model, self._copy_parts, trusting=False)
+
+    @functools.cached_property
+    def parameters(self) -> Callable[[Any], tuple[Any, ...]]:
+        """What takes the parameters of a statement out of an object."""
+        return parameters(
+            self.model,
+            [
+                Part(
+                    column.field,
+                    None if column.encoder.bound else column.encoder.fast,
+                    column.encoder.unless,
+                    parameter_of(column.encoder),
+                )
+                for column in self.columns
+            ],
+        )
+
+    @functools.cached_property
+    def array_values(self) -> Callable[[Any], tuple[Any, ...]]:
+        """What takes the elements of the columns' arrays out of an object."""
+        return parameters(
+            self.model,
+            [
+                Part(column.field, None, "", column.encoder.text)
+                if column.array[1]
+                else Part(
+                    column.field,
+                    column.encoder.fast,
+                    column.encoder.unless,
+                    column.encoder.ready,
+                )
+                for column in self.columns
+            ],
+        )
+
+    @property
+    def _copy_parts(self) -> list[Part]:
+        if not self.binary:
+            return [Part(c.field, None, "", c.encoder.text) for c in self.columns]
+        return [
+            Part(
+                column.field,
+                column.encoder.fast,
+                column.encoder.unless,
+                column.encoder.ready,
+                # Where the model announces enum members there is no use in trying without a look.
+                column.encoder.strict and column.field.hint.kind != "enum",
+            )
+            for column in self.columns
+        ]
+
+    @property
+    def types(self) -> tuple[PgType, ...]:
+        """The columns' types."""
+        return tuple(column.encoder.pgtype for column in self.columns)
+
+    def may_be_stale(self, error: Error) -> bool:
+        """Return whether an error could come from types that changed since they were looked up."""
+        if isinstance(error, DataError) and error.sqlstate is None:
+            # Found here, by what was known of the type.
+            return any(
+                column.field.init_name == error.field and has_composite(column.encoder.pgtype)
+                for column in self.columns
+            )
+        return error.sqlstate in _STALE_TYPES
+
+    def misfit(self, obj: Any, index: int | None) -> DataError | None:
+        """Return an error for the first value of an object that cannot be sent, None if all can."""
+        place = "" if index is None else f" of object {index}"
+        if not issubclass(type(obj), self.model.cls):
+            return DataError(
+                f"object{'' if index is None else f' {index}'} is of class "
+                f"{type(obj).__qualname__}, expected {self.model.name} as the first one",
+                row=index,
+            )
+        if self.model.cls is dict and len(obj) != len(self.model.fields):
+            return DataError(
+                f"object {index} has other keys than the first one: "
+                f"expected {', '.join(field.name for field in self.model.fields)}",
+                row=index,
+            )
+        for sent in self.columns:
+            field = sent.field
+            try:
+                value = crud.value_of(self.model, field, obj)
+            except (AttributeError, KeyError):
+                return self._error(sent, f"{place} is missing", index)
+            if field.codec is not None and value is not None:
+                try:
+                    value = field.codec.encode(value)
+                except Exception as exc:
+                    # What a codec raises is its author's to say; where it was, is ours.
+                    exc.add_note(f"while sending {self.model.name}.{field.init_name}{place}")
+                    raise
+            if value is None:
+                continue
+            reason = _why_not(sent.encoder, value)
+            if reason is not None:
+                return self._error(
+                    sent,
+                    f'{place} does not fit column "{sent.column.name}" of '
+                    f"{self.table.text}, {sent.column.shown}: {reason}",
+                    index,
+                )
+        return None
+
+    def blame(self, objects: Iterable[Any], start: int | None, exc: Exception) -> None:
+        """Raise the error that names the first value that cannot be sent, if one is found.
+
+        What a codec raised is left as it is, with a note that names the value.
+        """
+        for place, obj in enumerate(objects, start or 0):
+            try:
+                error = self.misfit(obj, None if start is None else place)
+            except Exception as again:
+                if type(again) is type(exc) and again is not exc:
+                    exc.add_note(again.__notes__[-1])
+                return
+            if error is not None:
+                raise error from (exc.__cause__ if isinstance(exc, Misfit) else exc)
+
+    def _error(self, sent: SentColumn, text: str, index: int | None) -> DataError:
+        return DataError(
+            f"{self.model.name}.{sent.field.init_name}{text}",
+            row=index,
+            field=sent.field.init_name,
+            column=sent.column.name,
+            table=self.table.name,
+            schema=self.table.schema,
+        )
+
+
+def has_composite(type_: PgType) -> bool:
+    """Return whether a type has attributes somewhere inside."""
+    return type_.kind == "composite" or (type_.element is not None and has_composite(type_.element))
+
+
+def _why_not(encoder: Encoder, value: Any) -> str | None:
+    """Return why a value cannot be encoded, None if it can."""
+    try:
+        if encoder.binary is not None:
+            encoder.binary(value)
+        else:
+            encoder.text(value).encode()
+    except Misfit as exc:
+        return str(exc)
+    except DataError as exc:
+        return exc.message
+    except _UNENCODABLE as exc:
+        return reason_of(exc)
+    return None
+
+
+class Writing:
+    """What a pool knows about the tables that are written to.
+
+    Args:
+        adapters: The pool's map.
+        codecs: Codecs by Python class.
+        money_unit: Gives how many of its smallest unit make one of the server's currency.
+    """
+
+    def __init__(
+        self,
+        adapters: AdaptersMap,
+        codecs: Mapping[type, Codec],
+        money_unit: Callable[[], int | None],
+    ) -> None:
+        self.adapters = adapters
+        self.encoders = Encoders(adapters, codecs, money_unit)
+        self._calls: dict[Any, Any] = {}
+        self._targets: dict[Any, Target] = {}
+
+    def call(self, key: Any) -> Any:
+        """Return a statement that is ready to be run, by kind of call and model class."""
+        return self._calls.get(key)
+
+    def keep(self, key: Any, call: Any) -> None:
+        """Keep a statement for the next time."""
+        if len(self._calls) >= _TARGETS:
+            self._calls.clear()
+        self._calls[key] = call
+
+    def forget(self) -> None:
+        """Forget the statements."""
+        self._calls.clear()
+
+    def target(
+        self,
+        model: Model,
+        table: Table,
+        fields: Sequence[Field],
+        columns: Iterable[TableColumn],
+        types: Mapping[int, PgType],
+    ) -> Target:
+        """Match fields with the columns of the table.
+
+        Raises:
+            UndefinedTable: There are no columns: no such table.
+            UndefinedColumn: A field has no column.
+        """
+        columns = tuple(columns)
+        # Two equal lists of columns may name types that are not what they were.
+        key = (model, table, tuple(fields), columns, tuple(types.values()))
+        if (known := self._targets.get(key)) is not None:
+            return known
+        by_name = {column.name: column for column in columns}
+        if not by_name:
+            raise UndefinedTable(
+                f'table "{table.text}" does not exist',
+                sqlstate="42P01",
+                table=table.name,
+                schema=table.schema,
+            )
+        sent: list[SentColumn] = []
+        for field in fields:
+            column = by_name.get(field.column)
+            if column is None:
+                near = crud.near_name(field.column, by_name)
+                raise UndefinedColumn(
+                    f'table "{table.text}" has no column "{field.column}", '
+                    f"which {model.name}.{field.init_name} goes to",
+                    sqlstate="42703",
+                    table=table.name,
+                    schema=table.schema,
+                    column=field.column,
+                    hint=f'did you mean "{near}"?' if near else None,
+                )
+            encoder = self.encoders.for_type(types[column.oid])
+            sent.append(SentColumn(field, column, encoder))
+        if len(self._targets) >= _TARGETS:
+            self._targets.clear()
+        made = self._targets[key] = Target(model, table, tuple(sent))
+        return made
+
+
+def columns_of(rows: Iterable[tuple[Any, ...]]) -> list[TableColumn]:
+    """Return the columns that COLUMNS_SQL found."""
+    return [TableColumn(*row) for row in rows]
+
+
+def parameter_of(encoder: Encoder) -> Callable[[Any], Any]:
+    """Return what turns a value into a parameter for a column of the encoder's type."""
+    if not encoder.bound:
+        return encoder.ready
+    oid, binary, text = encoder.pgtype.oid, encoder.binary, encoder.text
+    if binary is None:
+        return lambda value: Bound(oid, text(value).encode(), False)
+    encode = binary
+    return lambda value: Bound(oid, bytes(encode(value)))
