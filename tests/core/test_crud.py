@@ -11,7 +11,7 @@ import pytest
 import liteorm
 from liteorm import Column
 from liteorm._core.models.classes import Field, Model, Table, model_of
-from liteorm._core.models.extract import Part, extractor, parameters
+from liteorm._core.models.extract import Extraction, extractor, parameters
 from liteorm._core.sql import crud
 
 
@@ -134,7 +134,7 @@ def ready(value: Any) -> Any:
     return ("ready", value)
 
 
-def packed(model: Model, parts: list[Part], objs: list[Any], *, trusting: bool) -> list[Any]:
+def packed(model: Model, parts: list[Extraction], objs: list[Any], *, trusting: bool) -> list[Any]:
     """Return the rows that the generated code packs."""
     rows: list[Any] = []
     encode = extractor(model, parts, trusting=trusting)
@@ -146,8 +146,8 @@ def test_generated_code_looks_at_values() -> None:
     """A value of the expected class passes, None too, all others are made ready."""
     name, percent, _ = MODEL.fields
     parts = [
-        Part(name, str, "", ready, strict=True),
-        Part(percent, int, "not 0 <= {v} <= 9", ready),
+        Extraction(name, str, "", ready, strict=True),
+        Extraction(percent, int, "not 0 <= {v} <= 9", ready),
     ]
     objs: list[Any] = [User("a", 1), User(None, 10), User(5, None)]  # type: ignore[arg-type]
     careful = [("a", 1), (None, ("ready", 10)), (("ready", 5), None)]
@@ -174,14 +174,14 @@ def test_generated_code_takes_any_name() -> None:
     odd = ["a b", "class", "x']; import os", "ﬁ", "é", "3"]
     row: Any = dict.fromkeys(odd, 1)
     model = crud.model_of_object(row)
-    parts = [Part(field, int, "", ready) for field in model.fields]
+    parts = [Extraction(field, int, "", ready) for field in model.fields]
     assert packed(model, parts, [row], trusting=True) == [(1,) * len(odd)]
     with pytest.raises(KeyError):
         packed(model, parts, [row | {"more": 1}], trusting=True)
     holder: Any = type("Holder", (), row)
     fields = [Field(name, name, name, model.fields[0].hint, required=True) for name in odd]
     attributes = Model(cls=holder, name="Holder", kind="attrs", fields=tuple(fields))
-    parts = [Part(field, int, "", ready) for field in fields]
+    parts = [Extraction(field, int, "", ready) for field in fields]
     assert packed(attributes, parts, [holder()], trusting=False) == [(1,) * len(odd)]
     assert [crud.value_of(attributes, field, holder()) for field in fields] == [1] * len(odd)
 
@@ -197,7 +197,7 @@ def test_generated_code_calls_codecs() -> None:
             return value * 2
 
     field = attrs.evolve(MODEL.fields[1], codec=Double())
-    parts = [Part(field, int, "", ready, strict=True)]
+    parts = [Extraction(field, int, "", ready, strict=True)]
     objs: list[Any] = [User("a", 4), User("a", None)]  # type: ignore[arg-type]
     assert packed(MODEL, parts, objs, trusting=True) == [(8,), (None,)]
     assert crud.key_values(MODEL, [field], 3) == [6]

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import keyword
-import linecache
-import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import attrs
 
+from liteorm._core.generated import compiled
 from liteorm._core.models.classes import Field, Model
-
-_numbers = itertools.count(1)
 
 Encode: TypeAlias = Callable[[Iterable[Any], Callable[..., None], Any, Any], None]
 
 
 @attrs.frozen
-class Part:
+class Extraction:
     """One column of a row as the generated code sees it.
 
     Args:
@@ -38,7 +34,7 @@ class Part:
     strict: bool = False
 
 
-def extractor(model: Model, parts: Sequence[Part], *, trusting: bool) -> Encode:
+def extractor(model: Model, parts: Sequence[Extraction], *, trusting: bool) -> Encode:
     """Return a function that takes objects apart and packs their rows.
 
     The function is called as `encode(objects, pack, state, buffer)` and calls
@@ -56,24 +52,25 @@ def extractor(model: Model, parts: Sequence[Part], *, trusting: bool) -> Encode:
         lines += [f"        if len(obj) != {len(model.fields)}:", "            raise KeyError"]
     names = _value_lines(model, parts, scope, lines, "        ", trusting)
     lines.append(f"        pack(({', '.join(names)},), state, buffer)")
-    encode: Encode = _compiled(lines, scope, "encode", f"insert {model.name}")
+    encode: Encode
+    encode, _ = compiled("\n".join(lines) + "\n", scope, "encode", f"insert {model.name}")
     return encode
 
 
-def parameters(model: Model, parts: Sequence[Part]) -> Callable[[Any], tuple[Any, ...]]:
+def parameters(model: Model, parts: Sequence[Extraction]) -> Callable[[Any], tuple[Any, ...]]:
     """Return a function that gives the parameters of one object."""
     scope: dict[str, Any] = {}
     lines = ["def parameters(obj):"]
     names = _value_lines(model, parts, scope, lines, "    ", trusting=False)
     lines.append(f"    return ({', '.join(names)}{',' if names else ''})")
     take: Callable[[Any], tuple[Any, ...]]
-    take = _compiled(lines, scope, "parameters", f"parameters {model.name}")
+    take, _ = compiled("\n".join(lines) + "\n", scope, "parameters", f"parameters {model.name}")
     return take
 
 
 def _value_lines(
     model: Model,
-    parts: Sequence[Part],
+    parts: Sequence[Extraction],
     scope: dict[str, Any],
     lines: list[str],
     indent: str,
@@ -114,15 +111,3 @@ def _value_lines(
         lines.append(f"{indent}if {test}:")
         lines.append(f"{indent}    {value} = ready_{place}({value})")
     return names
-
-
-def _compiled(lines: list[str], scope: dict[str, Any], name: str, title: str) -> Any:
-    """Compile generated lines; tracebacks and debuggers show them."""
-    text = "\n".join(lines) + "\n"
-    filename = f"<liteorm {title} #{next(_numbers)}>"
-    scope["__name__"] = "liteorm.generated"
-    exec(compile(text, filename, "exec"), scope)
-    function = scope[name]
-    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    weakref.finalize(function, linecache.cache.pop, filename, None)
-    return function

@@ -236,6 +236,6 @@ def explain_plan(model: Any, rows: Rows, *, extra: Extra = "error") -> str:
     """
     shape = _source_of(rows).shape
     scanner = scanner_for(model, shape, extra)
-    from liteorm._core.scanning.scanner import explain
+    from liteorm._core.scanning.explain import explain
 
     return explain(model, shape, scanner)

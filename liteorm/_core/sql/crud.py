@@ -161,7 +161,7 @@ def conflict_fields(
 
 
 @attrs.frozen
-class Statement:
+class TableStatement:
     """SQL text, and the fields whose values it takes, in order."""
 
     sql: str
@@ -193,22 +193,22 @@ def _set_excluded(fields: Iterable[Field]) -> str:
 
 
 @functools.lru_cache(maxsize=1024)
-def insert_statement(model: Model, table: Table) -> Statement:
+def insert_statement(model: Model, table: Table) -> TableStatement:
     """Return INSERT … RETURNING of one row."""
     fields = tuple(field for field in model.fields if not field.generated)
     into = f"INSERT INTO {table_name(table)}"
     returning = f" RETURNING {_names(model.fields)}"
     if not fields:
-        return Statement(_percent(f"{into} DEFAULT VALUES{returning}"), ())
+        return TableStatement(_percent(f"{into} DEFAULT VALUES{returning}"), ())
     values = ", ".join(["%s"] * len(fields))
-    return Statement(
+    return TableStatement(
         f"{_percent(into)} ({_percent(_names(fields))}) VALUES ({values}){_percent(returning)}",
         fields,
     )
 
 
 @functools.lru_cache(maxsize=1024)
-def update_statement(model: Model, table: Table) -> Statement:
+def update_statement(model: Model, table: Table) -> TableStatement:
     """Return UPDATE … RETURNING by key; without anything to set, the row is only read."""
     keys = key_fields(model, table)
     changed = tuple(f for f in model.fields if not f.generated and f not in keys)
@@ -216,7 +216,7 @@ def update_statement(model: Model, table: Table) -> Statement:
         return get_statement(model, table)
     name = _percent(table_name(table))
     assignments = ", ".join(f"{_percent(quoted(field.column))} = %s" for field in changed)
-    return Statement(
+    return TableStatement(
         f"UPDATE {name} SET {assignments} WHERE {_matches(keys)} "
         f"RETURNING {_percent(_names(model.fields))}",
         (*changed, *keys),
@@ -224,14 +224,16 @@ def update_statement(model: Model, table: Table) -> Statement:
 
 
 @functools.lru_cache(maxsize=1024)
-def upsert_statement(model: Model, table: Table, conflict: tuple[str, ...] | None) -> Statement:
+def upsert_statement(
+    model: Model, table: Table, conflict: tuple[str, ...] | None
+) -> TableStatement:
     """Return INSERT … ON CONFLICT DO UPDATE … RETURNING of one row."""
     fields = sent_fields(model)
     targets = conflict_fields(model, table, conflict, fields)
     # DO NOTHING would return no row; setting a key column to itself changes nothing.
     changed = tuple(field for field in fields if field not in targets) or targets[:1]
     values = ", ".join(["%s"] * len(fields))
-    return Statement(
+    return TableStatement(
         f"INSERT INTO {_percent(table_name(table))} ({_percent(_names(fields))}) "
         f"VALUES ({values}) ON CONFLICT ({_percent(_names(targets))}) "
         f"DO UPDATE SET {_percent(_set_excluded(changed))} "
@@ -241,19 +243,19 @@ def upsert_statement(model: Model, table: Table, conflict: tuple[str, ...] | Non
 
 
 @functools.lru_cache(maxsize=1024)
-def delete_statement(model: Model, table: Table) -> Statement:
+def delete_statement(model: Model, table: Table) -> TableStatement:
     """Return DELETE by key; a row comes back if there was one."""
     keys = key_fields(model, table)
-    return Statement(
+    return TableStatement(
         f"DELETE FROM {_percent(table_name(table))} WHERE {_matches(keys)} RETURNING true", keys
     )
 
 
 @functools.lru_cache(maxsize=1024)
-def get_statement(model: Model, table: Table) -> Statement:
+def get_statement(model: Model, table: Table) -> TableStatement:
     """Return SELECT by key."""
     keys = key_fields(model, table)
-    return Statement(
+    return TableStatement(
         f"SELECT {_percent(_names(model.fields))} FROM {_percent(table_name(table))} "
         f"WHERE {_matches(keys)}",
         keys,

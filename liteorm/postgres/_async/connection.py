@@ -235,7 +235,7 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
 
     @property
     def spoken_to(self) -> bool:
-        """Whether the server said something while the connection was idle: usually good-bye."""
+        """Whether the server spoke while the connection was idle, mostly to say that it ends."""
         poll = self._poll
         if poll is None:
             if self.closed:

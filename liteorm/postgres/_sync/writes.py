@@ -45,7 +45,7 @@ from liteorm.postgres._writing.copy import (
 from liteorm.postgres._writing.targets import Target
 
 T = TypeVar("T")
-StatementFor: TypeAlias = Callable[[Model, Table], crud.Statement]
+StatementFor: TypeAlias = Callable[[Model, Table], crud.TableStatement]
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
 _PROGRESS_SECONDS: Final = 0.05

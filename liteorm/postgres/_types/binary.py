@@ -11,10 +11,10 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from liteorm._core.scanning.compile import number_text, point_text
 from liteorm._core.scanning.types import JsonText, Pair, Record
 from liteorm._core.values.interval import Interval
 from liteorm._core.values.ranges import Multirange, Range
+from liteorm._core.values.texts import number_text, point_text
 from liteorm.errors import DataError
 
 Load = Callable[[bytes], Any]

@@ -1,4 +1,4 @@
-"""Where objects go: the catalog's columns, the encoders of their types, and whose fault it was."""
+"""Where objects go: columns, the encoders of their types, and the value that was refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from psycopg import errors as driver
 from psycopg.adapt import AdaptersMap
 
 from liteorm._core.models.classes import Field, Model, Table
-from liteorm._core.models.extract import Encode, Part, extractor, parameters
+from liteorm._core.models.extract import Encode, Extraction, extractor, parameters
 from liteorm._core.models.hints import Codec
 from liteorm._core.scanning.types import PgType
 from liteorm._core.sql import crud
@@ -123,7 +123,7 @@ class Target:
         return parameters(
             self.model,
             [
-                Part(
+                Extraction(
                     column.field,
                     None if column.encoder.bound else column.encoder.fast,
                     column.encoder.unless,
@@ -139,9 +139,9 @@ class Target:
         return parameters(
             self.model,
             [
-                Part(column.field, None, "", column.encoder.text)
+                Extraction(column.field, None, "", column.encoder.text)
                 if column.array[1]
-                else Part(
+                else Extraction(
                     column.field,
                     column.encoder.fast,
                     column.encoder.unless,
@@ -152,11 +152,11 @@ class Target:
         )
 
     @property
-    def _copy_parts(self) -> list[Part]:
+    def _copy_parts(self) -> list[Extraction]:
         if not self.binary:
-            return [Part(c.field, None, "", c.encoder.text) for c in self.columns]
+            return [Extraction(c.field, None, "", c.encoder.text) for c in self.columns]
         return [
-            Part(
+            Extraction(
                 column.field,
                 column.encoder.fast,
                 column.encoder.unless,
