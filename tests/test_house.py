@@ -1,6 +1,7 @@
 """Hold the layout's rules: import arrows, no driver type in public, twins, parity, exports.
 
-``python -m tests.test_house`` writes ``tests/api.txt`` anew.
+``python -m tests.test_house`` writes ``tests/api.txt`` and the drawing of the rooms anew, and
+prints the rooms with their arrows.
 """
 
 from __future__ import annotations
@@ -20,7 +21,19 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.rooms import (
+    DRAWING,
+    MODULES,
+    ROOMS,
+    ROOT,
+    circles,
+    drawing,
+    imported,
+    is_within,
+    room_of,
+)
+from tests.rooms import described as rooms_described
+
 API = Path(__file__).parent / "api.txt"
 
 PUBLIC_MODULES = ["liteorm", "liteorm.errors", "liteorm.observe", "liteorm.postgres"]
@@ -64,38 +77,6 @@ DRIVER_IN_PUBLIC = {"liteorm.postgres.pool", "liteorm.postgres.rows"}
 DRIVER = ("psycopg", "psycopg_pool")
 
 
-def modules() -> Iterator[tuple[str, Path, ast.Module]]:
-    """Yield name, path and tree of every module of both packages."""
-    for package in ("liteorm", "liteorm_testing"):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            parts = path.relative_to(ROOT).with_suffix("").parts
-            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-            yield name, path, ast.parse(path.read_text("utf-8"), str(path))
-
-
-MODULES = {name: (path, tree) for name, path, tree in modules()}
-
-
-def imported(name: str) -> Iterator[tuple[str, int]]:
-    """Yield what a module imports, as absolute module names, with the line."""
-    path, tree = MODULES[name]
-    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            start = package[: len(package) - node.level + 1] if node.level else []
-            base = ".".join([*start, *([node.module] if node.module else [])])
-            for alias in node.names:
-                full = f"{base}.{alias.name}"
-                yield (full if full in MODULES else base), node.lineno
-
-
-def is_within(name: str, prefix: str) -> bool:
-    """Return whether a dotted name is the prefix or below it."""
-    return name == prefix or name.startswith(prefix + ".")
-
-
 @pytest.mark.parametrize("name", MODULES)
 def test_imports_follow_the_arrows(name: str) -> None:
     """A module imports only what its layer may know."""
@@ -113,6 +94,25 @@ def test_imports_follow_the_arrows(name: str) -> None:
                 assert f"postgres.{other}" not in target, f"{where}: a twin imports the other"
         if top in DRIVER and is_within(name, "liteorm._cli"):
             assert name in DRIVER_IN_CLI, where
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_rooms_are_in_order(name: str) -> None:
+    """A module imports from lower rooms and its own alone."""
+    own = ROOMS.index(room_of(name))
+    for target, line in imported(name):
+        if target in MODULES:
+            assert ROOMS.index(room_of(target)) <= own, f"{name}:{line} imports {target}"
+
+
+def test_no_modules_import_each_other() -> None:
+    """There is no circle of imports, for type checkers neither."""
+    assert circles() == []
+
+
+def test_the_rooms_are_drawn() -> None:
+    """The drawing in the docs is that of the code."""
+    assert DRAWING.read_text("utf-8") == drawing(), "run: python -m tests.test_house"
 
 
 def test_import_loads_neither_driver_nor_event_loop() -> None:
@@ -169,6 +169,13 @@ def plain_function(value: object) -> types.FunctionType | None:
     return value if isinstance(value, types.FunctionType) else None
 
 
+def overloads_of(function: types.FunctionType) -> list[types.FunctionType]:
+    """Return a function's overloads, which typing keeps under the module that defines it."""
+    home = FILES.get(function.__code__.co_filename, function.__module__)
+    place: Any = types.SimpleNamespace(__module__=home, __qualname__=function.__qualname__)
+    return typing.cast("list[types.FunctionType]", list(typing.get_overloads(place)))
+
+
 def driver_names(source_module: str) -> set[str]:
     """Return the names that a module binds to something of the driver, also for type checkers."""
     names: set[str] = set()
@@ -181,7 +188,16 @@ def driver_names(source_module: str) -> set[str]:
             }
         elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in DRIVER:
             names |= {alias.asname or alias.name for alias in node.names}
+    for name, value in vars(importlib.import_module(source_module)).items():
+        # A class of ours that is one of psycopg's, too.
+        if isinstance(value, type) and any(is_of_driver(base) for base in value.__mro__):
+            names.add(name)
     return names
+
+
+def is_of_driver(cls: type) -> bool:
+    """Return whether a class is one of the driver's."""
+    return cls.__module__.split(".")[0] in DRIVER
 
 
 def annotations(value: object) -> Iterator[tuple[str, str]]:
@@ -413,10 +429,11 @@ def api_lines() -> Iterator[str]:
                     yield f"    {path}.{name}"
                 else:
                     prefix = "async " if inspect.iscoroutinefunction(function) else ""
-                    yield f"    {prefix}{path}.{name}{shown_signature(function)}"
+                    for each in overloads_of(function) or [function]:
+                        yield f"    {prefix}{path}.{name}{shown_signature(each)}"
         elif (function := plain_function(value)) is not None:
             prefix = "async " if inspect.iscoroutinefunction(function) else ""
-            for each in typing.get_overloads(function) or [function]:
+            for each in overloads_of(function) or [function]:
                 yield f"{prefix}{path}{shown_signature(each)}"
         else:
             yield path
@@ -433,3 +450,5 @@ def test_public_api_is_the_reviewed_one() -> None:
 
 if __name__ == "__main__":
     API.write_text("\n".join(api_lines()) + "\n", "utf-8")
+    DRAWING.write_text(drawing(), "utf-8")
+    print(*rooms_described(), sep="\n")

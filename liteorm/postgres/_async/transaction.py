@@ -43,10 +43,10 @@ class AsyncTx(AsyncAnySession):
     _guarded = True
 
     def __init__(
-        self, state: PoolState, wire: AsyncWire, read_only: bool | None, parent: AsyncTx | None
+        self, state: PoolState, wire: Any, read_only: bool | None, parent: AsyncTx | None
     ) -> None:
         self._state = state
-        self._wire = wire
+        self._wire: AsyncWire = wire
         self._read_only = read_only
         self._parent = parent
         self._root: AsyncTx = parent._root if parent is not None else self

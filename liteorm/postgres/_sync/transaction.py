@@ -44,10 +44,10 @@ class Tx(AnySession):
     _guarded = True
 
     def __init__(
-        self, state: PoolState, wire: Wire, read_only: bool | None, parent: Tx | None
+        self, state: PoolState, wire: Any, read_only: bool | None, parent: Tx | None
     ) -> None:
         self._state = state
-        self._wire = wire
+        self._wire: Wire = wire
         self._read_only = read_only
         self._parent = parent
         self._root: Tx = parent._root if parent is not None else self
