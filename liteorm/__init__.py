@@ -7,11 +7,11 @@ The driver-free half: models, scanning, statements, values and errors. Databases
 from typing import TYPE_CHECKING, Any
 
 from liteorm import errors, observe
-from liteorm._core.contracts import AsyncRowStream, AsyncSession, RowStream, Session
+from liteorm._core.contracts import AsyncRowStream, AsyncSession, Params, RowStream, Session
 from liteorm._core.models.classes import table
 from liteorm._core.models.hints import Codec, Column
 from liteorm._core.scanning.scan import explain_plan, scan, scan_iter, scan_one, scan_optional
-from liteorm._core.sql.text import Ident, Sql, sql
+from liteorm._core.sql.text import Ident, Sql, SqlText, sql
 from liteorm._core.statements.statement import Statement, statement
 from liteorm._core.values.interval import Interval
 from liteorm._core.values.json import Json
@@ -91,6 +91,7 @@ __all__ = [
     "Notification",
     "Observer",
     "OutOfMemory",
+    "Params",
     "PoolClosed",
     "PoolStats",
     "PoolTimeout",
@@ -107,6 +108,7 @@ __all__ = [
     "Session",
     "Sql",
     "SqlSyntaxError",
+    "SqlText",
     "Statement",
     "StatementError",
     "StatementTimeout",

@@ -87,7 +87,7 @@ class Session(Protocol):
 
         Args:
             sql: The statement, with `%s` or `%(name)s` for parameters.
-            seq_of_params: A sequence or a mapping for each run.
+            seq_of_params: A sequence or a mapping for each run; consumed as they are sent.
         """
         ...
 
@@ -258,12 +258,14 @@ class AsyncSession(Protocol):
         """
         ...
 
-    async def execute_many(self, sql: SqlText, seq_of_params: Iterable[Params]) -> Result:
+    async def execute_many(
+        self, sql: SqlText, seq_of_params: Iterable[Params] | AsyncIterable[Params]
+    ) -> Result:
         """Run a statement once for each of the parameters, pipelined, all or nothing.
 
         Args:
             sql: The statement, with `%s` or `%(name)s` for parameters.
-            seq_of_params: A sequence or a mapping for each run.
+            seq_of_params: A sequence or a mapping for each run; consumed as they are sent.
         """
         ...
 

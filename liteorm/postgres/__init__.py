@@ -7,7 +7,7 @@ from liteorm.postgres._async.database import AsyncDB, open_async
 from liteorm.postgres._async.describing import describe_async
 from liteorm.postgres._async.listener import AsyncListener, listen_async, notify_async
 from liteorm.postgres._async.transaction import AsyncTx
-from liteorm.postgres._describing.shapes import StatementShape
+from liteorm.postgres._describing.shapes import ColumnShape, StatementShape
 from liteorm.postgres._handover import pool, rows
 from liteorm.postgres._sync.database import DB, open
 from liteorm.postgres._sync.describing import describe
@@ -19,6 +19,7 @@ __all__ = [
     "AsyncDB",
     "AsyncListener",
     "AsyncTx",
+    "ColumnShape",
     "Listener",
     "Notification",
     "StatementShape",
@@ -36,9 +37,7 @@ __all__ = [
 ]
 
 # Reprs, tracebacks and documentation show where users import from.
-for _export in (
-    *(DB, AsyncDB, AsyncListener, AsyncTx, Listener, StatementShape, Tx),
-    *(describe, describe_async, listen, listen_async, notify, notify_async),
-    *(open, open_async, pool, rows),
-):
-    _export.__module__ = __name__
+for _name in __all__:
+    _export = globals()[_name]
+    if getattr(_export, "__module__", "").startswith("liteorm.postgres._"):
+        _export.__module__ = __name__

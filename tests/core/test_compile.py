@@ -63,7 +63,7 @@ def test_a_debugger_sees_the_source() -> None:
 
 def test_a_plan_can_be_explained() -> None:
     """`explain_plan` shows columns, fields and source."""
-    text = liteorm.explain_plan(User, rows(USERS))
+    text = liteorm.explain_plan(rows(USERS), User)
     assert "id    integer -> User.id: int" in text
     assert "def build(rows):" in text
 

@@ -222,12 +222,12 @@ async def _scan_iter_async(stream: AsyncRowStream, model: Any, extra: Extra) -> 
         first += source.count
 
 
-def explain_plan(model: Any, rows: Rows, *, extra: Extra = "error") -> str:
+def explain_plan(rows: Rows, model: Any, *, extra: Extra = "error") -> str:
     """Return how `scan` maps these rows into a model: the plan and the generated source.
 
     Args:
-        model: see [`scan`][liteorm.scan].
         rows: what `session.query` returned; only its columns matter.
+        model: see [`scan`][liteorm.scan].
         extra: see [`scan`][liteorm.scan].
 
     Raises:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from psycopg import AsyncCursor
 
-from liteorm._core.contracts import Params
 from liteorm._core.sql.text import SqlText, rendered
 from liteorm._core.values.results import Result
 from liteorm.errors import Error
@@ -16,6 +15,10 @@ from liteorm.postgres._async.lookup import own_text
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._session.commands import result_of
 from liteorm.postgres._types.dumpers import parameter_error
+from liteorm.postgres._writing.chunks import AsyncChunks, AsyncObjects
+
+_SETS: Final = 1000
+"""Parameter sets sent in one go; the source is asked for more between them."""
 
 
 class AsyncCountingCursor(AsyncCursor[Any]):
@@ -42,7 +45,7 @@ class AsyncCountingCursor(AsyncCursor[Any]):
 
 
 async def execute_many(
-    session: AsyncStatements, sql: SqlText, seq_of_params: Iterable[Params]
+    session: AsyncStatements, sql: SqlText, seq_of_params: AsyncObjects
 ) -> Result:
     """Run a statement once for each of the parameter sets, pipelined, all or nothing."""
     text = rendered(sql, ())[0]
@@ -51,10 +54,15 @@ async def execute_many(
         async with (use := tx._connection("execute_many", text)) as wire:
             cursor = AsyncCountingCursor(wire)
             cursor.last = []
-            try:
-                await cursor.executemany(own_text(text), cursor.counted(seq_of_params))
-            except Exception as exc:
-                raise _of_set(wire, cursor, exc, text) from exc
+            sets = AsyncChunks(seq_of_params)
+            while taken := await sets.take(_SETS):
+                try:
+                    await cursor.executemany(own_text(text), cursor.counted(taken))
+                except Exception as exc:
+                    error = _of_set(wire, cursor, exc, text)
+                    if error is exc:
+                        raise
+                    raise error from exc
             result = Result(cursor.affected, result_of(cursor.last).command)
             use.rows = result.rows_affected
     return result

@@ -21,12 +21,14 @@ T = TypeVar("T")
 class AsyncAnySession(AsyncStatements):
     """Every call that a session has; how a connection is had for each is the subclass's."""
 
-    async def execute_many(self, sql: SqlText, seq_of_params: Iterable[Params]) -> Result:
+    async def execute_many(
+        self, sql: SqlText, seq_of_params: Iterable[Params] | AsyncIterable[Params]
+    ) -> Result:
         """Run a statement once for each of the parameters, pipelined, all or nothing.
 
         Args:
             sql: The statement, with `%s` or `%(name)s` for parameters.
-            seq_of_params: A sequence or a mapping for each run.
+            seq_of_params: A sequence or a mapping for each run; consumed as they are sent.
         """
         return await pipeline.execute_many(self, sql, seq_of_params)
 

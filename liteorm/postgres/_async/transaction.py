@@ -7,7 +7,7 @@ import threading
 from contextlib import AbstractAsyncContextManager
 from time import monotonic
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from psycopg import pq
 
@@ -147,7 +147,7 @@ class AsyncTx(AsyncAnySession):
             raise ValueError("a savepoint takes no options: they belong to the transaction")
         return AsyncTransaction(self._state, None, None, self)
 
-    async def run(self, fn: Any, **options: Any) -> Any:
+    async def run(self, fn: Any, **options: Any) -> NoReturn:
         """Refuse: only a whole transaction can be run again."""
         raise TransactionError(
             "run() inside an open transaction: only the whole of it could be tried again",

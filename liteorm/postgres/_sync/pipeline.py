@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from psycopg import Cursor
 
-from liteorm._core.contracts import Params
 from liteorm._core.sql.text import SqlText, rendered
 from liteorm._core.values.results import Result
 from liteorm.errors import Error
@@ -17,6 +16,10 @@ from liteorm.postgres._sync.lookup import own_text
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._session.commands import result_of
 from liteorm.postgres._types.dumpers import parameter_error
+from liteorm.postgres._writing.chunks import Chunks, Objects
+
+_SETS: Final = 1000
+"""Parameter sets sent in one go; the source is asked for more between them."""
 
 
 class CountingCursor(Cursor[Any]):
@@ -43,7 +46,7 @@ class CountingCursor(Cursor[Any]):
 
 
 def execute_many(
-    session: Statements, sql: SqlText, seq_of_params: Iterable[Params]
+    session: Statements, sql: SqlText, seq_of_params: Objects
 ) -> Result:
     """Run a statement once for each of the parameter sets, pipelined, all or nothing."""
     text = rendered(sql, ())[0]
@@ -52,10 +55,15 @@ def execute_many(
         with (use := tx._connection("execute_many", text)) as wire:
             cursor = CountingCursor(wire)
             cursor.last = []
-            try:
-                cursor.executemany(own_text(text), cursor.counted(seq_of_params))
-            except Exception as exc:
-                raise _of_set(wire, cursor, exc, text) from exc
+            sets = Chunks(seq_of_params)
+            while taken := sets.take(_SETS):
+                try:
+                    cursor.executemany(own_text(text), cursor.counted(taken))
+                except Exception as exc:
+                    error = _of_set(wire, cursor, exc, text)
+                    if error is exc:
+                        raise
+                    raise error from exc
             result = Result(cursor.affected, result_of(cursor.last).command)
             use.rows = result.rows_affected
     return result

@@ -22,12 +22,14 @@ T = TypeVar("T")
 class AnySession(Statements):
     """Every call that a session has; how a connection is had for each is the subclass's."""
 
-    def execute_many(self, sql: SqlText, seq_of_params: Iterable[Params]) -> Result:
+    def execute_many(
+        self, sql: SqlText, seq_of_params: Iterable[Params] | Iterable[Params]
+    ) -> Result:
         """Run a statement once for each of the parameters, pipelined, all or nothing.
 
         Args:
             sql: The statement, with `%s` or `%(name)s` for parameters.
-            seq_of_params: A sequence or a mapping for each run.
+            seq_of_params: A sequence or a mapping for each run; consumed as they are sent.
         """
         return pipeline.execute_many(self, sql, seq_of_params)
 

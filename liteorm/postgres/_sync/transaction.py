@@ -8,7 +8,7 @@ import threading
 from contextlib import AbstractContextManager
 from time import monotonic
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from psycopg import pq
 
@@ -148,7 +148,7 @@ class Tx(AnySession):
             raise ValueError("a savepoint takes no options: they belong to the transaction")
         return Transaction(self._state, None, None, self)
 
-    def run(self, fn: Any, **options: Any) -> Any:
+    def run(self, fn: Any, **options: Any) -> NoReturn:
         """Refuse: only a whole transaction can be run again."""
         raise TransactionError(
             "run() inside an open transaction: only the whole of it could be tried again",

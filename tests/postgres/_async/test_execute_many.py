@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -62,6 +62,35 @@ async def test_a_parameter_that_cannot_be_sent_names_the_set(db: AsyncDB, bad: i
         assert (caught.value.row, caught.value.parameter) == (bad, 2)
         assert "secret" not in str(caught.value)
     assert await count(db) == 0
+
+
+async def test_sets_come_from_an_asynchronous_iterable(db: AsyncDB) -> None:
+    """An asynchronous iterable is consumed as its sets are sent; an error counts from its start."""
+    asked: list[int] = []
+
+    async def sets(count: int, bad: int) -> AsyncIterator[Any]:
+        for n in range(count):
+            asked.append(n)
+            yield (n, None if n == bad else "x")
+
+    assert await db.execute_many(INSERT, sets(2500, -1)) == Result(2500, "INSERT")
+    await db.execute("DELETE FROM item")
+    asked.clear()
+    with pytest.raises(liteorm.NotNullViolation, match="parameter set 1200: null"):
+        await db.execute_many(INSERT, sets(5000, 1200))
+    assert len(asked) < 5000
+    assert await count(db) == 0
+
+
+async def test_no_error_is_its_own_cause(db: AsyncDB) -> None:
+    """An error of liteorm's own that is raised inside comes out once, without itself as cause."""
+    for params in ([(1, "x"), {"a": 1}], [(1, "x"), None], [(1, "x"), (2, object())]):
+        with pytest.raises((liteorm.Error, TypeError)) as caught:
+            await db.execute_many(INSERT, params)
+        cause = caught.value.__cause__
+        while cause is not None:
+            assert cause is not caught.value
+            cause = cause.__cause__
 
 
 async def test_an_error_of_the_iterable_comes_through(db: AsyncDB) -> None:

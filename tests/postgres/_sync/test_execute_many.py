@@ -64,6 +64,35 @@ def test_a_parameter_that_cannot_be_sent_names_the_set(db: DB, bad: int) -> None
     assert count(db) == 0
 
 
+def test_sets_come_from_an_asynchronous_iterable(db: DB) -> None:
+    """An asynchronous iterable is consumed as its sets are sent; an error counts from its start."""
+    asked: list[int] = []
+
+    def sets(count: int, bad: int) -> Iterator[Any]:
+        for n in range(count):
+            asked.append(n)
+            yield (n, None if n == bad else "x")
+
+    assert db.execute_many(INSERT, sets(2500, -1)) == Result(2500, "INSERT")
+    db.execute("DELETE FROM item")
+    asked.clear()
+    with pytest.raises(liteorm.NotNullViolation, match="parameter set 1200: null"):
+        db.execute_many(INSERT, sets(5000, 1200))
+    assert len(asked) < 5000
+    assert count(db) == 0
+
+
+def test_no_error_is_its_own_cause(db: DB) -> None:
+    """An error of liteorm's own that is raised inside comes out once, without itself as cause."""
+    for params in ([(1, "x"), {"a": 1}], [(1, "x"), None], [(1, "x"), (2, object())]):
+        with pytest.raises((liteorm.Error, TypeError)) as caught:
+            db.execute_many(INSERT, params)
+        cause = caught.value.__cause__
+        while cause is not None:
+            assert cause is not caught.value
+            cause = cause.__cause__
+
+
 def test_an_error_of_the_iterable_comes_through(db: DB) -> None:
     """What the iterable raises arrives as it is; nothing is stored."""
 
