@@ -4,11 +4,10 @@ psycopg replaces `%s` and turns `%%` into `%` only when parameters come with the
 `Sql` keeps its identifiers apart until that is known, and doubles the `%` in a name only then.
 """
 
-import re
 import string
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeAlias
+from typing import TYPE_CHECKING, Any, LiteralString, TypeAlias
 
 from attrs import frozen
 
@@ -16,12 +15,6 @@ from liteorm.errors import DataError
 
 if TYPE_CHECKING and sys.version_info >= (3, 14):  # pragma: no cover (for type checkers)
     from string.templatelib import Template
-
-QUOTED: Final = re.compile(
-    r"""(?isx) \b[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*"
-      | (\$[a-z_0-9\x80-\uffff]*\$).*?\1 | --[^\n]* | /\*.*?\*/"""
-)
-"""Strings, quoted names and comments: what stands in them is no part of a statement's form."""
 
 
 def quoted(*names: str) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from liteorm._core.scanning.scan import scan, scan_iter, scan_one, scan_optional
-from liteorm._core.sql.text import QUOTED, is_template, rendered
+from liteorm._core.sql.lexer import placeholders
+from liteorm._core.sql.text import is_template, rendered
 from liteorm._core.values.results import Result, Rows
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 Style = Literal["named", "positional", "none"]
-
-_PLACEHOLDER = re.compile(r"%(?:%|\(([^)]+)\)[sbt]|[sbt])")
 
 # What `liteorm check` finds; a statement that nobody holds any more is not checked.
 _declared: weakref.WeakSet[Statement[Any]] = weakref.WeakSet()
@@ -169,7 +167,7 @@ class Statement(Generic[T]):
             return f"{name} takes its parameters by name: {', '.join(names_in(self.sql))}"
         if self._style == "positional":
             return f"{name} takes its parameters by position (%s), not by name"
-        if _style(self.sql) != "none" and self._values is None:
+        if placeholders(self.sql) and self._values is None:
             return f"{name} takes no parameters: a placeholder in quotes or a comment is just text"
         return f"{name} takes no parameters"
 
@@ -266,23 +264,12 @@ def style_of(sql: str) -> Style:
     Where all of them are in strings or comments (`LIKE '%son'`) it takes none, and a `%` is just a
     `%`. Beside a real one the driver replaces these too.
     """
-    style = _style(sql)
-    if style != "none" and _style(QUOTED.sub(" ", sql)) == "none":
+    named = {found.name is not None for found in placeholders(sql) if not found.inside}
+    if not named:
         return "none"
-    return style
-
-
-def _style(sql: str) -> Style:
-    style: Style = "none"
-    for match in _PLACEHOLDER.finditer(sql):
-        if match[1] is not None:
-            return "named"
-        if match[0] != "%%":
-            style = "positional"
-    return style
+    return "named" if True in named else "positional"
 
 
 def names_in(sql: str) -> list[str]:
     """Return the names of the `%(name)s` placeholders, in the order they come."""
-    found = (cast("str | None", match[1]) for match in _PLACEHOLDER.finditer(sql))
-    return list(dict.fromkeys(name for name in found if name is not None))
+    return list(dict.fromkeys(found.name for found in placeholders(sql) if found.name is not None))

@@ -23,7 +23,7 @@ from liteorm.postgres._async.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.session import AsyncAnySession
 from liteorm.postgres._async.transaction import AsyncTransaction, AsyncTx, begin_transaction
-from liteorm.postgres._session.commands import begin_text, check_pooled
+from liteorm.postgres._session.commands import begin_text, check_pooled, check_transaction_text
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, Reset, make_state
 from liteorm.postgres._session.primitives import AsyncAnswer, acurrent, afinish, asleep
 from liteorm.postgres._session.translate import connect_failed, pool_not_filled
@@ -43,7 +43,6 @@ class AsyncDB(AsyncAnySession):
 
     def __init__(self, state: PoolState) -> None:
         self._state = state
-        self._guarded = state.pooled
 
     def __repr__(self) -> str:
         state = self._state
@@ -71,6 +70,7 @@ class AsyncDB(AsyncAnySession):
         return error
 
     def _check_text(self, sql: str) -> None:
+        check_transaction_text(sql)
         if self._state.pooled:
             check_pooled(sql)
 

@@ -31,8 +31,6 @@ class AsyncStatements:
     """Runs statements; how a connection is had for each is the subclass's."""
 
     _state: PoolState
-    _guarded: bool = False
-    """Whether the text of statements is looked at before it is sent."""
 
     async def _acquire(self, timeout: float | None) -> AsyncWire:
         """Get the connection for one operation."""
@@ -91,8 +89,7 @@ class AsyncStatements:
         state = self._state
         if timeout is not None or type(sql) is not str or state.observers or _watched(_DEBUG):
             return await self._query(sql, params, timeout)
-        if self._guarded:
-            self._check_text(sql)
+        self._check_text(sql)
         wire = await self._acquire(None)
         try:
             result = await wire.run(sql, params)

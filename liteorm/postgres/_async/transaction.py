@@ -40,8 +40,6 @@ class AsyncTx(AsyncAnySession):
     Left as a context manager without `commit()` or `rollback()`, it is rolled back.
     """
 
-    _guarded = True
-
     def __init__(
         self, state: PoolState, wire: Any, read_only: bool | None, parent: AsyncTx | None
     ) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice, pairwise, takewhile
+from typing import Any, Final, NamedTuple
 
-from liteorm._core.sql.text import QUOTED
+from liteorm._core.sql import lexer
 from liteorm._core.values.results import Result
 from liteorm.errors import StatementError
 
@@ -13,25 +16,103 @@ __all__ = ["check_pooled", "check_transaction_text", "result_of", "transaction_c
 
 _TRANSACTION_TAGS: Final = {
     *(b"BEGIN", b"START TRANSACTION", b"COMMIT", b"ROLLBACK"),
-    *(b"SAVEPOINT", b"RELEASE", b"PREPARE TRANSACTION", b"COMMIT PREPARED", b"ROLLBACK PREPARED"),
+    *(b"SAVEPOINT", b"RELEASE", b"PREPARE TRANSACTION"),
 }
 # What stays behind on a connection, as far as the server's answer tells.
 _LASTING_TAGS: Final = {b"SET", b"RESET", b"LISTEN", b"PREPARE", b"DECLARE CURSOR", b"LOAD"}
 SPECIAL_TAGS: Final = frozenset(_TRANSACTION_TAGS | _LASTING_TAGS)
 
-# White space and comments before a statement's first word; comments may be nested once.
-_BEFORE: Final = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*(?:[^*/]|\*(?!/)|/(?!\*)|/\*.*?\*/)*\*/)*"
-# SET that ends with the transaction.
-_PASSING_SET: Final = re.compile(rf"(?is)\A{_BEFORE}SET\s+(LOCAL|TRANSACTION|CONSTRAINTS)\b")
-_TRANSACTION: Final = re.compile(
-    rf"(?is)\A{_BEFORE}(BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|"
-    r"PREPARE\s+TRANSACTION)\b"
-)
-_LASTING: Final = re.compile(
-    rf"(?is)\A{_BEFORE}(SET(?!\s+(?:LOCAL|TRANSACTION|CONSTRAINTS)\b)|RESET|LISTEN|UNLISTEN|"
-    r"PREPARE(?!\s+TRANSACTION\b)|DISCARD|LOAD|DECLARE\b.*\bWITH\s+HOLD|"
-    r"CREATE\s+(?:LOCAL\s+|GLOBAL\s+)?TEMP(?:ORARY)?)\b"
-)
+_TRANSACTION: Final = {
+    *("BEGIN", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE"),
+    *("START TRANSACTION", "PREPARE TRANSACTION"),
+}
+_LASTING: Final = {"RESET", "LISTEN", "UNLISTEN", "PREPARE", "DISCARD", "LOAD"}
+_PASSING_SET: Final = {"LOCAL", "TRANSACTION", "CONSTRAINTS"}
+_TEMPORARY: Final = {"TEMP", "TEMPORARY"}
+# How a query begins; nothing stands for a parenthesis.
+_QUERIES: Final = {"SELECT", "WITH", ""}
+_BEFORE_TEMPORARY: Final = {"OR", "REPLACE", "LOCAL", "GLOBAL"}
+_HIDDEN_SCHEMA: Final = {"PG_TEMP", '"pg_temp"'}
+# Texts up to this length are judged once, as long as they are among the last ones used.
+_REMEMBERED: Final = 10_000
+
+
+class _Judgement(NamedTuple):
+    """What a text holds: its first transaction command, its first lasting one, a SET that stays."""
+
+    transaction: str | None
+    lasting: str | None
+    sets: bool
+
+
+def _judged(sql: str) -> _Judgement:
+    return _judge_short(sql) if len(sql) < _REMEMBERED else _judge(sql)
+
+
+def _judge(sql: str) -> _Judgement:
+    transaction = lasting = None
+    sets = False
+    # Without a semicolon it is one statement, and its first words are all that need be read.
+    pieces = lexer.statements(sql) if ";" in sql else [(0, len(sql))]
+    for start, end in pieces:
+        first, second = (*islice(lexer.words(sql, start), 2), "", "")[:2]
+        command = f"{first} {second}" if first in ("START", "PREPARE") else first
+        if command in _TRANSACTION:
+            transaction = transaction or command
+        elif first == "SET":
+            sets = sets or second not in _PASSING_SET
+            lasting = lasting or (first if second not in _PASSING_SET else None)
+        elif first in _LASTING or _makes_what_stays(first, sql, start, end):
+            lasting = lasting or (first if first not in _QUERIES else "SELECT INTO")
+    return _Judgement(transaction, lasting, sets)
+
+
+_judge_short = lru_cache(512)(_judge)
+
+
+def _makes_what_stays(first: str, sql: str, start: int, end: int) -> bool:
+    """Say whether a statement makes a cursor or a temporary object that outlives it."""
+    signs = _signs(sql, start, end)
+    if first == "DECLARE":
+        return "WITH HOLD" in " ".join(takewhile(lambda word: word != "FOR", signs))
+    if first == "CREATE":
+        head = list(takewhile(lambda word: word not in ("(", "AS"), signs))
+        what = [word for word in head[1:5] if word not in _BEFORE_TEMPORARY]
+        return (bool(what) and what[0] in _TEMPORARY) or any(
+            name in _HIDDEN_SCHEMA and dot == "." for name, dot in pairwise(head)
+        )
+    if first in _QUERIES and _INTO.search(sql, start, end):
+        found = [*signs, "", "", ""]
+        return any(
+            word == "INTO"
+            and found[at - 1] not in ("INSERT", "MERGE")
+            and _is_temporary(*found[at + 1 : at + 4])
+            for at, word in enumerate(found)
+        )
+    return False
+
+
+_INTO: Final = re.compile(r"(?i)\binto\b")
+
+
+def _is_temporary(word: str, second: str, third: str) -> bool:
+    """Say whether what follows INTO is a temporary table, and not one that is called `temp`."""
+    if word in ("LOCAL", "GLOBAL"):
+        word, second = second, third
+    if word in _HIDDEN_SCHEMA:
+        return second == "."
+    return word in _TEMPORARY and (second[:1] == '"' or second.isidentifier()) and second != "FROM"
+
+
+def _signs(sql: str, start: int, end: int) -> Iterator[str]:
+    """Yield words in capitals, quoted names as they are, and other signs, of one statement."""
+    for kind, begin, until, _ in lexer.tokens(sql, start):
+        if begin >= end:
+            return
+        if kind == "word":
+            yield sql[begin:until].upper()
+        elif kind not in ("space", "comment"):
+            yield sql[begin:until]
 
 
 def is_transaction(tag: bytes) -> bool:
@@ -43,7 +124,7 @@ def lasts(tag: bytes, sql: Any) -> bool:
     """Say whether the command left something behind that outlives the transaction."""
     if tag not in _LASTING_TAGS:
         return False
-    return not (tag == b"SET" and isinstance(sql, str) and _PASSING_SET.match(sql))
+    return not (tag == b"SET" and isinstance(sql, str) and not _judged(sql).sets)
 
 
 def transaction_command(command: str) -> StatementError:
@@ -55,33 +136,20 @@ def transaction_command(command: str) -> StatementError:
     )
 
 
-def _pieces(sql: str) -> list[str]:
-    """Split a script into its statements, well enough to see how each begins."""
-    if ";" not in sql:
-        return [sql]
-    # The body of a function in the SQL standard's form has semicolons (and an END) of its own.
-    if re.search(r"(?i)\bBEGIN\s+ATOMIC\b", sql):
-        return [sql]
-    return QUOTED.sub(" ", sql).split(";")
-
-
 def check_transaction_text(sql: str) -> None:
     """Refuse transaction commands, alone or in a script."""
-    for piece in _pieces(sql):
-        if found := _TRANSACTION.match(piece):
-            raise transaction_command(found[1])
+    if command := _judged(sql).transaction:
+        raise transaction_command(command)
 
 
 def check_pooled(sql: str) -> None:
     """Refuse what makes no sense through a pooler in transaction mode."""
-    for piece in _pieces(sql):
-        if found := _LASTING.match(piece):
-            command = found[1].split(None, 1)[0].upper()
-            raise StatementError(
-                f"{command} changes a server session, and behind a pooler in transaction mode "
-                "the next statement may run in another one",
-                hint="use SET LOCAL in a transaction, or connect to the server directly",
-            )
+    if command := _judged(sql).lasting:
+        raise StatementError(
+            f"{command} changes a server session, and behind a pooler in transaction mode "
+            "the next statement may run in another one",
+            hint="use SET LOCAL in a transaction, or connect to the server directly",
+        )
 
 
 def result_of(results: list[Any]) -> Result:

@@ -24,7 +24,7 @@ from liteorm.postgres._sync.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.session import AnySession
 from liteorm.postgres._sync.transaction import Transaction, Tx, begin_transaction
-from liteorm.postgres._session.commands import begin_text, check_pooled
+from liteorm.postgres._session.commands import begin_text, check_pooled, check_transaction_text
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, Reset, make_state
 from liteorm.postgres._session.primitives import Answer, current, finish, sleep
 from liteorm.postgres._session.translate import connect_failed, pool_not_filled
@@ -44,7 +44,6 @@ class DB(AnySession):
 
     def __init__(self, state: PoolState) -> None:
         self._state = state
-        self._guarded = state.pooled
 
     def __repr__(self) -> str:
         state = self._state
@@ -72,6 +71,7 @@ class DB(AnySession):
         return error
 
     def _check_text(self, sql: str) -> None:
+        check_transaction_text(sql)
         if self._state.pooled:
             check_pooled(sql)
 

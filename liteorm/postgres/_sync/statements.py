@@ -32,8 +32,6 @@ class Statements:
     """Runs statements; how a connection is had for each is the subclass's."""
 
     _state: PoolState
-    _guarded: bool = False
-    """Whether the text of statements is looked at before it is sent."""
 
     def _acquire(self, timeout: float | None) -> Wire:
         """Get the connection for one operation."""
@@ -92,8 +90,7 @@ class Statements:
         state = self._state
         if timeout is not None or type(sql) is not str or state.observers or _watched(_DEBUG):
             return self._query(sql, params, timeout)
-        if self._guarded:
-            self._check_text(sql)
+        self._check_text(sql)
         wire = self._acquire(None)
         try:
             result = wire.run(sql, params)

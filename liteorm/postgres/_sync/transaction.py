@@ -41,8 +41,6 @@ class Tx(AnySession):
     Left as a context manager without `commit()` or `rollback()`, it is rolled back.
     """
 
-    _guarded = True
-
     def __init__(
         self, state: PoolState, wire: Any, read_only: bool | None, parent: Tx | None
     ) -> None:

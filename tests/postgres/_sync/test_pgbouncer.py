@@ -89,6 +89,13 @@ def test_transactions_through_a_pooler(db: DB) -> None:
         "PREPARE p AS SELECT 1",
         "DECLARE c CURSOR WITH HOLD FOR SELECT 1",
         "CREATE TEMP TABLE t (id int)",
+        "CREATE OR REPLACE /* new */ TEMPORARY VIEW v AS SELECT 1",
+        'CREATE TABLE "pg_temp".t (id int)',
+        "SELECT 1 AS a INTO TEMP t",
+        "WITH x AS (SELECT 1 AS a) SELECT a INTO pg_temp.t FROM x",
+        "(SELECT 1 AS a INTO LOCAL TEMPORARY TABLE t)",
+        "/* /* */ */ SET search_path = pg_catalog",
+        "SET LOCAL work_mem = '1MB'; SET search_path = pg_catalog",
         "SELECT 1; SET search_path = pg_catalog",
     ],
 )
@@ -99,6 +106,25 @@ def test_session_state_is_refused(db: DB, sql: Any) -> None:
     with db.transaction() as tx:
         with pytest.raises(liteorm.StatementError, match="pooler"):
             tx.execute(sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 'SET a'; SELECT 1 -- ; SET a",
+        "DO $$ BEGIN NULL; END $$; SET LOCAL search_path = pg_catalog",
+        "INSERT INTO temp (pg_temp) VALUES (1)",
+        "CREATE TABLE IF NOT EXISTS other AS SELECT 1 AS temp",
+        "WITH x AS (SELECT 1 AS a) INSERT INTO other SELECT a FROM x",
+        "DECLARE c CURSOR FOR WITH hold AS (SELECT 1) SELECT * FROM hold",
+        "SELECT 1 AS a INTO one FROM other",
+    ],
+)
+def test_what_only_looks_like_session_state_runs(db: DB, sql: Any) -> None:
+    """Words in literals and comments, and names that are words, are left alone."""
+    with db.transaction() as tx:
+        tx.execute("CREATE TABLE temp (pg_temp int); CREATE TABLE other (temp int)")
+        tx.execute(sql)
 
 
 def test_listen_is_refused(db: DB) -> None:

@@ -290,6 +290,11 @@ def test_a_connection_lost_before_commit_stores_nothing(db: DB) -> None:
         "PREPARE TRANSACTION 'x'",
         "SELECT 1; COMMIT",
         "INSERT INTO item VALUES (2); rollback; SELECT ';'",
+        "SELECT 1; COMMIT; -- begin atomic",
+        "SELECT 1 AS a$$; COMMIT; SELECT 2 AS b$$",
+        "SELECT '1'\n'\\'; COMMIT; SELECT '",
+        "/*" * 30 + "*/" * 30 + "COMMIT",
+        "SELECT /* /* ; */ ' */ 1; COMMIT; SELECT '",
     ],
 )
 def test_transaction_commands_as_text_are_refused(db: DB, sql: Any) -> None:
@@ -315,14 +320,36 @@ def test_what_only_looks_like_a_transaction_command_runs(db: DB) -> None:
     assert db.stats().idle >= 1
 
 
-@pytest.mark.parametrize("sql", ["BEGIN", "COMMIT", "SAVEPOINT a", "SELECT 1; BEGIN"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        *("BEGIN", "COMMIT", "SAVEPOINT a", "SELECT 1; BEGIN"),
+        "BEGIN; INSERT INTO item VALUES (5); COMMIT",
+        "INSERT INTO item VALUES (5); COMMIT; INSERT INTO item VALUES (5)",
+    ],
+)
 def test_transaction_commands_through_the_database(db: DB, sql: Any) -> None:
-    """Through the database they are refused too, and leave no connection in a transaction."""
-    with pytest.raises(liteorm.Error):
+    """Through the database they are refused before anything of the text is run."""
+    with pytest.raises(liteorm.StatementError, match="cannot be sent as text"):
         db.execute(sql)
+    with pytest.raises(liteorm.StatementError, match="cannot be sent as text"):
+        db.query(sql)
+    assert ids(db) == []
     with db.transaction() as tx:
         tx.execute("INSERT INTO item VALUES (1)")
     assert ids(db) == [1]
+
+
+def test_a_script_is_judged_statement_by_statement(liteorm_database: Any) -> None:
+    """A setting that stays is taken back for the next user, also behind one that is local."""
+    with open(liteorm_database.dsn, max_size=1) as db:
+        for sql in (
+            "SET LOCAL work_mem = '1MB'; SET application_name = 'mine'",
+            "SET /* SET LOCAL */ application_name = 'mine'",
+        ):
+            db.execute(sql)
+            rows = db.query("SHOW application_name")
+            assert liteorm.scan_one(rows, str) != "mine"
 
 
 def test_a_transaction_used_after_its_end(db: DB) -> None:
