@@ -14,7 +14,7 @@ from liteorm._core.scanning.types import PgType
 from liteorm._core.sql.text import quoted
 from liteorm.errors import Error
 from liteorm.postgres import DB, AsyncDB, StatementShape, open
-from liteorm.postgres._describing.shapes import Null
+from liteorm.postgres._describing.shapes import Null, numbered
 from liteorm.postgres._sync.describing import describe_all, load_new_types
 
 
@@ -24,6 +24,8 @@ class Query:
 
     sql: Any
     nulls: Mapping[int, Null] = attrs.Factory(dict[int, Null])
+    sent: tuple[int, ...] = ()
+    """The types that the parameters are sent with, 0 for literals; the server decides of others."""
 
 
 @attrs.frozen
@@ -41,6 +43,9 @@ class Refusal:
 
     message: str
     hint: str | None = None
+    sqlstate: str | None = None
+    at: int | None = None
+    """Where in the SQL as it was written."""
 
 
 @attrs.frozen
@@ -96,24 +101,24 @@ class LiveAnswers:
     def statements(self, queries: Sequence[Query]) -> list[Answer | Refusal]:
         """Describe statements; nothing is run."""
         found = describe_all(
-            self._db, [query.sql for query in queries], [query.nulls for query in queries]
+            self._db,
+            [query.sql for query in queries],
+            [query.nulls for query in queries],
+            [query.sent for query in queries],
         )
         registry = self._db._state.types
         return [
-            self._refusal(item)
+            self._refusal(query, item)
             if isinstance(item, Error)
             else Answer(item.shape(registry), *item.types(registry))
-            for item in found
+            for query, item in zip(queries, found, strict=True)
         ]
 
-    def _refusal(self, error: Error) -> Refusal:
-        code = error.sqlstate or ""
-        hint = error.hint or _REMEDIES.get(code)
-        if code == "42P01":
+    def _refusal(self, query: Query, error: Error) -> Refusal:
+        hint = error.hint
+        if error.sqlstate == "42P01":
             hint = self._near_relation(error.message) or hint
-        if "multiple commands" in error.message:
-            hint = "declare each command as a statement of its own"
-        return Refusal(error.message, hint or _place(error))
+        return Refusal(error.message, hint, error.sqlstate, _place(query, error))
 
     def _near_relation(self, message: str) -> str | None:
         name = message.split('"')[1] if message.count('"') >= 2 else ""
@@ -180,28 +185,11 @@ class LiveAnswers:
         return dict(self._db.query(_CONSTRAINTS, {"names": list(names)}))
 
 
-def _place(error: Error) -> str | None:
-    """Return the line of the SQL that the server points at."""
+def _place(query: Query, error: Error) -> int | None:
+    """Return where in the SQL the server points at."""
     diagnosis = getattr(error.__cause__, "diag", None)
     position = getattr(diagnosis, "statement_position", None)
-    if position is None or error.sql is None:
-        return None
-    before = error.sql[: int(position) - 1]
-    line = error.sql.splitlines()[before.count("\n")].strip()
-    return f"see line {before.count(chr(10)) + 1} of the SQL: {line}"
-
-
-_REMEDIES = {
-    "22P02": "write it as the type's input takes it, or cast it to another type",
-    "3F000": "create the schema, or correct its name",
-    "42702": "say which one is meant: alias.column",
-    "42803": "add the column to GROUP BY, or aggregate it",
-    "42804": "cast one side to the type of the other",
-    "42883": "no function of that name takes these types: correct the name, or cast the arguments",
-    "428C9": "leave the column out: the database fills it",
-    "42P18": "cast the placeholder to the type that is meant: %s::text",
-    "0A000": "PostgreSQL cannot do this: write it another way",
-}
+    return numbered(query.sql).written(int(position) - 1) if position else None
 
 
 @contextmanager

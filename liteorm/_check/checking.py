@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
@@ -11,14 +12,15 @@ import attrs
 
 from liteorm import errors
 from liteorm._check.answers import Answers, Query, Refusal, live_answers
-from liteorm._check.columns import column_problems
-from liteorm._check.parameters import known_nulls, parameter_problems
 from liteorm._check.problems import Problem
+from liteorm._check.sent import Oid
+from liteorm._check.statements import Asking, statement_problems
 from liteorm._check.subjects import Subject, collect
 from liteorm._check.tables import table_problems
 from liteorm._core.models.classes import Table, model_of
 from liteorm._core.models.hints import Codec
 from liteorm.postgres import DB, AsyncDB
+from liteorm.postgres._describing.shapes import sent_oid
 
 T = TypeVar("T")
 
@@ -28,6 +30,7 @@ class Finding:
     """Something wrong, or not known to be right, and how to mend it."""
 
     level: Literal["error", "warning"]
+    code: str
     subject: Subject
     message: str
     hint: str | None = None
@@ -55,21 +58,34 @@ def check(
         if name not in known
     ]
     with live_answers(db) as answers:
-        return check_all(answers, subjects, codecs=db._state.codecs)
+        oid = functools.partial(sent_oid, adapters=db._state.adapters)
+        return check_all(answers, subjects, codecs=db._state.codecs, oid=oid)
 
 
 def check_all(
-    answers: Answers, subjects: Sequence[Subject], *, codecs: Mapping[Any, Codec] | None = None
+    answers: Answers,
+    subjects: Sequence[Subject],
+    *,
+    codecs: Mapping[Any, Codec] | None = None,
+    oid: Oid = sent_oid,
 ) -> list[Finding]:
-    """Check subjects against answers, and return what is found in the subjects' order."""
+    """Check subjects against answers, and return what is found in the subjects' order.
+
+    Args:
+        answers: What is asked.
+        subjects: What is checked.
+        codecs: Codecs by class.
+        oid: Gives the type that a parameter is sent with.
+    """
     found: list[tuple[Subject, Problem]] = []
-    found += _check_statements(answers, _of(subjects, "statement"), codecs or {})
+    found += _check_statements(answers, _of(subjects, "statement"), codecs or {}, oid)
     found += _check_tables(answers, _of(subjects, "table"), codecs or {})
     found += _check_constraints(answers, _of(subjects, "constraint"))
     order = {id(subject): number for number, subject in enumerate(subjects)}
     found.sort(key=lambda pair: order[id(pair[0])])
     return [
-        Finding(problem.level, subject, problem.message, problem.hint) for subject, problem in found
+        Finding(problem.level, problem.code, subject, problem.message, problem.hint)
+        for subject, problem in found
     ]
 
 
@@ -81,21 +97,29 @@ _Found = list[tuple[Subject, Problem]]
 
 
 def _check_statements(
-    answers: Answers, subjects: list[Subject], codecs: Mapping[Any, Codec]
+    answers: Answers, subjects: list[Subject], codecs: Mapping[Any, Codec], oid: Oid
 ) -> _Found:
-    queries = [Query(subject.item.sql, known_nulls(subject.item)) for subject in subjects]
+    running: list[tuple[Subject, Asking]] = []
+    waiting: list[list[Query]] = []
     found: _Found = []
-    if not queries:
-        return found
-    for subject, answer in zip(subjects, answers.statements(queries), strict=True):
-        if isinstance(answer, Refusal):
-            found.append((subject, Problem("error", answer.message, answer.hint)))
-            continue
-        problems = [
-            *column_problems(subject.item, answer, codecs),
-            *parameter_problems(subject.item, answer, codecs),
-        ]
-        found += [(subject, problem) for problem in problems]
+    for subject in subjects:
+        asking = statement_problems(subject.item, codecs, oid)
+        running.append((subject, asking))
+        waiting.append(next(asking))
+    # Each round asks for all statements at once.
+    while running:
+        asked = [query for queries in waiting for query in queries]
+        replies = iter(answers.statements(asked) if asked else ())
+        going: list[tuple[Subject, Asking]] = []
+        questions: list[list[Query]] = []
+        for (subject, asking), queries in zip(running, waiting, strict=True):
+            try:
+                questions.append(asking.send([next(replies) for _ in queries]))
+                going.append((subject, asking))
+            except StopIteration as end:
+                problems: list[Problem] = end.value
+                found += [(subject, problem) for problem in dict.fromkeys(problems)]
+        running, waiting = going, questions
     return found
 
 
@@ -106,7 +130,7 @@ def _check_tables(answers: Answers, subjects: list[Subject], codecs: Mapping[Any
         try:
             table = model_of(subject.item).table
         except errors.ModelError as error:
-            found.append((subject, Problem("error", error.message, error.hint)))
+            found.append((subject, Problem("error", "model", error.message, error.hint)))
             continue
         assert table is not None
         asked.append((subject, table))
@@ -115,7 +139,7 @@ def _check_tables(answers: Answers, subjects: list[Subject], codecs: Mapping[Any
     replies = answers.tables([table for _, table in asked])
     for (subject, table), answer in zip(asked, replies, strict=True):
         if isinstance(answer, Refusal):
-            found.append((subject, Problem("error", answer.message, answer.hint)))
+            found.append((subject, Problem("error", "table-missing", answer.message, answer.hint)))
         else:
             problems = table_problems(model_of(subject.item), table, answer, codecs)
             found += [(subject, problem) for problem in problems]
@@ -142,13 +166,13 @@ def _check_constraints(answers: Answers, subjects: list[Subject]) -> _Found:
         if name not in kinds:
             message = f'no constraint or unique index is named "{name}"'
             hint = f"{cls.__name__} is never raised for it: see \\d of the table for its names"
-            found.append((subject, Problem("error", message, hint)))
+            found.append((subject, Problem("error", "constraint-name", message, hint)))
             continue
         fitting = _VIOLATIONS.get(kinds[name])
         if fitting is not None and not issubclass(cls, fitting):
             message = f'constraint "{name}" raises {fitting.__name__}; {cls.__name__} is none'
             hint = f"derive {cls.__name__} from liteorm.{fitting.__name__}"
-            found.append((subject, Problem("error", message, hint)))
+            found.append((subject, Problem("error", "constraint-class", message, hint)))
     return found
 
 

@@ -27,6 +27,7 @@ def column_problems(
     if not columns:
         yield Problem(
             "error",
+            "no-rows",
             f"the statement gives no rows; {shown(statement.model)} is made from columns",
             "add RETURNING, or declare it with None and call .execute",
         )
@@ -35,7 +36,9 @@ def column_problems(
     try:
         plan = plan_scan(statement.model, shape, statement.extra)
     except (ScanError, ModelError) as error:
-        yield Problem("error", error.message, error.hint or "change the SELECT, or the type")
+        code = "column-type" if isinstance(error, ScanError) and error.got else "columns"
+        code = "model" if isinstance(error, ModelError) else code
+        yield Problem("error", code, error.message, error.hint or "change the SELECT, or the type")
         return
     yield from _leaf_problems(plan.root, columns, answer.columns, ())
 
@@ -88,6 +91,7 @@ def _label_problems(leaf: Leaf, type_: PgType) -> Iterator[Problem]:
         labels = ", ".join(f'"{label}"' for label in missing)
         yield Problem(
             "warning",
+            "enum-label",
             f'column "{leaf.place.column}" is {type_.name}, which has {labels};'
             f" {step.shown} has no member for it",
             f"add it to {step.shown}, or keep such rows out of the query",
@@ -106,6 +110,7 @@ def _can_be_null(column: ColumnShape, place: Place, inside: tuple[str, ...]) -> 
         filtered = f" or WHERE {column.column} IS NOT NULL"
     return Problem(
         "error",
+        "null-column",
         f'column "{column.name}" can be NULL{because}; {_declared(place)}',
         f"{remedy}, or keep NULL out: coalesce(...){filtered};"
         f" if you know that it is never NULL, name it {_marked(column)}",
@@ -115,6 +120,7 @@ def _can_be_null(column: ColumnShape, place: Place, inside: tuple[str, ...]) -> 
 def _may_be_null(column: ColumnShape, place: Place) -> Problem:
     return Problem(
         "warning",
+        "null-unknown",
         f'column "{column.name}" is not known to be never NULL; {_declared(place)}',
         f"name it {_marked(column)} if you know that it is not,"
         f" use coalesce(...), or {_optional(place)}",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,11 @@ import attrs
 from liteorm._check.answers import Answer, Answers, Query, Refusal, TableAnswer, TableColumn
 from liteorm._check.typetext import type_from_json, type_to_json
 from liteorm._core.models.classes import Table
+from liteorm._core.scanning.types import BY_OID
 from liteorm.postgres._describing.shapes import ColumnShape, StatementShape
 
+MISSING = "missing"
+"""Stands for an SQLSTATE where nothing is known."""
 _MISSING = "run liteorm check --write against a server, and commit the file"
 
 
@@ -30,13 +33,15 @@ class RecordingAnswers:
         self._answers = answers
         self._folder = folder
         self._written: set[Path] = set()
+        self._described: dict[str, dict[str, Answer | Refusal]] = {}
 
     def statements(self, queries: Sequence[Query]) -> list[Answer | Refusal]:
         """Describe statements."""
         found = self._answers.statements(queries)
         for query, answer in zip(queries, found, strict=True):
-            if isinstance(answer, Answer):
-                self._write(_query_file(query), {"sql": query.sql, **_answer_to_json(answer)})
+            self._described.setdefault(query.sql, {})[_asked(query)] = answer
+        for sql in dict.fromkeys(query.sql for query in queries):
+            self._write(_query_file(sql), _described_to_json(sql, self._described[sql]))
         return found
 
     def tables(self, tables: Sequence[Table]) -> list[TableAnswer | Refusal]:
@@ -78,12 +83,14 @@ class FileAnswers:
 
     def statements(self, queries: Sequence[Query]) -> list[Answer | Refusal]:
         """Read the files of statements."""
-        return [
-            Refusal("there is no description of this statement", _MISSING)
-            if (content := self._read(_query_file(query))) is None
-            else _answer_from_json(content)
-            for query in queries
-        ]
+        return [self._described(query) for query in queries]
+
+    def _described(self, query: Query) -> Answer | Refusal:
+        content = self._read(_query_file(query.sql)) or {"described": []}
+        for described in content["described"]:
+            if _asked(query) in described["asked"]:
+                return _answer_from_json(described)
+        return Refusal("there is no description of this statement", _MISSING, MISSING)
 
     def tables(self, tables: Sequence[Table]) -> list[TableAnswer | Refusal]:
         """Read the files of tables."""
@@ -108,10 +115,35 @@ class FileAnswers:
         return content
 
 
-def _query_file(query: Query) -> str:
-    nulls = ",".join(f"{number}{null}" for number, null in sorted(query.nulls.items()))
-    digest = hashlib.sha256(f"{query.sql}\0{nulls}".encode()).hexdigest()
-    return f"statement-{digest[:20]}.json"
+def _query_file(sql: str) -> str:
+    return f"statement-{hashlib.sha256(sql.encode()).hexdigest()[:20]}.json"
+
+
+def _asked(query: Query) -> str:
+    """Return in one line how the parameters are sent, and which can be NULL."""
+    nulls = {True: " or NULL", False: ""}
+    count = max([len(query.sent), *query.nulls]) if query.nulls or query.sent else 0
+    words: list[str] = []
+    for number in range(1, count + 1):
+        oid = query.sent[number - 1] if number <= len(query.sent) else 0
+        null = query.nulls.get(number)
+        word = BY_OID[oid].name if oid in BY_OID else "literal"
+        words.append(word + (" or unknown" if null is None else nulls[null]))
+    return ", ".join(words)
+
+
+def _described_to_json(sql: str, found: Mapping[str, Answer | Refusal]) -> dict[str, Any]:
+    """Return all that was said of a statement; equal answers once."""
+    described: list[dict[str, Any]] = []
+    for asked, answer in sorted(found.items()):
+        content = attrs.asdict(answer) if isinstance(answer, Refusal) else _answer_to_json(answer)
+        for other in described:
+            if {**other, "asked": None} == {"asked": None, **content}:
+                other["asked"].append(asked)
+                break
+        else:
+            described.append({"asked": [asked], **content})
+    return {"sql": sql, "described": described}
 
 
 def _name_file(kind: str, name: str) -> str:
@@ -136,7 +168,9 @@ def _answer_to_json(answer: Answer) -> dict[str, Any]:
     return {"columns": columns, "parameters": parameters, "names": list(answer.shape.names)}
 
 
-def _answer_from_json(content: dict[str, Any]) -> Answer:
+def _answer_from_json(content: dict[str, Any]) -> Answer | Refusal:
+    if "message" in content:
+        return Refusal(content["message"], content["hint"], content["sqlstate"], content["at"])
     types = tuple(type_from_json(column["type"]) for column in content["columns"])
     parameters = tuple(type_from_json(type_) for type_ in content["parameters"])
     columns = tuple(

@@ -1,21 +1,20 @@
-"""A statement's parameters against the types declared for them."""
+"""A statement's parameters: the types declared for them, and those that the server expects."""
 
 from __future__ import annotations
 
 import decimal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, cast
 
 import attrs
 
-from liteorm._check.answers import Answer
 from liteorm._check.problems import Problem
 from liteorm._core.models.classes import model_of
 from liteorm._core.models.hints import Codec, Hint, hint_of, shown
 from liteorm._core.scanning.fit import Fitter, Place
 from liteorm._core.scanning.types import PgType, underlying
-from liteorm._core.statements.statement import Statement, names_in, style_of
+from liteorm._core.statements.statement import Statement
 from liteorm._core.values.json import Json
 from liteorm.errors import ModelError, ScanError
 
@@ -29,115 +28,103 @@ _NOT_FROM_STR = (bool, int, float, decimal.Decimal, bytes)
 
 
 @attrs.frozen
-class _Declared:
+class Declared:
+    """A parameter's name and the annotation declared for it."""
+
     name: str
     hint: Hint
     codec: Codec | None = None
 
-
-def known_nulls(statement: Statement[Any]) -> dict[int, bool | None]:
-    """Return which of `$1` … can be NULL, by the declared types."""
-    try:
-        declared = _declared(statement)
-    except ModelError:
-        return {}
-    if declared is None:
-        return {}
-    named = {item.name: item.hint for item in declared}
-    order = names_in(statement.sql) or list(named)
-    return {number: _nullable(named[name]) for number, name in enumerate(order, 1) if name in named}
+    @property
+    def nullable(self) -> bool | None:
+        """Whether None may come; None where anything may."""
+        return None if self.hint.kind == "any" else self.hint.optional
 
 
-def _nullable(hint: Hint) -> bool | None:
-    return None if hint.kind == "any" else hint.optional
+def owner_of(statement: Statement[Any]) -> str:
+    """Return what declares the parameters, as messages name it."""
+    return "params" if isinstance(statement.params, Mapping) else shown(statement.params)
 
 
-def parameter_problems(
-    statement: Statement[Any], answer: Answer, codecs: Mapping[Any, Codec]
-) -> Iterator[Problem]:
-    """Yield what does not fit between the placeholders and the declared types."""
-    try:
-        declared = _declared(statement)
-    except ModelError as error:
-        yield Problem("error", error.message, error.hint)
-        return
-    if declared is None:
-        return
-    owner = "params" if isinstance(statement.params, Mapping) else shown(statement.params)
-    if style_of(statement.sql) == "named":
-        yield from _name_problems(declared, answer.shape.names, owner)
-        types = dict(zip(answer.shape.names, answer.parameters, strict=True))
-        pairs = [(item, types[item.name]) for item in declared if item.name in types]
-    else:
-        if len(declared) != len(answer.parameters):
-            yield Problem(
-                "error",
-                f"the SQL takes {_counted(len(answer.parameters))};"
-                f" {owner} declares {len(declared)}",
-                "declare one for each %s, in their order",
-            )
-            return
-        pairs = list(zip(declared, answer.parameters, strict=True))
-    for item, type_ in pairs:
-        if problem := _misfit(item, type_, owner, codecs):
-            yield problem
+def declared_of(statement: Statement[Any]) -> list[Declared] | None:
+    """Return the declared parameters; None where none are.
 
-
-def _counted(count: int) -> str:
-    return "1 parameter" if count == 1 else f"{count or 'no'} parameters"
-
-
-def _declared(statement: Statement[Any]) -> list[_Declared] | None:
+    Raises:
+        ModelError: An annotation is none that a parameter could have.
+    """
     params = statement.params
     if params is None:
         return None
     if isinstance(params, Mapping):
         named = cast("Mapping[str, Any]", params)
         return [
-            _Declared(name, hint_of(annotation, model="params", field=name))
+            Declared(name, hint_of(annotation, model="params", field=name))
             for name, annotation in named.items()
         ]
-    return [
-        _Declared(field.init_name, field.hint, field.codec) for field in model_of(params).fields
-    ]
+    return [Declared(field.init_name, field.hint, field.codec) for field in model_of(params).fields]
 
 
-def _name_problems(
-    declared: list[_Declared], used: tuple[str, ...], owner: str
+def count_problem(declared: Sequence[Declared], count: int, owner: str) -> Problem:
+    """Return the problem of another number of `%s` than of declared types."""
+    taken = "1 parameter" if count == 1 else f"{count or 'no'} parameters"
+    return Problem(
+        "error",
+        "parameter-count",
+        f"the SQL takes {taken}; {owner} declares {len(declared)}",
+        "declare one for each %s, in their order",
+    )
+
+
+def name_problems(
+    declared: Sequence[Declared], used: Mapping[str, int], owner: str
 ) -> Iterator[Problem]:
+    """Yield names that only the SQL or only the declaration has.
+
+    Args:
+        declared: The parameters.
+        used: The names in the SQL, and where each comes first.
+        owner: What declares the parameters.
+    """
     names = [item.name for item in declared]
-    for name in used:
+    for name, at in used.items():
         if name not in names:
             near = get_close_matches(name, names, 1)
             yield Problem(
                 "error",
+                "parameter-name",
                 f"the SQL uses %({name})s; {owner} declares {', '.join(names) or 'nothing'}",
                 f"did you mean %({near[0]})s?" if near else f"declare {name} in {owner}",
+                at,
             )
     for name in names:
         if name not in used:
             yield Problem(
-                "warning",
-                f"{owner} declares {name}, which the SQL does not use",
+                "error",
+                "parameter-name",
+                f"{owner} declares {name}, which the SQL does not use: a call that gives it"
+                " is refused",
                 "remove it, or use it",
             )
 
 
-def _misfit(
-    item: _Declared, type_: PgType, owner: str, codecs: Mapping[Any, Codec]
+def misfit(
+    item: Declared, type_: PgType, owner: str, codecs: Mapping[Any, Codec], at: int | None
 ) -> Problem | None:
+    """Return the problem of a type that the server expects and the annotation does not give."""
     hint = item.hint
     if item.codec is not None or hint.type in codecs or _fits(type_, hint, codecs):
         return None
     python = "" if type_.shown in ("object", type_.name) else f" ({type_.shown})"
     return Problem(
         "error",
+        "parameter-type",
         f'parameter "{item.name}" is {type_.name}{python}; {owner}.{item.name} is {hint.text}',
         _remedy(item, type_),
+        at,
     )
 
 
-def _remedy(item: _Declared, type_: PgType) -> str:
+def _remedy(item: Declared, type_: PgType) -> str:
     kind = underlying(type_).base
     if kind in ("json", "jsonb"):
         return "send it as JSON: declare it liteorm.Json, and pass liteorm.Json(value)"

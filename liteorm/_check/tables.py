@@ -35,6 +35,7 @@ def _no_column(model: Model, field: Field, answer: TableAnswer) -> Problem:
     near = get_close_matches(field.column, names, 1)
     return Problem(
         "error",
+        "table-column",
         f'{answer.name} has no column "{field.column}" for {model.name}.{field.name};'
         f" its columns are {', '.join(names)}",
         f'did you mean "{near[0]}"? Annotated[..., Column(name="{near[0]}")] names it'
@@ -56,10 +57,11 @@ def _column_problems(
     try:
         Fitter(codecs).fit(column.type, hint, place, codec=field.codec)
     except (ScanError, ModelError) as error:
-        yield Problem("error", f"{answer.name}: {error.message}", error.hint)
+        yield Problem("error", "table-type", f"{answer.name}: {error.message}", error.hint)
     if column.nullable and not hint.optional:
         yield Problem(
             "error",
+            "table-null",
             f"{where} can be NULL; {target} is {hint.text}",
             f"make the field optional: {hint.text} | None"
             + (", or the column NOT NULL" if answer.writable else ""),
@@ -69,18 +71,21 @@ def _column_problems(
     if column.always and not field.generated:
         yield Problem(
             "error",
+            "table-generated",
             f"{where} is GENERATED ALWAYS; an insert of {model.name} would send it",
             f"annotate {target}: Annotated[{hint.text}, Column(generated=True)]",
         )
     elif field.generated and not column.default and not answer.triggers:
         yield Problem(
             "error",
+            "table-generated",
             f"{target} is generated=True; {where} has no default, identity or expression",
             "give the column a default, or send the field",
         )
     elif column.not_null and hint.optional and hint.kind != "any" and not field.generated:
         yield Problem(
             "warning",
+            "table-null",
             f"{target} is {hint.text}; {where} is NOT NULL, so None cannot be stored",
             "take None out of the annotation, or mark the field generated=True",
         )
@@ -94,6 +99,7 @@ def _unsent(model: Model, answer: TableAnswer) -> Iterator[Problem]:
         if column.not_null and not column.default and column.name not in sent:
             yield Problem(
                 "error",
+                "table-unsent",
                 f"{answer.name}.{column.name} is NOT NULL without a default;"
                 f" an insert of {model.name} does not send it",
                 f"add a field {column.name} to {model.name}, or give the column a default",
@@ -110,6 +116,7 @@ def _key_problems(model: Model, table: Table, answer: TableAnswer) -> Iterator[P
     known = ", ".join(f"({', '.join(key)})" for key in answer.keys) or "none"
     yield Problem(
         "error",
+        "table-key",
         f"key ({', '.join(table.key)}) of {model.name} is not unique in {answer.name};"
         f" its unique keys are {known}",
         "name a primary key or a unique constraint without a condition",

@@ -326,3 +326,35 @@ by_place = statement(
     int, "SELECT id FROM app.staff WHERE id > %s AND name = %s", params={"low": int, "name": str}
 )
 identifier = statement(int, liteorm.sql("SELECT {} FROM app.staff", liteorm.Ident("id")))
+
+# The types that are sent
+by_decimal = statement(int, "SELECT id FROM app.staff WHERE id = %(n)s", params={"n": Decimal})
+within = statement(
+    int, "SELECT id FROM app.orders WHERE placed > now() - %(l)s", params={"l": timedelta}
+)
+days_later = statement(
+    int, "SELECT id FROM app.staff WHERE hired + %(n)s < now()", params={"n": int}
+)
+in_dates = statement(
+    bool, "SELECT '[2024-01-01,2024-02-01)'::daterange @> %(d)s AS inside", params={"d": date}
+)
+in_times = statement(
+    int, "SELECT 1 FROM app.products WHERE during @> %(at)s", params={"at": datetime}
+)
+json_element = statement(
+    Any, "SELECT settings -> %(i)s AS item FROM app.customers", params={"i": int}
+)
+any_time = statement(
+    bool, "SELECT '[2024-01-01,2024-02-01)'::tsrange @> %(at)s AS inside", params={"at": datetime}
+)
+maybe_after = statement(
+    int,
+    "SELECT id FROM app.staff WHERE %(day)s::date IS NULL OR hired > %(day)s",
+    params={"day": date | None},
+)
+by_states = statement(
+    int, "SELECT id FROM app.orders WHERE state = ANY(%(states)s)", params={"states": list[State]}
+)
+small_numbers = statement(
+    list[int], "SELECT array_append(ARRAY[1], %(n)s::int) AS numbers", params={"n": int}
+)

@@ -187,6 +187,29 @@ parameter_date = statement(
 parameter_bool = statement(
     int, "SELECT id FROM app.staff WHERE id = %(flag)s", params={"flag": bool}
 )
-parameter_float = statement(int, "SELECT id FROM app.staff WHERE id = %(n)s", params={"n": Decimal})
+parameter_float = statement(
+    Decimal, "SELECT price * %(r)s AS cost FROM app.products", params={"r": float}
+)
+parameter_rounded = statement(
+    Decimal, "SELECT round(price * %(r)s, 2) AS cost FROM app.products", params={"r": float}
+)
+parameter_root = statement(float, "SELECT sqrt(%(x)s) AS root", params={"x": Decimal})
+parameter_enum_list = statement(
+    int, "SELECT id FROM app.orders WHERE state = ANY(%(states)s)", params={"states": list[str]}
+)
+parameter_none = statement(
+    int, "SELECT id FROM app.staff WHERE %(n)s IS NULL OR id = 1", params={"n": int | None}
+)
+parameter_open = statement(
+    int, "SELECT id FROM app.staff WHERE %(n)s IS NULL OR id = 1", params={"n": str | None}
+)
+parameter_empty = statement(int, "SELECT unnest(%(xs)s) AS x", params={"xs": list[int]})
+parameter_unsendable = statement(
+    int, "SELECT id FROM app.staff WHERE id = %(f)s", params={"f": complex}
+)
+in_list = statement(int, "SELECT id FROM app.staff WHERE id IN %(ids)s", params={"ids": list[int]})
+not_in_list = statement(int, "SELECT id FROM app.staff WHERE id NOT IN %s", params={"ids": int})
+set_value = statement(None, "SET LOCAL work_mem = %s")
+table_name = statement(int, "SELECT count(*) FROM %(table)s")
 
 _used: Any = (CustomerWithOrder, Line, Order, Settings, liteorm)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import psycopg
-from psycopg import AsyncCursor
+from psycopg import pq
 from psycopg.rows import tuple_row
 
 from liteorm._core.sql.text import SqlText
@@ -25,10 +25,13 @@ from liteorm.postgres._describing.shapes import (
     numbered,
 )
 from liteorm.postgres._session.options import wrong_session
-from liteorm.postgres._session.protocol import describe_step
+from liteorm.postgres._session.protocol import descriptions_step
 from liteorm.postgres._types.registry import TypeRegistry
 
 __all__ = ["describe_all", "describe_async", "load_new_types"]
+
+_AT_ONCE: Final = 100
+"""Statements described in one round trip."""
 
 
 async def describe_async(session: AsyncDB | AsyncTx, sql: SqlText) -> StatementShape:
@@ -61,6 +64,7 @@ async def describe_all(
     session: AsyncDB | AsyncTx,
     texts: Sequence[Any],
     nulls: Sequence[Mapping[int, Null]] | None = None,
+    sent: Sequence[Sequence[int]] | None = None,
 ) -> list[Described | Error]:
     """Describe several statements over one connection; what is wrong with one spoils no other.
 
@@ -68,13 +72,18 @@ async def describe_all(
         session: A database; in a transaction, the first statement that is refused is the last.
         texts: The statements.
         nulls: For each statement, which of its parameters `$1` … are known to be NULL or not.
+        sent: For each statement, the types of its parameters, 0 for one that the server decides.
     """
-    found: list[Described | Error] = []
     registry = session._state.types
     alone: Any = texts[0] if len(texts) == 1 else None
     async with session._connection("describe", alone if isinstance(alone, str) else None) as wire:
-        for text in texts:
-            found.append(await _described(wire, text))
+        found: list[Described | Error] = []
+        for start in range(0, len(texts), _AT_ONCE):
+            items = [
+                _read_text(wire, texts[n], sent[n] if sent else ())
+                for n in range(start, min(start + _AT_ONCE, len(texts)))
+            ]
+            found += await _described(wire, items)
         good = [item for item in found if isinstance(item, Described)]
         await load_new_types(wire, registry, {oid for item in good for oid in item.oids})
         if good:
@@ -94,18 +103,48 @@ async def load_new_types(wire: AsyncWire, registry: TypeRegistry, oids: Iterable
         await load_types(wire, registry, new)
 
 
-async def _described(wire: AsyncWire, text: Any) -> Described | Error:
+def _read_text(wire: AsyncWire, text: Any, sent: Sequence[int]) -> Described | Error:
     try:
         item = numbered(text)
-        result = await wire.wait(describe_step(AsyncCursor(wire), item.text, None))
-    except (Error, psycopg.Error) as exc:
+    except Error as exc:
         error = wire.translated(exc, str(text))
-        if wire.closed or not isinstance(error, Error):
-            raise
-        error.__cause__ = exc if error is not exc else None
+        assert isinstance(error, Error)
         return error
-    item.read(result)
+    item.sent = tuple(sent)
     return item
+
+
+async def _described(
+    wire: AsyncWire, items: Sequence[Described | Error]
+) -> list[Described | Error]:
+    """Have the texts described in one round trip, and read the answers."""
+    asked = [item for item in items if isinstance(item, Described)]
+    results = iter(
+        await wire.wait(
+            descriptions_step(wire.pgconn, [(item.text.encode(), item.sent) for item in asked])
+        )
+        if asked
+        else ()
+    )
+    found: list[Described | Error] = []
+    for item in items:
+        if isinstance(item, Described):
+            result = next(results)
+            if result.status == pq.ExecStatus.FATAL_ERROR:
+                found.append(_refused(wire, item, result))
+                continue
+            item.read(result)
+        found.append(item)
+    return found
+
+
+def _refused(wire: AsyncWire, item: Described, result: pq.abc.PGresult) -> Error:
+    exc = psycopg.errors.error_from_result(result, encoding=wire.info.encoding)
+    error = wire.translated(exc, item.text)
+    if not isinstance(error, Error):
+        raise exc
+    error.__cause__ = exc
+    return error
 
 
 async def _ask(wire: AsyncWire, questions: Answers) -> None:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Generator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any, Final
 
 import attrs
+import psycopg
 from psycopg import pq
+from psycopg.adapt import AdaptersMap, PyFormat, Transformer
 
 from liteorm._core.scanning.types import PgType
 from liteorm._core.sql.text import is_template, rendered
 from liteorm._core.statements.statement import style_of
 from liteorm.errors import StatementError
+from liteorm.postgres._types.dumpers import register_dumpers
 from liteorm.postgres._types.registry import TypeRegistry
 
-__all__ = ["ColumnShape", "Described", "Null", "StatementShape", "catalog_questions", "numbered"]
+__all__ = [
+    "ColumnShape",
+    "Described",
+    "Null",
+    "StatementShape",
+    "catalog_questions",
+    "numbered",
+    "sent_oid",
+]
 
 Null = bool | None
 
@@ -69,6 +81,12 @@ class Described:
 
     text: str
     names: tuple[str, ...]
+    shifts: tuple[tuple[int, int], ...] = ()
+    """Where each replaced piece ends: in `text`, and in the SQL as it was written."""
+    places: tuple[tuple[int, int, int], ...] = ()
+    """The placeholders: the number of each, and where in the SQL it begins and ends."""
+    sent: tuple[int, ...] = ()
+    """The types of its parameters as they are sent; 0 and what is left out are the server's."""
     tree: Any = None
     """The parse tree, if pglast is there."""
     columns: tuple[tuple[str, int, int, int], ...] = ()
@@ -91,6 +109,15 @@ class Described:
             for i in range(result.nfields)
         )
         self.parameters = tuple(result.param_type(i) for i in range(result.nparams))
+
+    def written(self, offset: int) -> int:
+        """Return where in the SQL as it was written a place in `text` is."""
+        before, after = 0, 0
+        for ours, theirs in self.shifts:
+            if ours > offset:
+                break
+            before, after = ours, theirs
+        return after + offset - before
 
     @property
     def oids(self) -> set[int]:
@@ -130,8 +157,20 @@ def numbered(sql: object) -> Described:
         return Described(rendered(sql)[0], ())
     names: dict[str, int] = {}
     count = 0
+    shifts: list[tuple[int, int]] = []
+    places: list[tuple[int, int, int]] = []
+    grown = 0
 
     def replaced(match: re.Match[str]) -> str:
+        nonlocal grown
+        piece = replacement(match)
+        grown += len(piece) - len(match[0])
+        shifts.append((match.end() + grown, match.end()))
+        if piece != "%":
+            places.append((int(piece[1:]), *match.span()))
+        return piece
+
+    def replacement(match: re.Match[str]) -> str:
         nonlocal count
         if match[1]:
             return "%"
@@ -153,7 +192,32 @@ def numbered(sql: object) -> Described:
         raise StatementError(
             "the statement mixes %s and %(name)s", hint="use one kind of placeholder", sql=text
         )
-    return Described(result, tuple(names))
+    return Described(result, tuple(names), tuple(shifts), tuple(places))
+
+
+def sent_oid(value: Any, adapters: AdaptersMap | None = None) -> int:
+    """Return the type that a parameter is sent with, 0 where the server is to decide.
+
+    It is found out by the code that sends parameters.
+
+    Args:
+        value: A parameter.
+        adapters: A pool's map; by default that of a pool without codecs.
+
+    Raises:
+        DataError: Such a value is not sent.
+    """
+    if value is None:
+        return 0
+    dumper = Transformer(adapters or _plain_adapters()).get_dumper(value, PyFormat.AUTO)
+    return dumper.oid
+
+
+@functools.cache
+def _plain_adapters() -> AdaptersMap:
+    adapters = AdaptersMap(psycopg.adapters)
+    register_dumpers(adapters)
+    return adapters
 
 
 def catalog_questions(

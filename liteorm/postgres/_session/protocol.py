@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from psycopg import errors as driver
@@ -14,12 +15,20 @@ from psycopg.generators import execute, fetch, send
 from liteorm.errors import StatementError
 from liteorm.postgres._session.translate import copy_refused
 
-__all__ = ["describe_step", "drain_step", "result_step", "run_step", "send_step"]
+__all__ = [
+    "describe_step",
+    "descriptions_step",
+    "drain_step",
+    "result_step",
+    "run_step",
+    "send_step",
+]
 
 _CHUNKS: Final = {pq.ExecStatus.SINGLE_TUPLE, pq.ExecStatus.TUPLES_CHUNK}
 _COPYING: Final = {pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH}
 _GOOD: Final = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK, pq.ExecStatus.EMPTY_QUERY}
 _FATAL: Final = pq.ExecStatus.FATAL_ERROR
+_SYNC: Final = pq.ExecStatus.PIPELINE_SYNC
 _BINARY: Final = pq.Format.BINARY
 
 
@@ -108,13 +117,43 @@ def describe_step(cursor: Any, sql: str, params: Any) -> PQGen[Any]:
     yield from cursor._start_query(sql)
     query = cursor._convert_query(sql, params)
     pgconn = cursor._pgconn
-    pgconn.send_prepare(b"", query.query, param_types=query.types)
-    for result in (yield from execute(pgconn)):
-        if result.status == _FATAL:
+    [result] = yield from descriptions_step(pgconn, [(query.query, query.types)])
+    if result.status == _FATAL:
+        raise driver.error_from_result(result, encoding=pgconn._encoding)
+    return result
+
+
+def descriptions_step(
+    pgconn: Any, statements: Sequence[tuple[bytes, Sequence[int]]]
+) -> PQGen[list[Any]]:
+    """Have statements described in one round trip: the result for each, or its error's.
+
+    Each is Parse, Describe and one Sync: a pooler that lends a server until the Sync must not see
+    another one before the Describe, and an error ends what belongs to its own statement only.
+
+    Args:
+        pgconn: The driver's connection, with nothing under way.
+        statements: The text of each with `$1` …, and the types of its parameters (0: not known).
+    """
+    pgconn.enter_pipeline_mode()
+    for text, types in statements:
+        pgconn.send_prepare(b"", text, param_types=types)
+        pgconn.send_describe_prepared(b"")
+        pgconn.pipeline_sync()
+    yield from send(pgconn)
+    found: list[Any] = []
+    last: Any = None
+    while len(found) < len(statements):
+        result: Any = yield from fetch(pgconn)
+        if result is None:
+            continue
+        if result.status == _SYNC:
+            found.append(last)
+            last = None
+        elif last is None or last.status != _FATAL:
+            last = result
+        if pgconn.status == pq.ConnStatus.BAD:
             raise driver.error_from_result(result, encoding=pgconn._encoding)
-    pgconn.send_describe_prepared(b"")
-    for result in (yield from execute(pgconn)):
-        if result.status == _FATAL:
-            raise driver.error_from_result(result, encoding=pgconn._encoding)
-        return result
-    return None
+    # After an interruption too: whoever stops a step lets it run to its end, or closes.
+    pgconn.exit_pipeline_mode()
+    return found

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import psycopg
-from psycopg import Cursor
+from psycopg import pq
 from psycopg.rows import tuple_row
 
 from liteorm._core.sql.text import SqlText
@@ -26,10 +26,13 @@ from liteorm.postgres._describing.shapes import (
     numbered,
 )
 from liteorm.postgres._session.options import wrong_session
-from liteorm.postgres._session.protocol import describe_step
+from liteorm.postgres._session.protocol import descriptions_step
 from liteorm.postgres._types.registry import TypeRegistry
 
 __all__ = ["describe_all", "describe", "load_new_types"]
+
+_AT_ONCE: Final = 100
+"""Statements described in one round trip."""
 
 
 def describe(session: DB | Tx, sql: SqlText) -> StatementShape:
@@ -62,6 +65,7 @@ def describe_all(
     session: DB | Tx,
     texts: Sequence[Any],
     nulls: Sequence[Mapping[int, Null]] | None = None,
+    sent: Sequence[Sequence[int]] | None = None,
 ) -> list[Described | Error]:
     """Describe several statements over one connection; what is wrong with one spoils no other.
 
@@ -69,13 +73,18 @@ def describe_all(
         session: A database; in a transaction, the first statement that is refused is the last.
         texts: The statements.
         nulls: For each statement, which of its parameters `$1` … are known to be NULL or not.
+        sent: For each statement, the types of its parameters, 0 for one that the server decides.
     """
-    found: list[Described | Error] = []
     registry = session._state.types
     alone: Any = texts[0] if len(texts) == 1 else None
     with session._connection("describe", alone if isinstance(alone, str) else None) as wire:
-        for text in texts:
-            found.append(_described(wire, text))
+        found: list[Described | Error] = []
+        for start in range(0, len(texts), _AT_ONCE):
+            items = [
+                _read_text(wire, texts[n], sent[n] if sent else ())
+                for n in range(start, min(start + _AT_ONCE, len(texts)))
+            ]
+            found += _described(wire, items)
         good = [item for item in found if isinstance(item, Described)]
         load_new_types(wire, registry, {oid for item in good for oid in item.oids})
         if good:
@@ -95,18 +104,48 @@ def load_new_types(wire: Wire, registry: TypeRegistry, oids: Iterable[int]) -> N
         load_types(wire, registry, new)
 
 
-def _described(wire: Wire, text: Any) -> Described | Error:
+def _read_text(wire: Wire, text: Any, sent: Sequence[int]) -> Described | Error:
     try:
         item = numbered(text)
-        result = wire.wait(describe_step(Cursor(wire), item.text, None))
-    except (Error, psycopg.Error) as exc:
+    except Error as exc:
         error = wire.translated(exc, str(text))
-        if wire.closed or not isinstance(error, Error):
-            raise
-        error.__cause__ = exc if error is not exc else None
+        assert isinstance(error, Error)
         return error
-    item.read(result)
+    item.sent = tuple(sent)
     return item
+
+
+def _described(
+    wire: Wire, items: Sequence[Described | Error]
+) -> list[Described | Error]:
+    """Have the texts described in one round trip, and read the answers."""
+    asked = [item for item in items if isinstance(item, Described)]
+    results = iter(
+        wire.wait(
+            descriptions_step(wire.pgconn, [(item.text.encode(), item.sent) for item in asked])
+        )
+        if asked
+        else ()
+    )
+    found: list[Described | Error] = []
+    for item in items:
+        if isinstance(item, Described):
+            result = next(results)
+            if result.status == pq.ExecStatus.FATAL_ERROR:
+                found.append(_refused(wire, item, result))
+                continue
+            item.read(result)
+        found.append(item)
+    return found
+
+
+def _refused(wire: Wire, item: Described, result: pq.abc.PGresult) -> Error:
+    exc = psycopg.errors.error_from_result(result, encoding=wire.info.encoding)
+    error = wire.translated(exc, item.text)
+    if not isinstance(error, Error):
+        raise exc
+    error.__cause__ = exc
+    return error
 
 
 def _ask(wire: Wire, questions: Answers) -> None:
