@@ -15,7 +15,7 @@ from psycopg._copy_base import format_row_binary
 from psycopg.adapt import Transformer
 from psycopg.pq import Format
 
-from liteorm.postgres._types.scalars import SCALARS
+from liteorm.postgres._types.table import FORMS
 
 
 class Member(enum.Enum):
@@ -34,8 +34,9 @@ VALUES: list[Any] = [
 
 def cases() -> Iterator[Any]:
     """Yield each type with a strict dumper and each value that its own rule refuses."""
-    for name, scalar in SCALARS.items():
-        for value in VALUES if scalar.strict else ():
+    for name, form in FORMS.items():
+        scalar = form.sent
+        for value in VALUES if scalar and scalar.strict else ():
             try:
                 scalar.ready(value)
             except Exception:

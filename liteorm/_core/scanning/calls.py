@@ -9,7 +9,7 @@ from typing import Any
 from liteorm._core.scanning import steps
 from liteorm._core.scanning.jsontext import decode_plain
 from liteorm._core.scanning.types import JsonText, Pair, Record
-from liteorm._core.values.interval import Interval
+from liteorm._core.values.interval import Interval, timedelta_of
 from liteorm._core.values.texts import point_text
 from liteorm.errors import DataError
 
@@ -96,20 +96,10 @@ def no_nulls(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _timedelta_of(value: Interval) -> Any:
-    if value.months:
-        raise Misfit(
-            "is an interval with months, which have no fixed length in days",
-            "annotate the field liteorm.Interval",
-            data=True,
-        )
     try:
-        return value.to_timedelta()
-    except DataError:
-        raise Misfit(
-            "is an interval beyond Python's timedelta",
-            "annotate the field liteorm.Interval",
-            data=True,
-        ) from None
+        return timedelta_of(value)
+    except DataError as error:
+        raise Misfit(error.message, error.hint, data=True) from None
 
 
 def _plain(value: Any) -> Any:

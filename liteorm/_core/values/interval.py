@@ -58,3 +58,18 @@ class Interval:
 
     def __bool__(self) -> bool:
         return bool(self.months or self.days or self.microseconds)
+
+
+def timedelta_of(value: Interval) -> timedelta:
+    """Return an interval as a timedelta.
+
+    Raises:
+        DataError: it has months, or is too long; the sentence is to follow a column's name.
+    """
+    hint = "annotate the field liteorm.Interval"
+    if value.months:
+        raise DataError("is an interval with months, which have no fixed length in days", hint=hint)
+    try:
+        return value.to_timedelta()
+    except DataError:
+        raise DataError("is an interval beyond Python's timedelta", hint=hint) from None

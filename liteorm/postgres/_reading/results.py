@@ -11,8 +11,9 @@ from liteorm._core.scanning.shape import LoadRows, Shape
 from liteorm._core.scanning.types import PgType, Variant, cast_of, underlying
 from liteorm._core.values.results import Rows
 from liteorm.errors import DataError, Error, ScanError
-from liteorm.postgres._types.binary import elements_of, fields_of
+from liteorm.postgres._types.arrays import elements_of
 from liteorm.postgres._types.loaders import VARIANT_OIDS
+from liteorm.postgres._types.records import fields_of
 from liteorm.postgres._types.registry import TypeRegistry, UnknownTypes
 
 __all__ = ["LOOKUPS", "UnknownTypes", "changed_types", "rows_from_result"]

@@ -14,13 +14,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, ClassVar
 
 import attrs
-import psycopg
 from psycopg.abc import Dumper as AnyDumper
 from psycopg.adapt import AdaptersMap, Buffer, Dumper, PyFormat, RecursiveDumper, Transformer
 from psycopg.pq import Format
@@ -31,12 +29,12 @@ from liteorm._core.values.interval import Interval
 from liteorm._core.values.json import Json
 from liteorm._core.values.ranges import Multirange, Range
 from liteorm.errors import DataError, Error
-from liteorm.postgres._types.json import is_a, json_bytes
+from liteorm.postgres._types.forms import ARRAYS, is_a, reason_of
+from liteorm.postgres._types.json import json_bytes
+from liteorm.postgres._types.times import interval_text, pack_interval
 
 _JSONB_OID = 3802
 _INTERVAL_OID = 1186
-
-_ARRAYS = (list, tuple, set, frozenset)
 
 
 @attrs.frozen
@@ -49,7 +47,6 @@ class Bound:
 
 
 _AS_JSON: tuple[type[Any], ...] = (object, dict, Json)
-_interval = struct.Struct("!qii").pack
 
 
 def register_dumpers(adapters: AdaptersMap, codecs: Mapping[type, Codec] | None = None) -> None:
@@ -65,7 +62,7 @@ def register_dumpers(adapters: AdaptersMap, codecs: Mapping[type, Codec] | None 
     for base in (_ThroughText, _ThroughBinary):
         adapters.register_dumper(Enum, _through(base, enum_value))
     for array_dumper in (_ArrayText, _ArrayBinary):
-        for cls in _ARRAYS:
+        for cls in ARRAYS:
             adapters.register_dumper(cls, array_dumper)
     for range_dumper in (_RangeText, _RangeAsBinary):
         adapters.register_dumper(Range, range_dumper)
@@ -114,24 +111,6 @@ def parameter_error(exc: BaseException, params: Any, adapters: AdaptersMap) -> D
             error.__cause__ = exc
             return error
     return None
-
-
-def reason_of(failure: BaseException) -> str:
-    """Return why a value could not be encoded, without the value."""
-    if isinstance(failure, UnicodeEncodeError):
-        return "its text has a lone surrogate, which UTF-8 has no bytes for"
-    text = str(failure)
-    if "NUL" in text or "null" in text:
-        return "PostgreSQL's text cannot hold the character NUL"
-    if isinstance(failure, OverflowError | struct.error):
-        return "it is out of range"
-    if isinstance(failure, RecursionError):
-        return "it contains itself"
-    if isinstance(failure, psycopg.Error | TypeError) and ("mixed" in text or "nested" in text):
-        return text
-    if isinstance(failure, psycopg.Error) and "empty lists" in text:
-        return text
-    return "its type is not one that can be sent here"
 
 
 class _Through(RecursiveDumper):
@@ -192,8 +171,8 @@ def as_lists(value: Any) -> list[Any]:
     """Return an array value with lists in place of tuples and sets."""
     items: list[Any] = value if value.__class__ is list else list(value)
     # By class, not by item: most lists are long and flat.
-    if any(issubclass(cls, _ARRAYS) for cls in set(map(type, items))):
-        return [as_lists(item) if isinstance(item, _ARRAYS) else item for item in items]
+    if any(issubclass(cls, ARRAYS) for cls in set(map(type, items))):
+        return [as_lists(item) if isinstance(item, ARRAYS) else item for item in items]
     return items
 
 
@@ -322,7 +301,7 @@ class _IntervalText(Dumper):
     oid = _INTERVAL_OID
 
     def dump(self, obj: Interval) -> Buffer:
-        return f"{obj.months} mons {obj.days} days {obj.microseconds} microseconds".encode()
+        return interval_text(obj).encode()
 
 
 class _IntervalBinary(Dumper):
@@ -331,14 +310,6 @@ class _IntervalBinary(Dumper):
 
     def dump(self, obj: Interval) -> Buffer:
         return pack_interval(obj)
-
-
-def pack_interval(obj: Interval) -> bytes:
-    """Return an interval as PostgreSQL sends it."""
-    try:
-        return _interval(obj.microseconds, obj.days, obj.months)
-    except struct.error:
-        raise DataError("the interval is out of PostgreSQL's range") from None
 
 
 class _JsonText(Dumper):

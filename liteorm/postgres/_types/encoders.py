@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 from psycopg.adapt import AdaptersMap, Transformer
 from psycopg.pq import Format
 
 from liteorm._core.models.hints import Codec
-from liteorm._core.scanning.types import PgType
-from liteorm.postgres._types.nested import Array, Composite, Encoder, MultirangeOf, Parts, RangeOf
-from liteorm.postgres._types.scalars import (
-    BYTEA_OID,
-    SCALARS,
-    TEXT_OID,
-    TEXT_ONLY,
-    Misfit,
-    Scalar,
-    misfit,
-)
+from liteorm._core.scanning.types import PgType, underlying
+from liteorm.postgres._types.arrays import Array
+from liteorm.postgres._types.forms import ARRAYS, BYTEA_OID, Encoder, Form, Scalar
+from liteorm.postgres._types.numbers import money_sent
+from liteorm.postgres._types.ranges import MultirangeOf, RangeOf
+from liteorm.postgres._types.records import Composite
+from liteorm.postgres._types.strings import TEXT_ONLY, enum_encoder
+from liteorm.postgres._types.table import FORMS
+
+_UNKNOWN = Form()
+
+
+class Parts(Protocol):
+    """A type with other types inside."""
+
+    has_binary: bool
+
+    def binary(self, value: Any) -> bytes:
+        """Return the binary form."""
+        ...
+
+    def text(self, value: Any) -> str:
+        """Return the text form."""
+        ...
 
 
 class Encoders:
@@ -57,7 +69,8 @@ class Encoders:
         if type_.kind == "domain" and element is not None:
             return attrs.evolve(self.for_type(element), pgtype=type_)
         if type_.kind == "array" and element is not None:
-            return self._built(type_, "a list", Array(type_, self.for_type(element)))
+            array = Array(type_, self.for_type(element), _nested_in(element))
+            return self._built(type_, "a list", array)
         if type_.kind == "range" and element is not None:
             return self._built(type_, "Range", RangeOf(self.for_type(element)))
         if type_.kind == "multirange" and element is not None:
@@ -66,7 +79,7 @@ class Encoders:
             parts = [(part.name, self.for_type(part.type)) for part in type_.attributes]
             return self._built(type_, "an object with its attributes", Composite(type_, parts))
         if type_.kind == "enum":
-            return self._enum(type_)
+            return enum_encoder(type_)
         return self._scalar(type_)
 
     def _built(self, type_: PgType, expected: str, parts: Parts) -> Encoder:
@@ -82,41 +95,14 @@ class Encoders:
             bound=True,
         )
 
-    def _enum(self, type_: PgType) -> Encoder:
-        labels = frozenset(type_.labels)
-
-        def label(value: Any) -> str:
-            if isinstance(value, Enum):
-                inner = value.value
-                if not isinstance(inner, str) or (inner not in labels and value.name in labels):
-                    return value.name
-                value = inner
-            if not isinstance(value, str):
-                raise misfit(value, "str or an Enum member")
-            return str.__str__(value)
-
-        return Encoder(
-            type_,
-            "str or an Enum member",
-            fast=str,
-            unless="",
-            dumper=TEXT_OID,
-            ready=label,
-            binary=lambda value: label(value).encode(),
-            text=label,
-            bound=False,
-            strict=True,
-        )
-
     def _scalar(self, type_: PgType) -> Encoder:
-        scalar = SCALARS.get(type_.base) if type_.kind == "base" else TEXT_ONLY
-        if type_.base == "money" and type_.kind == "base":
-            scalar = _money(self._money_unit())
-        known = scalar is not None and scalar is not TEXT_ONLY
-        scalar = scalar or TEXT_ONLY
+        sent = FORMS.get(type_.base, _UNKNOWN).sent if type_.kind == "base" else None
+        if type_.base == "money":
+            sent = money_sent(self._money_unit())
+        scalar = sent or TEXT_ONLY
         binary: Callable[[Any], Any] | None = None
-        if known:
-            binary = scalar.ready if not scalar.dumper else self._packed(scalar)
+        if sent is not None:
+            binary = self._packed(sent) if sent.dumper else sent.ready
 
         def text(value: Any) -> str:
             scalar.ready(value)
@@ -172,23 +158,15 @@ def _unwrapped(value: Any, scalar: Scalar) -> Any:
     return scalar.ready(value) if isinstance(value, Enum) and scalar.dumper else value
 
 
-def _money(unit: int | None) -> Scalar | None:
-    """Return how money is sent: as a count of the smallest unit, which the server's locale says.
+def _nested_in(element: PgType) -> tuple[type, ...]:
+    """Return the classes whose values, among the elements of an array, are a further dimension.
 
-    As text it would be read by the same locale, whose comma and point may mean anything.
+    What is itself given as a list or tuple cannot also be one.
     """
-    if unit is None:
-        return None
-    decimal = SCALARS["numeric"].ready
-
-    def count(value: Any) -> bytes:
-        amount = decimal(value)
-        try:
-            exact = amount * unit
-            if exact != int(exact):
-                raise Misfit(f"it is finer than money is here (1/{unit})")
-            return struct.pack("!q", int(exact))
-        except (struct.error, ArithmeticError, ValueError):
-            raise Misfit("it is out of range for money") from None
-
-    return Scalar("Decimal", count, str, bound=True)
+    kind = underlying(element)
+    listed = FORMS.get(kind.base, _UNKNOWN).listed if kind.kind == "base" else ""
+    if listed == "any" or kind.kind == "multirange":
+        return ()
+    if listed == "tuple" or kind.kind in ("composite", "record"):
+        return (list,)
+    return ARRAYS

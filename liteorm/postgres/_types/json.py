@@ -1,4 +1,4 @@
-"""Python values → JSON text, by msgspec; imported when the first JSON is sent."""
+"""json and jsonb; Python values → JSON text, by msgspec, imported when the first JSON is sent."""
 
 from __future__ import annotations
 
@@ -9,19 +9,15 @@ import functools
 import re
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
+from liteorm._core.scanning.jsontext import decode_plain
+from liteorm._core.scanning.types import JsonText
 from liteorm._core.values.json import Json
 from liteorm.errors import DataError
-
-_ARRAYS = (list, tuple, set, frozenset)
-
-
-def is_a(value: Any, kinds: Any) -> bool:
-    """Return `isinstance(value, kinds)`; type checkers go on taking the value for Any."""
-    return isinstance(value, kinds)
+from liteorm.postgres._types.forms import ARRAYS, Form, Misfit, Scalar, is_a
 
 
 def json_bytes(value: Any) -> bytes:
@@ -83,7 +79,7 @@ def disclosed(value: Any) -> Any:
         if _LEAVES.issuperset(map(type, value.values())):
             return value
         return {key: disclosed(inner) for key, inner in value.items()}
-    if cls in _ARRAYS:
+    if cls in ARRAYS:
         if _LEAVES.issuperset(map(type, value)):
             return value
         return [disclosed(inner) for inner in value]
@@ -129,7 +125,7 @@ def _has_nan(value: Any) -> bool:
         return bool(value != value or value in (float("inf"), float("-inf")))
     if issubclass(cls, Mapping):
         return any(map(_has_nan, value.values()))
-    if issubclass(cls, _ARRAYS):
+    if issubclass(cls, ARRAYS):
         return any(map(_has_nan, value))
     if cls is Json:
         return _has_nan(value.value)
@@ -138,3 +134,41 @@ def _has_nan(value: Any) -> bool:
     if dataclasses.is_dataclass(cls):
         return any(_has_nan(getattr(value, field.name)) for field in dataclasses.fields(cls))
     return False
+
+
+def _json(value: Any) -> bytes:
+    try:
+        return json_bytes(value)
+    except DataError as exc:
+        raise Misfit(exc.message) from exc
+
+
+def _jsonb(value: Any) -> bytes:
+    return b"\x01" + _json(value)
+
+
+def _json_text(value: Any) -> str:
+    return _json(value).decode()
+
+
+def _plain_from_text(text: str) -> Any:
+    return decode_plain(text.encode())
+
+
+FORMS: Final[dict[str, Form]] = {
+    "json": Form(
+        Scalar("a value that has a JSON form", _json, _json_text, bound=True),
+        decode_plain,
+        JsonText,
+        _plain_from_text,
+        listed="any",
+    ),
+    # The binary form of jsonb is a version number, then the text.
+    "jsonb": Form(
+        Scalar("a value that has a JSON form", _jsonb, _json_text, bound=True),
+        lambda data: decode_plain(data[1:]),
+        lambda data: JsonText(data[1:]),
+        _plain_from_text,
+        listed="any",
+    ),
+}

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from psycopg import adapt, postgres, pq
 from psycopg.abc import AdaptContext, Buffer
 from psycopg.types.array import ArrayBinaryLoader
 from psycopg.types.string import ByteaBinaryLoader, TextBinaryLoader
 
-from liteorm._core.scanning.jsontext import decode_plain
 from liteorm._core.scanning.types import BY_OID, MONEY_OID, ROWS, PgType, Variant
 from liteorm.errors import DataError
-from liteorm.postgres._types import binary as _binary
+from liteorm.postgres._types.forms import Load, LoaderFor, text_bytes
+from liteorm.postgres._types.geometry import pair
+from liteorm.postgres._types.numbers import money_reader
+from liteorm.postgres._types.ranges import multirange_reader, range_reader
+from liteorm.postgres._types.records import record_reader
+from liteorm.postgres._types.table import FORMS
+from liteorm.postgres._types.times import interval
 
 BINARY = pq.Format.BINARY
 
@@ -27,53 +32,20 @@ VARIANT_OIDS: dict[Variant, int] = {
     "interval": SKIP_OID + 2,
     "point": SKIP_OID + 3,
 }
-PLAIN_OIDS = {114: SKIP_OID + 10, 3802: SKIP_OID + 11, 1186: SKIP_OID + 12, 600: SKIP_OID + 13}
+PLAIN_OIDS: Final = {
+    ROWS[name].oid: SKIP_OID + 10 + place
+    for place, name in enumerate(name for name, form in FORMS.items() if form.deep is not None)
+}
 """In a result where something is loaded deep, columns of these types that are wanted plain."""
 
 FIRST_PLAIN_OID = SKIP_OID + 100
 """And from here on columns of types that hold others."""
 
-Reader = Callable[[bytes], Any]
 
-_TEXT_OIDS = (18, 19, 25, 142, 705, 1042, 1043, 1790, 2275)
-_READERS: dict[str, Reader] = {
-    "jsonpath": _binary.versioned_text,
-    "ltree": _binary.versioned_text,
-    "lquery": _binary.versioned_text,
-    "ltxtquery": _binary.versioned_text,
-    "macaddr": _binary.mac,
-    "macaddr8": _binary.mac,
-    "bit": _binary.bits,
-    "varbit": _binary.bits,
-    "tsvector": _binary.tsvector,
-    "tsquery": _binary.tsquery,
-    "point": _binary.point,
-    "line": _binary.line,
-    "lseg": _binary.lseg,
-    "box": _binary.box,
-    "path": _binary.path,
-    "polygon": _binary.polygon,
-    "circle": _binary.circle,
-    "pg_lsn": _binary.lsn,
-    "tid": _binary.tid,
-    "void": _binary.nothing,
-    "hstore": _binary.hstore,
-    "vector": _binary.vector,
-    "interval": _binary.short_interval,
-    "json": decode_plain,
-    "jsonb": lambda data: decode_plain(data[1:]),
-}
-_UNSIGNED = {name for name in ROWS if name.startswith("reg")} | {"oid", "xid", "xid8", "cid"}
-_DEEP: dict[int, Reader] = {
-    114: _binary.json_text,
-    3802: _binary.jsonb_text,
-    1186: _binary.interval,
-    600: _binary.pair,
-}
-
-
-def reader_class(read: Reader) -> type[adapt.Loader]:
+def reader_class(read: Load) -> type[adapt.Loader]:
     """Return a psycopg loader class around a function of the bytes."""
+    if read is text_bytes:
+        return TextBinaryLoader
 
     class FunctionLoader(adapt.Loader):
         format = BINARY
@@ -85,9 +57,7 @@ def reader_class(read: Reader) -> type[adapt.Loader]:
     return FunctionLoader
 
 
-def nested_class(
-    make: Callable[[_binary.LoaderFor], Reader],
-) -> type[adapt.Loader]:
+def nested_class(make: Callable[[LoaderFor], Load]) -> type[adapt.Loader]:
     """Return a loader class for types that contain values of other types."""
 
     class NestedLoader(adapt.Loader):
@@ -98,7 +68,7 @@ def nested_class(
             # The transformer itself: held by the loaders it caches, freed with them.
             transformer = adapt.Transformer.from_context(context)
 
-            def loader_for(inner: int) -> Reader:
+            def loader_for(inner: int) -> Load:
                 return transformer.get_loader(inner, BINARY).load
 
             self._read = make(loader_for)
@@ -173,24 +143,18 @@ def _built_in() -> tuple[adapt.AdaptersMap, adapt.AdaptersMap]:
     """Return what every database starts from: making some three hundred classes takes a while."""
     plain = adapt.AdaptersMap(_untouched())
     plain.register_loader(_INVALID_OID, refusing_class("of an unknown type"))
-    for oid in _TEXT_OIDS:
-        plain.register_loader(oid, TextBinaryLoader)
     plain.register_loader(VARIANT_OIDS["skip"], ByteaBinaryLoader)
     plain.register_loader(VARIANT_OIDS["json"], ByteaBinaryLoader)
-    plain.register_loader(VARIANT_OIDS["interval"], reader_class(_binary.interval))
-    plain.register_loader(
-        VARIANT_OIDS["point"], reader_class(lambda data: tuple(_binary.pair(data)))
-    )
-    plain.register_loader(PLAIN_OIDS[600], reader_class(_binary.point))
-    plain.register_loader(PLAIN_OIDS[1186], reader_class(_binary.short_interval))
-    plain.register_loader(PLAIN_OIDS[114], reader_class(_READERS["json"]))
-    plain.register_loader(PLAIN_OIDS[3802], reader_class(_READERS["jsonb"]))
+    plain.register_loader(VARIANT_OIDS["interval"], reader_class(interval))
+    plain.register_loader(VARIANT_OIDS["point"], reader_class(lambda data: tuple(pair(data))))
+    for oid, variant in PLAIN_OIDS.items():
+        read = FORMS[BY_OID[oid].base].read
+        assert read is not None
+        plain.register_loader(variant, reader_class(read))
     deep = adapt.AdaptersMap(plain)
     for type_ in BY_OID.values():
         if type_.oid != MONEY_OID:
             register(plain, deep, type_)
-    for oid, read in _DEEP.items():
-        deep.register_loader(oid, reader_class(read))
     return plain, deep
 
 
@@ -205,17 +169,15 @@ def register(plain: adapt.AdaptersMap, deep: adapt.AdaptersMap, type_: PgType) -
 def register_money(plain: adapt.AdaptersMap, deep: adapt.AdaptersMap, unit: int) -> None:
     """Register money, once the server has told how many decimals it has."""
     for adapters_map in (plain, deep):
-        adapters_map.register_loader(MONEY_OID, reader_class(_binary.money_reader(unit)))
+        adapters_map.register_loader(MONEY_OID, reader_class(money_reader(unit)))
 
 
 def _loader_class(type_: PgType, *, deep: bool) -> type[adapt.Loader] | None:
     match type_.kind:
         case "base":
-            if type_.base in _READERS:
-                return reader_class(_READERS[type_.base])
-            if type_.base in _UNSIGNED:
-                return reader_class(_binary.uint)
-            return TextBinaryLoader if type_.base == "citext" else None
+            form = FORMS[type_.base]
+            read = form.deep if deep and form.deep is not None else form.read
+            return None if read is None else reader_class(read)
         case "enum":
             return TextBinaryLoader
         case "array":
@@ -225,17 +187,17 @@ def _loader_class(type_: PgType, *, deep: bool) -> type[adapt.Loader] | None:
             base = type_.element
             return nested_class(lambda loader_for: loader_for(base.oid))
         case "composite":
-            return nested_class(lambda f: _binary.record_reader(f, deep=False))
+            return nested_class(lambda f: record_reader(f, deep=False))
         case "record":
-            return nested_class(lambda f: _binary.record_reader(f, deep=deep))
+            return nested_class(lambda f: record_reader(f, deep=deep))
         case "range":
             assert type_.element is not None
             # its bounds are plain values, wherever the range is
             subtype = PLAIN_OIDS.get(type_.element.oid, type_.element.oid)
-            return nested_class(lambda f: _binary.range_reader(f(subtype)))
+            return nested_class(lambda f: range_reader(f(subtype)))
         case "multirange":
             assert type_.element is not None
             range_oid = type_.element.oid
-            return nested_class(lambda f: _binary.multirange_reader(f(range_oid)))
+            return nested_class(lambda f: multirange_reader(f(range_oid)))
         case "unreadable":
             return refusing_class(type_.name)

@@ -18,7 +18,7 @@ from psycopg.pq import Format
 
 from liteorm.errors import DataError, Error
 from liteorm.postgres._types.dumpers import Bound
-from liteorm.postgres._types.scalars import TEXT_OID, Misfit
+from liteorm.postgres._types.forms import TEXT_OID, Misfit
 from liteorm.postgres._writing.targets import Target
 
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)

@@ -17,10 +17,9 @@ from liteorm._core.models.hints import Codec
 from liteorm._core.scanning.types import PgType
 from liteorm._core.sql import crud
 from liteorm.errors import DataError, Error, UndefinedColumn, UndefinedTable
-from liteorm.postgres._types.dumpers import Bound, reason_of
+from liteorm.postgres._types.dumpers import Bound
 from liteorm.postgres._types.encoders import Encoders
-from liteorm.postgres._types.nested import Encoder
-from liteorm.postgres._types.scalars import TEXT_OID, Misfit
+from liteorm.postgres._types.forms import TEXT_OID, Encoder, Misfit, reason_of
 
 COLUMNS_SQL: Final = """
 SELECT a.attname, a.atttypid::int8, format_type(a.atttypid, a.atttypmod),

@@ -1,0 +1,125 @@
+"""bool, the integers, the floats, numeric and money."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final
+
+from liteorm.postgres._types.forms import Form, Misfit, Scalar, member_value, misfit, untold
+
+
+def _bool(value: Any) -> bool:
+    if type(value) is not bool:
+        raise misfit(value, "bool")
+    return value
+
+
+def int_between(low: int, high: int) -> Callable[[Any], int]:
+    """Return the check of integers of a range."""
+
+    def ready(value: Any) -> int:
+        value = member_value(value, (int,))
+        # A bool is an int, for Python and for type checkers.
+        if not isinstance(value, int):
+            raise misfit(value, "int")
+        if not low <= value <= high:
+            raise Misfit(f"it is out of range ({low} to {high})")
+        return int(value)
+
+    return ready
+
+
+def int_text(value: Any) -> str:
+    """Return the text form of an integer."""
+    return str(int(value))
+
+
+def double(value: Any) -> float:
+    """Return a float, or an int that a float holds exactly, as a float."""
+    value = member_value(value, (float, int))
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, int):
+        # An int is a float to type checkers; one that a float cannot hold exactly is not.
+        try:
+            if float(value) == value:
+                return float(value)
+        except OverflowError:
+            pass
+        raise Misfit("it is an int that a float cannot hold exactly")
+    raise misfit(value, "float")
+
+
+def single(value: Any) -> float:
+    """Return a float within the range of real."""
+    number = double(value)
+    try:
+        struct.pack("!f", number)
+    except OverflowError:
+        raise Misfit("it is out of range for real") from None
+    return number
+
+
+def _decimal(value: Any) -> Any:
+    value = member_value(value, (Decimal, int))
+    if isinstance(value, Decimal):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    raise misfit(value, "Decimal")
+
+
+def _int_type(oid: int, bits: int) -> Form:
+    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    # The dumper of int8 raises on overflow; the two others would cut the number off.
+    unless = "" if bits == 64 else f"not {low} <= {{v}} <= {high}"
+    ready = int_between(low, high)
+    return Form(Scalar("int", ready, int_text, int, unless, oid, strict=bits == 64))
+
+
+def money_reader(unit: int) -> Callable[[bytes], Decimal]:
+    """Return the reader of money, whose unit is what the server's lc_monetary calls 1."""
+    digits = len(str(unit)) - 1
+
+    def read(data: bytes) -> Decimal:
+        return Decimal(int.from_bytes(data, "big", signed=True)).scaleb(-digits)
+
+    return read
+
+
+def money_sent(unit: int | None) -> Scalar | None:
+    """Return how money is sent: as a count of the smallest unit, which the server's locale says.
+
+    As text it would be read by the same locale, whose comma and point may mean anything.
+    """
+    if unit is None:
+        return None
+
+    def count(value: Any) -> bytes:
+        amount = _decimal(value)
+        try:
+            exact = amount * unit
+            if exact != int(exact):
+                raise Misfit(f"it is finer than money is here (1/{unit})")
+            return struct.pack("!q", int(exact))
+        except (struct.error, ArithmeticError, ValueError):
+            raise Misfit("it is out of range for money") from None
+
+    return Scalar("Decimal", count, str, bound=True)
+
+
+FORMS: Final[dict[str, Form]] = {
+    "bool": Form(Scalar("bool", _bool, lambda v: "t" if v else "f", bool, dumper=16)),
+    "int2": _int_type(21, 16),
+    "int4": _int_type(23, 32),
+    "int8": _int_type(20, 64),
+    "float4": Form(
+        Scalar("float", single, repr, float, "not -3e38 <= {v} <= 3e38", 700, bound=True)
+    ),
+    "float8": Form(Scalar("float", double, repr, float, dumper=701)),
+    "numeric": Form(Scalar("Decimal", _decimal, str, Decimal, dumper=1700, strict=True)),
+    # Read and sent in binary, once the server has told how many decimals it has.
+    "money": Form(from_text=untold("money")),
+}

@@ -1,0 +1,142 @@
+"""Composites and anonymous records, in binary (rowtypes.c) and in text."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from liteorm._core.models.classes import model_of
+from liteorm._core.models.hints import is_model
+from liteorm._core.scanning.types import PgType, Record
+from liteorm.errors import ModelError
+from liteorm.postgres._types.arrays import NULL
+from liteorm.postgres._types.forms import (
+    Encoder,
+    FromText,
+    Load,
+    LoaderFor,
+    Misfit,
+    encoded_inside,
+    is_a,
+    misfit,
+)
+from liteorm.postgres._types.quoting import quoted, unescaped
+
+_int4 = struct.Struct("!i").unpack_from
+_int32 = struct.Struct("!i").pack
+_oid_and_length = struct.Struct("!Ii").unpack_from
+_FIELD = r'(?:"((?:[^"\\]|\\.|"")*)"|([^,"]*))(,|$)'
+
+
+def fields_of(data: bytes) -> list[tuple[int, bytes | None]]:
+    """Split a record or composite into the oids and bytes of its fields."""
+    found: list[tuple[int, bytes | None]] = []
+    at = 4
+    for _ in range(_int4(data)[0]):
+        oid, length = _oid_and_length(data, at)
+        at += 8
+        if length < 0:
+            found.append((oid, None))
+        else:
+            found.append((oid, data[at : at + length]))
+            at += length
+    return found
+
+
+def record_reader(loader_for: LoaderFor, *, deep: bool) -> Load:
+    """Return the reader of records and composites: a tuple, or its deep form."""
+
+    def read(data: bytes) -> Any:
+        fields = fields_of(data)
+        values = tuple(None if raw is None else loader_for(oid)(raw) for oid, raw in fields)
+        return Record(tuple(oid for oid, _ in fields), values) if deep else values
+
+    return read
+
+
+def record_from_text(reads: list[FromText]) -> FromText:
+    """Return the reader of the text form of a composite with these attributes."""
+    field = re.compile(_FIELD)
+
+    def parse(text: str) -> tuple[Any, ...]:
+        found: list[str | None] = []
+        inner, at = text[1:-1], 0
+        while len(found) < len(reads):
+            match = field.match(inner, at)
+            assert match is not None
+            if match[1] is not None:
+                found.append(unescaped(match[1]))
+            else:
+                found.append(match[2] or None)
+            at = match.end()
+        return tuple(
+            None if value is None else read(value) for read, value in zip(reads, found, strict=True)
+        )
+
+    return parse
+
+
+class Composite:
+    """Objects by attribute name, dicts by key, plain tuples by position."""
+
+    def __init__(self, type_: PgType, parts: list[tuple[str, Encoder]]) -> None:
+        self.type = type_
+        self.parts = parts
+        self.names = [name for name, _ in parts]
+        self.has_binary = all(encoder.binary is not None for _, encoder in parts)
+
+    def _values(self, value: Any) -> list[Any]:
+        if is_a(value, Mapping):
+            self._check_names(list(value))
+            return [value[name] for name in self.names]
+        if is_model(type(value)):
+            try:
+                fields = model_of(type(value)).by_column
+            except ModelError as exc:
+                raise Misfit(exc.message) from exc
+            self._check_names(list(fields))
+            return [_field_value(fields[name], value) for name in self.names]
+        if is_a(value, tuple | list):
+            items: list[Any] = list(value)
+            if len(items) != len(self.names):
+                raise Misfit(f"it has {len(items)} items, {self.type.name} has {len(self.names)}")
+            return items
+        raise misfit(value, f"an object with the attributes of {self.type.name}")
+
+    def _check_names(self, given: list[str]) -> None:
+        if missing := [name for name in self.names if name not in given]:
+            raise Misfit(f"it has no {', '.join(missing)}, as {self.type.name} has")
+        if extra := [str(name) for name in given if name not in self.names]:
+            raise Misfit(f"it has {', '.join(extra)}, which {self.type.name} has not")
+
+    def binary(self, value: Any) -> bytes:
+        """Return the binary form."""
+        out = [_int32(len(self.parts))]
+        for (name, encoder), item in zip(self.parts, self._values(value), strict=True):
+            out.append(struct.pack("!I", encoder.pgtype.oid))
+            if item is None:
+                out.append(NULL)
+            else:
+                assert encoder.binary is not None
+                data = encoded_inside(f"its {name}", encoder.binary, item)
+                out.append(b"%s%s" % (_int32(len(data)), data))
+        return b"".join(out)
+
+    def text(self, value: Any) -> str:
+        """Return the text form."""
+        items = zip(self.parts, self._values(value), strict=True)
+        return (
+            "("
+            + ",".join(
+                "" if item is None else quoted(encoded_inside(f"its {name}", encoder.text, item))
+                for (name, encoder), item in items
+            )
+            + ")"
+        )
+
+
+def _field_value(field: Any, obj: Any) -> Any:
+    value = getattr(obj, field.name)
+    return field.codec.encode(value) if field.codec and value is not None else value

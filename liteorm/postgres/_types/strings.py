@@ -1,0 +1,105 @@
+"""What is a str in Python and its own text on the wire, enums included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Final
+
+from liteorm._core.scanning.types import PgType
+from liteorm.postgres._types.forms import (
+    TEXT_OID,
+    Encoder,
+    Form,
+    Misfit,
+    Scalar,
+    member_value,
+    misfit,
+    text_bytes,
+)
+
+
+def text_of(value: Any) -> str:
+    """Return a str that PostgreSQL's text can hold, as a plain str."""
+    value = member_value(value, (str,))
+    if not isinstance(value, str):
+        raise misfit(value, "str")
+    if "\0" in value:
+        raise Misfit("PostgreSQL's text cannot hold the character NUL")
+    return str.__str__(value)
+
+
+def written(ready: Callable[[Any], Any]) -> Scalar:
+    """Return how a type is sent that is a str in Python and not its own text in binary."""
+    return Scalar("str", ready, text_of, bound=True)
+
+
+TEXT_ONLY: Final = Scalar("str", text_of, text_of)
+"""Any other base type: given as its text, which the server parses."""
+
+
+def versioned_text(data: bytes) -> str:
+    """Read text behind a version byte: jsonpath, ltree, lquery, ltxtquery."""
+    return data[1:].decode()
+
+
+def _versioned(value: Any) -> bytes:
+    # The binary form of jsonpath and of the ltree types is a version number, then the text.
+    return b"\x01" + text_of(value).encode()
+
+
+def _one_byte(value: Any) -> bytes:
+    data = text_of(value).encode()
+    if len(data) > 1:
+        raise Misfit('it has more than the one byte that "char" holds')
+    return data or b"\0"
+
+
+def enum_encoder(type_: PgType) -> Encoder:
+    """Return how the labels of an enum are sent."""
+    labels = frozenset(type_.labels)
+
+    def label(value: Any) -> str:
+        if isinstance(value, Enum):
+            inner = value.value
+            if not isinstance(inner, str) or (inner not in labels and value.name in labels):
+                return value.name
+            value = inner
+        if not isinstance(value, str):
+            raise misfit(value, "str or an Enum member")
+        return str.__str__(value)
+
+    return Encoder(
+        type_,
+        "str or an Enum member",
+        fast=str,
+        unless="",
+        dumper=TEXT_OID,
+        ready=label,
+        binary=lambda value: label(value).encode(),
+        text=label,
+        bound=False,
+        strict=True,
+    )
+
+
+_TEXT: Final = Scalar("str", text_of, text_of, str, dumper=TEXT_OID, strict=True)
+_PLAIN: Final = Form(_TEXT, text_bytes)
+_VERSIONED: Final = Form(written(_versioned), versioned_text)
+
+FORMS: Final[dict[str, Form]] = {
+    "text": _PLAIN,
+    "varchar": _PLAIN,
+    "bpchar": _PLAIN,
+    "name": _PLAIN,
+    "xml": _PLAIN,
+    "citext": _PLAIN,
+    "refcursor": _PLAIN,
+    "char": Form(written(_one_byte), text_bytes),
+    "cstring": Form(None, text_bytes),
+    "unknown": Form(None, text_bytes),
+    "jsonpath": _VERSIONED,
+    "ltree": _VERSIONED,
+    "lquery": _VERSIONED,
+    "ltxtquery": _VERSIONED,
+}

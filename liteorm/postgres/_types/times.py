@@ -1,0 +1,155 @@
+"""Dates, times, timestamps and intervals."""
+
+from __future__ import annotations
+
+import re
+import struct
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final
+
+from liteorm._core.values.interval import Interval, timedelta_of
+from liteorm.errors import DataError
+from liteorm.postgres._types.forms import Form, Misfit, Scalar, misfit
+
+_interval = struct.Struct("!qii")
+
+_INTERVAL = (
+    r"(?:(?P<years>-?\+?\d+) years? ?)?(?:(?P<months>-?\+?\d+) mons? ?)?"
+    r"(?:(?P<days>-?\+?\d+) days? ?)?"
+    r"(?:(?P<sign>[-+])?(?P<hours>\d+):(?P<minutes>\d+):(?P<seconds>\d+)(?:\.(?P<micros>\d+))?)?$"
+)
+
+
+def interval(data: bytes) -> Interval:
+    """Read an interval whole."""
+    microseconds, days, months = _interval.unpack(data)
+    return Interval(months, days, microseconds)
+
+
+def short_interval(data: bytes) -> timedelta:
+    """Read an interval into a timedelta.
+
+    Raises:
+        DataError: it has months, or is infinite.
+    """
+    return timedelta_of(interval(data))
+
+
+def interval_from_text(text: str) -> Interval:
+    """Read an interval in PostgreSQL's own style.
+
+    Raises:
+        DataError: it is in another style.
+    """
+    match = re.match(_INTERVAL, text)
+    if match is None:
+        raise DataError(
+            "is in a style that liteorm does not read as text",
+            hint="ask for binary results: cursor(binary=True)",
+        )
+    words = ("years", "months", "days", "hours", "minutes", "seconds")
+    part = {word: int(match[word] or 0) for word in words}
+    micros = int((match["micros"] or "").ljust(6, "0")[:6])
+    clock = ((part["hours"] * 60 + part["minutes"]) * 60 + part["seconds"]) * 1_000_000 + micros
+    return Interval(
+        12 * part["years"] + part["months"],
+        part["days"],
+        -clock if match["sign"] == "-" else clock,
+    )
+
+
+def pack_interval(value: Interval) -> bytes:
+    """Return an interval as PostgreSQL sends it."""
+    try:
+        return _interval.pack(value.microseconds, value.days, value.months)
+    except struct.error:
+        raise DataError("the interval is out of PostgreSQL's range") from None
+
+
+def interval_text(value: Interval) -> str:
+    """Return an interval as PostgreSQL reads it."""
+    return f"{value.months} mons {value.days} days {value.microseconds} microseconds"
+
+
+def _as_interval(value: Any) -> Interval:
+    if isinstance(value, timedelta):
+        return Interval.from_timedelta(value)
+    if not isinstance(value, Interval):
+        raise misfit(value, "timedelta or Interval")
+    return value
+
+
+def _date(value: Any) -> date:
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise misfit(value, "date")
+    return value
+
+
+def _time(value: Any) -> time:
+    if not isinstance(value, time):
+        raise misfit(value, "time")
+    if value.tzinfo is not None:
+        raise Misfit("it is a time with a time zone, the column has none")
+    return value
+
+
+def _timetz(value: Any) -> time:
+    if not isinstance(value, time):
+        raise misfit(value, "time with tzinfo")
+    if value.utcoffset() is None:
+        raise Misfit("it is a time without a UTC offset, the column has one")
+    return value
+
+
+def _timestamp(value: Any) -> datetime:
+    if not isinstance(value, datetime):
+        raise misfit(value, "datetime")
+    if value.tzinfo is not None:
+        raise Misfit("it is a datetime with a time zone, the column has none")
+    return value
+
+
+def _timestamptz(value: Any) -> datetime:
+    if not isinstance(value, datetime):
+        raise misfit(value, "datetime with tzinfo")
+    if value.utcoffset() is None:
+        raise Misfit("it is a datetime without a time zone, the column has one: give it a tzinfo")
+    return value
+
+
+def _isoformat(value: Any) -> str:
+    return str(value.isoformat())
+
+
+FORMS: Final[dict[str, Form]] = {
+    "date": Form(Scalar("date", _date, _isoformat, date, dumper=1082)),
+    "time": Form(Scalar("time", _time, _isoformat, time, "{v}.tzinfo is not None", 1083)),
+    "timetz": Form(Scalar("time", _timetz, _isoformat, time, "{v}.tzinfo is None", 1266)),
+    "timestamp": Form(
+        Scalar(
+            "datetime",
+            _timestamp,
+            _isoformat,
+            datetime,
+            "{v}.tzinfo is not None",
+            1114,
+            strict=True,
+        )
+    ),
+    "timestamptz": Form(
+        Scalar(
+            "datetime", _timestamptz, _isoformat, datetime, "{v}.tzinfo is None", 1184, strict=True
+        )
+    ),
+    "interval": Form(
+        Scalar(
+            "timedelta",
+            lambda value: pack_interval(_as_interval(value)),
+            lambda value: interval_text(_as_interval(value)),
+            bound=True,
+        ),
+        short_interval,
+        interval,
+        lambda text: timedelta_of(interval_from_text(text)),
+    ),
+}
