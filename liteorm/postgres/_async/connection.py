@@ -24,15 +24,21 @@ from liteorm.postgres._session.commands import (
 )
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.primitives import AsyncInterrupted, WaitTimeout, afinish, await_io
-from liteorm.postgres._session.protocol import drain_step, run_step
+from liteorm.postgres._session.protocol import NamedQuery, drain_step, run_step
 from liteorm.postgres._session.translate import FatalNotice, is_stale, one_line, translate
 
-__all__ = ["AsyncWire"]
+__all__ = ["AsyncSendingCursor", "AsyncWire"]
 
 logger: Final = logging.getLogger("liteorm")
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
 _IDLE: Final = pq.TransactionStatus.IDLE
+
+
+class AsyncSendingCursor(AsyncCursor[Any]):
+    """The driver's cursor, with our rules for named parameters."""
+
+    _query_cls = NamedQuery
 
 
 class AsyncWire(AsyncConnection[tuple[Any, ...]]):
@@ -187,7 +193,7 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
 
     async def run_script(self, sql: Any, params: Any = None) -> list[Any]:
         """Run one statement, or several split by semicolons; return the driver's results."""
-        cursor = AsyncCursor(self)
+        cursor = AsyncSendingCursor(self)
         try:
             await cursor.execute(sql, params)
         except psycopg.Error as exc:

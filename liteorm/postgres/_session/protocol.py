@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from psycopg import errors as driver
@@ -12,10 +12,12 @@ from psycopg._queries import PostgresQuery
 from psycopg.abc import PQGen
 from psycopg.generators import execute, fetch, send
 
+from liteorm._core.sql.crud import near_name
 from liteorm.errors import StatementError
 from liteorm.postgres._session.translate import copy_refused
 
 __all__ = [
+    "NamedQuery",
     "describe_step",
     "descriptions_step",
     "drain_step",
@@ -32,13 +34,54 @@ _SYNC: Final = pq.ExecStatus.PIPELINE_SYNC
 _BINARY: Final = pq.Format.BINARY
 
 
+class NamedQuery(PostgresQuery):
+    """A statement and its parameters, by name neither too many nor too few.
+
+    The driver takes a mapping that has more than it needs: `stauts="open"` beside `status=None`
+    would return all rows.
+    """
+
+    __slots__ = ()
+
+    @staticmethod
+    def validate_and_reorder_params(
+        parts: list[Any], vars: Any, order: list[str] | None
+    ) -> Sequence[Any]:
+        """Return the parameters in the statement's order."""
+        try:
+            found = PostgresQuery.validate_and_reorder_params(parts, vars, order)
+        except driver.ProgrammingError:
+            if order is not None and isinstance(vars, Mapping):
+                raise _other_names(vars, order) from None
+            raise
+        # Sequences are counted by the driver.
+        kind = type(vars)
+        if kind is not tuple and kind is not list and len(vars) != len(found):
+            raise _other_names(vars, order or ())
+        return found
+
+
+def _other_names(given: Any, names: Sequence[str]) -> StatementError:
+    """Return the refusal of a mapping with other names than the statement's placeholders."""
+    surplus = [str(name) for name in given if name not in names]
+    missing = [name for name in names if name not in given]
+    near = {name: near_name(name, missing or names) for name in surplus}
+    wrong = [f'there is no placeholder for parameter "{name}"' for name in surplus]
+    wrong += [f'parameter "{name}" is missing' for name in missing if name not in near.values()]
+    meant = [f"{other} instead of {name}" for name, other in near.items() if other]
+    return StatementError(
+        f"{'; '.join(wrong)}; the statement takes {', '.join(names) or 'no names'}",
+        hint=f"did you mean {', '.join(meant)}?" if meant else None,
+    )
+
+
 def run_step(wire: Any, transformer: Any, sql: Any, params: Any) -> PQGen[Any]:
     """Run one statement with a binary result; return the result.
 
     What the driver's cursor does, without what it prepares for fetching rows: liteorm loads rows
     in its own way, and this is where the time of a short query goes.
     """
-    query = PostgresQuery(transformer)
+    query = NamedQuery(transformer)
     query.convert(sql, params)
     pgconn, prepared = wire.pgconn, wire._prepared
     prepare, name = prepared.get(query, None)

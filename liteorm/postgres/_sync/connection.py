@@ -25,15 +25,21 @@ from liteorm.postgres._session.commands import (
 )
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.primitives import Interrupted, WaitTimeout, finish, wait_io
-from liteorm.postgres._session.protocol import drain_step, run_step
+from liteorm.postgres._session.protocol import NamedQuery, drain_step, run_step
 from liteorm.postgres._session.translate import FatalNotice, is_stale, one_line, translate
 
-__all__ = ["Wire"]
+__all__ = ["SendingCursor", "Wire"]
 
 logger: Final = logging.getLogger("liteorm")
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
 _IDLE: Final = pq.TransactionStatus.IDLE
+
+
+class SendingCursor(Cursor[Any]):
+    """The driver's cursor, with our rules for named parameters."""
+
+    _query_cls = NamedQuery
 
 
 class Wire(Connection[tuple[Any, ...]]):
@@ -188,7 +194,7 @@ class Wire(Connection[tuple[Any, ...]]):
 
     def run_script(self, sql: Any, params: Any = None) -> list[Any]:
         """Run one statement, or several split by semicolons; return the driver's results."""
-        cursor = Cursor(self)
+        cursor = SendingCursor(self)
         try:
             cursor.execute(sql, params)
         except psycopg.Error as exc:

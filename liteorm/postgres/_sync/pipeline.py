@@ -6,12 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from psycopg import Cursor
-
 from liteorm._core.sql.text import SqlText, rendered
 from liteorm._core.values.results import Result
-from liteorm.errors import Error
-from liteorm.postgres._sync.connection import Wire
+from liteorm.errors import Error, StatementError
+from liteorm.postgres._sync.connection import SendingCursor, Wire
 from liteorm.postgres._sync.lookup import own_text
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._session.commands import result_of
@@ -22,7 +20,7 @@ _SETS: Final = 1000
 """Parameter sets sent in one go; the source is asked for more between them."""
 
 
-class CountingCursor(Cursor[Any]):
+class CountingCursor(SendingCursor):
     """Knows how many parameter sets have been taken and how many have been answered."""
 
     taken = 0
@@ -77,6 +75,8 @@ def _of_set(
     if not isinstance(error, Error):
         return error
     place = cursor.answered
+    if isinstance(error, StatementError) and error.sqlstate is None:
+        place = cursor.taken
     if error.sqlstate is None or cursor.taken == cursor.answered:
         named = parameter_error(exc, cursor.current, wire.adapters)
         if named is not None:

@@ -1,0 +1,109 @@
+"""Named parameters: neither too many nor too few, through every call that takes them."""
+
+from __future__ import annotations
+
+import collections
+import types
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+import liteorm
+from liteorm.postgres import AsyncDB, AsyncTx
+
+pytestmark = pytest.mark.anyio
+
+SQL: Any = "SELECT 1 WHERE %(status)s::text IS NULL OR %(status)s = 'open' AND %(owner)s::int > 0"
+Call = Callable[[AsyncDB | AsyncTx, Any, Any], Awaitable[Any]]
+
+
+async def query(session: AsyncDB | AsyncTx, sql: Any, params: Any) -> Any:
+    """Query."""
+    return await session.query(sql, params)
+
+
+async def query_within(session: AsyncDB | AsyncTx, sql: Any, params: Any) -> Any:
+    """Query with a time limit."""
+    return await session.query(sql, params, timeout=20)
+
+
+async def execute(session: AsyncDB | AsyncTx, sql: Any, params: Any) -> Any:
+    """Execute."""
+    return await session.execute(sql, params)
+
+
+async def execute_many(session: AsyncDB | AsyncTx, sql: Any, params: Any) -> Any:
+    """Execute for a set that is right, then for the parameters."""
+    return await session.execute_many(sql, [{"status": None, "owner": 1}, params])
+
+
+async def stream(session: AsyncDB | AsyncTx, sql: Any, params: Any) -> Any:
+    """Stream."""
+    async with session.stream(sql, params) as rows:
+        return [row async for row in rows]
+
+
+async def statement(session: AsyncDB | AsyncTx, sql: Any, params: Any) -> Any:
+    """Call a declared statement."""
+    return await liteorm.statement(int, sql).all(session, **params)
+
+
+CALLS = [query, query_within, execute, execute_many, stream, statement]
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"status": None, "owner": 1, "stauts": "open"}, ["stauts", "status instead of stauts"]),
+        ({"status": None, "owner": 1, "x": 1, "y": 2}, ['"x"', '"y"', "takes status, owner"]),
+        ({"stauts": "open", "owner": 1}, ['no placeholder for parameter "stauts"', "did you mean"]),
+        ({"status": None}, ['parameter "owner" is missing']),
+        ({}, ['parameter "status" is missing', 'parameter "owner" is missing']),
+    ],
+)
+async def test_other_names_are_refused(
+    liteorm_async_db: AsyncDB, call: Call, params: Any, words: list[str]
+) -> None:
+    """A name too many, too few or misspelt is an error at the call; nothing has been sent."""
+    with pytest.raises((liteorm.StatementError, TypeError)) as caught:
+        await call(liteorm_async_db, SQL, params)
+    for word in words:
+        assert word in str(caught.value)
+    async with liteorm_async_db.transaction() as tx:
+        with pytest.raises((liteorm.StatementError, TypeError)):
+            await query(tx, SQL, params)
+        assert len(await tx.query("SELECT 1")) == 1
+
+
+@pytest.mark.parametrize("call", [query, query_within, execute, stream])
+async def test_names_without_placeholders_are_refused(
+    liteorm_async_db: AsyncDB, call: Call
+) -> None:
+    """A statement without placeholders takes no names; an empty mapping is none."""
+    sql = "SELECT 1"
+    with pytest.raises(liteorm.StatementError, match='"x"; the statement takes no names'):
+        await call(liteorm_async_db, sql, {"x": 1})
+    await call(liteorm_async_db, sql, {})
+
+
+async def test_any_mapping_with_the_right_names_does(liteorm_async_db: AsyncDB) -> None:
+    """The mapping's class does not matter, nor how often a name is used."""
+    given = {"status": "open", "owner": 1}
+    for params in (
+        given,
+        types.MappingProxyType(given),
+        collections.ChainMap({"status": "open"}, {"owner": 1}),
+        collections.defaultdict(lambda: None, owner=1),
+    ):
+        assert len(await liteorm_async_db.query(SQL, params)) == 1
+
+
+async def test_the_parameter_set_is_named(liteorm_async_db: AsyncDB) -> None:
+    """Of many sets, the error says which one has other names."""
+    sets: list[Any] = [{"status": None, "owner": n} for n in range(3)]
+    sets[2]["x"] = 1
+    with pytest.raises(liteorm.StatementError) as caught:
+        await liteorm_async_db.execute_many(SQL, sets)
+    assert caught.value.row == 2
