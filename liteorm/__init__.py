@@ -11,6 +11,7 @@ from liteorm._core.contracts import AsyncRowStream, AsyncSession, Params, RowStr
 from liteorm._core.models.classes import table
 from liteorm._core.models.hints import Codec, Column
 from liteorm._core.scanning.scan import explain_plan, scan, scan_iter, scan_one, scan_optional
+from liteorm._core.sql.columns import columns
 from liteorm._core.sql.text import Ident, Sql, SqlText, sql
 from liteorm._core.statements.statement import Statement, statement
 from liteorm._core.values.interval import Interval
@@ -120,6 +121,7 @@ __all__ = [
     "UndefinedFunction",
     "UndefinedTable",
     "UniqueViolation",
+    "columns",
     "errors",
     "explain_plan",
     "load",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import attrs
 import pytest
@@ -77,7 +77,10 @@ def test_parts_take_the_place_of_braces() -> None:
         ("SELECT 1", (Ident("a"),), {}, ValueError, "no place for 1 of the parts"),
         ("SELECT {a}", (), {}, ValueError, "names {a}"),
         ("SELECT 1", (), {"a": Ident("a")}, ValueError, "no place for 1 of the parts: a"),
-        ("SELECT {}", ("name",), {}, TypeError, "an Ident or a Sql, not str; a value goes"),
+        ("SELECT {1}", (Ident("a"),), {}, ValueError, "has {1}, and only 1 parts to count"),
+        ("SELECT {} {0}", (Ident("a"),), {}, ValueError, "both {} and {0}"),
+        ("SELECT {0}", (1, 2), {}, ValueError, "no place for 1 of the parts: {}"),
+        ("SELECT {:i}", (5,), {}, TypeError, "{} is an identifier: a str or an Ident, not int"),
         ("SELECT {:x}", (Ident("a"),), {}, ValueError, "neither a format nor a conversion"),
         ("SELECT {!r}", (Ident("a"),), {}, ValueError, "neither a format nor a conversion"),
     ],
@@ -96,6 +99,97 @@ def test_a_percent_sign_in_an_identifier_survives_the_driver() -> None:
     statement = liteorm.sql("SELECT {} FROM t WHERE id = %s", Ident("50%"))
     assert rendered(statement, [1]) == ('SELECT "50%%" FROM t WHERE id = %s', [1])
     assert rendered(liteorm.sql("SELECT {}", Ident("50%"))) == ('SELECT "50%"', None)
+
+
+EVIL = "'; DROP TABLE users; --"
+
+
+@pytest.mark.parametrize(
+    ("made", "text", "values"),
+    [
+        (liteorm.sql("a = {}", 5), "a = %s", [5]),
+        (liteorm.sql("a = {}", EVIL), "a = %s", [EVIL]),
+        (liteorm.sql("a = {x} OR b = {x}", x=None), "a = %s OR b = %s", [None, None]),
+        (liteorm.sql("{1} {0} {1}", 1, 2), "%s %s %s", [2, 1, 2]),
+        (liteorm.sql("{text} {self} {a b}", text=1, self=2, **{"a b": 3}), "%s %s %s", [1, 2, 3]),
+        (liteorm.sql("{by:i} {}", 1, by="a%"), '"a%%" %s', [1]),
+        (liteorm.sql("5 % 2, '%s', {}", 1), "5 %% 2, '%%s', %s", [1]),
+        (liteorm.sql("{} {}", [1, 2], {"a": 1}), "%s %s", [[1, 2], {"a": 1}]),
+        (liteorm.sql(" ").join([liteorm.sql("a{}", 1), 2, Ident("b")]), 'a%s %s "b"', [1, 2]),
+        (liteorm.sql("{} ", 7).join(["x", "y"]), "%s%s %s", ["x", 7, "y"]),
+    ],
+)
+def test_values_are_sent_as_parameters(made: liteorm.Sql, text: str, values: list[Any]) -> None:
+    """What is neither an Ident nor a Sql is a parameter, in the order of the text."""
+    assert rendered(made) == (text, values)
+    assert str(made) == text
+    with pytest.raises(TypeError, match="carries its own values; params must be None"):
+        rendered(made, [1])
+    with pytest.raises(TypeError, match="carries its own values"):
+        rendered(made, ())
+
+
+def test_pieces_with_values_nest() -> None:
+    """Each piece brings its values along, and pieces of the same names do not meet."""
+    one, other = (liteorm.sql("a = {x}", x=value) for value in (1, 2))
+    both = liteorm.sql("SELECT {} WHERE {x} OR {y}", 0, x=one, y=other)
+    assert rendered(both) == ("SELECT %s WHERE a = %s OR a = %s", [0, 1, 2])
+    assert rendered(liteorm.sql("{}", Template(["5 % ", Interpolation(3)]))) == ("5 %% %s", [3])
+    assert rendered(liteorm.sql("{} %s", Template(["5 % 3"])), [1]) == ("5 %% 3 %s", [1])
+    assert rendered(Template([Interpolation(one), " AND ", Interpolation("b")])) == (
+        "a = %s AND %s",
+        [1, "b"],
+    )
+
+
+def test_a_sql_is_not_made_of_text() -> None:
+    """The constructor refuses what a user may have typed; a repr shows no value."""
+    make: Any = liteorm.Sql
+    for args in ((EVIL,), ((EVIL,),), ()):
+        with pytest.raises(TypeError, match=r"write liteorm.sql\(...\)"):
+            make(*args)
+    assert "secret" not in repr(liteorm.sql("a = {}", "secret"))
+
+
+def test_sql_with_values_is_a_value() -> None:
+    """Equal values make equal pieces, and what cannot be hashed by itself is no hindrance."""
+    one, two, three = (liteorm.sql("a = ANY({})", ids) for ids in ([1], [1], [2]))
+    assert one == two != three
+    assert hash(one) == hash(two)
+
+
+@attrs.define
+class Person:
+    """A model with a name of its own for a column, and a nested class."""
+
+    id: int
+    _secret: str
+    full: Annotated[str, liteorm.Column(name="Full name")]
+    friend: Person | None = None
+
+
+@pytest.mark.parametrize(
+    ("made", "text"),
+    [
+        (liteorm.columns(Person), '"id", "secret", "Full name", "friend"'),
+        (liteorm.columns(Person, "p"), '"p"."id", "p"."secret", "p"."Full name", "p"."friend"'),
+        (
+            liteorm.columns(Person, into="a.b"),
+            '"id" AS "a.b.id", "secret" AS "a.b.secret", "Full name" AS "a.b.Full name",'
+            ' "friend" AS "a.b.friend"',
+        ),
+        (liteorm.sql("SELECT {} FROM x", liteorm.columns(TypedDict("D", {"a": int}), "x")), None),
+    ],
+)
+def test_columns_are_those_of_the_fields(made: liteorm.Sql, text: str | None) -> None:
+    """Columns stand in the order of the fields, quoted, a nested class as one."""
+    assert str(made) == (text or 'SELECT "x"."a" FROM x')
+
+
+def test_what_has_no_fields_has_no_columns() -> None:
+    """A scalar type is no model."""
+    with pytest.raises(liteorm.ModelError, match="int has no fields"):
+        liteorm.columns(int)
 
 
 def test_text_is_passed_on_as_it_is() -> None:

@@ -1,13 +1,15 @@
-"""SQL text that is not a plain string: identifiers chosen at run time, and t-strings.
+"""SQL text that is not a plain string: names and values put in at run time, and t-strings.
 
 psycopg replaces `%s` and turns `%%` into `%` only when parameters come with the statement. So a
-`Sql` keeps its identifiers apart until that is known, and doubles the `%` in a name only then.
+`Sql` keeps its parts apart until that is known, and doubles the `%` that is meant as one only then.
 """
+
+from __future__ import annotations
 
 import string
 import sys
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, LiteralString, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, LiteralString, Never, TypeAlias
 
 from attrs import frozen
 
@@ -62,43 +64,78 @@ class Ident:
         return quoted(*self.names)
 
 
-@frozen(repr=False)
-class Sql:
-    """Hold SQL text with quoted identifiers in it; what `sql` returns.
+@frozen
+class _Value:
+    """A value, for which a placeholder stands in the text."""
 
-    Sessions and `statement` take it wherever they take SQL. It holds no values: these go through
-    placeholders.
+    value: Any
+
+    def __hash__(self) -> int:
+        # A list or a dict may be equal to another, and has no hash.
+        return hash(_Value)
+
+
+@frozen
+class _Verbatim:
+    """Text in which a % is a %, as in t-strings."""
+
+    text: str
+
+
+_Part: TypeAlias = str | Ident | _Value | _Verbatim
+
+
+@frozen(init=False, repr=False)
+class Sql:
+    """Hold SQL text with quoted names and with values in it; what `sql` and `columns` return.
+
+    Sessions and `statement` take it wherever they take SQL, and `sql` takes it in braces. Its
+    values are sent as parameters; with none in it, it may have placeholders like any other text.
     """
 
-    _parts: tuple[str | Ident, ...]
+    _parts: tuple[_Part, ...]
+
+    def __init__(self, *made_by_sql: Never) -> None:
+        raise TypeError(
+            "Sql is not made of text: write liteorm.sql(...), with {} for what is put in"
+        )
 
     def text(self, *, escape: bool = False) -> str:
-        """Return the SQL.
+        """Return the SQL, with `%s` for each value.
 
         Args:
-            escape: Double each `%` in an identifier, as a statement sent with parameters needs it.
+            escape: Double each `%` in an identifier, as a statement sent with parameters needs it;
+                where there are values, it is done in any case.
         """
-        return "".join(_part_text(part, escape) for part in self._parts)
+        return _text(self._parts, escape)
 
-    def join(self, parts: "Iterable[Ident | Sql]") -> "Sql":
-        """Return the parts with this text between them.
+    def join(self, parts: Iterable[object]) -> Sql:
+        """Return the parts with this text between them; a part is what may stand in braces.
 
         Example:
             >>> liteorm.sql(", ").join([liteorm.Ident("id"), liteorm.Ident("name")]).text()
             '"id", "name"'
         """
-        joined: list[str | Ident] = []
+        joined: list[_Part] = []
         for number, part in enumerate(parts):
             if number:
                 joined += self._parts
             joined += _flat(part)
-        return Sql(tuple(joined))
+        return made(joined)
 
     def __str__(self) -> str:
         return self.text()
 
     def __repr__(self) -> str:
+        # Without the values: a repr ends up in logs.
         return f"Sql({self.text()!r})"
+
+
+def made(parts: Iterable[_Part]) -> Sql:
+    """Return a `Sql` of these parts."""
+    result = object.__new__(Sql)
+    object.__setattr__(result, "_parts", tuple(parts))
+    return result
 
 
 if TYPE_CHECKING and sys.version_info >= (3, 14):  # pragma: no cover (for type checkers)
@@ -107,78 +144,143 @@ else:
     SqlText: TypeAlias = LiteralString | Sql
 
 
-def sql(text: LiteralString, *parts: Ident | Sql, **named: Ident | Sql) -> Sql:
-    """Return SQL with identifiers, or other pieces of SQL, put in for `{}` and `{name}`.
+def sql(text: LiteralString, /, *parts: object, **named: object) -> Sql:
+    """Return SQL with what is given put in for `{}`, `{0}` and `{name}`.
 
-    Strings are refused: an identifier is an `Ident`, a value goes through a placeholder.
-    `{{` and `}}` are plain braces.
+    An `Ident` is quoted, a `Sql` is put in as it is, and any other value is sent as a parameter: a
+    string is never put into the text. `{:i}` takes a name as a string and quotes it. `{{` and `}}`
+    are braces. Where values are put in a `%` is just a `%`.
 
     Raises:
-        TypeError: A part is neither an `Ident` nor a `Sql`.
         ValueError: The braces and the parts do not match.
 
     Example:
-        >>> liteorm.sql("SELECT id FROM users ORDER BY {}", liteorm.Ident("name")).text()
-        'SELECT id FROM users ORDER BY "name"'
+        >>> by = liteorm.Ident("name")
+        >>> print(liteorm.sql("SELECT id FROM users WHERE team = {} ORDER BY {by}", 7, by=by))
+        SELECT id FROM users WHERE team = %s ORDER BY "name"
     """
-    result: list[str | Ident] = []
-    waiting = iter(parts)
-    unused = set(named)
+    result: list[_Part] = []
+    given = _Given(parts, named)
     for literal, name, spec, conversion in string.Formatter().parse(text):
         if literal:
             result.append(literal)
         if name is None:
             continue
-        if spec or conversion:
+        if conversion or spec not in ("", "i"):
             raise ValueError(f"{{{name}}} takes neither a format nor a conversion")
-        unused.discard(name)
-        result += _flat(named[name] if name in named else _next(name, waiting))
-    left = [*unused, *("{}" for _ in waiting)]
-    if left:
-        raise ValueError(f"the SQL has no place for {len(left)} of the parts: {', '.join(left)}")
-    return Sql(tuple(result))
+        part = given.take(name)
+        result += [_identifier(part, f"{{{name}}}")] if spec else _flat(part)
+    given.check()
+    return made(result)
 
 
-def _next(name: str, waiting: Iterator[Ident | Sql]) -> Ident | Sql:
-    if name:
-        raise ValueError(f"the SQL names {{{name}}}, which is not among the parts")
-    for part in waiting:
-        return part
-    raise ValueError("the SQL has more {} than there are parts")
+class _Given:
+    """The parts that a text has braces for, and which of them have been put in."""
+
+    def __init__(self, parts: tuple[object, ...], named: Mapping[str, object]) -> None:
+        self._parts = parts
+        self._named = named
+        self._unused = {*range(len(parts)), *named}
+        self._next = 0
+        self._counted = False
+
+    def take(self, name: str) -> object:
+        """Return the part that belongs into `{name}`."""
+        if name in self._named:
+            self._unused.discard(name)
+            return self._named[name]
+        if not name:
+            place, self._next = self._next, self._next + 1
+        elif name.isascii() and name.isdigit():
+            place, self._counted = int(name), True
+        else:
+            raise ValueError(f"the SQL names {{{name}}}, which is not among the parts")
+        if self._next and self._counted:
+            raise ValueError("the SQL has both {} and {0}; use one of them")
+        if place >= len(self._parts):
+            if name:
+                raise ValueError(
+                    f"the SQL has {{{name}}}, and only {len(self._parts)} parts to count"
+                )
+            raise ValueError("the SQL has more {} than there are parts")
+        self._unused.discard(place)
+        return self._parts[place]
+
+    def check(self) -> None:
+        """Refuse parts that no braces are there for."""
+        if self._unused:
+            left = [each if isinstance(each, str) else "{}" for each in self._unused]
+            raise ValueError(
+                f"the SQL has no place for {len(left)} of the parts: {', '.join(sorted(left))}"
+            )
 
 
-def _flat(part: object) -> tuple[str | Ident, ...]:
+def _identifier(value: object, where: str) -> Ident:
+    if isinstance(value, str):
+        return Ident(value)
+    if isinstance(value, Ident):
+        return value
+    raise TypeError(f"{where} is an identifier: a str or an Ident, not {type(value).__name__}")
+
+
+def _flat(part: object) -> Iterable[_Part]:
+    """Return what a part in braces becomes."""
     if isinstance(part, Sql):
         return part._parts
     if isinstance(part, Ident):
         return (part,)
-    raise TypeError(
-        f"a part of SQL is an Ident or a Sql, not {type(part).__name__}; "
-        "a value goes through a placeholder (%s)"
-    )
+    if is_template(part):
+        return _template_parts(part)
+    return (_Value(part),)
 
 
-def _part_text(part: str | Ident, escape: bool) -> str:
+def _text(parts: Iterable[_Part], escape: bool) -> str:
+    parts = tuple(parts)
+    holds_values = any(isinstance(part, _Value) for part in parts)
+    return "".join(_part_text(part, escape or holds_values, holds_values) for part in parts)
+
+
+def _part_text(part: _Part, escape: bool, holds_values: bool) -> str:
+    if isinstance(part, _Value):
+        return "%s"
     if isinstance(part, str):
-        return part
-    return str(part).replace("%", "%%") if escape else str(part)
+        return part.replace("%", "%%") if holds_values else part
+    text = part.text if isinstance(part, _Verbatim) else str(part)
+    return text.replace("%", "%%") if escape else text
 
 
 def rendered(text: object, params: Any = None) -> tuple[str, Any]:
     """Return what the driver takes, text and parameters, for a str, a `Sql` or a t-string.
 
     Raises:
-        TypeError: `text` is of another type, or a t-string comes with `params` of its own.
+        TypeError: `text` is of another type, or carries its own values and comes with `params`.
     """
     if isinstance(text, str):
         return text, params
-    if isinstance(text, Sql):
-        return text.text(escape=params is not None), params
     if is_template(text):
         if params is not None:
-            raise TypeError("a t-string carries its own values; params must be None")
-        return _template_text(text)
-    raise TypeError(f"SQL is a str, a Sql or a t-string, not {type(text).__name__}")
+            raise TypeError(f"a t-string {_NO_PARAMS}")
+        text = made(_template_parts(text))
+    if not isinstance(text, Sql):
+        raise TypeError(f"SQL is a str, a Sql or a t-string, not {type(text).__name__}")
+    values = values_in(text)
+    if not values:
+        return text.text(escape=params is not None), params
+    if params is not None:
+        raise TypeError(f"a Sql with values in it {_NO_PARAMS}")
+    return text.text(), values
+
+
+_NO_PARAMS = "carries its own values; params must be None: put all values into its braces"
+
+
+def values_in(text: object) -> list[Any]:
+    """Return the values in a `Sql` or a t-string, in the order of their placeholders."""
+    if is_template(text):
+        text = made(_template_parts(text))
+    if not isinstance(text, Sql):
+        return []
+    return [part.value for part in text._parts if isinstance(part, _Value)]
 
 
 def is_template(text: object) -> bool:
@@ -188,49 +290,22 @@ def is_template(text: object) -> bool:
     return kind.__name__ == "Template" and kind.__module__ == "string.templatelib"
 
 
-def _template_text(template: Any) -> tuple[str, list[Any] | None]:
-    parts: list[str | Ident] = []
-    values: list[Any] = []
-    _read_template(template, parts, values)
-    if not values:
-        return "".join(_part_text(part, False) for part in parts), None
-    return "".join(_PLACEHOLDER if part is _VALUE else _escaped(part) for part in parts), values
-
-
-def _escaped(part: str | Ident) -> str:
-    return str(part).replace("%", "%%")
-
-
-_PLACEHOLDER = "%s"
-_VALUE = Ident("value")  # stands for a placeholder until the text around it has been escaped
-
-
-def _read_template(template: Any, parts: list[str | Ident], values: list[Any]) -> None:
+def _template_parts(template: Any) -> Iterator[_Part]:
     for item in template:
         if isinstance(item, str):
-            parts.append(item)
+            yield _Verbatim(item)
         else:
-            _read_interpolation(item, parts, values)
+            yield from _interpolated(item)
 
 
-def _read_interpolation(item: Any, parts: list[str | Ident], values: list[Any]) -> None:
+def _interpolated(item: Any) -> Iterable[_Part]:
     value, where = item.value, f"{{{item.expression}}}"
     if item.conversion:
         raise ValueError(f"{where} in a t-string takes no conversion (!{item.conversion})")
     if item.format_spec == "i":
-        if not isinstance(value, str | Ident):
-            raise TypeError(
-                f"{where} is an identifier: a str or an Ident, not {type(value).__name__}"
-            )
-        parts.append(Ident(value) if isinstance(value, str) else value)
-    elif item.format_spec:
+        return [_identifier(value, where)]
+    if item.format_spec:
         raise ValueError(
             f"{where} in a t-string takes no format but :i (an identifier), got :{item.format_spec}"
         )
-    elif is_template(value):
-        _read_template(value, parts, values)
-    elif isinstance(value, Ident | Sql):
-        parts += _flat(value)
-    else:
-        parts.append(_VALUE)
-        values.append(value)
+    return _flat(value)

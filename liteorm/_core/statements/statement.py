@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from liteorm._core.scanning.scan import scan, scan_iter, scan_one, scan_optional
 from liteorm._core.sql.lexer import placeholders
-from liteorm._core.sql.text import is_template, rendered
+from liteorm._core.sql.text import is_template, rendered, values_in
 from liteorm._core.values.results import Result, Rows
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Statement(Generic[T]):
         self.extra: Extra = extra
         self._timeout = timeout
         self._values: list[Any] | None = None
-        if is_template(text):
+        if is_template(text) or values_in(text):
             self.sql, self._values = rendered(text)
             self._style: Style = "none"
         else:

@@ -14,7 +14,7 @@ from psycopg import pq
 from psycopg.adapt import AdaptersMap, PyFormat, Transformer
 
 from liteorm._core.scanning.types import PgType
-from liteorm._core.sql.text import is_template, rendered
+from liteorm._core.sql.text import is_template, rendered, values_in
 from liteorm._core.statements.statement import style_of
 from liteorm.errors import StatementError
 from liteorm.postgres._types.dumpers import register_dumpers
@@ -142,7 +142,7 @@ class Described:
         return StatementShape(tuple(columns), tuple(type_.name for type_ in parameters), self.names)
 
 
-_PLACEHOLDER: Final = re.compile(r"%(?:(%)|\((?P<name>[^)]+)\)(?P<kind>.?)|(?P<plain>.?))", re.S)
+_PLACEHOLDER: Final = re.compile(r"%(?:(%)|\((?P<name>[^()%]+)\)(?P<kind>.?)|(?P<plain>.?))", re.S)
 
 
 def numbered(sql: object) -> Described:
@@ -152,7 +152,7 @@ def numbered(sql: object) -> Described:
         StatementError: The placeholders are wrong, or of both kinds.
     """
     # In a `Sql`, a % in an identifier is doubled only if there are parameters.
-    text, values = rendered(sql, None if is_template(sql) else ())
+    text, values = rendered(sql, None if is_template(sql) or values_in(sql) else ())
     if not values and style_of(text) == "none":
         return Described(rendered(sql)[0], ())
     names: dict[str, int] = {}

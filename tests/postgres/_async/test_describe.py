@@ -116,5 +116,7 @@ async def test_identifiers_and_templates_are_sql_too(db: AsyncDB) -> None:
     sql = liteorm.sql("SELECT {} FROM users WHERE id = %s", liteorm.Ident("name"))
     shape = await describe_async(db, sql)
     assert (shape.columns[0].column, shape.parameters) == ("name", ("integer",))
+    shape = await describe_async(db, liteorm.sql("SELECT id FROM users WHERE name = {}", "a"))
+    assert shape.parameters == ("text",)
     odd = liteorm.sql("SELECT id AS {} FROM users", liteorm.Ident("%s"))
     assert (await describe_async(db, odd)).columns[0].name == "%s"

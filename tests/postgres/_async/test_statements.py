@@ -135,6 +135,30 @@ async def test_identifiers_chosen_at_run_time(db: AsyncDB) -> None:
     assert await liteorm.statement(int, plain).one(db) == 50
 
 
+async def test_values_in_sql_are_sent_as_parameters(db: AsyncDB) -> None:
+    """Wherever SQL is taken, what stands in braces is a parameter, whatever it is."""
+    evil = "'; DROP TABLE users; --"
+    where = liteorm.sql(" OR ").join([liteorm.sql("id = {}", 2), liteorm.sql("name = {}", evil)])
+    found = liteorm.sql(
+        "SELECT {} FROM users WHERE id % 5 > 0 AND ({})", liteorm.columns(User), where
+    )
+    assert liteorm.scan(await db.query(found), User) == [User(2, "Bob")]
+    changed = await db.execute(liteorm.sql("UPDATE users SET name = {} WHERE id = {}", evil, 3))
+    assert changed.rows_affected == 1
+    async with db.stream(found) as rows:
+        assert [user async for user in liteorm.scan_iter(rows, User)] == [
+            User(2, "Bob"),
+            User(3, evil),
+        ]
+    assert len(await liteorm.statement(User, found).all(db)) == 2
+    ids = liteorm.sql("SELECT id FROM users WHERE id = ANY({}) ORDER BY {by:i}", [1, 3], by="id")
+    assert liteorm.scan(await db.query(ids), int) == [1, 3]
+    with pytest.raises(TypeError, match="params must be None"):
+        await db.query(found, [1])
+    with pytest.raises(TypeError, match="params must be None"):
+        await db.execute_many(found, [[1]])
+
+
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="t-strings need Python 3.14")
 async def test_t_strings_go_wherever_sql_goes(db: AsyncDB) -> None:
     """Values are sent as parameters, `:i` quotes an identifier."""

@@ -135,6 +135,30 @@ def test_identifiers_chosen_at_run_time(db: DB) -> None:
     assert liteorm.statement(int, plain).one(db) == 50
 
 
+def test_values_in_sql_are_sent_as_parameters(db: DB) -> None:
+    """Wherever SQL is taken, what stands in braces is a parameter, whatever it is."""
+    evil = "'; DROP TABLE users; --"
+    where = liteorm.sql(" OR ").join([liteorm.sql("id = {}", 2), liteorm.sql("name = {}", evil)])
+    found = liteorm.sql(
+        "SELECT {} FROM users WHERE id % 5 > 0 AND ({})", liteorm.columns(User), where
+    )
+    assert liteorm.scan(db.query(found), User) == [User(2, "Bob")]
+    changed = db.execute(liteorm.sql("UPDATE users SET name = {} WHERE id = {}", evil, 3))
+    assert changed.rows_affected == 1
+    with db.stream(found) as rows:
+        assert [user for user in liteorm.scan_iter(rows, User)] == [
+            User(2, "Bob"),
+            User(3, evil),
+        ]
+    assert len(liteorm.statement(User, found).all(db)) == 2
+    ids = liteorm.sql("SELECT id FROM users WHERE id = ANY({}) ORDER BY {by:i}", [1, 3], by="id")
+    assert liteorm.scan(db.query(ids), int) == [1, 3]
+    with pytest.raises(TypeError, match="params must be None"):
+        db.query(found, [1])
+    with pytest.raises(TypeError, match="params must be None"):
+        db.execute_many(found, [[1]])
+
+
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="t-strings need Python 3.14")
 def test_t_strings_go_wherever_sql_goes(db: DB) -> None:
     """Values are sent as parameters, `:i` quotes an identifier."""
