@@ -18,6 +18,7 @@ from liteorm.postgres._session.translate import copy_refused
 
 __all__ = [
     "NamedQuery",
+    "copy_end_step",
     "describe_step",
     "descriptions_step",
     "drain_step",
@@ -106,14 +107,26 @@ def run_step(wire: Any, transformer: Any, sql: Any, params: Any) -> PQGen[Any]:
     results = yield from execute(pgconn)
     if key is not None:
         prepared.validate(key, prepare, name, results)
-    result = results[0]
-    if result.status not in _GOOD:
-        if result.status in _COPYING:
-            raise copy_refused()
-        raise driver.error_from_result(result, encoding=pgconn._encoding)
+    if len(results) != 1 or results[0].status not in _GOOD:
+        raise _failure(results, pgconn)
     if prepared._to_flush:
         yield from prepared.maintain_gen(wire)
-    return result
+    return results[0]
+
+
+def _failure(results: list[Any], pgconn: Any) -> Exception:
+    """Return the error among the results of a statement; it may come after its rows.
+
+    Outside a transaction the statement's own commit follows its rows, and there deferred
+    constraints and triggers have their say: a statement has ended when the server is ready for
+    the next one.
+    """
+    for result in results:
+        if result.status in _COPYING:
+            return copy_refused()
+        if result.status not in _GOOD:
+            return driver.error_from_result(result, encoding=pgconn._encoding)
+    return driver.InternalError(f"a statement gave {len(results)} results instead of one")
 
 
 def send_step(cursor: Any, sql: str, params: Any, size: int) -> PQGen[None]:
@@ -136,23 +149,44 @@ def send_step(cursor: Any, sql: str, params: Any, size: int) -> PQGen[None]:
 
 
 def result_step(pgconn: Any) -> PQGen[tuple[Any, bool]]:
-    """Receive the next result of a statement; say whether it was the last."""
+    """Receive the next result of a statement; say whether it was the last.
+
+    The last one is given only when the statement has ended well: see `_failure`.
+    """
     result: Any = yield from fetch(pgconn)
     if result is None or result.status in _CHUNKS:
         return result, result is None
     if result.status in _COPYING:
         raise StatementError("COPY cannot be streamed", hint="write it as SELECT")
-    yield from drain_step(pgconn)
-    if result.status == _FATAL:
-        raise driver.error_from_result(result, encoding=pgconn._encoding)
+    failed = yield from drain_step(pgconn, result if result.status == _FATAL else None)
+    if failed is not None:
+        raise driver.error_from_result(failed, encoding=pgconn._encoding)
     return result, True
 
 
-def drain_step(pgconn: Any) -> PQGen[None]:
-    """Receive what is left of a statement."""
-    while (result := (yield from fetch(pgconn))) is not None:
-        if result.status in _COPYING:
-            return  # libpq would say so for ever
+def drain_step(pgconn: Any, failed: Any = None) -> PQGen[Any]:
+    """Receive what is left of a statement; return the first result that is an error."""
+    try:
+        while (result := (yield from fetch(pgconn))) is not None:
+            if result.status in _COPYING:
+                break  # libpq would say so for ever
+            if result.status == _FATAL and failed is None:
+                failed = result
+    except driver.OperationalError:
+        # The reason that the server gave before it hung up says more than that it did.
+        if failed is None:
+            raise
+    return failed
+
+
+def copy_end_step(pgconn: Any, reason: bytes | None) -> PQGen[Any]:
+    """End a COPY into the server, or break it off with a reason; return its result."""
+    while pgconn.put_copy_end(reason) == 0:
+        yield from send(pgconn)
+    results = yield from execute(pgconn)
+    if len(results) != 1 or results[0].status not in _GOOD:
+        raise _failure(results, pgconn)
+    return results[0]
 
 
 def describe_step(cursor: Any, sql: str, params: Any) -> PQGen[Any]:

@@ -32,14 +32,16 @@ from liteorm.postgres._sync.lookup import (
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._session.options import CLEANUP_BOUND
 from liteorm.postgres._session.primitives import finish
+from liteorm.postgres._session.protocol import copy_end_step
 from liteorm.postgres._writing.chunks import Chunks, Objects
 from liteorm.postgres._writing.copy import (
+    ABANDONED,
     FIRST_CHUNK,
-    Abandoned,
     CopyData,
     Objection,
     Refused,
     array_parameters,
+    is_abandoned,
     locate,
 )
 from liteorm.postgres._writing.targets import Target
@@ -294,21 +296,23 @@ def _copy(
         if wire.pgconn.transaction_status == _ACTIVE:
             # Else the server's answer has been read already, or the connection is gone.
             wire.limit(CLEANUP_BOUND)
-            finish(_abandon(writer, exc))
+            finish(_abandon(wire, exc))
         raise
     finally:
         objection.close()
-    writer.finish()
+    result = wire.wait(copy_end_step(wire.pgconn, None))
     # What the server counted: a trigger may have suppressed rows.
-    return cursor._results[0].command_tuples or 0
+    return int(result.command_tuples or 0)
 
 
-def _abandon(writer: LibpqWriter, reason: BaseException) -> bool:
+def _abandon(wire: Wire, reason: BaseException) -> bool:
     """End a COPY without storing anything, and bring the connection back into order."""
     try:
-        writer.finish(Abandoned("the rows could not be read or encoded"))
-    except psycopg.Error:
-        if isinstance(reason, Refused | psycopg.Error):
+        wire.wait(copy_end_step(wire.pgconn, ABANDONED))
+    except psycopg.Error as exc:
+        # An error that the server had before it heard of ours is the reason; also a timeout of
+        # its own, which has the code of ours.
+        if isinstance(reason, Refused | psycopg.Error) and not is_abandoned(exc):
             raise
     if isinstance(reason, Refused):
         raise Error("the server broke off the COPY without saying why") from None

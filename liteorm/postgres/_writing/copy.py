@@ -29,6 +29,9 @@ _MOST_OBJECTS: Final = 512
 _BUFFER: Final = 64 * 1024
 """Bytes gathered before they are sent. psycopg splits what is larger than 128 KiB."""
 
+ABANDONED: Final = b"the rows could not be read or encoded"
+"""Tells the server that no more rows come. A user's own exception may quote values."""
+
 # CONTEXT of an error during COPY. The words before the numbers are in the server's language.
 _CONTEXT: Final = re.compile(r"^COPY .*, \S+ (\d+)(?:, \S+ (.*))?$", re.MULTILINE)
 
@@ -100,11 +103,10 @@ class CopyData:
         return taken
 
 
-class Abandoned(Exception):
-    """Tells the server that no more rows come.
-
-    The driver sends it the text of what ends a COPY, and a user's own exception may quote values.
-    """
+def is_abandoned(error: Exception) -> bool:
+    """Return whether the server only says back that the COPY was broken off from here."""
+    diag = getattr(error, "diag", None)
+    return diag is not None and ABANDONED.decode() in (diag.message_primary or "")
 
 
 class Refused(Exception):
