@@ -41,6 +41,7 @@ from liteorm.postgres._writing.copy import (
     Refused,
     array_parameters,
     is_abandoned,
+    is_second_time,
     locate,
 )
 from liteorm.postgres._writing.targets import Target
@@ -137,10 +138,10 @@ def _absent(model: Model, table: Table) -> NoRows:
 def _suppressed(obj: Any) -> NoRows:
     table = crud.table_for(crud.model_of_object(obj))
     return NoRows(
-        f"the row was not stored: a trigger or rule of {table.text} suppressed it",
+        f"no row came back: a trigger or rule of {table.text} suppressed it or stored it elsewhere",
         table=table.name,
         schema=table.schema,
-        hint="insert_many, which returns no rows, counts those that are stored",
+        hint="use insert_many, which returns no rows",
     )
 
 
@@ -360,7 +361,7 @@ async def upsert_many(
                 await wire.run(f"DROP TABLE {staging}")
         return count
     except Error as exc:
-        if exc.sqlstate == _CARDINALITY and exc.row is None:
+        if exc.row is None and is_second_time(exc.__cause__):
             raise _twice(model, keys, into) from exc.__cause__
         _locate(session, exc, target)
         raise
@@ -385,15 +386,8 @@ async def insert_returning(session: AsyncStatements, objs: Iterable[T]) -> list[
         return []
     cls: Any = objects[0].__class__
     call = await _returning(session, cls, objects[0])
-    if len(objects) > _ARRAY_ROWS:
-        stored: list[T] = []
-        async with session.transaction() as tx:
-            for start in range(0, len(objects), _ARRAY_ROWS):
-                some = objects[start : start + _ARRAY_ROWS]
-                stored += await _insert_arrays(tx, call, some, start)
-        return stored
     try:
-        return await _insert_arrays(session, call, objects, 0)
+        return await _insert_all(session, call, objects)
     except Error as exc:
         if not call.target.may_be_stale(exc):
             raise
@@ -404,7 +398,20 @@ async def insert_returning(session: AsyncStatements, objs: Iterable[T]) -> list[
             raise exc from exc.__cause__
         if again.target.types == call.target.types:
             raise
-        return await _insert_arrays(session, again, objects, 0)
+        return await _insert_all(session, again, objects)
+
+
+async def _insert_all(session: AsyncStatements, call: _Call, objects: list[Any]) -> list[Any]:
+    """Insert in one transaction: a row that does not come back, or unreadable, undoes all."""
+    if len(objects) == 1:
+        # Nothing to undo.
+        return await _insert_arrays(session, call, objects, 0)
+    stored: list[Any] = []
+    async with session.transaction() as tx:
+        for start in range(0, len(objects), _ARRAY_ROWS):
+            some = objects[start : start + _ARRAY_ROWS]
+            stored += await _insert_arrays(tx, call, some, start)
+    return stored
 
 
 async def _returning(session: AsyncStatements, cls: Any, first: Any) -> _Call:
@@ -436,9 +443,11 @@ async def _insert_arrays(
         raise
     if len(rows) != len(objects):
         raise Error(
-            f"{len(objects) - len(rows)} of {len(objects)} rows were not stored: a trigger or rule "
-            f"of {target.table.text} suppressed them, so the result has no order",
+            f"{len(objects) - len(rows)} of {len(objects)} rows did not come back: a trigger or "
+            f"rule of {target.table.text} suppressed them or stored them elsewhere"
+            + ("; nothing is stored" if len(objects) > 1 else ""),
             table=target.table.name,
+            schema=target.table.schema,
             hint="use insert_many, which returns no rows",
         )
     cls: Any = objects[0].__class__

@@ -18,7 +18,7 @@ from psycopg.pq import Format
 
 from liteorm.errors import DataError, Error
 from liteorm.postgres._types.dumpers import Bound
-from liteorm.postgres._types.forms import TEXT_OID, Misfit
+from liteorm.postgres._types.forms import TEXT_OID
 from liteorm.postgres._writing.targets import Target
 
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -71,6 +71,7 @@ class CopyData:
         Raises:
             DataError: One does not fit; it is named.
         """
+        self.target.check_classes(objects, self.rows)
         before = len(self._buffer)
         try:
             try:
@@ -107,6 +108,15 @@ def is_abandoned(error: Exception) -> bool:
     """Return whether the server only says back that the COPY was broken off from here."""
     diag = getattr(error, "diag", None)
     return diag is not None and ABANDONED.decode() in (diag.message_primary or "")
+
+
+def is_second_time(error: BaseException | None) -> bool:
+    """Return whether the statement itself met the same row twice: a trigger may say so as well."""
+    diag = getattr(error, "diag", None)
+    if diag is None or diag.sqlstate != "21000" or diag.context:
+        return False
+    # Names of functions of the server are the same in every language.
+    return diag.source_function in ("ExecOnConflictUpdate", "ExecMergeMatched", "ExecMerge")
 
 
 class Refused(Exception):
@@ -190,8 +200,7 @@ def array_parameters(
         for column in target.columns
     ]
     try:
-        if set(map(type, objects)) != {target.model.cls}:
-            target.blame(objects, start, Misfit())
+        target.check_classes(objects, start)
         columns = zip(*map(target.array_values, objects), strict=True)
         return [
             _array(values, dumper, element, adapters)

@@ -11,7 +11,7 @@ import attrs
 from psycopg import errors as driver
 from psycopg.adapt import AdaptersMap
 
-from liteorm._core.models.classes import Field, Model, Table
+from liteorm._core.models.classes import Field, Model, Table, model_of
 from liteorm._core.models.extract import Encode, Extraction, extractor, parameters
 from liteorm._core.models.hints import Codec
 from liteorm._core.scanning.types import PgType
@@ -181,15 +181,55 @@ class Target:
             )
         return error.sqlstate in _STALE_TYPES
 
+    @functools.cached_property
+    def _classes(self) -> set[type]:
+        """Classes whose objects may come, beside the model's own."""
+        return {self.model.cls}
+
+    def check_classes(self, objects: Iterable[Any], start: int) -> None:
+        """Refuse objects of other classes: what these have more would be dropped in silence.
+
+        A subclass that adds neither fields nor a table is fine.
+
+        Raises:
+            DataError: One is of another class; it is named, counted from `start`.
+        """
+        others = set(map(type, objects)) - self._classes
+        if not others:
+            return
+        for place, obj in enumerate(objects, start):
+            if type(obj) in others and (error := self._stranger(type(obj), place)) is not None:
+                raise error
+        if len(self._classes) < _TARGETS:
+            self._classes.update(others)
+
+    def _stranger(self, cls: type, index: int | None) -> DataError | None:
+        """Return an error if objects of a class cannot go where the model's go."""
+        why = None
+        if issubclass(cls, self.model.cls):
+            own = model_of(cls)
+            if own.table != self.model.table:
+                why = "it has a table of its own"
+            elif added := [
+                field.init_name
+                for field in own.fields
+                if (known := self.model.field(field.name)) is None or known.column != field.column
+            ]:
+                why = f"it has fields of its own ({', '.join(added)})"
+            if why is None:
+                return None
+        return DataError(
+            f"object{'' if index is None else f' {index}'} is of class {cls.__qualname__}, "
+            f"expected {self.model.name} as the first one{f': {why}' if why else ''}",
+            row=index,
+            hint="send the objects of each class in a call of their own",
+        )
+
     def misfit(self, obj: Any, index: int | None) -> DataError | None:
         """Return an error for the first value of an object that cannot be sent, None if all can."""
         place = "" if index is None else f" of object {index}"
         if not issubclass(type(obj), self.model.cls):
-            return DataError(
-                f"object{'' if index is None else f' {index}'} is of class "
-                f"{type(obj).__qualname__}, expected {self.model.name} as the first one",
-                row=index,
-            )
+            return self._stranger(type(obj), index)
         if self.model.cls is dict and len(obj) != len(self.model.fields):
             return DataError(
                 f"object {index} has other keys than the first one: "

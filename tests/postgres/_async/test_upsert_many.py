@@ -178,3 +178,24 @@ async def test_generated_columns(db: AsyncDB) -> None:
     assert rows == [Made("a", 2, 1)]
     with pytest.raises(liteorm.ModelError, match="never in conflict"):
         await db.upsert_many([Made("a", 2)])
+
+
+async def test_only_a_key_that_comes_twice_is_called_so(db: AsyncDB) -> None:
+    """A trigger that raises the same code is told as what it is, also from an upsert of its own."""
+    await db.execute("""
+        CREATE FUNCTION own() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF NEW.n = 1 THEN RAISE cardinality_violation USING MESSAGE = 'mine'; END IF;
+            INSERT INTO pair SELECT 1, 1, 1 FROM generate_series(1, NEW.n)
+                ON CONFLICT (a, b) DO UPDATE SET n = 2;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER own BEFORE INSERT ON item FOR EACH ROW EXECUTE FUNCTION own();
+    """)
+    for n in (1, 2):
+        with pytest.raises(liteorm.Error) as caught:
+            await db.upsert_many([Item(1, "a", n), Item(2, "b", n)])
+        assert caught.value.sqlstate == "21000"
+        assert "comes twice" not in caught.value.message
+    with pytest.raises(liteorm.DataError, match="comes twice"):
+        await db.upsert_many([Item(1, "a", 0), Item(1, "b", 0)])
+    assert await stored(db) == []

@@ -81,7 +81,7 @@ def test_suppressed_rows_are_an_error(db: DB) -> None:
             BEGIN IF NEW.name = 'b' THEN RETURN NULL; END IF; RETURN NEW; END $$;
         CREATE TRIGGER drop_it BEFORE INSERT ON item FOR EACH ROW EXECUTE FUNCTION drop_it();
     """)
-    with pytest.raises(liteorm.Error, match="1 of 3 rows were not stored"):
+    with pytest.raises(liteorm.Error, match="1 of 3 rows did not come back"):
         db.insert_returning([Item("a"), Item("b"), Item("c")])
 
 
@@ -112,3 +112,32 @@ def test_in_a_transaction(db: DB) -> None:
             assert len(tx.insert_returning([Item("a"), Item("b")])) == 2
             raise ZeroDivisionError
     assert list(db.query("SELECT count(*) FROM item")) == [(0,)]
+
+
+@pytest.mark.parametrize("count", [2, 3, 20_001])
+def test_all_or_none_for_any_number(db: DB, count: int) -> None:
+    """A row that a trigger drops, stores elsewhere or spoils for reading undoes the others."""
+    db.execute("""
+        CREATE TABLE elsewhere (name text);
+        CREATE FUNCTION aside() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF NEW.name = 'drop' THEN RETURN NULL; END IF;
+            IF NEW.name = 'move' THEN INSERT INTO elsewhere VALUES (NEW.name); RETURN NULL; END IF;
+            IF NEW.name = 'spoil' THEN NEW.at := 'infinity'; END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER aside BEFORE INSERT ON item FOR EACH ROW EXECUTE FUNCTION aside();
+    """)
+    total = "SELECT (SELECT count(*) FROM item) + (SELECT count(*) FROM elsewhere)"
+    for name in ("drop", "move", "spoil"):
+        objects = [Item(name), *(Item(str(n)) for n in range(count - 1))]
+        with pytest.raises(liteorm.Error):
+            db.insert_returning(objects)
+        assert list(db.query(total)) == [(0,)], name
+        with db.transaction() as tx:
+            with pytest.raises(liteorm.Error):
+                tx.insert_returning(objects)
+            assert list(tx.query(total)) == [(0,)], name
+        with pytest.raises(liteorm.Error) as caught:
+            db.insert(Item(name))
+        assert "not stored" not in str(caught.value)
+        db.execute("TRUNCATE item, elsewhere")
