@@ -50,14 +50,14 @@ ARROWS = {
         *("liteorm._core", "liteorm.errors", "liteorm.observe", "liteorm.postgres"),
         *("psycopg", "psycopg_pool", "attrs", "msgspec", "typing_extensions"),
     },
-    "liteorm.postgres._describing.nulls": {"liteorm._core", "liteorm.postgres", "attrs", "pglast"},
+    "liteorm.postgres._describing.nulls": {"liteorm.postgres", "attrs"},
     "liteorm._check": {
         *("liteorm", "liteorm._check", "liteorm._core", "liteorm.errors", "liteorm.postgres"),
         *("liteorm_testing", "attrs", "msgspec", "rich", "typing_extensions"),
     },
     "liteorm._cli": {
         *("liteorm", "liteorm._check", "liteorm._cli", "liteorm.postgres", "liteorm_testing"),
-        *("rich", "pglast", "attrs", "msgspec", "airportsdata", "psycopg", "typing_extensions"),
+        *("rich", "attrs", "msgspec", "airportsdata", "psycopg", "typing_extensions"),
     },
     "liteorm_testing": {
         *("liteorm", "liteorm.postgres", "liteorm_testing", "attrs", "typing_extensions"),

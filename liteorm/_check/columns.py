@@ -48,34 +48,47 @@ def _leaf_problems(
     columns: tuple[ColumnShape, ...],
     types: tuple[PgType, ...],
     inside: tuple[str, ...],
-    *,
-    partly: bool = False,
+    part: tuple[int, ...] = (),
 ) -> Iterator[Problem]:
     """Yield the columns that can be NULL where the model has no place for it.
 
-    Inside an optional part (`partly`), NULL from an outer join makes the whole part None; only
-    what can be NULL in a row that found its partner is wrong there.
+    An optional part is None where all columns of `part` are NULL. So one of them may be NULL in a
+    row in which its outer join found no partner, if all others are NULL in that row too.
     """
     if isinstance(node, Leaf):
         yield from _label_problems(node, types[node.column])
         column = columns[node.column]
-        null = column.nullable_within if partly else column.nullable
-        if not node.nullable and null is not False and not column.name.endswith("!"):
-            if null is True:
-                yield _can_be_null(column, node.place, inside)
-            elif not partly:
-                yield _may_be_null(column, node.place)
+        if not node.nullable and not column.name.endswith("!"):
+            others = [columns[position] for position in part]
+            yield from _null_problems(column, node.place, inside, others)
         return
+    if node.absent is not None:
+        part = node.absent
     if isinstance(node, Build):
-        partly = partly or node.absent is not None
         for field, inner in node.arguments:
             names = (
                 inside if isinstance(inner, Leaf) else (*inside, f"{node.model.name}.{field.name}")
             )
-            yield from _leaf_problems(inner, columns, types, names, partly=partly)
+            yield from _leaf_problems(inner, columns, types, names, part)
         return
     for _, inner in node.items:
-        yield from _leaf_problems(inner, columns, types, inside, partly=partly)
+        yield from _leaf_problems(inner, columns, types, inside, part)
+
+
+def _null_problems(
+    column: ColumnShape, place: Place, inside: tuple[str, ...], part: list[ColumnShape]
+) -> Iterator[Problem]:
+    """Yield what is wrong with a column for a place that is not optional."""
+    if column.nullable is False:
+        return
+    if not part:
+        yield (_can_be_null if column.nullable else _may_be_null)(column, place, inside)
+    elif column.nullable_within:
+        yield _can_be_null(column, place, inside)
+    elif column.nullable_within is None or not column.joins:
+        yield _may_be_null(column, place, inside)
+    elif any(not set(column.joins) <= set(other.joins) for other in part):
+        yield _can_be_null_alone(column, place, inside)
 
 
 def _label_problems(leaf: Leaf, type_: PgType) -> Iterator[Problem]:
@@ -117,7 +130,19 @@ def _can_be_null(column: ColumnShape, place: Place, inside: tuple[str, ...]) -> 
     )
 
 
-def _may_be_null(column: ColumnShape, place: Place) -> Problem:
+def _can_be_null_alone(column: ColumnShape, place: Place, inside: tuple[str, ...]) -> Problem:
+    part = inside[-1] if inside else "the part"
+    return Problem(
+        "error",
+        f'column "{column.name}" can be NULL where other columns of {part} are not: an outer join'
+        f" that they do not come from finds no partner; {_declared(place)}",
+        f"{_optional(place)}, or take all of {part} from one outer join"
+        f" (parentheses around its inner joins); if you know that it is never NULL alone, name it"
+        f" {_marked(column)}",
+    )
+
+
+def _may_be_null(column: ColumnShape, place: Place, _: tuple[str, ...] = ()) -> Problem:
     return Problem(
         "warning",
         "null-unknown",

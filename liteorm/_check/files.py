@@ -161,6 +161,8 @@ def _answer_to_json(answer: Answer) -> dict[str, Any]:
             "column": column.column,
             "nullable": column.nullable,
             "nullable_within": column.nullable_within,
+            **({"joins": column.joins} if column.joins else {}),
+            **({"reason": column.reason} if column.reason else {}),
         }
         for column, type_ in zip(answer.shape.columns, answer.columns, strict=True)
     ]
@@ -182,6 +184,8 @@ def _answer_from_json(content: dict[str, Any]) -> Answer | Refusal:
             column=column["column"],
             nullable=column["nullable"],
             nullable_within=column["nullable_within"],
+            joins=tuple(column.get("joins", ())),
+            reason=column.get("reason", ""),
         )
         for column, type_ in zip(content["columns"], types, strict=True)
     )

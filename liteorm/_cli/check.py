@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import sys
 from collections.abc import Generator, Sequence
@@ -112,8 +111,6 @@ def _misused(arguments: argparse.Namespace) -> str | None:
         return "give --dsn, --schema or --frozen: statements are checked against a schema"
     if arguments.schema is not None and not arguments.schema.exists():
         return f"there is no {arguments.schema}"
-    if importlib.util.find_spec("pglast") is None:
-        return "what can be NULL is read with pglast; run: pip install 'liteorm[cli]'"
     return None
 
 

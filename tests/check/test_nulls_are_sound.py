@@ -43,9 +43,9 @@ def broken_claims(db: postgres.DB, seeds: list[int]) -> tuple[list[str], int, in
                 continue
             raise
         columns += len(found.nulls)
-        for position, (null, _) in enumerate(found.nulls):
-            claims += null is False
-            if null is False and any(row[position] is None for row in rows):
+        for position, out in enumerate(found.nulls):
+            claims += out.nullable is False
+            if out.nullable is False and any(row[position] is None for row in rows):
                 broken.append(f"seed {seed}, column {position + 1} of: {text}")
     return broken, claims, columns
 
@@ -80,9 +80,9 @@ def broken_changes(db: postgres.DB, seeds: list[int]) -> tuple[list[str], int, i
         except liteorm.Error:  # a constraint, a row touched twice: nothing came out
             continue
         seen += len(rows)
-        for position, (null, _) in enumerate(found.nulls):
-            claims += null is False
-            if null is False and any(row[position] is None for row in rows):
+        for position, out in enumerate(found.nulls):
+            claims += out.nullable is False
+            if out.nullable is False and any(row[position] is None for row in rows):
                 broken.append(f"seed {seed}, column {position + 1} of: {text}")
     return broken, claims, seen
 

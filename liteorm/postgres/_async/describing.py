@@ -16,6 +16,7 @@ from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.database import AsyncDB
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._async.transaction import AsyncTx
+from liteorm.postgres._describing.nulls import Trial
 from liteorm.postgres._describing.shapes import (
     Answers,
     Described,
@@ -37,8 +38,9 @@ _AT_ONCE: Final = 100
 async def describe_async(session: AsyncDB | AsyncTx, sql: SqlText) -> StatementShape:
     """Return a statement's columns and parameters as the server sees them; nothing is run.
 
-    Whether a column can be NULL is said if pglast (of the extra `cli`) is installed. In a
-    transaction, a statement that the server refuses fails the transaction, as if it had been run.
+    Whether a column can be NULL follows from the server's own reading of the statement, for which
+    a temporary function is created and rolled back. In a transaction, a statement that the server
+    refuses fails the transaction, as if it had been run.
 
     Args:
         session: A database or a transaction.
@@ -92,7 +94,8 @@ async def describe_all(
                 if nulls
                 else None
             )
-            await _ask(wire, catalog_questions(good, known))
+            inside = wire.pgconn.transaction_status != pq.TransactionStatus.IDLE
+            await _ask(wire, catalog_questions(good, known, inside=inside))
     return found
 
 
@@ -156,5 +159,11 @@ async def _ask(wire: AsyncWire, questions: Answers) -> None:
         except StopIteration:
             return
         cursor = wire.cursor(row_factory=tuple_row)
-        await cursor.execute(query.encode(), params or None)
-        rows = await cursor.fetchall()
+        try:
+            await cursor.execute(query.encode(), params or None)
+        except psycopg.Error as exc:
+            if wire.closed or not isinstance(query, Trial):
+                raise
+            rows = [(exc.diag.message_primary or "",)]
+        else:
+            rows = await cursor.fetchall() if cursor.description else []

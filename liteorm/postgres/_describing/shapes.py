@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Generator, Mapping, Sequence
-from importlib.util import find_spec
 from typing import Any, Final
 
 import attrs
@@ -17,6 +16,7 @@ from liteorm._core.scanning.types import PgType
 from liteorm._core.sql.text import is_template, rendered, values_in
 from liteorm._core.statements.statement import style_of
 from liteorm.errors import StatementError
+from liteorm.postgres._describing import nulls
 from liteorm.postgres._types.dumpers import register_dumpers
 from liteorm.postgres._types.registry import TypeRegistry
 
@@ -47,8 +47,11 @@ class ColumnShape:
             search path does not find it by its name alone.
         column: Its name there.
         nullable: False if it is proven that it is never NULL, True if it is NULL for some data,
-            None if it is not known. Only pglast, of the extra `cli`, makes it known.
+            None if it is not known.
         nullable_within: The same for the rows in which every outer join found a partner.
+        joins: Numbers of the outer joins without whose partner it is NULL. Columns with the same
+            numbers are NULL in the same rows, but for what `nullable_within` says.
+        reason: Why it is not known whether it can be NULL.
     """
 
     name: str
@@ -58,6 +61,8 @@ class ColumnShape:
     column: str | None = None
     nullable: bool | None = None
     nullable_within: bool | None = None
+    joins: tuple[int, ...] = ()
+    reason: str = ""
 
 
 @attrs.frozen
@@ -87,12 +92,10 @@ class Described:
     """The placeholders: the number of each, and where in the SQL it begins and ends."""
     sent: tuple[int, ...] = ()
     """The types of its parameters as they are sent; 0 and what is left out are the server's."""
-    tree: Any = None
-    """The parse tree, if pglast is there."""
     columns: tuple[tuple[str, int, int, int], ...] = ()
     """Name, type oid, table oid and column number of each column."""
     parameters: tuple[int, ...] = ()
-    nulls: tuple[tuple[Null, Null], ...] = ()
+    nulls: tuple[nulls.Out, ...] = ()
     origins: Mapping[tuple[int, int], tuple[str, str]] = attrs.Factory(
         dict[tuple[int, int], tuple[str, str]]
     )
@@ -132,13 +135,23 @@ class Described:
     def shape(self, registry: TypeRegistry) -> StatementShape:
         """Return what was found out."""
         types, parameters = self.types(registry)
-        nulls = self.nulls or ((None, None),) * len(self.columns)
+        outs = self.nulls or (nulls.Out(nulls.UNKNOWN),) * len(self.columns)
         columns: list[ColumnShape] = []
-        for (name, oid, table, number), type_, known in zip(
-            self.columns, types, nulls, strict=True
-        ):
+        for (name, oid, table, number), type_, out in zip(self.columns, types, outs, strict=True):
             of, column = self.origins.get((table, number), (None, None))
-            columns.append(ColumnShape(name, type_.name, oid, of, column, known[0], known[1]))
+            columns.append(
+                ColumnShape(
+                    name,
+                    type_.name,
+                    oid,
+                    of,
+                    column,
+                    out.nullable,
+                    out.nullable_within,
+                    tuple(sorted(out.joins)),
+                    out.why if out.nullable is None else "",
+                )
+            )
         return StatementShape(tuple(columns), tuple(type_.name for type_ in parameters), self.names)
 
 
@@ -221,25 +234,34 @@ def _plain_adapters() -> AdaptersMap:
 
 
 def catalog_questions(
-    items: Sequence[Described], params: Sequence[Mapping[int, Null]] | None = None
+    items: Sequence[Described],
+    params: Sequence[Mapping[int, Null]] | None = None,
+    *,
+    inside: bool = False,
 ) -> Answers:
-    """Ask the catalog for origins and, where pglast is there, all that proves NOT NULL."""
-    yield from _ask_origins(items)
-    if find_spec("pglast") is None:
-        return
-    from liteorm.postgres._describing import nulls as _nulls
+    """Ask the catalog for origins, and the server for all that proves NOT NULL.
 
-    names = _nulls.Names()
-    for item in items:
-        item.tree = _nulls.parsed(item.text)
-        if item.tree is not None:
-            names.update(_nulls.names_in(item.tree))
-    facts = yield from _nulls.gather_facts(names)
-    for number, item in enumerate(items):
-        if item.tree is not None:
-            known = params[number] if params is not None else None
-            found = _nulls.result_nulls(item.tree, facts, len(item.columns), known)
-            item.nulls = tuple((column.null, column.within) for column in found)
+    Args:
+        items: What the server has described.
+        params: For each, which of its parameters are known to be NULL or not.
+        inside: A transaction is open, and stays so.
+    """
+    yield from _ask_origins(items)
+    showing = [(number, item) for number, item in enumerate(items) if item.columns]
+    if not showing:
+        return
+    trees = yield from nulls.read_trees(
+        [(item.text, item.parameters) for _, item in showing], inside=inside
+    )
+    catalog = nulls.Catalog()
+    read = [tree for tree in trees if not isinstance(tree, nulls.Unread)]
+    yield from nulls.load_catalog(catalog, read)
+    for (number, item), tree in zip(showing, trees, strict=True):
+        if isinstance(tree, nulls.Unread):
+            item.nulls = (nulls.unread_column(tree),) * len(item.columns)
+            continue
+        known = params[number] if params is not None else None
+        item.nulls = tuple(nulls.result_columns(tree, catalog, len(item.columns), known))
 
 
 _ORIGINS: Final = """

@@ -17,6 +17,7 @@ from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.database import DB
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._sync.transaction import Tx
+from liteorm.postgres._describing.nulls import Trial
 from liteorm.postgres._describing.shapes import (
     Answers,
     Described,
@@ -38,8 +39,9 @@ _AT_ONCE: Final = 100
 def describe(session: DB | Tx, sql: SqlText) -> StatementShape:
     """Return a statement's columns and parameters as the server sees them; nothing is run.
 
-    Whether a column can be NULL is said if pglast (of the extra `cli`) is installed. In a
-    transaction, a statement that the server refuses fails the transaction, as if it had been run.
+    Whether a column can be NULL follows from the server's own reading of the statement, for which
+    a temporary function is created and rolled back. In a transaction, a statement that the server
+    refuses fails the transaction, as if it had been run.
 
     Args:
         session: A database or a transaction.
@@ -93,7 +95,8 @@ def describe_all(
                 if nulls
                 else None
             )
-            _ask(wire, catalog_questions(good, known))
+            inside = wire.pgconn.transaction_status != pq.TransactionStatus.IDLE
+            _ask(wire, catalog_questions(good, known, inside=inside))
     return found
 
 
@@ -157,5 +160,11 @@ def _ask(wire: Wire, questions: Answers) -> None:
         except StopIteration:
             return
         cursor = wire.cursor(row_factory=tuple_row)
-        cursor.execute(query.encode(), params or None)
-        rows = cursor.fetchall()
+        try:
+            cursor.execute(query.encode(), params or None)
+        except psycopg.Error as exc:
+            if wire.closed or not isinstance(query, Trial):
+                raise
+            rows = [(exc.diag.message_primary or "",)]
+        else:
+            rows = cursor.fetchall() if cursor.description else []

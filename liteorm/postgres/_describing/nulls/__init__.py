@@ -1,11 +1,29 @@
-"""Which columns of a statement's result can be NULL, read from PostgreSQL's own grammar.
+"""Which columns of a statement's result can be NULL, from the server's own reading of it.
 
-Needs pglast. Every answer is one of three: False (proven never NULL), True (NULL for some data)
-and None (not known). False is claimed only where it follows from the text and the constraints.
+Every answer is one of three: False (proven never NULL), True (NULL for some data) and None (not
+known). False is claimed only where it follows from the statement and the constraints; whatever
+there is no rule for is not known.
 """
 
-from liteorm.postgres._describing.nulls.analysis import result_nulls
-from liteorm.postgres._describing.nulls.facts import Facts, Names, gather_facts
-from liteorm.postgres._describing.nulls.grammar import names_in, parsed
+from liteorm.postgres._describing.nulls.analysis import result_columns
+from liteorm.postgres._describing.nulls.catalog import Catalog, load_catalog
+from liteorm.postgres._describing.nulls.levels import Out
+from liteorm.postgres._describing.nulls.reading import Trial, Unread, read_trees
+from liteorm.postgres._describing.nulls.values import UNKNOWN
 
-__all__ = ["Facts", "Names", "gather_facts", "names_in", "parsed", "result_nulls"]
+__all__ = [
+    "UNKNOWN",
+    "Catalog",
+    "Out",
+    "Trial",
+    "Unread",
+    "load_catalog",
+    "read_trees",
+    "result_columns",
+    "unread_column",
+]
+
+
+def unread_column(unread: Unread) -> Out:
+    """Return what is known of a column of a statement that the server did not read for us."""
+    return Out(UNKNOWN, why=f"the server's reading could not be had: {unread.message}")

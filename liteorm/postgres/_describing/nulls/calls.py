@@ -1,15 +1,36 @@
-"""Whether a function call can be NULL: plain functions, aggregates and window functions."""
+"""Whether a call can be NULL: functions, operators, aggregates and window functions."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, Final
 
-from liteorm.postgres._describing.nulls import builtins as known
-from liteorm.postgres._describing.nulls.facts import Null
-from liteorm.postgres._describing.nulls.grammar import kind, name_of
+from attrs import evolve
 
-if TYPE_CHECKING:
-    from liteorm.postgres._describing.nulls.expressions import Evaluator, Value
+from liteorm.postgres._describing.nulls import functions as known
+from liteorm.postgres._describing.nulls.catalog import Function, Operator
+from liteorm.postgres._describing.nulls.constants import compared, plain_elements
+from liteorm.postgres._describing.nulls.levels import EMPTY, Level
+from liteorm.postgres._describing.nulls.nodes import Node
+from liteorm.postgres._describing.nulls.values import (
+    ALWAYS,
+    FALSE,
+    NEVER,
+    NOTHING,
+    POSITIVE,
+    SOME,
+    TRUE,
+    UNKNOWN,
+    VALUE,
+    Value,
+    any_null,
+    unknown,
+)
+
+Evaluate = Callable[[Level, Any], Value]
+
+_ZERO: Final = Value(NEVER, const=("int", 0))
+_COUNTED: Final = Value(NEVER, const=POSITIVE)
 
 # Bits of FRAMEOPTION_* in PostgreSQL's nodes/parsenodes.h.
 _STARTS_BY_CURRENT_ROW = 0x00020 | 0x00200 | 0x00800
@@ -17,121 +38,222 @@ _ENDS_BY_CURRENT_ROW = 0x00100 | 0x00400 | 0x04000
 _EXCLUDES = 0x08000 | 0x10000 | 0x20000
 
 
-def call(evaluate: Evaluator, node: Any) -> Value:
-    """Return what is known of a function call's value."""
-    schema, name = name_of(node.funcname)
-    facts = evaluate.level.facts
-    own = schema == "pg_catalog" or (schema is None and name not in facts.foreign_functions)
-    if not own:
-        return _unknown_call(evaluate, node, name)
-    if node.over is not None:
-        return _window(evaluate, node, name), False
-    if is_aggregate(node):
-        return _aggregate(evaluate, node, name), name in known.COUNTS
-    return _plain_call(evaluate, node, name)
+def strict(level: Level, oid: int) -> bool:
+    """Return whether a function gives NULL for a NULL argument."""
+    found = level.analysis.catalog.functions.get(oid)
+    return found is not None and found.strict
 
 
-def is_aggregate(node: Any) -> bool:
-    """Return whether a call is one of PostgreSQL's own aggregates, not over a window."""
-    if kind(node) != "FuncCall" or node.over is not None:
-        return False
-    if node.agg_star or node.agg_filter or node.agg_order or node.agg_distinct:
+def total_operator(level: Level, node: Node) -> bool:
+    """Return whether an operator gives a value for every two values."""
+    catalog = level.analysis.catalog
+    operator = catalog.operators.get(node.number("opno"))
+    function = catalog.functions.get(node.number("opfuncid"))
+    return operator is not None and function is not None and _total_operator(operator, function)
+
+
+def _total_operator(operator: Operator, function: Function) -> bool:
+    if operator.ordering:
         return True
-    name = name_of(node.funcname)[1]
-    return any(
-        name in names
-        for names in (
-            known.COUNTS,
-            known.TOTAL_AGGREGATES,
-            known.GATHERING,
-            known.OTHER_AGGREGATES,
-        )
-    )
-
-
-def may_return_set(node: Any) -> bool:
-    """Return whether a call might give no row, or several."""
-    name = name_of(node.funcname)[1]
-    return not (
-        is_aggregate(node)
-        or node.over is not None
-        or name in known.TOTAL_FUNCTIONS | known.TEXT_FUNCTIONS | known.NEVER_NULL
-    )
-
-
-def _plain_call(evaluate: Evaluator, node: Any, name: str) -> Value:
-    if name in known.NEVER_NULL and not node.func_variadic:
-        return False, name.startswith(("concat", "num", "quote"))
-    args = [evaluate(arg) for arg in node.args or ()]
-    plain = all(plain for _, plain in args) and "json" not in name
-    total = (
-        name in known.TOTAL_FUNCTIONS
-        or (name in known.TEXT_FUNCTIONS and plain)
-        or (name == "substring" and _by_position(node))
-        or (name == "extract" and _monotonic(node))
-    )
-    if not total or node.func_variadic or any(null is not False for null, _ in args):
-        return _unknown_call(evaluate, node, name)[0], plain and total
-    return False, plain
-
-
-def _by_position(node: Any) -> bool:
-    # substring(x FROM 'pattern') gives NULL where nothing matches.
-    return all(kind(arg) == "A_Const" and kind(arg.val) == "Integer" for arg in node.args[1:])
-
-
-def _monotonic(node: Any) -> bool:
-    field = node.args[0]
-    return kind(field) == "A_Const" and field.val.sval.lower() in known.MONOTONIC_FIELDS
-
-
-def _unknown_call(evaluate: Evaluator, node: Any, name: str) -> Value:
-    strict = name in evaluate.level.facts.strict_functions and name not in known.ROW_SOURCES
-    if not strict or node.func_variadic:
-        return None, False
-    return (True if any(evaluate.null(arg) for arg in node.args or ()) else None), False
-
-
-def _aggregate(evaluate: Evaluator, node: Any, name: str) -> Null:
-    if name in known.COUNTS:
+    if not operator.own or function.signature in known.PARTIAL:
         return False
-    if node.agg_within_group or not (name in known.TOTAL_AGGREGATES or name in known.GATHERING):
+    return operator.name in known.TOTAL_OPERATORS or known.is_total(function.name)
+
+
+def function_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
+    """Return what is known of a function call."""
+    function = level.analysis.catalog.functions.get(node.number("funcid"))
+    if function is None:
+        return unknown("")
+    args = [evaluate(level, arg) for arg in node.nodes("args")]
+    if node.flag("funcretset"):
+        return _of_a_set(level, node, function, evaluate)
+    variadic = node.flag("funcvariadic")
+    if function.own and function.name in known.NEVER_NULL and not variadic:
+        return VALUE
+    if function.own and function.signature in known.COALESCING:
+        return Value(min(value.null for value in args), blurred=_blurred(args))
+    total = function.own and known.total(function.signature, function.name)
+    if total and function.name in known.BY_FIELD:
+        total = known.total_field(node.nodes("args")[0])
+    found = _called(function, args, total=total)
+    if function.own and function.name in known.INTEGER_CASTS and len(args) == 1:
+        return evolve(found, const=args[0].const)
+    return found
+
+
+def _blurred(args: list[Value]) -> bool:
+    return any(value.blurred for value in args)
+
+
+def _called(function: Function, args: list[Value], *, total: bool) -> Value:
+    null = any_null(value.null for value in args)
+    why = next((value.why for value in args if value.why), "")
+    if not function.strict:
+        mixed = any(value.null == ALWAYS for value in args)
+        listed = total and null == NEVER
+        reason = why if total else f"{function.name}() is not known never to give NULL"
+        return VALUE if listed else unknown(reason, blurred=mixed or _blurred(args))
+    if null == ALWAYS:
+        return NOTHING
+    if null == NEVER and not total:
+        null, why = UNKNOWN, f"{function.name}() is not known never to give NULL"
+    return Value(null, blurred=_blurred(args), why=why)
+
+
+def _of_a_set(level: Level, node: Node, function: Function, evaluate: Evaluate) -> Value:
+    """Return what a set-returning function in a select list gives in each row."""
+    if not function.own or level.analysis.several_sets:
+        return unknown("sets of different lengths are filled up with NULL")
+    nulls = known.ROW_SOURCES.get(function.name)
+    args = node.nodes("args")
+    if function.name == "unnest" and len(args) == 1:
+        return Value(elements_state(level, args[0], evaluate))
+    if nulls is None or len(nulls) != 1:
+        return unknown(f"{function.name}() is not known never to give NULL")
+    return Value(nulls[0])
+
+
+def elements_state(level: Level, array: Any, evaluate: Evaluate) -> int:
+    """Return whether an element of an array can be NULL."""
+    states = element_states(level, array, evaluate)
+    return UNKNOWN if states is None else any_null(states)
+
+
+def element_states(level: Level, array: Any, evaluate: Evaluate) -> list[int] | None:
+    """Return the states of an array's elements; None where they are not known."""
+    if not isinstance(array, Node):
         return None
-    if node.agg_filter is not None or not evaluate.level.grouped:
-        return True
-    return False if name in known.GATHERING else _argument(evaluate, node)
+    if array.kind == "CONST":
+        return plain_elements(array)
+    if array.kind in ("RELABELTYPE", "ARRAYCOERCEEXPR"):
+        return element_states(level, array["arg"], evaluate)
+    if array.kind not in ("ARRAYEXPR", "ARRAY"):
+        return None
+    if not array.flag("multidims"):
+        return [evaluate(level, item).null for item in array.nodes("elements")]
+    found: list[int] = []
+    for item in array.nodes("elements"):
+        inner = element_states(level, item, evaluate)
+        if inner is None:
+            return None
+        found += inner
+    return found
 
 
-def _argument(evaluate: Evaluator, node: Any) -> Null:
-    level = evaluate.level
-    before, level.aggregating = level.aggregating, True
-    try:
-        return evaluate.null(node.args[0])
-    finally:
-        level.aggregating = before
+def operator_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
+    """Return what is known of an operator between values."""
+    catalog = level.analysis.catalog
+    operator = catalog.operators.get(node.number("opno"))
+    function = catalog.functions.get(node.number("opfuncid"))
+    if operator is None or function is None:
+        return unknown("")
+    args = [evaluate(level, arg) for arg in node.nodes("args")]
+    if operator.own and function.signature in known.COALESCING:
+        return Value(min(value.null for value in args), blurred=_blurred(args))
+    found = _called(function, args, total=_total_operator(operator, function))
+    if operator.own and operator.ordering and len(args) == 2 and found.null != ALWAYS:
+        outcome = compared(operator.name, args[0].const, args[1].const)
+        if outcome is not None:
+            return evolve(TRUE if outcome else FALSE, null=found.null, blurred=found.blurred)
+    return found
 
 
-def _window(evaluate: Evaluator, node: Any, name: str) -> Null:
-    if name in known.RANKS or name in known.COUNTS:
-        return False
-    if name == "ntile":
-        return evaluate.null(node.args[0])
-    if name in ("lag", "lead"):
-        nulls = [evaluate.null(arg) for arg in node.args]
-        return not (len(nulls) == 3 and set(nulls) == {False})
-    if node.agg_filter is not None or not _frame_has_current_row(evaluate, node.over):
-        return True if name in known.TOTAL_AGGREGATES else None
+def aggregate_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
+    """Return what is known of an aggregate over the rows of its own level."""
+    owner = level.up(node.number("agglevelsup"))
+    function = level.analysis.catalog.functions.get(node.number("aggfnoid"))
+    if function is None or not function.own:
+        return unknown("an aggregate of your own")
+    name = function.name
+    fed = _fed(level, owner, node, evaluate)
+    if name in known.COUNTS:
+        return {ALWAYS: _ZERO, NEVER: _COUNTED}.get(fed, VALUE)
     if name in known.GATHERING:
-        return False
-    if name in known.TOTAL_AGGREGATES or name in ("first_value", "last_value"):
-        return evaluate.null(node.args[0])
-    return None
+        rows = _rows(owner)
+        if node["aggfilter"] is not None:
+            rows = max(rows, SOME)
+        return NOTHING if rows == ALWAYS else Value(rows)
+    if name in known.TOTAL_AGGREGATES:
+        return NOTHING if fed == ALWAYS else Value(fed)
+    if name in known.SPREADS:
+        # Of a single row there is none.
+        return NOTHING if fed == ALWAYS else Value(max(SOME, fed))
+    direct = any_null(evaluate(level, arg).null for arg in node.nodes("aggdirectargs"))
+    if name in known.ORDERED and direct == NEVER:
+        return NOTHING if fed == ALWAYS else Value(fed)
+    if name in known.RANKS:
+        return VALUE
+    return NOTHING if fed == ALWAYS else unknown(f"{name}() is not known never to give NULL")
 
 
-def _frame_has_current_row(evaluate: Evaluator, window: Any) -> bool:
-    options = window.frameOptions
-    if window.name is not None:
-        options = evaluate.level.windows.get(window.name, 0)
+def none_atom(node: Node) -> Any:
+    """Return the atom that no value goes into an aggregate."""
+    filtered = node["aggfilter"].key if node["aggfilter"] is not None else ""
+    args = node.nodes("args")
+    first = args[0]["expr"].key if args else ""
+    return ("none", first, filtered, node["agglevelsup"])
+
+
+def _rows(owner: Level) -> int:
+    """Return the state of what is NULL where there is no row."""
+    if owner.filled:
+        return NEVER
+    return {True: ALWAYS, False: NEVER}.get(owner.env.get(EMPTY), SOME)  # type: ignore[arg-type]
+
+
+def _fed(level: Level, owner: Level, node: Node, evaluate: Evaluate) -> int:
+    """Return the state of what is NULL where no value goes into an aggregate."""
+    rows = _rows(owner)
+    if rows == ALWAYS:
+        return ALWAYS
+    assumed = owner.env.get(none_atom(node))
+    if assumed is not None:
+        return ALWAYS if assumed else NEVER
+    args = node.nodes("args")
+    null = NEVER
+    if args:
+        with owner.over(groups=False):
+            null = evaluate(level, args[0]).null
+            if null != NEVER:
+                # The other rows of the group need not be as the one looked at.
+                with owner.plainly():
+                    null = evaluate(level, args[0]).null
+    if node["aggfilter"] is not None:
+        null = max(null, SOME) if null != ALWAYS else null
+    return null if null == ALWAYS else max(rows, null)
+
+
+def window_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
+    """Return what is known of a window function."""
+    function = level.analysis.catalog.functions.get(node.number("winfnoid"))
+    if function is None or not function.own:
+        return unknown("a window function of your own")
+    name = function.name
+    args = node.nodes("args")
+    if name in known.RANKS or name in known.COUNTS:
+        return VALUE
+    if name == "ntile":
+        return Value(max(evaluate(level, args[0]).null, NEVER))
+    with level.plainly():
+        nulls = [evaluate(level, arg).null for arg in args]
+    if name in ("lag", "lead"):
+        if len(nulls) < 3:
+            return Value(SOME)
+        return Value(max(nulls))
+    if node["aggfilter"] is not None or not _frame_has_current_row(level, node):
+        return Value(SOME) if name in known.TOTAL_AGGREGATES else unknown("its frame may be empty")
+    if name in known.GATHERING:
+        return VALUE
+    if name in ("first_value", "last_value"):
+        return Value(nulls[0])
+    if name in known.TOTAL_AGGREGATES:
+        return Value(min(evaluate(level, args[0]).null, nulls[0]))
+    return unknown(f"{name}() is not known never to give NULL")
+
+
+def _frame_has_current_row(level: Level, node: Node) -> bool:
+    options = level.windows.get(node.number("winref"), 0)
     return bool(
         options & _STARTS_BY_CURRENT_ROW
         and options & _ENDS_BY_CURRENT_ROW

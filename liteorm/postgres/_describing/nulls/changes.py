@@ -2,169 +2,253 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import reduce
+from typing import TYPE_CHECKING, Any, Final
 
-from liteorm.postgres._describing.nulls.facts import Null, RelationFacts
-from liteorm.postgres._describing.nulls.grammar import kind
-from liteorm.postgres._describing.nulls.implied import if_true
-from liteorm.postgres._describing.nulls.scope import Col, Level, Output, Rel, Tree
+from liteorm.postgres._describing.nulls.catalog import Column, Relation
+from liteorm.postgres._describing.nulls.levels import NONE, Col, Condition, Level, Out, Rel, Result
+from liteorm.postgres._describing.nulls.nodes import Node
 from liteorm.postgres._describing.nulls.sources import Sources
+from liteorm.postgres._describing.nulls.values import ALWAYS, NEVER, UNKNOWN
 
 if TYPE_CHECKING:
     from liteorm.postgres._describing.nulls.analysis import Analysis
 
+_UPDATE, _INSERT, _DELETE, _MERGE = 2, 3, 4, 5
+_OLD, _NEW = 1, 2
+
+_CHANGED_BY_OTHERS: Final = "a trigger, a rule or another server may change what is stored"
+
+Values = dict[int, Out]
+"""What is known of the values that columns are set to, by their numbers."""
+
 
 class Changes:
-    """Reads one statement that changes rows, at its level."""
+    """Reads one statement that changes rows, into its level."""
 
     def __init__(self, analysis: Analysis, level: Level) -> None:
         self._analysis = analysis
         self._level = level
-        self._sources = Sources(analysis, level)
 
-    def output(self, node: Any) -> Output:
+    def result(self, node: Node) -> Result:
         """Return the columns of RETURNING."""
-        if node.returningClause is None:
-            return Output(())
-        target = self._target(node.relation)
-        facts = self._level.facts.relation(node.relation.schemaname, node.relation.relname)
-        self._level.trees.append(Tree([target], list(target.cols), open=target.open))
-        match kind(node):
-            case "InsertStmt":
-                self._read_insert(node, target, facts)
-            case "UpdateStmt":
-                self._read_from(node.fromClause)
-                self._read_update(node, target, facts)
-            case "DeleteStmt":
-                self._read_from(node.usingClause)
-                self._require(node.whereClause, every=True)
+        returning = node.nodes("returningList")
+        if not returning:
+            return Result(())
+        number = node.number("resultRelation")
+        entry = node.nodes("rtable")[number - 1]
+        relation = self._analysis.catalog.relations.get(entry.number("relid"))
+        sources = Sources(self._analysis, self._level, node)
+        if number not in self._level.rels and node.number("commandType") in (_DELETE, _MERGE):
+            self._level.rels[number] = Rel()
+        sources.read(node["jointree"])
+        if relation is None or relation.rules or relation.kind not in ("r", "p"):
+            count = sum(not item.flag("resjunk") for item in returning)
+            return Result((Out(UNKNOWN, why=_CHANGED_BY_OTHERS),) * count)
+        change = _Change(self._analysis, self._level, number, relation, sources, returning)
+        match node.number("commandType"):
+            case 3:
+                cases = change.inserted(node)
+            case 2:
+                cases = change.updated(node)
+            case 4:
+                cases = change.deleted()
             case _:
-                self._read_merge(node)
-        self._add_old_and_new(node, target)
-        return Output(self._analysis.targets(node.returningClause.exprs, self._level))
+                cases = change.merged(node)
+        if not cases:
+            return Result(())
+        return reduce(self._analysis.united, [Result(case) for case in cases])
 
-    def _target(self, node: Any) -> Rel:
-        ctes, self._level.ctes = self._level.ctes, {}
-        facts = self._level.facts.relation(node.schemaname, node.relname)
-        rel = self._sources.relation(node)
-        self._level.ctes = ctes
-        # Rules and INSTEAD OF triggers return what they like.
-        if facts is None or facts.kind in ("v", "m", "f") or facts.rules:
-            for col in rel.cols:
-                col.become(None)
-        if node.alias is not None:
-            rel.name, rel.schema = node.alias.aliasname, None
+
+class _Change:
+    """One change of a table: the ways in which a row comes to be returned."""
+
+    def __init__(
+        self,
+        analysis: Analysis,
+        level: Level,
+        number: int,
+        relation: Relation,
+        sources: Sources,
+        returning: list[Any],
+    ) -> None:
+        self._analysis = analysis
+        self._level = level
+        self._number = number
+        self._relation = relation
+        self._sources = sources
+        self._returning = returning
+
+    def inserted(self, node: Node) -> list[tuple[Out, ...]]:
+        """Return what each way of an INSERT returns: a new row, or one that was there."""
+        self._settle(self._level)
+        values = self._values(self._level, node.nodes("targetList"))
+        new = self._stored(values, None)
+        cases = [self._returned(self._beside({}), new, old=None)]
+        conflict = node["onConflict"]
+        if conflict is not None and conflict.number("action") == 2:
+            cases.append(self._conflicting(conflict, values))
+        return cases
+
+    def _conflicting(self, conflict: Node, values: Values) -> tuple[Out, ...]:
+        level = self._beside({conflict.number("exclRelIndex"): self._stored(values, None)})
+        old = self._there(level)
+        self._add_condition(level, conflict["onConflictWhere"])
+        self._settle(level)
+        sets = self._values(level, conflict.nodes("onConflictSet"))
+        new = self._stored(sets, self._before(level, old))
+        return self._returned(level, new, old)
+
+    def updated(self, node: Node) -> list[tuple[Out, ...]]:
+        """Return what an UPDATE returns."""
+        level = self._level
+        self._settle(level)
+        self._sources.again()
+        self._settle(level)
+        old = level.rels[self._number]
+        sets = self._values(level, node.nodes("targetList"))
+        new = self._stored(sets, self._before(level, old))
+        return [self._returned(level, new, old)]
+
+    def deleted(self) -> list[tuple[Out, ...]]:
+        """Return what a DELETE returns."""
+        level = self._level
+        self._settle(level)
+        self._sources.again()
+        self._settle(level)
+        return [self._gone(level)]
+
+    def _gone(self, level: Level) -> tuple[Out, ...]:
+        level.changed = self._number
+        old = level.rels[self._number]
+        level.versions = {_OLD: old, _NEW: self._absent(level)}
+        return self._analysis.targets(level, self._returning)
+
+    def merged(self, node: Node) -> list[tuple[Out, ...]]:
+        """Return what each action of a MERGE returns."""
+        return [
+            self._acted(node, action)
+            for action in node.nodes("mergeActionList")
+            if action.number("commandType") in (_UPDATE, _INSERT, _DELETE)
+        ]
+
+    def _acted(self, node: Node, action: Node) -> tuple[Out, ...]:
+        how = action.number("matchKind")
+        level = self._beside(self._level.rels)
+        level.conditions = list(self._level.conditions)
+        if how == 1:
+            # No row of the source is there: all of it is NULL.
+            missing = self._analysis.number()
+            for number, rel in self._level.rels.items():
+                if number != self._number and rel.aliases is None:
+                    level.rels[number] = Rel(rel.cols, rel.joins | {missing})
+            level.settle(missing, True)
+            level.conditions = []
+        if how != 2:
+            self._there(level)
+        if how == 0:
+            self._add_condition(level, node["mergeJoinCondition"])
+        self._add_condition(level, action["qual"])
+        self._settle(level)
+        values = self._values(level, action.nodes("targetList"))
+        match action.number("commandType"):
+            case 4:
+                return self._gone(level)
+            case 3:
+                return self._returned(level, self._stored(values, None), old=None)
+            case _:
+                old = level.rels[self._number]
+                new = self._stored(values, self._before(level, old))
+                return self._returned(level, new, old)
+
+    def _beside(self, rels: dict[int, Rel]) -> Level:
+        """Return a level beside the statement's own."""
+        level = Level(self._analysis, self._level.parent, rels=dict(rels), ctes=self._level.ctes)
+        level.fixed = level.env = dict(self._level.fixed)
+        level.exclusive = list(self._level.exclusive)
+        return level
+
+    def _there(self, level: Level) -> Rel:
+        """Put the row that was there before into a level."""
+        rel = self._sources.relation(self._relation, NONE)
+        level.rels[self._number] = rel
+        level.conditions += [Condition(check, NONE, rel) for check in self._relation.checks]
         return rel
 
-    def _read_from(self, items: Any) -> None:
-        for item in items or ():
-            self._sources.add(item)
+    def _add_condition(self, level: Level, node: Any) -> None:
+        if isinstance(node, Node):
+            level.conditions.append(Condition(node))
 
-    def _require(self, condition: Any, *, every: bool) -> None:
-        if condition is None:
-            return
-        required = if_true(self._level, condition)
-        for tree in self._level.trees if every else self._level.trees[1:]:
-            tree.require(required)
+    def _settle(self, level: Level) -> None:
+        self._analysis.settle(level)
 
-    def _read_insert(self, node: Any, target: Rel, facts: RelationFacts | None) -> None:
-        rows = self._inserted(node, target)
-        conflict = node.onConflictClause
-        updates = conflict is not None and conflict.action.name == "ONCONFLICT_UPDATE"
-        sent = [item.name for item in node.cols] if node.cols else [c.name for c in target.cols]
-        for position, name in enumerate(sent):
-            null = rows[position] if rows is not None and position < len(rows) else None
-            self._stored(target, name, null, facts, certain=not updates)
-        self._soften_defaults(target, facts, sent)
+    def _values(self, level: Level, entries: list[Any]) -> Values:
+        values: Values = {}
+        for entry in entries:
+            if entry.flag("resjunk"):
+                continue
+            expression = entry["expr"]
+            number = entry.number("resno")
+            if isinstance(expression, Node) and expression.kind == "SETTODEFAULT":
+                column = self._relation.columns.get(number)
+                values[number] = Out(UNKNOWN if column is None else self._default(column))
+            else:
+                values[number] = self._analysis.known(level, expression)
+        return values
 
-    def _inserted(self, node: Any, target: Rel) -> list[Null] | None:
-        if node.selectStmt is None:
-            return []
-        rows = node.selectStmt.valuesLists
-        if rows and any(kind(item) == "SetToDefault" for row in rows for item in row):
-            return None
-        level = self._level.inner()
-        level.trees, level.parent = [], _without_trees(self._level)
-        output = self._analysis.output(node.selectStmt, level)
-        return None if output.columns is None else [column.null for column in output.columns]
-
-    def _soften_defaults(self, target: Rel, facts: RelationFacts | None, sent: list[str]) -> None:
-        columns = facts.columns if facts is not None else ()
-        for col, column in zip(target.cols, columns, strict=False):
-            if col.null and (column.default or (facts and facts.triggers)) and col.name not in sent:
-                col.become(None)
-
-    def _read_update(self, node: Any, target: Rel, facts: RelationFacts | None) -> None:
-        required: set[Col] = set()
-        if node.whereClause is not None:
-            required = if_true(self._level, node.whereClause)
-        self._require(node.whereClause, every=False)
-        evaluate = self._analysis.evaluator(self._level)
-        values = {
-            item.name: None if _partial(item) else evaluate.null(item.val)
-            for item in node.targetList
+    def _before(self, level: Level, old: Rel) -> Values:
+        """Return what is known of the columns that are not set."""
+        return {
+            number: Out(level.col_state(old, old.col(number)).null)
+            for number in self._relation.columns
         }
-        # WHERE speaks of the row before the change; what it says of a column that is not set
-        # holds after it as well, if no trigger interferes.
-        generated = {column.name for column in (facts.columns if facts else ()) if column.generated}
-        for col in target.cols:
-            if col.name in values or col.name in generated:
-                continue
-            if col in required and col.null:
-                self._stored(target, col.name, False, facts, certain=True)
-            elif col.null and facts is not None and facts.triggers:
-                col.become(None)
-        for name, null in values.items():
-            self._stored(target, name, null, facts, certain=True)
 
-    def _stored(
-        self, target: Rel, name: str, null: Null, facts: RelationFacts | None, *, certain: bool
-    ) -> None:
-        """Note what a column is set to: a stored NULL is only certain without triggers."""
-        for col in target.cols:
-            if col.name == name and col.null is True:
-                uncertain = not certain or facts is None or facts.triggers
-                col.become(None if uncertain and null is not True else null)
+    def _default(self, column: Column) -> int:
+        if column.default is not None:
+            return self._analysis.known(Level(self._analysis), column.default).state
+        return UNKNOWN if column.filled else ALWAYS
 
-    def _read_merge(self, node: Any) -> None:
-        tree = self._sources.add(node.sourceRelation)
-        kinds = {clause.matchKind.name for clause in node.mergeWhenClauses}
-        if "MERGE_WHEN_NOT_MATCHED_BY_SOURCE" in kinds:
-            tree.extend_with_nulls()
-        for col in self._level.trees[0].every_col():
-            col.become(None if col.null else col.null)
-        self._level.trees.reverse()  # * gives the source's columns first
+    def _stored(self, values: Values, before: Values | None) -> Rel:
+        """Return the row that is stored."""
+        relation = self._relation
+        rel = Rel(system=NEVER)
+        for number, column in relation.columns.items():
+            if number in values:
+                state = values[number].state
+            elif before is not None:
+                state = before[number].state
+            else:
+                state = self._default(column)
+            if column.null == NEVER:
+                state = NEVER
+            elif relation.triggers or relation.foreign:
+                state = UNKNOWN
+            elif column.null == UNKNOWN:
+                # A domain that refuses NULL, but for what slips through.
+                state = min(state, UNKNOWN)
+            rel.cols[number] = Col(state, why=_CHANGED_BY_OTHERS if relation.triggers else "")
+        for number, column in relation.columns.items():
+            if column.generated is not None and column.null != NEVER:
+                alone = relation.kind == "r" and not relation.children
+                rel.cols[number].null = (
+                    self._sources.generated(rel, column, relation) if alone else UNKNOWN
+                )
+        return rel
 
-    def _add_old_and_new(self, node: Any, target: Rel) -> None:
-        names = {"old": "old", "new": "new"}
-        for option in node.returningClause.options or ():
-            names["old" if option.option.name.endswith("OLD") else "new"] = option.value
-        missing = {"InsertStmt": ("old",), "DeleteStmt": ("new",), "MergeStmt": ("old", "new")}
-        facts = self._level.facts.relation(node.relation.schemaname, node.relation.relname)
-        for which, name in names.items():
-            if self._level.rel((name,)) is not None:
-                continue
-            same = (which == "new") != (kind(node) == "DeleteStmt")
-            cols = [
-                Col(col.name, col.null if same else self._before(facts, col), col.plain)
-                for col in target.cols
-            ]
-            tree = Tree([Rel(name, cols, target.open)], [])
-            if which in missing.get(kind(node), ()):
-                tree.extend_with_nulls()
-            self._level.trees.append(tree)
+    def _absent(self, level: Level) -> Rel:
+        """Return the row before an INSERT, or after a DELETE."""
+        join = self._analysis.number()
+        level.settle(join, True)
+        rel = Rel(joins={join})
+        rel.cols = {number: Col(NEVER) for number in self._relation.columns}
+        return rel
 
-    def _before(self, facts: RelationFacts | None, col: Col) -> Null:
-        for column in facts.columns if facts is not None else ():
-            if column.name == col.name and facts is not None and facts.kind in ("r", "p"):
-                return column.null
-        return None
-
-
-def _partial(item: Any) -> bool:
-    """Return whether SET names an element or attribute, or several columns at once."""
-    return bool(item.indirection) or kind(item.val) in ("MultiAssignRef", "SetToDefault")
-
-
-def _without_trees(level: Level) -> Level:
-    return Level(level.facts, level.params, level.parent, ctes=level.ctes)
+    def _returned(self, level: Level, new: Rel, old: Rel | None) -> tuple[Out, ...]:
+        """Return the columns of RETURNING, for a row that was stored."""
+        level.rels[self._number] = new
+        # What was asked for is known of the row before the change.
+        level.conditions = [Condition(check, NONE, new) for check in self._relation.checks]
+        self._settle(level)
+        level.changed = self._number
+        level.versions = {_OLD: old if old is not None else self._absent(level), _NEW: new}
+        return self._analysis.targets(level, self._returning)

@@ -1,188 +1,445 @@
-"""Whether an expression can be NULL."""
+"""What is known of an expression's value, at a level and under what is assumed there."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
-from liteorm.postgres._describing.nulls import builtins as known
-from liteorm.postgres._describing.nulls.calls import call
-from liteorm.postgres._describing.nulls.facts import Null
-from liteorm.postgres._describing.nulls.grammar import kind, name_of, strings
-from liteorm.postgres._describing.nulls.implied import if_not_true, if_true
-from liteorm.postgres._describing.nulls.scope import Col, Level, Output
+from attrs import evolve
 
-Value = tuple[Null, bool]
-"""Can it be NULL; is it of a plain type (see `ColumnFacts.plain`)."""
+from liteorm.postgres._describing.nulls import calls
+from liteorm.postgres._describing.nulls.constants import constant
+from liteorm.postgres._describing.nulls.levels import Level, Result
+from liteorm.postgres._describing.nulls.nodes import Node
+from liteorm.postgres._describing.nulls.values import (
+    ALWAYS,
+    FALSE,
+    NEVER,
+    NOTHING,
+    SOME,
+    TRUE,
+    UNKNOWN,
+    VALUE,
+    Value,
+    all_null,
+    any_null,
+    conjoined,
+    disjoined,
+    either,
+    negated,
+    unknown,
+)
 
-UNKNOWN: Value = (None, False)
-Subquery = Callable[[Any, Level], Output]
+Rule = Callable[[Level, Node], Value]
 
 
-def any_of(nulls: Iterable[Null]) -> Null:
-    """Return what is known of something that is NULL when any part is."""
-    found = set(nulls)
-    return True if True in found else None if None in found else False
+def value_of(level: Level, node: Any) -> Value:
+    """Return what is known of an expression; of what no rule is for, nothing."""
+    if not isinstance(node, Node):
+        return unknown("")
+    level.analysis.step()
+    if level.grouped and level.rolled and node.kind != "AGGREF" and node.key in level.rolled:
+        return _rolled(level, node)
+    rule = _RULES.get(node.kind)
+    return rule(level, node) if rule is not None else unknown(f"it is made by {node.kind}")
 
 
-def all_of(nulls: Iterable[Null]) -> Null:
-    """Return what is known of something that is NULL only when every part is."""
-    found = set(nulls)
-    return False if False in found else None if None in found else True
+def _rolled(level: Level, node: Node) -> Value:
+    """Return the value of what grouping sets leave out of some rows."""
+    out = level.env.get(("group", node.key))
+    if out is True:
+        return NOTHING
+    rule = _RULES.get(node.kind)
+    value = rule(level, node) if rule is not None else unknown("")
+    return value if out is False else either([NOTHING, value])
 
 
-class Evaluator:
-    """Evaluates expressions at one query level."""
+def _var(level: Level, node: Node) -> Value:
+    owner = level.up(node.number("varlevelsup"))
+    rel = owner.versions.get(node.number("varreturningtype"))
+    if rel is None or node.number("varno") != owner.changed:
+        rel = owner.rels.get(node.number("varno"))
+    if rel is None:
+        return unknown("")
+    number = node.number("varattno")
+    if rel.aliases is not None and number > 0:
+        if number > len(rel.aliases):
+            return unknown("")
+        return value_of(owner, rel.aliases[number - 1])
+    if owner is not level and owner.grouped and owner.rolled:
+        # In a subquery, what the groups outside left out.
+        key = _at_its_level(node)
+        if key in owner.rolled:
+            return _rolled(owner, Node("VAR", {**node.fields, "varlevelsup": "0"}))
+    return owner.col_state(rel, rel.col(number))
 
-    def __init__(self, level: Level, subquery: Subquery) -> None:
-        self.level = level
-        self._subquery = subquery
 
-    def __call__(self, node: Any) -> Value:
-        """Return what is known of an expression's value."""
-        rule = getattr(self, f"_{kind(node)}", None)
-        if rule is None:
-            return UNKNOWN
-        value: Value = rule(node)
-        return value
+def _at_its_level(node: Node) -> str:
+    return Node("VAR", {**node.fields, "varlevelsup": "0"}).key
 
-    def null(self, node: Any) -> Null:
-        """Return whether an expression can be NULL."""
-        return self(node)[0]
 
-    def _ColumnRef(self, node: Any) -> Value:  # noqa: N802 (the node's name)
-        col = self.level.find(strings(node.fields))
-        if col is None or (self.level.opaque and not self.level.aggregating):
-            return UNKNOWN
-        return self.level.null_of(col), col.plain
+def _const(_: Level, node: Node) -> Value:
+    return constant(node)
 
-    def _A_Const(self, node: Any) -> Value:  # noqa: N802
-        return bool(node.isnull), True
 
-    def _ParamRef(self, node: Any) -> Value:  # noqa: N802
-        return self.level.params.get(node.number), False
+def _param(level: Level, node: Node) -> Value:
+    match node.number("paramkind"):
+        case 0:
+            null = level.analysis.params.get(node.number("paramid"))
+            state = {False: NEVER, True: SOME}.get(null, UNKNOWN) if null is not None else UNKNOWN
+            return Value(state, why="a parameter's value may be None")
+        case 2 if level.subvalues:
+            out = level.subvalues[-1].column(node.number("paramid") - 1)
+            return Value(out.state, why=out.why)
+        case _:
+            return unknown("")
 
-    def _TypeCast(self, node: Any) -> Value:  # noqa: N802
-        null, plain = self(node.arg)
-        target = name_of(node.typeName.names)[1] in self.level.facts.plain_types
-        # Read by the type's input function, or cast element by element: never NULL by itself.
-        constant = kind(node.arg) in ("A_Const", "ParamRef", "A_ArrayExpr", "RowExpr")
-        if null is False and not constant and not (plain and target):
-            return None, target
-        if self.level.facts.foreign_casts and not constant:
-            return None, target
-        return null, target
 
-    def _CollateClause(self, node: Any) -> Value:  # noqa: N802
-        return self(node.arg)
+def _through(field: str) -> Rule:
+    """Return the rule for what is NULL when its argument is, and else a value."""
 
-    def _BoolExpr(self, node: Any) -> Value:  # noqa: N802
-        return any_of(self.null(arg) for arg in node.args), True
+    def rule(level: Level, node: Node) -> Value:
+        value = value_of(level, node[field])
+        const = value.const if node.kind == "RELABELTYPE" else None
+        return evolve(value, const=const)
 
-    def _NullTest(self, _: Any) -> Value:  # noqa: N802
-        return False, True
+    return rule
 
-    _BooleanTest = _GroupingFunc = _NullTest
 
-    def _MergeSupportFunc(self, _: Any) -> Value:  # noqa: N802
-        return False, True
+def _never(_: Level, __: Node) -> Value:
+    return VALUE
 
-    def _A_ArrayExpr(self, _: Any) -> Value:  # noqa: N802
-        return False, False
 
-    _RowExpr = _JsonObjectConstructor = _JsonArrayConstructor = _A_ArrayExpr
+def _bool(level: Level, node: Node) -> Value:
+    values = [value_of(level, arg) for arg in node.nodes("args")]
+    match node["boolop"]:
+        case "and":
+            return conjoined(values)
+        case "or":
+            return disjoined(values)
+        case _:
+            return negated(values[0])
 
-    def _JsonIsPredicate(self, node: Any) -> Value:  # noqa: N802
-        return self.null(node.expr), True
 
-    def _SQLValueFunction(self, node: Any) -> Value:  # noqa: N802
-        return (None if node.op.name == "SVFOP_CURRENT_SCHEMA" else False), True
+def _null_test(level: Level, node: Node) -> Value:
+    wanted = node.number("nulltesttype") == 0
+    if node.flag("argisrow"):
+        return _row_test(level, node["arg"], wanted=wanted)
+    value = value_of(level, node["arg"])
+    if value.null == NEVER:
+        return FALSE if wanted else TRUE
+    if value.null == ALWAYS:
+        return TRUE if wanted else FALSE
+    return Value(NEVER, blurred=value.blurred)
 
-    def _CoalesceExpr(self, node: Any) -> Value:  # noqa: N802
-        values = [self(arg) for arg in node.args]
-        return all_of(null for null, _ in values), all(plain for _, plain in values)
 
-    _MinMaxExpr = _CoalesceExpr
+def _row_test(level: Level, arg: Any, *, wanted: bool) -> Value:
+    """Return what `row IS NULL` (all fields are) or `IS NOT NULL` (none is) gives."""
+    values: list[Value] = []
+    if isinstance(arg, Node) and arg.kind == "ROWEXPR":
+        values = [value_of(level, item) for item in arg.nodes("args")]
+    elif isinstance(arg, Node) and arg.kind == "VAR" and arg.number("varattno") == 0:
+        owner = level.up(arg.number("varlevelsup"))
+        rel = owner.rels.get(arg.number("varno"))
+        if rel is not None and rel.aliases is None:
+            values = [owner.col_state(rel, col) for number, col in rel.cols.items() if number > 0]
+    null = value_of(level, arg).null
+    if null == ALWAYS:
+        return TRUE if wanted else FALSE
+    if not values:
+        return Value(NEVER, blurred=True)
+    opposite = NEVER if wanted else ALWAYS
+    same = ALWAYS if wanted else NEVER
+    if any(value.null == opposite for value in values) and null == NEVER:
+        return FALSE
+    if any(value.null == opposite for value in values) and not wanted:
+        return FALSE
+    if all(value.null == same for value in values) and null == NEVER:
+        return TRUE
+    return VALUE
 
-    def _CaseExpr(self, node: Any) -> Value:  # noqa: N802
+
+def _boolean_test(level: Level, node: Node) -> Value:
+    value = value_of(level, node["arg"])
+    kind = node.number("booltesttype")
+    asked = kind // 2  # 0 and 1: true, 2 and 3: false, 4 and 5: unknown
+    can = (value.true, value.false, value.null != NEVER)
+    must = (
+        value.null == NEVER and not value.false,
+        value.null == NEVER and not value.true,
+        value.null == ALWAYS,
+    )
+    if must[asked]:
+        found = TRUE
+    elif not can[asked]:
+        found = FALSE
+    else:
+        found = Value(NEVER, blurred=value.blurred)
+    return negated(found) if kind % 2 else found
+
+
+def _coalesce(level: Level, node: Node) -> Value:
+    values: list[Value] = []
+    for arg in node.nodes("args"):
+        values.append(value_of(level, arg))
+        if values[-1].null == NEVER:
+            break
+    kept = [value for value in values if value.null != ALWAYS]
+    if not kept:
+        return NOTHING
+    found = either(kept)
+    consts = {value.const for value in kept}
+    return evolve(
+        found,
+        null=all_null(value.null for value in kept),
+        const=consts.pop() if len(consts) == 1 else None,
+    )
+
+
+def _min_max(level: Level, node: Node) -> Value:
+    values = [value_of(level, arg) for arg in node.nodes("args")]
+    blurred = any(value.blurred for value in values)
+    return Value(all_null(value.null for value in values), blurred=blurred)
+
+
+def _case(level: Level, node: Node) -> Value:
+    if node["arg"] is not None:
+        level.tests.append(value_of(level, node["arg"]))
+    try:
         values: list[Value] = []
-        passed: set[Col] = set()
-        for when in node.args:
-            condition: set[Col] = set()
-            if node.arg is None:
-                condition = if_true(self.level, when.expr)
-            with self.level.assuming(condition | passed):
-                values.append(self(when.result))
-            if node.arg is None:
-                passed |= if_not_true(self.level, when.expr)
-        with self.level.assuming(passed):
-            values.append((True, True) if node.defresult is None else self(node.defresult))
-        return any_of(null for null, _ in values), all(plain for _, plain in values)
+        blurred = False
+        for when in node.nodes("args"):
+            condition = value_of(level, when["expr"])
+            blurred = blurred or condition.blurred
+            if condition.true:
+                values.append(value_of(level, when["result"]))
+            if condition.null == NEVER and not condition.false:
+                break
+        else:
+            values.append(value_of(level, node["defresult"]))
+        found = either(values)
+        return evolve(found, blurred=found.blurred or blurred)
+    finally:
+        if node["arg"] is not None:
+            level.tests.pop()
 
-    def _A_Indirection(self, node: Any) -> Value:  # noqa: N802
-        return (True if self.null(node.arg) else None), False
 
-    def _A_Expr(self, node: Any) -> Value:  # noqa: N802
-        match node.kind.name:
-            case "AEXPR_DISTINCT" | "AEXPR_NOT_DISTINCT":
-                return False, True
-            case "AEXPR_NULLIF":
-                return True, self(node.lexpr)[1]
-            case "AEXPR_OP" | "AEXPR_LIKE" | "AEXPR_ILIKE":
-                return self._operator(node)
-            case "AEXPR_OP_ANY" | "AEXPR_OP_ALL":
-                return self._over_array(node)
-            case "AEXPR_IN" | "AEXPR_BETWEEN" | "AEXPR_NOT_BETWEEN":
-                return self._comparison(node)
-            case "AEXPR_BETWEEN_SYM" | "AEXPR_NOT_BETWEEN_SYM":
-                return self._comparison(node)
-            case _:
-                return UNKNOWN
+def _case_test(level: Level, _: Node) -> Value:
+    return level.tests[-1] if level.tests else unknown("")
 
-    def _operator(self, node: Any) -> Value:
-        name = name_of(node.name)[1]
-        sides = [self._side(side) for side in (node.lexpr, node.rexpr) if side is not None]
-        null = any_of(side[0] for side in sides)
-        plain = all(side[1] for side in sides)
-        facts = self.level.facts
-        # Two geometric paths may add up to NULL; everything else here is total.
-        total = name in known.TOTAL_OPERATORS and (name != "+" or plain)
-        if total and name not in facts.foreign_operators:
-            return (null if null is not True or name in facts.strict_operators else None), plain
-        return (True if null is True and name in facts.strict_operators else None), False
 
-    def _side(self, node: Any) -> Value:
-        if kind(node) == "RowExpr":
-            values = [self(arg) for arg in node.args]
-            return any_of(null for null, _ in values), all(plain for _, plain in values)
-        return self(node)
+def _null_if(level: Level, node: Node) -> Value:
+    one, two = (value_of(level, arg) for arg in node.nodes("args"))
+    if one.null == ALWAYS:
+        return NOTHING
+    if two.null == ALWAYS:
+        return one
+    return evolve(one, null=max(one.null, SOME), blurred=one.blurred or two.blurred)
 
-    def _over_array(self, node: Any) -> Value:
-        if kind(node.rexpr) != "A_ArrayExpr":
-            return (True if self.null(node.rexpr) else None), True
-        name = name_of(node.name)[1]
-        nulls = [self.null(node.lexpr), *(self.null(item) for item in node.rexpr.elements or ())]
-        total = name in known.TOTAL_OPERATORS and name not in self.level.facts.foreign_operators
-        return (any_of(nulls) if total else None), True
 
-    def _comparison(self, node: Any) -> Value:
-        if self.level.facts.foreign_operators & {"=", "<>", "<", ">", "<=", ">="}:
-            return None, True
-        sides = [node.lexpr, *node.rexpr]
-        return any_of(self._side(side)[0] for side in sides), True
+def _distinct(level: Level, node: Node) -> Value:
+    one, two = (value_of(level, arg) for arg in node.nodes("args"))
+    nulls = {one.null, two.null}
+    if nulls == {ALWAYS}:
+        return FALSE
+    if nulls == {ALWAYS, NEVER}:
+        return TRUE
+    return Value(NEVER, blurred=one.blurred or two.blurred)
 
-    def _SubLink(self, node: Any) -> Value:  # noqa: N802
-        name = node.subLinkType.name
-        if name == "EXISTS_SUBLINK":
-            return False, True
-        if name == "ARRAY_SUBLINK":
-            return False, False
-        output = self._subquery(node.subselect, self.level.inner())
-        if name == "EXPR_SUBLINK" and output.columns is not None and len(output.columns) == 1:
-            [column] = output.columns
-            # No row gives NULL, but whether one is there is seldom written in the query.
-            return (column.null if column.null or output.certain else None), column.plain
-        return None, False
 
-    def _FuncCall(self, node: Any) -> Value:  # noqa: N802
-        return call(self, node)
+def _row_compare(level: Level, node: Node) -> Value:
+    args = [*node.nodes("largs"), *node.nodes("rargs")]
+    nulls = [value_of(level, arg).null for arg in args]
+    return VALUE if any_null(nulls) == NEVER else unknown("", blurred=ALWAYS in nulls)
+
+
+def _over_array(level: Level, node: Node) -> Value:
+    """Return what `x = ANY (array)` gives, or `<> ALL`."""
+    scalar, array = node.nodes("args")
+    one, many = value_of(level, scalar), value_of(level, array)
+    elements = calls.element_states(level, array, value_of)
+    any_ = node.flag("useOr")
+    strict = calls.strict(level, node.number("opfuncid"))
+    if not strict:
+        return unknown("", blurred=ALWAYS in (one.null, many.null))
+    if many.null == ALWAYS:
+        return NOTHING
+    total = calls.total_operator(level, node)
+    null = max(one.null, many.null, UNKNOWN if elements is None else any_null(elements))
+    if null != NEVER and null != UNKNOWN:
+        # One element that is NULL, or no element at all: something may still come out.
+        null = SOME if one.null != ALWAYS or not elements else ALWAYS
+        if elements is None:
+            null = UNKNOWN
+    if null == NEVER and not total:
+        null = UNKNOWN
+    blurred = one.blurred or many.blurred
+    if one.null == ALWAYS or (elements and all(item == ALWAYS for item in elements)):
+        # Compared with nothing; only with no element at all it is false, or true of ALL.
+        if elements:
+            return NOTHING
+        return Value(null, true=not any_, false=any_, blurred=blurred)
+    return Value(null, blurred=blurred)
+
+
+def _subscript(level: Level, node: Node) -> Value:
+    if node["refassgnexpr"] is not None:
+        return unknown("an element of it is set")
+    value = value_of(level, node["refexpr"])
+    if value.null == ALWAYS:
+        return NOTHING
+    return Value(max(value.null, UNKNOWN), why="there may be no such element")
+
+
+def _field(level: Level, node: Node) -> Value:
+    arg = node["arg"]
+    if isinstance(arg, Node) and arg.kind == "VAR" and arg.number("varattno") == 0:
+        direct = Node("VAR", {**arg.fields, "varattno": str(node.number("fieldnum"))})
+        return _var(level, direct)
+    value = value_of(level, arg)
+    if value.null == ALWAYS:
+        return NOTHING
+    return Value(max(value.null, UNKNOWN), why="a field of a composite may be NULL")
+
+
+def _sublink(level: Level, node: Node) -> Value:
+    kind = node.number("subLinkType")
+    result = level.analysis.query(node["subselect"], level)
+    if kind == _ARRAY:
+        return VALUE
+    if kind == _EXISTS:
+        if not result.possible:
+            return FALSE
+        return TRUE if result.certain else Value(NEVER, blurred=result.blurred)
+    if kind == _EXPR:
+        if not result.possible and not result.certain:
+            return NOTHING
+        out = result.column(0)
+        if result.certain or out.state == ALWAYS:
+            return Value(out.state, blurred=result.blurred, why=out.why)
+        return Value(SOME, blurred=result.blurred)
+    if kind in (_ANY, _ALL):
+        return _over_rows(level, node, result, any_=kind == _ANY)
+    return unknown("", blurred=True)
+
+
+_EXISTS, _ALL, _ANY, _EXPR, _ARRAY = 0, 1, 2, 4, 6
+
+
+def _over_rows(level: Level, node: Node, result: Result, *, any_: bool) -> Value:
+    if not result.possible:
+        return FALSE if any_ else TRUE
+    level.subvalues.append(result)
+    try:
+        value = value_of(level, node["testexpr"])
+    finally:
+        level.subvalues.pop()
+    blurred = value.blurred or result.blurred
+    # Without a row ANY is false and ALL true, whatever it is asked for.
+    true = value.true if any_ else value.true or not result.certain
+    false = value.false if not any_ else value.false or not result.certain
+    null = SOME if value.null == ALWAYS and not result.certain else value.null
+    return Value(null, true, false, blurred)
+
+
+def _xml(level: Level, node: Node) -> Value:
+    return VALUE if node.number("op") == 1 else unknown("")
+
+
+def _sql_value(_: Level, node: Node) -> Value:
+    # current_schema is NULL where the search path names no schema that exists.
+    return unknown("the search path may be empty") if node.number("op") == 14 else VALUE
+
+
+def _json_constructor(level: Level, node: Node) -> Value:
+    match node.number("type"):
+        case 1 | 2:
+            return VALUE
+        case 3 | 4:
+            return unknown("")
+        case _:
+            values = [value_of(level, arg) for arg in node.nodes("args")]
+            null = any_null(value.null for value in values)
+            return Value(null, blurred=any(value.blurred for value in values))
+
+
+def _json_path(level: Level, node: Node) -> Value:
+    """Return what JSON_EXISTS, JSON_QUERY or JSON_VALUE gives."""
+    item = value_of(level, node["formatted_expr"])
+    if item.null == ALWAYS:
+        return NOTHING
+    if node.number("op") == 0:
+        return unknown("")
+    fixed = isinstance(node["formatted_expr"], Node) and node["formatted_expr"].kind == "CONST"
+    empty = node["on_empty"]
+    otherwise = empty is None or empty.number("btype") == 0
+    return Value(SOME if otherwise and not fixed else UNKNOWN, blurred=item.blurred)
+
+
+def _func(level: Level, node: Node) -> Value:
+    return calls.function_value(level, node, _argument)
+
+
+def _op(level: Level, node: Node) -> Value:
+    return calls.operator_value(level, node, _argument)
+
+
+def _aggregate(level: Level, node: Node) -> Value:
+    return calls.aggregate_value(level, node, _argument)
+
+
+def _window(level: Level, node: Node) -> Value:
+    return calls.window_value(level, node, _argument)
+
+
+def _argument(level: Level, node: Any) -> Value:
+    return value_of(level, node["expr"] if node.kind == "TARGETENTRY" else node)
+
+
+_RULES: Final[dict[str, Rule]] = {
+    "VAR": _var,
+    "CONST": _const,
+    "PARAM": _param,
+    "RELABELTYPE": _through("arg"),
+    "COLLATEEXPR": _through("arg"),
+    "COERCEVIAIO": _through("arg"),
+    "ARRAYCOERCEEXPR": _through("arg"),
+    "CONVERTROWTYPEEXPR": _through("arg"),
+    "COERCETODOMAIN": _through("arg"),
+    "JSONVALUEEXPR": _through("formatted_expr"),
+    "JSONISPREDICATE": _through("expr"),
+    "BOOLEXPR": _bool,
+    "NULLTEST": _null_test,
+    "BOOLEANTEST": _boolean_test,
+    "COALESCEEXPR": _coalesce,
+    "COALESCE": _coalesce,
+    "MINMAXEXPR": _min_max,
+    "MINMAX": _min_max,
+    "CASEEXPR": _case,
+    "CASE": _case,
+    "CASETESTEXPR": _case_test,
+    "NULLIFEXPR": _null_if,
+    "DISTINCTEXPR": _distinct,
+    "ROWCOMPAREEXPR": _row_compare,
+    "ROWCOMPARE": _row_compare,
+    "ARRAYEXPR": _never,
+    "ARRAY": _never,
+    "ROWEXPR": _never,
+    "ROW": _never,
+    "SCALARARRAYOPEXPR": _over_array,
+    "SUBSCRIPTINGREF": _subscript,
+    "FIELDSELECT": _field,
+    "FIELDSTORE": _never,
+    "SUBLINK": _sublink,
+    "GROUPINGFUNC": _never,
+    "MERGESUPPORTFUNC": _never,
+    "NEXTVALUEEXPR": _never,
+    "XMLEXPR": _xml,
+    "SQLVALUEFUNCTION": _sql_value,
+    "JSONCONSTRUCTOREXPR": _json_constructor,
+    "JSONEXPR": _json_path,
+    "FUNCEXPR": _func,
+    "OPEXPR": _op,
+    "AGGREF": _aggregate,
+    "WINDOWFUNC": _window,
+}

@@ -1,227 +1,232 @@
-"""FROM: tables, views, subqueries, functions and joins as trees of columns."""
+"""FROM: tables, views, subqueries, functions and joins, and what their conditions say."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from liteorm.postgres._describing.nulls import builtins as known
-from liteorm.postgres._describing.nulls.facts import ColumnFacts, Null, RelationFacts
-from liteorm.postgres._describing.nulls.grammar import kind, name_of, parsed, strings
-from liteorm.postgres._describing.nulls.implied import if_true
-from liteorm.postgres._describing.nulls.scope import Col, Level, Output, Rel, Tree, joined
+from liteorm.postgres._describing.nulls import calls
+from liteorm.postgres._describing.nulls import functions as known
+from liteorm.postgres._describing.nulls.catalog import Column, Relation
+from liteorm.postgres._describing.nulls.constants import is_true
+from liteorm.postgres._describing.nulls.expressions import value_of
+from liteorm.postgres._describing.nulls.levels import NONE, Col, Condition, Level, Out, Rel, Result
+from liteorm.postgres._describing.nulls.nodes import Node
+from liteorm.postgres._describing.nulls.values import NEVER, SOME, UNKNOWN, Value, any_null
 
 if TYPE_CHECKING:
     from liteorm.postgres._describing.nulls.analysis import Analysis
 
+_LEFT, _FULL, _RIGHT = 1, 2, 3
+
 
 class Sources:
-    """Builds the trees of one query level."""
+    """Reads the FROM of one level into it."""
 
-    def __init__(self, analysis: Analysis, level: Level) -> None:
+    def __init__(self, analysis: Analysis, level: Level, query: Node) -> None:
         self._analysis = analysis
         self._level = level
+        self._table = query.nodes("rtable")
+        self._lateral: list[tuple[int, dict[int, frozenset[int]]]] = []
 
-    def add(self, node: Any) -> Tree:
-        """Read one item of FROM, and put it in sight of the items after it."""
-        tree = self._tree(node, [])
-        self._level.trees.append(tree)
-        return tree
+    def read(self, tree: Node) -> None:
+        """Read what FROM and WHERE say."""
+        for item in tree.nodes("fromlist"):
+            self._item(item, NONE)
+        self.condition(tree["quals"], NONE)
 
-    def _tree(self, node: Any, left: list[Tree]) -> Tree:
-        match kind(node):
-            case "RangeVar":
-                rel = self.relation(node)
-            case "RangeSubselect":
-                around = self._around(left if node.lateral else None)
-                rel = _rel_of(self._analysis.output(node.subquery, around.inner()))
-            case "RangeFunction":
-                rel = self._function(node)
-            case "JoinExpr":
-                return self._join(node, left)
-            case "RangeTableSample":
-                return self._tree(node.relation, left)
-            case _:
-                rel = Rel(None, [], open=True)
-        _rename(rel, node.alias)
-        return Tree([rel], list(rel.cols), open=rel.open)
+    def again(self) -> None:
+        """Read what looks at the items on its left once more: more is known of them now."""
+        for number, joins in self._lateral:
+            now = {index: rel.joins for index, rel in self._level.rels.items()}
+            for index, before in joins.items():
+                self._level.rels[index].joins = set(before)
+            fresh = self._made(number, NONE)
+            for index, rel in self._level.rels.items():
+                rel.joins = now[index]
+            for column, col in self._level.rels[number].cols.items():
+                newer = fresh.col(column)
+                col.null, col.joins, col.why = newer.null, newer.joins, newer.why
 
-    def _around(self, left: list[Tree] | None) -> Level:
-        """Return what a subquery in FROM sees: with LATERAL also the items on its left."""
-        level = self._level
-        around = Level(level.facts, level.params, level.parent, ctes=level.ctes)
-        if left is not None:
-            around.trees = [*level.trees, *left]
-        return around
+    def condition(self, node: Any, needs: frozenset[int], table: Rel | None = None) -> None:
+        """Note what holds for each row for which these joins found a partner."""
+        if isinstance(node, Node):
+            if node.kind == "BOOLEXPR" and node["boolop"] == "and" and table is None:
+                for arg in node.nodes("args"):
+                    self.condition(arg, needs)
+            else:
+                self._level.conditions.append(Condition(node, needs, table))
 
-    def relation(self, node: Any) -> Rel:
-        """Return the table, view or WITH query of a name."""
-        if node.schemaname is None and (output := self._level.cte(node.relname)):
-            rel = _rel_of(output)
-            rel.name = node.relname
-            return rel
-        facts = self._level.facts.relation(node.schemaname, node.relname)
-        if facts is None:
-            return Rel(node.relname, [], open=True, schema=node.schemaname)
-        cols = [Col(column.name, column.null, column.plain) for column in facts.columns]
-        rel = Rel(facts.name, cols, schema=facts.schema)
-        memo = self._level.facts.memo
-        key = (facts.schema, facts.name)
-        if key in memo:
-            for col, (null, plain, within) in zip(cols, memo[key], strict=True):
-                col.null, col.plain, col.within = null, plain, within
-            return rel
-        if facts.definition is not None:
-            self._read_view(rel, facts)
-        else:
-            self._read_table(rel, facts)
-        memo[key] = tuple((col.null, col.plain, col.within) for col in cols)
+    def entry(self, number: int, needs: frozenset[int] = NONE) -> Rel:
+        """Read an entry of the range table under its number."""
+        entry = self._table[number - 1]
+        joins = {index: frozenset(rel.joins) for index, rel in self._level.rels.items()}
+        rel = self._level.rels[number] = self._made(number, needs)
+        if entry.flag("lateral"):
+            self._lateral.append((number, joins))
         return rel
 
-    def _read_view(self, rel: Rel, facts: RelationFacts) -> None:
-        columns = self._analysis.view(facts)
-        for position, col in enumerate(rel.cols):
-            col.become(None)
-            if columns is not None and len(columns) == len(rel.cols):
-                # What a materialised view holds may be older than a constraint.
-                stale = facts.kind == "m" and columns[position].null is False
-                if not stale:
-                    col.null, col.within = columns[position].null, columns[position].within
-                col.plain = col.plain and columns[position].plain
+    def _item(self, node: Node, needs: frozenset[int]) -> list[int]:
+        """Read an item of FROM; return the numbers of what is in it."""
+        if node.kind == "RANGETBLREF":
+            number = node.number("rtindex")
+            self.entry(number, needs)
+            return [number]
+        how = node.number("jointype")
+        left = self._analysis.number() if how in (_RIGHT, _FULL) else None
+        right = self._analysis.number() if how in (_LEFT, _FULL) else None
+        ones = self._item(node["larg"], needs | _set(left))
+        twos = self._item(node["rarg"], needs | _set(right))
+        self.condition(node["quals"], needs | _set(left) | _set(right))
+        if left is not None and right is not None:
+            self._level.exclusive.append((left, right))
+        self._miss(left, ones, node)
+        self._miss(right, twos, node)
+        number = node.number("rtindex")
+        if number:
+            aliases = self._table[number - 1].nodes("joinaliasvars")
+            self._level.rels[number] = Rel(aliases=aliases)
+            return [*ones, *twos, number]
+        return [*ones, *twos]
 
-    def _read_table(self, rel: Rel, facts: RelationFacts) -> None:
-        for check in facts.checks:
-            tree = parsed(f"SELECT 1 WHERE {check}")
-            for name in _checked(tree.whereClause) if tree is not None else ():
-                for col in rel.cols:
-                    if col.name == name:
-                        col.become(False)
-        for col, column in zip(rel.cols, facts.columns, strict=True):
-            if column.generated and col.null:
-                col.become(self._generated(rel, column))
+    def _miss(self, join: int | None, side: list[int], node: Node) -> None:
+        """Note that a side of a join may be missing, if it may."""
+        if join is None:
+            return
+        rels = [self._level.rels[number] for number in side]
+        if is_true(node["quals"]) and len(rels) == 1 and rels[0].certain:
+            self._level.settle(join, False)
+            return
+        for rel in rels:
+            rel.joins.add(join)
 
-    def _generated(self, rel: Rel, column: ColumnFacts) -> Null:
-        tree = parsed(f"SELECT {column.generated}")
-        if tree is None:
-            return True
-        level = Level(self._level.facts, {}, trees=[Tree([rel], list(rel.cols))])
-        return self._analysis.evaluator(level).null(tree.targetList[0].val)
+    def _made(self, number: int, needs: frozenset[int]) -> Rel:
+        entry = self._table[number - 1]
+        fields = entry.fields
+        if fields.get("subquery") is not None:
+            return rel_of(self._analysis.query(fields["subquery"], self._level))
+        if "functions" in fields:
+            return self._function(entry)
+        if "values_lists" in fields:
+            return self._values(entry)
+        if "ctename" in fields:
+            owner = self._level.up(entry.number("ctelevelsup"))
+            result = owner.ctes.get(entry["ctename"])
+            return Rel() if result is None else rel_of(self._analysis.renumbered(result))
+        if "tablefunc" in fields:
+            rel = Rel()
+            ordinality = fields["tablefunc"].fields.get("ordinalitycol", "-1")
+            rel.cols[int(ordinality) + 1] = Col(NEVER)
+            return rel
+        if "groupexprs" in fields:
+            return Rel(aliases=entry.nodes("groupexprs"))
+        relation = self._analysis.catalog.relations.get(entry.number("relid"))
+        return Rel() if relation is None else self.relation(relation, needs)
 
-    def _function(self, node: Any) -> Rel:
-        calls: list[Any] = [item[0] for item in node.functions or ()]
-        if node.is_rowsfrom or len(calls) != 1 or kind(calls[0]) != "FuncCall":
-            return Rel(None, [], open=True)
-        schema, name = name_of(calls[0].funcname)
-        if node.coldeflist:
-            cols = [Col(item.colname, None) for item in node.coldeflist]
-            return Rel(name, cols)
-        columns = known.ROW_SOURCES.get(name)
-        foreign = schema not in (None, "pg_catalog") or name in self._level.facts.foreign_functions
-        arguments = len(calls[0].args or ())
-        if columns is None or foreign or (name == "unnest" and arguments != 1):
-            return Rel(name, [], open=True)
-        alias = node.alias.aliasname if node.alias else name
-        cols = [Col(label or alias, null, False) for label, null in columns]
-        if name == "unnest":
-            return Rel(name, cols, open=True)
-        if node.ordinality:
-            cols.append(Col("ordinality", False, True))
-        return Rel(name, cols)
+    def relation(self, relation: Relation, needs: frozenset[int]) -> Rel:
+        """Return a table, or a view by its own query."""
+        if relation.definition is not None:
+            return self._view(relation)
+        rel = Rel(system=NEVER if relation.kind in ("r", "p") else UNKNOWN)
+        why = "a foreign table's constraints are not enforced here" if relation.foreign else ""
+        for number, column in relation.columns.items():
+            rel.cols[number] = Col(column.null, why=why)
+        for check in relation.checks:
+            self.condition(check, needs, rel)
+        if relation.kind == "r" and not relation.children:
+            for number, column in relation.columns.items():
+                if column.generated is not None and rel.cols[number].null != NEVER:
+                    rel.cols[number].null = self.generated(rel, column, relation)
+        elif any(column.generated is not None for column in relation.columns.values()):
+            for number, column in relation.columns.items():
+                if column.generated is not None:
+                    rel.cols[number].null = min(rel.cols[number].null, UNKNOWN)
+        return rel
 
-    def _join(self, node: Any, left: list[Tree]) -> Tree:
-        one = self._tree(node.larg, left)
-        two = self._tree(node.rarg, [*left, one])
-        how = node.jointype.name
-        both = joined(one, two)
-        using = _natural(one, two) if node.isNatural else list(strings(node.usingClause))
-        if using is None:
-            both.open, both.star = True, []
-            using = []
-        merged = self._merged(using, one, two, how) if using else []
-        if node.quals is not None and how != "JOIN_FULL":
-            scope = self._around([one, two])
-            required = if_true(scope, node.quals)
-            {"JOIN_LEFT": two, "JOIN_RIGHT": one}.get(how, both).require(required)
-        if how in ("JOIN_LEFT", "JOIN_FULL"):
-            two.extend_with_nulls()
-        if how in ("JOIN_RIGHT", "JOIN_FULL"):
-            one.extend_with_nulls()
-        if using:
-            rest = [col for col in both.star if col.name not in using]
-            both.hidden += [col for col in both.star if col.name in using]
-            both.star = merged + rest
-        return _aliased_join(both, node, merged)
+    def generated(self, rel: Rel, column: Column, relation: Relation) -> int:
+        """Return the state of a column that is computed from the others of its row."""
+        inner = Level(self._analysis, rels={1: rel})
+        for check in relation.checks:
+            inner.conditions.append(Condition(check, NONE, rel))
+        return self._analysis.known(inner, column.generated).state
 
-    def _merged(self, using: list[str], one: Tree, two: Tree, how: str) -> list[Col]:
-        merged: list[Col] = []
-        equal = "=" in self._level.facts.strict_operators
-        for name in using:
-            pair = [_col(tree, name) for tree in (one, two)]
-            left, right = pair
-            if left is None or right is None:
-                merged.append(Col(name, None))
-            elif how == "JOIN_FULL":
-                nulls = {left.null, right.null} if not left.outer | right.outer else {True}
-                null = True if True in nulls else None if None in nulls else False
-                merged.append(Col(name, null, left.plain and right.plain))
-            else:
-                if equal:
-                    keeping = {"JOIN_LEFT": two, "JOIN_RIGHT": one}.get(how)
-                    for tree, col in ((one, left), (two, right)):
-                        if keeping in (None, tree):
-                            tree.require([col])
-                merged.append(right if how == "JOIN_RIGHT" else left)
-        return merged
+    def _view(self, relation: Relation) -> Rel:
+        result = self._analysis.view(relation)
+        if result is None:
+            return Rel(why="its view could not be read")
+        rel = rel_of(result)
+        if relation.kind == "m":
+            # What it holds may be older than a constraint.
+            for col in rel.cols.values():
+                if col.null == NEVER:
+                    col.null = UNKNOWN
+                    col.why = "a materialised view may be older than what its query promises now"
+        return rel
 
+    def _function(self, entry: Node) -> Rel:
+        functions = entry.nodes("functions")
+        rel = Rel(certain=len(functions) == 1)
+        rel.cols[0] = Col(UNKNOWN)
+        start = 0
+        for item in functions:
+            call = item["funcexpr"]
+            count = item.number("funccolcount")
+            states = self._columns(call, count)
+            for position, value in enumerate(states):
+                # Of several, the shorter are filled up with NULL.
+                state = value.null if len(functions) == 1 else max(value.null, UNKNOWN)
+                rel.cols[start + position + 1] = Col(state, why=value.why)
+            rel.certain = rel.certain and not call.flag("funcretset")
+            start += count
+        if entry.flag("funcordinality"):
+            rel.cols[start + 1] = Col(NEVER)
+        return rel
 
-def _col(tree: Tree, name: str) -> Col | None:
-    found = [col for col in tree.star if col.name == name]
-    return found[0] if len(found) == 1 and not tree.open else None
+    def _columns(self, call: Any, count: int) -> list[Value]:
+        if not isinstance(call, Node):
+            return [Value()] * count
+        if call.kind != "FUNCEXPR" or not call.flag("funcretset"):
+            return [value_of(self._level, call)] if count == 1 else [Value()] * count
+        function = self._analysis.catalog.functions.get(call.number("funcid"))
+        args = call.nodes("args")
+        if function is None or not function.own:
+            return [Value(why="it is made by a function of your own")] * count
+        if function.name == "unnest" and len(args) == 1 and count == 1:
+            state = calls.elements_state(self._level, args[0], value_of)
+            return [Value(state, why="an array's elements may be NULL")]
+        if function.name in known.RECORD_SOURCES and args[-1].kind != "CONST":
+            return [Value(SOME)] * count
+        states = known.ROW_SOURCES.get(function.name)
+        if states is None or len(states) != count:
+            return [Value(why=f"{function.name}() is not known never to give NULL")] * count
+        return [Value(state) for state in states]
 
-
-def _natural(one: Tree, two: Tree) -> list[str] | None:
-    if one.open or two.open:
-        return None
-    names = {col.name for col in two.star}
-    return [col.name for col in one.star if col.name in names]
-
-
-def _aliased_join(both: Tree, node: Any, merged: list[Col]) -> Tree:
-    if node.alias is not None:
-        rel = Rel(node.alias.aliasname, list(both.star), both.open)
-        hidden = both.every_col()
-        _rename(rel, node.alias)
-        return Tree([rel], list(rel.cols), hidden, rel.open)
-    if node.join_using_alias is not None:
-        both.rels.append(Rel(node.join_using_alias.aliasname, merged))
-    return both
-
-
-def _rel_of(output: Output) -> Rel:
-    if output.columns is None:
-        return Rel(None, [], open=True)
-    return Rel(
-        None, [Col(out.name, out.null, out.plain, within=out.within) for out in output.columns]
-    )
-
-
-def _rename(rel: Rel, alias: Any) -> None:
-    if alias is None:
-        return
-    rel.name, rel.schema = alias.aliasname, None
-    names = strings(alias.colnames)
-    if names and rel.open:
-        # Columns not known here come under these names; nothing more is known of them.
-        rel.cols = [Col(name, None) for name in names]
-        return
-    for name, col in zip(names, rel.cols, strict=False):
-        col.name = name
+    def _values(self, entry: Node) -> Rel:
+        rows = [
+            [value_of(self._level, item) for item in row] for row in entry.nodes("values_lists")
+        ]
+        rel = Rel(certain=True)
+        for number, column in enumerate(zip(*rows, strict=True), 1):
+            state = any_null(value.null for value in column)
+            blurred = any(value.blurred for value in column)
+            mixed = SOME if state > SOME and any(v.null < state for v in column) else state
+            rel.cols[number] = Col(UNKNOWN if blurred and mixed > UNKNOWN else mixed)
+        return rel
 
 
-def _checked(node: Any) -> list[str]:
-    """Return the columns that a CHECK says are not NULL."""
-    if kind(node) == "BoolExpr" and node.boolop.name == "AND_EXPR":
-        return [name for arg in node.args for name in _checked(arg)]
-    found = kind(node) == "NullTest" and node.nulltesttype.name == "IS_NOT_NULL"
-    if found and kind(node.arg) == "ColumnRef":
-        return [strings(node.arg.fields)[-1]]
-    return []
+def _set(join: int | None) -> frozenset[int]:
+    return NONE if join is None else frozenset({join})
+
+
+def rel_of(result: Result) -> Rel:
+    """Return a result as something in FROM."""
+    rel = Rel(certain=result.certain)
+    for number, out in enumerate(result.columns, 1):
+        rel.cols[number] = col_of(out)
+    return rel
+
+
+def col_of(out: Out) -> Col:
+    """Return a column of a result as one that can be read."""
+    if out.whole is not None:
+        return Col(out.whole, why=out.why)
+    return Col(out.null, out.joins, out.why)

@@ -1,0 +1,228 @@
+"""One level of a query: what its FROM brings, what its conditions say, and what is assumed.
+
+An assumption is about an atom: that an outer join found no partner, that a column of a table is
+NULL, that no row went into an aggregate, that a grouping set leaves a column out. Between them the
+atoms of an expression decide whether it is NULL, so it is looked at for each combination of them
+that the conditions let through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import Factory, define, frozen
+
+from liteorm.postgres._describing.nulls.nodes import Node
+from liteorm.postgres._describing.nulls.values import (
+    ALWAYS,
+    NEVER,
+    SOME,
+    UNKNOWN,
+    Null,
+    Value,
+    shown,
+)
+
+if TYPE_CHECKING:
+    from liteorm.postgres._describing.nulls.analysis import Analysis
+
+NONE: Final = frozenset[int]()
+EMPTY: Final = ("empty",)
+"""The atom of a query that aggregates: no row went in."""
+
+
+@define(eq=False)
+class Col:
+    """A column of something in FROM; an atom itself: that it is NULL where its row is there.
+
+    `joins` are outer joins further in, on whose missing side it is: NULL if one has no partner.
+    """
+
+    null: int
+    joins: frozenset[int] = NONE
+    why: str = ""
+
+
+@define(eq=False)
+class Rel:
+    """Something in FROM, by the numbers of its columns."""
+
+    cols: dict[int, Col] = Factory(dict[int, Col])
+    joins: set[int] = Factory(set[int])
+    """Outer joins of this level on whose missing side it is."""
+    aliases: list[Node] | None = None
+    """Columns that stand for expressions, as those of a join do."""
+    system: int = UNKNOWN
+    """What ctid, xmax and the like are."""
+    why: str = ""
+    certain: bool = False
+    """There is at least one row in it."""
+
+    def col(self, number: int) -> Col:
+        """Return a column; 0 is the whole row."""
+        found = self.cols.get(number)
+        if found is None:
+            null = NEVER if number == 0 else self.system if number < 0 else UNKNOWN
+            found = self.cols[number] = Col(null, why=self.why)
+        return found
+
+
+@frozen(eq=False)
+class Condition:
+    """What holds for each row for which these joins found their partner."""
+
+    node: Node
+    needs: frozenset[int] = NONE
+    table: Rel | None = None
+    """The table whose CHECK it is: it must not be false, and may be NULL."""
+
+
+@frozen
+class Out:
+    """A column of a result.
+
+    `null` is its state where the joins of `joins` all found a partner; it is NULL otherwise.
+    """
+
+    null: int
+    joins: frozenset[int] = NONE
+    why: str = ""
+    whole: int | None = None
+    """The state of a column that comes from joins in other ways."""
+    within: int | None = None
+
+    @property
+    def state(self) -> int:
+        """Whether it can be NULL at all."""
+        if self.whole is not None:
+            return self.whole
+        return max(self.null, SOME) if self.joins and self.null != ALWAYS else self.null
+
+    @property
+    def nullable(self) -> Null:
+        """The same for the user."""
+        return shown(self.state)
+
+    @property
+    def nullable_within(self) -> Null:
+        """Whether it can be NULL in a row where every outer join found a partner."""
+        return shown(self.null if self.within is None else self.within)
+
+
+@frozen
+class Result:
+    """What is known of a query's result."""
+
+    columns: tuple[Out, ...]
+    certain: bool = False
+    """There is at least one row."""
+    possible: bool = True
+    """A row is not ruled out."""
+    blurred: bool = False
+
+    def column(self, position: int) -> Out:
+        """Return a column; nothing is known of one that should not be there."""
+        if position < len(self.columns):
+            return self.columns[position]
+        return Out(UNKNOWN)
+
+
+@define(eq=False)
+class Level:
+    """One query level, with the levels around it."""
+
+    analysis: Analysis
+    parent: Level | None = None
+    rels: dict[int, Rel] = Factory(dict[int, Rel])
+    ctes: dict[str, Result] = Factory(dict[str, Result])
+    conditions: list[Condition] = Factory(list[Condition])
+    having: list[Node] = Factory(list[Node])
+    exclusive: list[tuple[int, int]] = Factory(list[tuple[int, int]])
+    """The two sides of a FULL JOIN: one is there."""
+    env: dict[Any, bool] = Factory(dict[Any, bool])
+    fixed: dict[Any, bool] = Factory(dict[Any, bool])
+    """What holds for all rows of the result."""
+    blurred: set[Any] = Factory(set[Any])
+    """Atoms that may be less free than they look: a condition is not understood."""
+    windows: dict[int, int] = Factory(dict[int, int])
+    rolled: dict[str, list[int]] = Factory(dict[str, list[int]])
+    """Expressions that not every grouping set has, and their numbers."""
+    sets: list[frozenset[int]] = Factory(list[frozenset[int]])
+    filled: bool = True
+    """A group has at least one row."""
+    grouped: bool = False
+    """Expressions are over groups now, not over rows."""
+    tests: list[Value] = Factory(list[Value])
+    """The values that the CASEs around ask for."""
+    subvalues: list[Result] = Factory(list[Result])
+    """The rows that `x = ANY (SELECT …)` compares with."""
+    changed: int = 0
+    """The number of the table whose rows RETURNING shows."""
+    versions: dict[int, Rel] = Factory(dict[int, Rel])
+    """Its rows before and after, by `varreturningtype`: 1 is OLD, 2 is NEW."""
+
+    def up(self, steps: int) -> Level:
+        """Return the level that many levels further out."""
+        level: Level = self
+        for _ in range(steps):
+            assert level.parent is not None
+            level = level.parent
+        return level
+
+    @property
+    def depth(self) -> int:
+        """How many levels are around it."""
+        return 0 if self.parent is None else self.parent.depth + 1
+
+    @contextmanager
+    def assuming(self, atoms: Mapping[Any, bool]) -> Generator[None]:
+        """Assume something for a while."""
+        before = self.env
+        self.env = {**before, **atoms}
+        try:
+            yield
+        finally:
+            self.env = before
+
+    @contextmanager
+    def plainly(self) -> Generator[None]:
+        """Assume only what holds for all rows."""
+        before = self.env
+        self.env = self.fixed
+        try:
+            yield
+        finally:
+            self.env = before
+
+    @contextmanager
+    def over(self, *, groups: bool) -> Generator[None]:
+        """Look at expressions over groups, or over rows."""
+        before = self.grouped
+        self.grouped = groups
+        try:
+            yield
+        finally:
+            self.grouped = before
+
+    def settle(self, atom: Any, holds: bool) -> None:
+        """Note what holds for all rows."""
+        self.fixed = {**self.fixed, atom: holds}
+        self.env = {**self.env, atom: holds}
+
+    def col_state(self, rel: Rel, col: Col) -> Value:
+        """Return what is known of a column here."""
+        state = col.null
+        if (assumed := self.env.get(col)) is not None:
+            state = ALWAYS if assumed else NEVER
+        elif state == SOME and col in self.blurred:
+            state = UNKNOWN
+        for join in rel.joins | col.joins:
+            if (missing := self.env.get(join)) is True:
+                return Value(ALWAYS, true=False, false=False)
+            if missing is None and state != ALWAYS:
+                state = max(state, UNKNOWN if join in self.blurred else SOME)
+        if state == ALWAYS:
+            return Value(ALWAYS, true=False, false=False)
+        return Value(state, why=col.why)
