@@ -84,4 +84,7 @@ def _registry(connection: Any) -> TypeRegistry:
     state = getattr(connection, "state", None)
     if isinstance(state, PoolState):
         return state.types
-    return _REGISTRIES.setdefault(connection, TypeRegistry())
+    found = _REGISTRIES.get(connection)
+    if found is None:
+        found = _REGISTRIES.setdefault(connection, TypeRegistry())
+    return found

@@ -14,10 +14,8 @@ from liteorm._core.values.results import Rows
 from liteorm.errors import StatementError
 from liteorm.postgres._reading.results import ResultRows, shape_of
 from liteorm.postgres._types.loaders import Adapters
-from liteorm.postgres._types.registry import CATALOG_SQL, MONEY_SQL, CatalogRow, TypeRegistry
+from liteorm.postgres._types.registry import TypeRegistry
 from liteorm.postgres._types.text import variant_reader
-
-_CATALOG_OIDS = (20, 25, 25, 25, 25, 20, 1009, 1009, 1016)
 
 
 def text_rows(result: pq.abc.PGresult, registry: TypeRegistry, connection: Any) -> Rows:
@@ -78,28 +76,19 @@ def look_up(pgconn: pq.abc.PGconn, registry: TypeRegistry, oids: Iterable[int]) 
     Raises:
         StatementError: the connection is busy, broken, or in a failed transaction.
     """
-    asked = wanted = set(oids)
     if pgconn.transaction_status not in (pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS):
         raise StatementError(
             "types of the result are new, and its connection cannot be asked about them now",
             hint="call rows(cursor) before the connection is closed or used otherwise",
         )
-    if registry.wants_money(wanted):
-        data = _asked(pgconn, MONEY_SQL).get_value(0, 0)
-        registry.set_money_unit(int.from_bytes(data, "big") if data else 100)
-        wanted = wanted - registry.types.keys()
-    found: list[CatalogRow] = []
-    known: set[int] = set()
-    while wanted:
-        array = "{" + ",".join(map(str, wanted)) + "}"
-        result = _asked(pgconn, CATALOG_SQL.replace("%s", f"'{array}'"))
-        transformer = registry.transformer(deep=False)
-        transformer.set_pgresult(result, set_loaders=False)
-        transformer.set_loader_types(_CATALOG_OIDS, pq.Format.BINARY)
-        found += transformer.load_rows(0, result.ntuples, tuple)
-        known |= wanted
-        wanted = registry.missing(found) - known
-    registry.add(found, asked)
+    lookup = registry.lookup(oids)
+    result: Any = None
+    while True:
+        try:
+            sql = lookup.send(result)
+        except StopIteration:
+            return
+        result = _asked(pgconn, sql)
 
 
 def _asked(pgconn: pq.abc.PGconn, sql: str) -> pq.abc.PGresult:

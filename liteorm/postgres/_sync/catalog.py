@@ -6,38 +6,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from psycopg import Connection
-from psycopg.rows import tuple_row
-
-from liteorm.postgres._types.registry import CATALOG_SQL, MONEY_SQL, CatalogRow, TypeRegistry
+from liteorm.postgres._sync.connection import Wire
+from liteorm.postgres._types.registry import TypeRegistry
 
 
-def load_types(
-    connection: Connection[Any], registry: TypeRegistry, oids: Iterable[int]
-) -> None:
+def load_types(wire: Wire, registry: TypeRegistry, oids: Iterable[int]) -> None:
     """Look up types by oid, and those they are made of, and register them."""
-    asked = wanted = set(oids)
-    if registry.wants_money(wanted):
-        load_money(connection, registry)
-        wanted = wanted - registry.types.keys()
-    rows: list[CatalogRow] = []
-    known: set[int] = set()
-    while wanted:
-        cursor = connection.cursor(row_factory=tuple_row)
-        cursor.execute(CATALOG_SQL, (list(wanted),), binary=False)
-        found = cursor.fetchall()
-        rows += found
-        known |= wanted
-        wanted = registry.missing(rows) - known
-    registry.add(rows, asked)
-    if registry.wants_money(asked):
-        load_money(connection, registry)
-
-
-def load_money(connection: Connection[Any], registry: TypeRegistry) -> None:
-    """Ask the server how many decimals its currency has."""
-    cursor = connection.cursor()
-    cursor.execute(MONEY_SQL, binary=True)
-    result = cursor.pgresult
-    data = result.get_value(0, 0) if result is not None else None
-    registry.set_money_unit(int.from_bytes(data, "big") if data else 100)
+    lookup = registry.lookup(oids)
+    result: Any = None
+    while True:
+        try:
+            sql = lookup.send(result)
+        except StopIteration:
+            return
+        result = wire.run(sql)

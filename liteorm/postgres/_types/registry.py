@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from psycopg import abc
+from psycopg import abc, pq
 from psycopg.adapt import Transformer
 
 from liteorm._core.models.hints import Codec
@@ -67,6 +67,8 @@ SELECT t.oid::int8 AS oid,
 
 MONEY_SQL: Final = "SELECT 1::numeric::money"
 """In binary, its value is how many of the smallest unit make one: 100, or 1, or 1000."""
+
+_CATALOG_OIDS: Final = (20, 25, 25, 25, 25, 20, 1009, 1009, 1016)
 
 CatalogRow = tuple[Any, ...]
 
@@ -142,9 +144,35 @@ class TypeRegistry:
             self.money_unit = unit
             register_money(self.adapters, self.deep_adapters, unit)
 
-    def missing(self, rows: Iterable[CatalogRow]) -> set[int]:
+    def lookup(self, oids: Iterable[int]) -> Generator[str, pq.abc.PGresult, None]:
+        """Look up types, and those they are made of; yield what to ask, be sent binary results."""
+        asked = wanted = set(oids)
+        if self.wants_money(wanted):
+            self._set_money((yield MONEY_SQL))
+            wanted = wanted - self.types.keys()
+        rows: list[CatalogRow] = []
+        known: set[int] = set()
+        while wanted:
+            result = yield CATALOG_SQL.replace("%s", "'{" + ",".join(map(str, wanted)) + "}'")
+            rows += self._catalog_rows(result)
+            known |= wanted
+            wanted = self._missing(rows) - known
+        self.add(rows, asked)
+        if self.wants_money(asked):
+            self._set_money((yield MONEY_SQL))
+
+    def _catalog_rows(self, result: pq.abc.PGresult) -> list[CatalogRow]:
+        transformer = self.transformer(deep=False)
+        transformer.set_pgresult(result, set_loaders=False)
+        transformer.set_loader_types(_CATALOG_OIDS, pq.Format.BINARY)
+        return transformer.load_rows(0, result.ntuples, tuple)
+
+    def _set_money(self, result: pq.abc.PGresult) -> None:
+        data = result.get_value(0, 0)
+        self.set_money_unit(int.from_bytes(data, "big") if data else 100)
+
+    def _missing(self, rows: list[CatalogRow]) -> set[int]:
         """Return the oids that catalog rows refer to and that are not known."""
-        rows = list(rows)
         own = {row[0] for row in rows}
         refers = {oid for row in rows for oid in (row[5], *row[8]) if oid}
         return refers - own - self.types.keys()
