@@ -11,10 +11,10 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from psycopg._copy_base import format_row_binary
 from psycopg.adapt import Transformer
 from psycopg.pq import Format
 
+from liteorm.postgres._driver import format_row_binary
 from liteorm.postgres._types.table import FORMS
 
 

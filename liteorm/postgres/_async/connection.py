@@ -16,6 +16,7 @@ from psycopg.abc import PQGen
 from psycopg.adapt import Transformer
 
 from liteorm.errors import Error
+from liteorm.postgres._driver import KNOWN_QUERY, prepared_statements
 from liteorm.postgres._session.commands import (
     SPECIAL_TAGS,
     is_transaction,
@@ -38,7 +39,8 @@ _IDLE: Final = pq.TransactionStatus.IDLE
 class AsyncSendingCursor(AsyncCursor[Any]):
     """The driver's cursor, with our rules for named parameters."""
 
-    _query_cls = NamedQuery
+    if KNOWN_QUERY:
+        _query_cls = NamedQuery
 
 
 class AsyncWire(AsyncConnection[tuple[Any, ...]]):
@@ -200,7 +202,9 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
             if not self._forget_stale(exc):
                 raise
             await cursor.execute(sql, params)
-        results = cursor._results
+        results: list[Any] = [cursor.pgresult]
+        while cursor.nextset():
+            results.append(cursor.pgresult)
         for result in results:
             if (tag := result.command_status) in SPECIAL_TAGS:
                 self._note_tag(tag, sql)
@@ -216,7 +220,7 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
         """Drop prepared statements if one was out of date; say whether to run it again."""
         if not is_stale(exc):
             return False
-        self._prepared.clear()
+        prepared_statements(self).clear()
         # In a transaction the statement has spoilt it; its ROLLBACK clears the server's side.
         return self.pgconn.transaction_status == _IDLE
 

@@ -11,6 +11,7 @@ from liteorm.errors import Error, StatementError
 from liteorm.postgres._async.connection import AsyncSendingCursor, AsyncWire
 from liteorm.postgres._async.lookup import own_text
 from liteorm.postgres._async.statements import AsyncStatements
+from liteorm.postgres._driver import COUNTS_RESULTS
 from liteorm.postgres._session.commands import result_of
 from liteorm.postgres._types.dumpers import parameter_error
 from liteorm.postgres._writing.chunks import AsyncChunks, AsyncObjects
@@ -35,11 +36,22 @@ class AsyncCountingCursor(AsyncSendingCursor):
             yield params
             self.taken += 1
 
-    def _set_results(self, results: Any) -> None:
-        self.answered += 1
-        self.affected += sum(result.command_tuples or 0 for result in results)
-        self.last = results
-        super()._set_results(results)
+    if COUNTS_RESULTS:
+
+        def _set_results(self, results: Any) -> None:
+            self.answered += 1
+            self.affected += sum(result.command_tuples or 0 for result in results)
+            self.last = results
+            super()._set_results(results)
+
+    else:  # pragma: no cover - with another driver, see test_driver.py
+
+        async def executemany(self, *args: Any, **kwargs: Any) -> None:
+            """Run the sets; their count is known at the end only."""
+            await super().executemany(*args, **kwargs)
+            self.affected += max(self.rowcount, 0)
+            self.last = [self.pgresult] if self.pgresult is not None else []
+            self.answered = self.taken
 
 
 async def execute_many(

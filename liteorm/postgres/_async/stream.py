@@ -6,14 +6,13 @@ from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Final
 
-from psycopg import pq
-from psycopg._capabilities import capabilities
+from psycopg import capabilities, pq
 
 from liteorm._core.values.results import Rows
 from liteorm.errors import StatementError, TransactionError
 from liteorm.postgres._async.borrow import borrow, give_back
 from liteorm.postgres._async.catalog import load_types
-from liteorm.postgres._async.connection import AsyncSendingCursor, AsyncWire
+from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.statements import AsyncUse
 from liteorm.postgres._reading.results import LOOKUPS, UnknownTypes, changed_types, rows_from_result
 from liteorm.postgres._session.options import PoolState
@@ -113,14 +112,12 @@ class AsyncStreaming:
         types, streamed = wire.state.types, wire.state.streamed
         if self._sql not in streamed:
             # Once rows arrive nothing can be looked up on this connection.
-            described = await wire.wait(
-                describe_step(AsyncSendingCursor(wire), self._sql, self._params)
-            )
+            described = await wire.wait(describe_step(wire, self._sql, self._params))
             try:
                 rows_from_result(described, types)
             except UnknownTypes as unknown:
                 await load_types(wire, types, unknown.oids)
-        await wire.wait(send_step(AsyncSendingCursor(wire), self._sql, self._params, self._size))
+        await wire.wait(send_step(wire, self._sql, self._params, self._size))
         result, last = await wire.wait(result_step(wire.pgconn))
         if result.status == pq.ExecStatus.COMMAND_OK:
             raise StatementError("the statement of a stream gives no rows")

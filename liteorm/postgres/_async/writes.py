@@ -31,7 +31,7 @@ from liteorm.postgres._async.lookup import (
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._session.options import CLEANUP_BOUND
 from liteorm.postgres._session.primitives import afinish
-from liteorm.postgres._session.protocol import copy_end_step
+from liteorm.postgres._session.protocol import copy_end_step, copy_step
 from liteorm.postgres._writing.chunks import AsyncChunks, AsyncObjects
 from liteorm.postgres._writing.copy import (
     ABANDONED,
@@ -272,7 +272,7 @@ async def _copy(
     data.add(first)
     cursor = wire.cursor()
     # Not cursor.copy(): it would only log the server's error when rows end early because of it.
-    await wire.wait(cursor._start_copy_gen(sql.encode()))
+    await wire.wait(copy_step(wire.pgconn, sql))
     writer = AsyncLibpqWriter(cursor)
     objection = Objection(wire)
     told = monotonic()

@@ -28,6 +28,7 @@ from liteorm.errors import (
     PoolTimeout,
 )
 from liteorm.observe import Observer, QueryEvent, logger, tell_after, tell_before
+from liteorm.postgres._driver import PREPARES
 from liteorm.postgres._session.translate import one_line
 from liteorm.postgres._types.dumpers import register_dumpers
 from liteorm.postgres._types.registry import TypeRegistry
@@ -267,7 +268,7 @@ def make_state(
         conninfo=make_conninfo("", **params),
         connect_kwargs={
             "autocommit": True,
-            "prepare_threshold": 5 if prepare else None,
+            "prepare_threshold": 5 if prepare and PREPARES else None,
             "context": context,
         },
         context=context,

@@ -14,11 +14,10 @@ import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
-import psycopg_pool
 from psycopg import waiting
-from psycopg.errors import _WaitTimeout as WaitTimeout
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
-from psycopg_pool.pool import WaitingClient
+
+from liteorm.postgres._driver import WaitTimeout, leave_queue
 
 T = TypeVar("T")
 
@@ -152,25 +151,8 @@ def getconn(pool: ConnectionPool[Any], timeout: float | None) -> Any:
     except Exception:
         raise
     except BaseException as exc:
-        _leave_queue(pool, exc)
+        leave_queue(pool, exc)
         raise
-
-
-def _leave_queue(pool: ConnectionPool[Any], exc: BaseException) -> None:
-    """Take an interrupted caller out of the pool's queue.
-
-    The pool takes care of what is an Exception only. Whoever was interrupted by Ctrl-C would be
-    given the next connection that is free, and it would be lost.
-    """
-    trace = exc.__traceback__
-    while trace is not None:
-        place = trace.tb_frame.f_locals.get("pos")
-        if isinstance(place, WaitingClient):
-            waiting: WaitingClient[Any] = place  # pyright: ignore[reportUnknownVariableType]
-            if not waiting.fail(psycopg_pool.PoolTimeout("interrupted")) and waiting.conn:
-                waiting.conn._pool = pool
-                pool.putconn(waiting.conn)
-        trace = trace.tb_next
 
 
 async def acall(function: Callable[[], Awaitable[object] | object]) -> None:

@@ -7,18 +7,24 @@ from typing import Any, Final
 
 from psycopg import errors as driver
 from psycopg import pq
-from psycopg._preparing import Prepare
-from psycopg._queries import PostgresQuery
 from psycopg.abc import PQGen
+from psycopg.adapt import Transformer
 from psycopg.generators import execute, fetch, send
 
 from liteorm._core.sql.crud import near_name
 from liteorm.errors import StatementError
+from liteorm.postgres._driver import (
+    NOT_PREPARED,
+    TO_PREPARE,
+    PostgresQuery,
+    prepared_statements,
+)
 from liteorm.postgres._session.translate import copy_refused
 
 __all__ = [
     "NamedQuery",
     "copy_end_step",
+    "copy_step",
     "describe_step",
     "descriptions_step",
     "drain_step",
@@ -84,9 +90,9 @@ def run_step(wire: Any, transformer: Any, sql: Any, params: Any) -> PQGen[Any]:
     """
     query = NamedQuery(transformer)
     query.convert(sql, params)
-    pgconn, prepared = wire.pgconn, wire._prepared
+    pgconn, prepared = wire.pgconn, prepared_statements(wire)
     prepare, name = prepared.get(query, None)
-    if prepare is Prepare.NO:
+    if prepare is NOT_PREPARED:
         pgconn.send_query_params(
             query.query,
             query.params,
@@ -95,11 +101,11 @@ def run_step(wire: Any, transformer: Any, sql: Any, params: Any) -> PQGen[Any]:
             result_format=_BINARY,
         )
     else:
-        if prepare is Prepare.SHOULD:
+        if prepare is TO_PREPARE:
             pgconn.send_prepare(name, query.query, param_types=query.types)
             for result in (yield from execute(pgconn)):
                 if result.status == _FATAL:
-                    raise driver.error_from_result(result, encoding=pgconn._encoding)
+                    raise driver.error_from_result(result)
         pgconn.send_query_prepared(
             name, query.params, param_formats=query.formats, result_format=_BINARY
         )
@@ -108,13 +114,13 @@ def run_step(wire: Any, transformer: Any, sql: Any, params: Any) -> PQGen[Any]:
     if key is not None:
         prepared.validate(key, prepare, name, results)
     if len(results) != 1 or results[0].status not in _GOOD:
-        raise _failure(results, pgconn)
+        raise _failure(results)
     if prepared._to_flush:
         yield from prepared.maintain_gen(wire)
     return results[0]
 
 
-def _failure(results: list[Any], pgconn: Any) -> Exception:
+def _failure(results: list[Any]) -> Exception:
     """Return the error among the results of a statement; it may come after its rows.
 
     Outside a transaction the statement's own commit follows its rows, and there deferred
@@ -125,15 +131,14 @@ def _failure(results: list[Any], pgconn: Any) -> Exception:
         if result.status in _COPYING:
             return copy_refused()
         if result.status not in _GOOD:
-            return driver.error_from_result(result, encoding=pgconn._encoding)
+            return driver.error_from_result(result)
     return driver.InternalError(f"a statement gave {len(results)} results instead of one")
 
 
-def send_step(cursor: Any, sql: str, params: Any, size: int) -> PQGen[None]:
+def send_step(wire: Any, sql: str, params: Any, size: int) -> PQGen[None]:
     """Send a statement whose rows are to come in batches of at most `size`."""
-    yield from cursor._start_query(sql)
-    query = cursor._convert_query(sql, params)
-    pgconn = cursor._pgconn
+    query = _converted(wire, sql, params)
+    pgconn = wire.pgconn
     pgconn.send_query_params(
         query.query,
         query.params,
@@ -148,6 +153,22 @@ def send_step(cursor: Any, sql: str, params: Any, size: int) -> PQGen[None]:
     yield from send(pgconn)
 
 
+def _converted(wire: Any, sql: str, params: Any) -> PostgresQuery:
+    query = NamedQuery(Transformer(wire))
+    query.convert(sql, params)
+    return query
+
+
+def copy_step(pgconn: Any, sql: str) -> PQGen[None]:
+    """Begin a COPY from the client."""
+    pgconn.send_query(sql.encode())
+    result = (yield from execute(pgconn))[-1]
+    if result.status == _FATAL:
+        raise driver.error_from_result(result)
+    if result.status != pq.ExecStatus.COPY_IN:
+        raise StatementError("the statement is no COPY from the client")
+
+
 def result_step(pgconn: Any) -> PQGen[tuple[Any, bool]]:
     """Receive the next result of a statement; say whether it was the last.
 
@@ -160,7 +181,7 @@ def result_step(pgconn: Any) -> PQGen[tuple[Any, bool]]:
         raise StatementError("COPY cannot be streamed", hint="write it as SELECT")
     failed = yield from drain_step(pgconn, result if result.status == _FATAL else None)
     if failed is not None:
-        raise driver.error_from_result(failed, encoding=pgconn._encoding)
+        raise driver.error_from_result(failed)
     return result, True
 
 
@@ -185,18 +206,17 @@ def copy_end_step(pgconn: Any, reason: bytes | None) -> PQGen[Any]:
         yield from send(pgconn)
     results = yield from execute(pgconn)
     if len(results) != 1 or results[0].status not in _GOOD:
-        raise _failure(results, pgconn)
+        raise _failure(results)
     return results[0]
 
 
-def describe_step(cursor: Any, sql: str, params: Any) -> PQGen[Any]:
+def describe_step(wire: Any, sql: str, params: Any) -> PQGen[Any]:
     """Ask for the columns of a statement without running it."""
-    yield from cursor._start_query(sql)
-    query = cursor._convert_query(sql, params)
-    pgconn = cursor._pgconn
+    query = _converted(wire, sql, params)
+    pgconn = wire.pgconn
     [result] = yield from descriptions_step(pgconn, [(query.query, query.types)])
     if result.status == _FATAL:
-        raise driver.error_from_result(result, encoding=pgconn._encoding)
+        raise driver.error_from_result(result)
     return result
 
 
@@ -230,7 +250,7 @@ def descriptions_step(
         elif last is None or last.status != _FATAL:
             last = result
         if pgconn.status == pq.ConnStatus.BAD:
-            raise driver.error_from_result(result, encoding=pgconn._encoding)
+            raise driver.error_from_result(result)
     # After an interruption too: whoever stops a step lets it run to its end, or closes.
     pgconn.exit_pipeline_mode()
     return found

@@ -12,6 +12,7 @@ from liteorm.errors import Error, StatementError
 from liteorm.postgres._sync.connection import SendingCursor, Wire
 from liteorm.postgres._sync.lookup import own_text
 from liteorm.postgres._sync.statements import Statements
+from liteorm.postgres._driver import COUNTS_RESULTS
 from liteorm.postgres._session.commands import result_of
 from liteorm.postgres._types.dumpers import parameter_error
 from liteorm.postgres._writing.chunks import Chunks, Objects
@@ -36,11 +37,22 @@ class CountingCursor(SendingCursor):
             yield params
             self.taken += 1
 
-    def _set_results(self, results: Any) -> None:
-        self.answered += 1
-        self.affected += sum(result.command_tuples or 0 for result in results)
-        self.last = results
-        super()._set_results(results)
+    if COUNTS_RESULTS:
+
+        def _set_results(self, results: Any) -> None:
+            self.answered += 1
+            self.affected += sum(result.command_tuples or 0 for result in results)
+            self.last = results
+            super()._set_results(results)
+
+    else:  # pragma: no cover - with another driver, see test_driver.py
+
+        def executemany(self, *args: Any, **kwargs: Any) -> None:
+            """Run the sets; their count is known at the end only."""
+            super().executemany(*args, **kwargs)
+            self.affected += max(self.rowcount, 0)
+            self.last = [self.pgresult] if self.pgresult is not None else []
+            self.answered = self.taken
 
 
 def execute_many(

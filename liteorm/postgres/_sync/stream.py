@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Final
 
-from psycopg import pq
-from psycopg._capabilities import capabilities
+from psycopg import capabilities, pq
 
 from liteorm._core.values.results import Rows
 from liteorm.errors import StatementError, TransactionError
 from liteorm.postgres._sync.borrow import borrow, give_back
 from liteorm.postgres._sync.catalog import load_types
-from liteorm.postgres._sync.connection import SendingCursor, Wire
+from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.statements import Use
 from liteorm.postgres._reading.results import LOOKUPS, UnknownTypes, changed_types, rows_from_result
 from liteorm.postgres._session.options import PoolState
@@ -114,14 +113,12 @@ class Streaming:
         types, streamed = wire.state.types, wire.state.streamed
         if self._sql not in streamed:
             # Once rows arrive nothing can be looked up on this connection.
-            described = wire.wait(
-                describe_step(SendingCursor(wire), self._sql, self._params)
-            )
+            described = wire.wait(describe_step(wire, self._sql, self._params))
             try:
                 rows_from_result(described, types)
             except UnknownTypes as unknown:
                 load_types(wire, types, unknown.oids)
-        wire.wait(send_step(SendingCursor(wire), self._sql, self._params, self._size))
+        wire.wait(send_step(wire, self._sql, self._params, self._size))
         result, last = wire.wait(result_step(wire.pgconn))
         if result.status == pq.ExecStatus.COMMAND_OK:
             raise StatementError("the statement of a stream gives no rows")

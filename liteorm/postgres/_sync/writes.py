@@ -32,7 +32,7 @@ from liteorm.postgres._sync.lookup import (
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._session.options import CLEANUP_BOUND
 from liteorm.postgres._session.primitives import finish
-from liteorm.postgres._session.protocol import copy_end_step
+from liteorm.postgres._session.protocol import copy_end_step, copy_step
 from liteorm.postgres._writing.chunks import Chunks, Objects
 from liteorm.postgres._writing.copy import (
     ABANDONED,
@@ -273,7 +273,7 @@ def _copy(
     data.add(first)
     cursor = wire.cursor()
     # Not cursor.copy(): it would only log the server's error when rows end early because of it.
-    wire.wait(cursor._start_copy_gen(sql.encode()))
+    wire.wait(copy_step(wire.pgconn, sql))
     writer = LibpqWriter(cursor)
     objection = Objection(wire)
     told = monotonic()

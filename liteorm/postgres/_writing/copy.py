@@ -12,11 +12,11 @@ import struct
 from collections.abc import Sequence
 from typing import Any, Final
 
-from psycopg._copy_base import format_row_binary, format_row_text
 from psycopg.adapt import AdaptersMap, Transformer
 from psycopg.pq import Format
 
 from liteorm.errors import DataError, Error
+from liteorm.postgres._driver import format_row_binary, format_row_text
 from liteorm.postgres._types.dumpers import Bound
 from liteorm.postgres._types.forms import TEXT_OID
 from liteorm.postgres._writing.targets import Target

@@ -1,0 +1,333 @@
+"""Every touch of psycopg's and psycopg_pool's inside: what they offer without promising it.
+
+Each name is held against what was read in 3.3 once, when this module is imported, by its
+parameters. Where one is other than known, a public way is taken in its place, slower or with less
+to tell, and the logger `liteorm` says so once. Beside each stands what upstream would have to
+offer for it to go.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+from psycopg import errors, waiting
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.pq import Format
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+__all__ = [
+    "COUNTS_RESULTS",
+    "KNOWN_QUERY",
+    "MISSING",
+    "NOT_PREPARED",
+    "PREPARES",
+    "TO_PREPARE",
+    "PostgresQuery",
+    "WaitTimeout",
+    "format_row_binary",
+    "format_row_text",
+    "leave_queue",
+    "prepared_statements",
+]
+
+MISSING: Final[list[str]] = []
+"""What was looked for in the driver and is not there as it was."""
+
+
+def _takes(owner: Any, name: str, *parameters: str) -> bool:
+    """Tell whether a function of the driver has these parameters, and note if it has not."""
+    function = getattr(owner, name, None)
+    code = getattr(function, "__code__", None)
+    if code is not None:
+        known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        if known == parameters:
+            return True
+    MISSING.append(f"{getattr(owner, '__name__', owner)}.{name}")
+    return False
+
+
+def _inside(module: str, name: str) -> Any:
+    """Return something from a module of the driver, None (and noted) if it is not there."""
+    try:
+        found = getattr(__import__(module, fromlist=[name]), name, None)
+    except ImportError:
+        found = None
+    if found is None:
+        MISSING.append(f"{module}.{name}")
+    return found
+
+
+class _OwnQuery:
+    """A statement with `$1` … for its placeholders, and its parameters, by what is public."""
+
+    __slots__ = ("_tx", "formats", "params", "query", "types")
+    _PLACEHOLDER: Final = re.compile(r"%(?:(%)|\(([^)]+)\)(.?)|(.?))", re.S)
+    _FORMATS: Final = {"s": PyFormat.AUTO, "b": PyFormat.BINARY, "t": PyFormat.TEXT}
+
+    def __init__(self, transformer: Any) -> None:
+        self._tx = transformer
+        self.query = b""
+        self.params: Any = None
+        self.types: tuple[int, ...] = ()
+        self.formats: Any = None
+
+    def convert(self, query: Any, vars: Any) -> None:
+        """Take a statement and its parameters."""
+        text = query if isinstance(query, str) else bytes(query).decode()
+        if vars is None:
+            self.query = text.encode()
+            return
+        parts: list[tuple[Any, PyFormat]] = []
+        order: list[str] = []
+        if not isinstance(vars, Mapping | Sequence) or isinstance(vars, str | bytes):
+            raise TypeError(
+                f"query parameters should be a sequence or a mapping, got {type(vars).__qualname__}"
+            )
+
+        def replaced(match: re.Match[str]) -> str:
+            if match[1]:
+                return "%"
+            name, letter = match[2], match[3] if match[2] else match[4]
+            if letter not in self._FORMATS:
+                raise psycopg.ProgrammingError("only '%s', '%b', '%t' are allowed as placeholders")
+            if name is None:
+                parts.append((len(parts), self._FORMATS[letter]))
+                return f"${len(parts)}"
+            if name not in order:
+                order.append(name)
+                parts.append((name, self._FORMATS[letter]))
+            return f"${order.index(name) + 1}"
+
+        self.query = self._PLACEHOLDER.sub(replaced, text).encode()
+        if order and len(order) != len(parts):
+            raise psycopg.ProgrammingError("positional and named placeholders cannot be mixed")
+        values = self.validate_and_reorder_params(parts, vars, order or None)
+        self.params = self._tx.dump_sequence(values, [wanted for _, wanted in parts])
+        self.types = tuple(self._tx.types or ())
+        self.formats = self._tx.formats
+
+    @staticmethod
+    def validate_and_reorder_params(
+        parts: list[Any], vars: Any, order: list[str] | None
+    ) -> Sequence[Any]:
+        """Return the parameters in the statement's order."""
+        if isinstance(vars, Mapping):
+            if parts and order is None:
+                raise TypeError("positional placeholders (%s) require a sequence of parameters")
+            try:
+                return [vars[name] for name in order or ()]
+            except KeyError:
+                raise psycopg.ProgrammingError("query parameter missing") from None
+        if vars and order is not None:
+            raise TypeError("named placeholders require a mapping of parameters")
+        if len(vars) != len(parts):
+            raise psycopg.ProgrammingError(
+                f"the query has {len(parts)} placeholders but {len(vars)} parameters were passed"
+            )
+        found: Sequence[Any] = vars
+        return found
+
+
+# Statements. `Cursor.execute` prepares for fetching rows, which costs about a third of a short
+# query; liteorm loads rows in its own way. Upstream would have to offer a way to convert a
+# statement and its parameters, and `Connection.run(query, params) -> PGresult`.
+if TYPE_CHECKING:
+    from psycopg._queries import PostgresQuery
+
+    KNOWN_QUERY: bool
+else:
+    PostgresQuery = _inside("psycopg._queries", "PostgresQuery")
+    KNOWN_QUERY = (
+        PostgresQuery is not None
+        and _takes(PostgresQuery, "convert", "self", "query", "vars")
+        and _takes(PostgresQuery, "validate_and_reorder_params", "parts", "vars", "order")
+        and {"query", "params", "types", "formats"} <= set(getattr(PostgresQuery, "__slots__", ()))
+    )
+    if not KNOWN_QUERY:
+        PostgresQuery = _OwnQuery
+"""Converts a statement and its parameters."""
+
+# What is prepared on a connection. Upstream would have to make the manager of prepared statements
+# public: look a statement up, note that it ran, forget them all.
+_manager: Final = _inside("psycopg._preparing", "PrepareManager")
+_prepare: Final = _inside("psycopg._preparing", "Prepare")
+PREPARES: Final = (
+    KNOWN_QUERY
+    and _manager is not None
+    and _prepare is not None
+    and {"NO", "YES", "SHOULD"} <= set(_prepare.__members__)
+    and _takes(_manager, "get", "self", "query", "prepare")
+    and _takes(_manager, "maybe_add_to_cache", "self", "query", "prep", "name")
+    and _takes(_manager, "validate", "self", "key", "prep", "name", "results")
+    and _takes(_manager, "clear", "self")
+    and _takes(_manager, "maintain_gen", "self", "conn")
+    and hasattr(_manager(), "_to_flush")
+)
+"""Whether statements are prepared at all: without the driver's manager none is."""
+NOT_PREPARED: Final[Any] = _prepare.NO if PREPARES else 1
+TO_PREPARE: Final[Any] = _prepare.SHOULD if PREPARES else 3
+
+
+class _NothingPrepared:
+    """Stands for the manager of connections on which nothing is prepared."""
+
+    _to_flush: tuple[()] = ()
+
+    def get(self, query: Any, prepare: Any = None) -> tuple[Any, bytes]:
+        """Say that a statement is not to be prepared."""
+        return NOT_PREPARED, b""
+
+    def maybe_add_to_cache(self, query: Any, prep: Any, name: bytes) -> None:
+        """Note nothing."""
+
+    def clear(self) -> bool:
+        """Forget nothing."""
+        return False
+
+
+_nothing: Final = _NothingPrepared()
+prepared_statements: Callable[[Any], Any] = (
+    attrgetter("_prepared") if PREPARES else lambda connection: _nothing
+)
+"""Returns what manages a connection's prepared statements."""
+
+
+# Which parameter set of `executemany` has been answered. Upstream would have to tell the number
+# of results that had come when one of them was an error.
+COUNTS_RESULTS: Final = _takes(psycopg.Cursor, "_set_results", "self", "results") and _takes(
+    psycopg.AsyncCursor, "_set_results", "self", "results"
+)
+"""Whether `_set_results` of a cursor is called once for each answer."""
+
+
+# What a wait raises when its time is over. Upstream would have to give the class a public name.
+def _timeout_class() -> type[Exception]:
+    found: Any = getattr(errors, "_WaitTimeout", None)
+    if isinstance(found, type) and issubclass(found, Exception):
+        return found
+    MISSING.append("psycopg.errors._WaitTimeout")
+
+    def forever() -> Any:
+        while True:
+            yield waiting.Wait.R
+
+    one, other = socket.socketpair()
+    with one, other:
+        try:
+            waiting.wait(forever(), one.fileno(), interval=0.001, timeout=0.001)
+        except Exception as exc:
+            return type(exc)
+    return psycopg.OperationalError
+
+
+if TYPE_CHECKING:
+
+    class WaitTimeout(Exception):
+        """A wait of the driver was longer than its timeout."""
+
+else:
+    WaitTimeout = _timeout_class()
+
+
+# Rows of COPY. `Copy.write_row` sends each block by itself and cannot be asked to pack a row into
+# a buffer. Upstream would have to make the two functions public.
+def _own_row_binary(row: Sequence[Any], tx: Any, out: bytearray) -> None:
+    out += struct.pack("!h", len(row))
+    for data in tx.dump_sequence(row, [PyFormat.BINARY] * len(row)):
+        out += b"\xff\xff\xff\xff" if data is None else struct.pack("!i", len(data)) + bytes(data)
+
+
+_ESCAPES: Final = {
+    b"\b": b"\\b",
+    b"\t": b"\\t",
+    b"\n": b"\\n",
+    b"\v": b"\\v",
+    b"\f": b"\\f",
+    b"\r": b"\\r",
+    b"\\": b"\\\\",
+}
+
+
+def _own_row_text(row: Sequence[Any], tx: Any, out: bytearray) -> None:
+    cells = [
+        b"\\N"
+        if data is None
+        else re.sub(rb"[\b\t\n\v\f\r\\]", lambda match: _ESCAPES[match[0]], bytes(data))
+        for data in tx.dump_sequence(row, [PyFormat.TEXT] * len(row))
+    ]
+    out += b"\t".join(cells) + b"\n"
+
+
+def _packing(name: str, own: Any, oid: int, row: list[Any], expected: bytes) -> Any:
+    """Return a function that packs rows, tried on one: compiled ones tell no parameters."""
+    function = _inside("psycopg._copy_base", name)
+    if function is None:
+        return own
+    binary = name == "format_row_binary"
+    try:
+        transformer = Transformer()
+        transformer.set_dumper_types([oid] * len(row), Format(int(binary)))
+        packed = bytearray()
+        function(row, transformer, packed)
+    except Exception:
+        packed = bytearray()
+    if packed == expected:
+        return function
+    MISSING.append(f"psycopg._copy_base.{name}")
+    return own
+
+
+_Pack = Callable[[Sequence[Any], Any, bytearray], None]
+_TEXT: Final = 25
+format_row_binary: _Pack = _packing(
+    "format_row_binary",
+    _own_row_binary,
+    _TEXT,
+    ["x", None],
+    b"\0\2\0\0\0\1x\xff\xff\xff\xff",
+)
+"""Packs a row of COPY in binary: `(row, transformer, buffer)`."""
+format_row_text: _Pack = _packing("format_row_text", _own_row_text, _TEXT, ["x", None], b"x\t\\N\n")
+"""The same in text."""
+
+
+# The pool's queue. What interrupts a wait for a connection and is no Exception leaves the caller
+# in the queue, and the connection that he is given is lost. Upstream would have to take care of
+# every BaseException in `getconn`.
+_waiting_client: Final[Any] = _inside("psycopg_pool.pool", "WaitingClient")
+_queue_is_known: Final = (
+    _waiting_client is not None
+    and _takes(_waiting_client, "fail", "self", "error")
+    and "conn" in getattr(_waiting_client, "__slots__", ())
+)
+
+
+def leave_queue(pool: ConnectionPool[Any], exc: BaseException) -> None:
+    """Take a caller that was interrupted out of the pool's queue.
+
+    The pool takes care of what is an Exception only. Whoever was interrupted by Ctrl-C would be
+    given the next connection that is free, and it would be lost.
+    """
+    trace = exc.__traceback__ if _queue_is_known else None
+    while trace is not None:
+        place: Any = trace.tb_frame.f_locals.get("pos")
+        waiting_here = isinstance(place, _waiting_client)
+        if waiting_here and not place.fail(PoolTimeout("interrupted")) and place.conn is not None:
+            place.conn._pool = pool
+            pool.putconn(place.conn)
+        trace = trace.tb_next
+
+
+if MISSING:
+    logging.getLogger("liteorm").warning(
+        "psycopg %s is not as liteorm knows it (%s): public ways are taken, which are slower",
+        psycopg.__version__,
+        ", ".join(MISSING),
+    )
