@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -73,6 +74,12 @@ class Account:
             if not (status.st_mode >> shift) & 1:
                 return False
         return True
+
+
+def major_of(version: str) -> int:
+    """The major version: 18 for "18.1" and for "18beta1"."""
+    found = re.match(r"\d+", version)
+    return int(found[0]) if found else 0
 
 
 def utf8_locale() -> str:

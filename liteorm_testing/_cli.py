@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import liteorm
-from liteorm_testing import _cluster, _docker, _dsn
+from liteorm_testing import _abandoned, _docker, _dsn
 
 __all__ = ["main"]
 
@@ -37,10 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _clean(dsns: Sequence[str], *, dry_run: bool) -> tuple[int, list[str]]:
     removed, problems = 0, list[str]()
-    for directory in list(_cluster.abandoned()):
+    for directory in list(_abandoned.abandoned()):
         print(f"server in {directory}")
         if not dry_run:
-            _cluster.remove(directory)
+            _abandoned.remove(directory)
         removed += 1
     for container in _docker.abandoned():
         print(f"container {container.name}")

@@ -7,9 +7,7 @@ The data directory is a copy of one that initdb made earlier, on tmpfs where the
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import re
 import shutil
 import signal
 import socket
@@ -17,23 +15,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Final
 
 from attrs import define, field
 
 from liteorm_testing import _watchdog
-from liteorm_testing._binaries import (
-    Account,
-    ClusterError,
-    cache_directory,
-    make_enterable,
-    reachable,
-    run_as,
-    run_plainly,
-    utf8_locale,
-)
+from liteorm_testing._binaries import Account, ClusterError, major_of, reachable
+from liteorm_testing._dsn import with_our_say
+from liteorm_testing._initdb import prepare
 
 # Nothing here is worth keeping, so nothing is flushed to disk; autovacuum would only disturb
 # cloning (a worker in the template makes CREATE DATABASE wait in steps of 100 ms).
@@ -55,17 +46,12 @@ SETTINGS: Final[Mapping[str, str]] = {
 _SETTINGS_SINCE: Final[Mapping[int, Mapping[str, str]]] = {
     # Reading from memory needs no helpers: three processes fewer to wake at every DROP DATABASE.
     18: {"io_method": "sync"},
+    # What passwords of the tests' own roles cost when they connect.
+    16: {"scram_iterations": "1"},
 }
-_INITDB: Final = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "-N", "--wal-segsize=1")
-_PREFIX: Final = "liteorm-"
-_MEMORY: Final = Path("/dev/shm")
+PREFIX: Final = "liteorm-"
+MEMORY: Final = Path("/dev/shm")
 _LONGEST_SOCKET: Final = 107  # bytes of a socket's path that the system takes
-
-
-def major_of(version: str) -> int:
-    """The major version: 18 for "18.1" and for "18beta1"."""
-    found = re.match(r"\d+", version)
-    return int(found[0]) if found else 0
 
 
 def settings_for(major: int) -> dict[str, str]:
@@ -83,10 +69,10 @@ def settings_for(major: int) -> dict[str, str]:
 
 def base_directory() -> Path:
     """Where clusters live: memory if there is enough of it, else the temporary folder."""
-    if _writable(_MEMORY):
+    if _writable(MEMORY):
         with contextlib.suppress(OSError):
-            if shutil.disk_usage(_MEMORY).free > 512 * 1024 * 1024:
-                return _MEMORY
+            if shutil.disk_usage(MEMORY).free > 512 * 1024 * 1024:
+                return MEMORY
     return Path(tempfile.gettempdir())
 
 
@@ -99,6 +85,11 @@ class LogFile:
     """A server's log in a file, which other processes of the run read as well."""
 
     path: Path
+
+    def open(self) -> IO[bytes]:
+        """Open it for a server that writes to it; only its owner may read it."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        return os.fdopen(os.open(self.path, flags, 0o600), "ab")
 
     def log(self, since: float = 0) -> str:
         with self.path.open("rb") as log:
@@ -117,6 +108,7 @@ class Cluster:
     port: int
     version: str
     on_memory: bool
+    password: str = field(repr=False)
     binaries: Path
     account: Account
     settings: Mapping[str, str]
@@ -138,6 +130,11 @@ class Cluster:
     @property
     def data(self) -> Path:
         return self.directory / "data"
+
+    @property
+    def dsn(self) -> str:
+        """The connection string of its `postgres` database, with the superuser's password."""
+        return with_our_say(f"postgresql://postgres:{self.password}@127.0.0.1:{self.port}/postgres")
 
     def log(self, since: float = 0) -> str:
         return self.log_file.log(since)
@@ -202,13 +199,13 @@ class Cluster:
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": self.socket or "",
         }
-        if self.on_memory or (sys.platform == "linux" and not _writable(_MEMORY)):
+        if self.on_memory or (sys.platform == "linux" and not _writable(MEMORY)):
             # In the data directory, with which it goes also after a kill -9 of the server.
             options["dynamic_shared_memory_type"] = "mmap"
         command = [str(self.binaries / "postgres"), "-D", str(self.data)]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
-        with self.log_file.path.open("ab") as log:
+        with self.log_file.open() as log:
             self._process = self.account.popen(command, stdout=log)
         _watchdog.amend(self.ticket, pid=self._process.pid)
         while not self._ready():
@@ -241,22 +238,22 @@ def start(binaries: Path, *, settings: Mapping[str, str] | None = None) -> Clust
             f"the account with uid {account.uid}, which runs the server because root may not, "
             f"cannot reach {base}; set TMPDIR to a folder that everybody can enter"
         )
-    directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
+    directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
     ticket = _watchdog.guard("cluster", directory=str(directory))
-    directory.chmod(0o755)
     owner = _own(directory)
     account.own(directory)
     cluster: Cluster | None = None
     try:
-        version = _prepare(binaries, directory / "data", account)
+        prepared = prepare(binaries, directory / "data", account)
         cluster = Cluster(
             directory=directory,
             port=0,
-            version=version,
-            on_memory=base == _MEMORY,
+            version=prepared.version,
+            password=prepared.password,
+            on_memory=base == MEMORY,
             binaries=binaries,
             account=account,
-            settings={**settings_for(major_of(version)), **(settings or {})},
+            settings={**settings_for(major_of(prepared.version)), **(settings or {})},
             ticket=ticket,
             owner=owner,
         )
@@ -296,84 +293,3 @@ def _own(directory: Path) -> IO[str]:
     owner.write(f"{os.getpid()}\n")
     owner.flush()
     return owner
-
-
-def abandoned() -> Iterator[Path]:
-    """Folders of clusters whose owner is gone."""
-    import fcntl
-
-    places = {base_directory(), Path(tempfile.gettempdir()), _MEMORY}
-    for base in places:
-        for directory in base.glob(f"{_PREFIX}*"):
-            try:
-                # Another account's servers are for that account to clean.
-                if os.geteuid() not in (0, directory.stat().st_uid):
-                    continue
-                with (directory / "owner").open("r+", encoding="utf-8") as owner:
-                    fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            except OSError:
-                # No lock file yet or not ours: only a folder that is a cluster's is touched.
-                if not (directory / "data" / "PG_VERSION").exists():
-                    continue
-            yield directory
-
-
-def remove(directory: Path) -> None:
-    """Stop what still runs in an abandoned cluster's folder, and remove it."""
-    pid = _watchdog.postmaster_of(str(directory / "data"))
-    if pid is not None:
-        _watchdog.end_postmaster(pid)
-    shutil.rmtree(directory, ignore_errors=True)
-
-
-def _prepare(binaries: Path, data: Path, account: Account) -> str:
-    """Fill a data directory: copied from the cache, or by initdb, which then fills the cache."""
-    program = binaries / "postgres"
-    status = program.stat()
-    mark = f"2:{program}:{status.st_size}:{status.st_mtime_ns}:{account.uid}:{_INITDB}"
-    entry = cache_directory() / f"cluster-{hashlib.sha256(mark.encode()).hexdigest()[:16]}"
-    if (entry / "version").exists():
-        try:
-            # One file to read and one process: half the time of copying a thousand files.
-            _tar("-x", entry / "data.tar", data.parent)
-            return (entry / "version").read_text(encoding="ascii")
-        except (ClusterError, OSError):
-            # A damaged one, of a full disk or of somebody's tidying: made anew.
-            shutil.rmtree(data, ignore_errors=True)
-            shutil.rmtree(entry, ignore_errors=True)
-    told = run_as(account, [str(program), "--version"]).split()
-    version = next((word for word in told if word[:1].isdigit()), "")
-    command = [str(binaries / "initdb"), "-D", str(data), *_INITDB, f"--locale={utf8_locale()}"]
-    if major_of(version) >= 18:
-        command.append("--no-data-checksums")
-    run_as(account, command)
-    # Maps of free space and of visibility may be missing, and are a quarter of the files that
-    # every copy of a database would carry along.
-    for fork in ("fsm", "vm"):
-        for path in (data / "base").glob(f"*/*_{fork}"):
-            path.unlink()
-    _fill_cache(entry, data, version)
-    return version
-
-
-def _fill_cache(entry: Path, data: Path, version: str) -> None:
-    # A cache that cannot be written costs half a second next time and nothing else.
-    with contextlib.suppress(OSError, ClusterError):
-        make_enterable(entry.parent)
-        made = Path(tempfile.mkdtemp(prefix=f"{entry.name}.", dir=entry.parent))
-        try:
-            made.chmod(0o755)
-            _tar("-c", made / "data.tar", data.parent, data.name)
-            (made / "version").write_text(version, encoding="ascii")
-            made.rename(entry)
-        except BaseException:
-            shutil.rmtree(made, ignore_errors=True)
-            raise
-
-
-def _tar(action: str, archive: Path, *folder_and_names: Path | str) -> None:
-    """Pack or unpack a tree with its owners and modes."""
-    folder, *names = map(str, folder_and_names)
-    run_plainly(["tar", "-C", folder, action, "-p", "-f", str(archive), *names])

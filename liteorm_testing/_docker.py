@@ -19,8 +19,9 @@ from attrs import define, field
 
 import liteorm
 from liteorm import postgres
-from liteorm_testing import _cluster, _dsn, _watchdog
-from liteorm_testing._binaries import ClusterError
+from liteorm_testing import _cluster, _dsn, _sqltext, _watchdog
+from liteorm_testing._binaries import ClusterError, major_of
+from liteorm_testing._scram import verifier
 from liteorm_testing.servers import Server, ServerNotAvailable
 
 _LABEL: Final = "liteorm-testing"
@@ -287,12 +288,10 @@ def _configure(given: Any, config: dict[str, Any], settings: Mapping[str, str], 
     place = volumes[0] if volumes else environment.get("PGDATA", "/var/lib/postgresql/data")
     given.with_tmpfs_mount(place, "size=4g")
     if _engine_is_local(given):
-        # Docker would publish the port on all of the machine's addresses. Where it does not, the
-        # container trusts this machine like the other kinds do, and connecting costs less.
+        # Docker would publish the port on all of the machine's addresses.
         given.ports = {"5432": ("127.0.0.1", None)}
-        given.with_env("POSTGRES_HOST_AUTH_METHOD", "trust")
     # The official images say their version; of another one only settings that all have are used.
-    kits = _cluster.settings_for(_cluster.major_of(environment.get("PG_MAJOR", "")))
+    kits = _cluster.settings_for(major_of(environment.get("PG_MAJOR", "")))
     for name in _LEFT_TO_THE_IMAGE:
         del kits[name]
     command = [*(config.get("Entrypoint") or ()), "postgres"]
@@ -316,12 +315,18 @@ def _engine_is_local(given: Any) -> bool:
 
 
 def _wait(dsn: str, wrapped: Any) -> str:
-    """The server's version, as soon as it answers on the port that tests use."""
+    """The server's version, as soon as it answers on the port that tests use.
+
+    Connecting costs little from then on.
+    """
     deadline = time.monotonic() + _STARTING
     while True:
         try:
             with _connected(dsn) as db:
                 version = liteorm.scan_one(db.query("SHOW server_version"), str)
+                # The image has its own password stored with thousands of iterations.
+                secret = verifier(_dsn.parse(dsn)["password"])
+                db.execute(liteorm.sql("ALTER ROLE postgres PASSWORD {}", _sqltext.literal(secret)))
                 return version.split()[0]
         except (liteorm.ConnectFailed, liteorm.ConnectionLost) as error:
             wrapped.reload()

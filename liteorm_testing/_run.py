@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, cast
 from attrs import frozen
 
 from liteorm_testing._cluster import LogFile
-from liteorm_testing.servers import Choice, Server, ServerNotAvailable, choose, end, start
+from liteorm_testing.servers import KINDS, Server, ServerNotAvailable, asked, choose, end, start
 
 if TYPE_CHECKING:
     from liteorm.postgres import DB
@@ -48,6 +48,7 @@ class Run:
         settings: Settings of a server that the run starts.
         worker: "main", or the name of a worker.
         broker: In a worker, where the controller answers.
+        tell: Called with a sentence about the server when it is chosen.
     """
 
     def __init__(
@@ -58,19 +59,20 @@ class Run:
         settings: Mapping[str, str],
         worker: str,
         broker: tuple[int, str] | None,
+        tell: Callable[[str], None],
     ) -> None:
         self._kind = kind
         self._image = image
         self._settings = settings
         self._worker = worker
         self._broker = broker
+        self._tell = tell
         self._servers = ExitStack()
         self._sessions = ExitStack()
         self.keep_servers = False
         """Set when a database is kept for a look at it: its server has to stay."""
         self._ended = False
         self._lock = threading.Lock()
-        self._chosen: Choice | None = None
         self._server: Server | None = None
         self._problem: str | None = None
         self._listener: Listener | None = None
@@ -81,13 +83,17 @@ class Run:
         self._schema_problems: dict[tuple[str, int], tuple[object, str]] = {}
 
     def described(self) -> str:
-        """The server that tests will get, for the header."""
+        """The server that was asked for; which one it will be, nobody has looked yet."""
         try:
-            choice = self._choice()
-        except (ServerNotAvailable, ValueError) as error:
+            given = asked(self._kind)
+        except ValueError as error:
             return str(error)
+        if given == "auto":
+            return "auto (chosen when a test first asks for it)"
+        if given in KINDS:
+            return f"{given} (asked for)"
         ignored = "; liteorm_settings are for servers that the run starts"
-        return f"{choice}{ignored if self._settings and choice.kind == 'dsn' else ''}"
+        return f"dsn ({given}){ignored if self._settings else ''}"
 
     def server(self) -> Server:
         """The run's server; the first call starts it."""
@@ -179,19 +185,16 @@ class Run:
             ).start()
         return self._address
 
-    def _choice(self) -> Choice:
-        # What the header said holds; and asking a registry twice would take twice as long.
-        if self._chosen is None:
-            self._chosen = choose(self._kind, self._image)
-        return self._chosen
-
     def _start(self) -> Server:
         from liteorm_testing._copies import copies_of
 
         # PostgreSQL's own default for one process, more for each further worker of a parallel run.
         connections = str(100 + 40 * max(self._workers - 1, 0))
         settings = {"max_connections": connections, **self._settings}
-        server = self._servers.enter_context(start(self._choice(), settings=settings))
+        choice = choose(self._kind, self._image)
+        if self._kind == "auto":
+            self._tell(f"server {choice}")
+        server = self._servers.enter_context(start(choice, settings=settings))
         server._shared = True
         if self._workers:
             copies_of(server)  # claims the run: workers make databases, but do not own it

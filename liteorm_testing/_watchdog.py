@@ -125,6 +125,40 @@ def postmaster_of(data: str) -> int | None:
         return None
 
 
+def works_in(pid: int, folder: str) -> bool:
+    """Whether a folder is a process's working directory, as a server's data directory is."""
+    try:
+        place = os.readlink(f"/proc/{pid}/cwd")
+    except FileNotFoundError:
+        if os.path.isdir("/proc/self"):
+            return False  # no such process
+        place = _working_directory(pid)
+    except OSError:
+        return False  # somebody else's
+    return bool(place) and os.path.realpath(place) == os.path.realpath(folder)
+
+
+def _working_directory(pid: int) -> str:
+    """A process's working directory, where there is no /proc; "" if it cannot be found out."""
+    try:
+        command = ["lsof", "-a", "-d", "cwd", "-p", str(pid), "-Fn"]
+        told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return ""
+    return next((line[1:] for line in told.splitlines() if line.startswith("n")), "")
+
+
+def end_server_in(data: str) -> None:
+    """Shut down the server of a data directory.
+
+    A lock file is only text: the process that it names is ended if it works in that directory,
+    which is no stranger's, and none that got the number of a server that is gone.
+    """
+    pid = postmaster_of(data)
+    if pid is not None and works_in(pid, data):
+        end_postmaster(pid)
+
+
 def end_postmaster(pid: int) -> None:
     """Shut a server down at once (SIGQUIT lets it remove its shared memory), paused or not."""
     with contextlib.suppress(OSError):
@@ -145,10 +179,11 @@ def end_postmaster(pid: int) -> None:
 def _remove(resource: dict[str, Any]) -> None:
     if resource["kind"] == "cluster":
         directory = resource["directory"]
-        found = postmaster_of(os.path.join(directory, "data"))
-        for pid in {resource.get("pid"), found}:
-            if pid is not None:
-                end_postmaster(pid)
+        data = os.path.join(directory, "data")
+        # It may not have come to write its lock file yet, nor to change its directory.
+        if (pid := resource.get("pid")) is not None:
+            end_postmaster(pid)
+        end_server_in(data)
         shutil.rmtree(directory, ignore_errors=True)
     elif resource["kind"] == "containers":
         sys.path[:] = resource["path"]

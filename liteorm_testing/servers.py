@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 from attrs import define, field
 
 from liteorm_testing import _cluster, _dsn
-from liteorm_testing._binaries import embedded_binaries, local_binaries
+from liteorm_testing._binaries import embedded_binaries, local_binaries, major_of
 
 __all__ = ["Choice", "Server", "ServerNotAvailable", "choose", "server"]
 
@@ -84,7 +84,7 @@ class Server:
     @property
     def major(self) -> int:
         """The major version, 18 for "18.1"."""
-        return _cluster.major_of(self.version)
+        return major_of(self.version)
 
     @property
     def owned(self) -> bool:
@@ -145,6 +145,29 @@ class Server:
         return self._running
 
 
+def asked(kind: str) -> str:
+    """Give the kind of server that somebody asks for as it may be shown; nothing is tried.
+
+    Raises:
+        ValueError: There is no such kind.
+    """
+    if "://" in kind and not _dsn.is_dsn(kind):
+        # The text itself may have a password in it.
+        scheme = kind.partition("://")[0]
+        raise ValueError(
+            f"a server's connection string begins with postgresql://, not {scheme}://"
+            + (", the driver's name is left out" if "+" in scheme else "")
+        )
+    if _dsn.is_dsn(kind):
+        return f"given: {_dsn.without_password(kind)}"
+    if kind not in KINDS:
+        shown = repr(kind) if kind.isidentifier() else "what was given"
+        raise ValueError(
+            f"a server is one of {', '.join(KINDS)} or a connection string, not {shown}"
+        )
+    return kind
+
+
 def choose(kind: str = "auto", image: str | None = None) -> Choice:
     """Decide on a kind of server without starting one.
 
@@ -157,20 +180,9 @@ def choose(kind: str = "auto", image: str | None = None) -> Choice:
         ValueError: There is no such kind.
     """
     image = image or os.environ.get("LITEORM_IMAGE") or DEFAULT_IMAGE
-    if "://" in kind and not _dsn.is_dsn(kind):
-        # The text itself may have a password in it.
-        scheme = kind.partition("://")[0]
-        raise ValueError(
-            f"a server's connection string begins with postgresql://, not {scheme}://"
-            + (", the driver's name is left out" if "+" in scheme else "")
-        )
-    if _dsn.is_dsn(kind):
-        return Choice("dsn", f"given: {_dsn.without_password(kind)}", image, kind)
+    shown = asked(kind)
     if kind not in KINDS:
-        shown = repr(kind) if kind.isidentifier() else "what was given"
-        raise ValueError(
-            f"a server is one of {', '.join(KINDS)} or a connection string, not {shown}"
-        )
+        return Choice("dsn", shown, image, kind)
     if kind != "auto":
         if problem := _PROBLEMS[kind]():
             raise ServerNotAvailable(f"no {kind} server: {problem}")
@@ -292,7 +304,7 @@ def _started(choice: Choice, settings: Mapping[str, str]) -> Server:
     assert binaries is not None
     cluster = _cluster.start(binaries, settings=settings)
     started = Server(
-        dsn=_dsn.with_our_say(f"postgresql://postgres@127.0.0.1:{cluster.port}/postgres"),
+        dsn=cluster.dsn,
         version=cluster.version,
         kind=choice.kind,
         socket=cluster.socket,

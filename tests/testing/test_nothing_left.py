@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -236,6 +239,62 @@ def test_clean_removes_what_even_the_watchdog_could_not() -> None:
         assert not _watchdog.alive(pid)
         assert not Path(directory).exists()
         assert Path(living.socket).exists()
+
+
+@pytest.fixture
+def bystander() -> Generator[subprocess.Popen[bytes]]:
+    """A process that nobody wants to end."""
+    with subprocess.Popen(["sleep", "100"], cwd="/") as process:
+        yield process
+        process.kill()
+
+
+def _like_a_cluster(base: Path, pid: int) -> Path:
+    """A folder that looks like an abandoned cluster's, and names a process."""
+    directory = Path(tempfile.mkdtemp(prefix="liteorm-", dir=base))
+    (directory / "data").mkdir()
+    (directory / "data" / "PG_VERSION").write_text("18\n")
+    (directory / "data" / "postmaster.pid").write_text(f"{pid}\n")
+    return directory
+
+
+@pytest.mark.usefixtures("clean_lock")
+@pytest.mark.parametrize("mine", [True, False], ids=["mine", "foreign"])
+def test_clean_ends_no_process_that_a_folder_only_names(
+    mine: bool, bystander: subprocess.Popen[bytes]
+) -> None:
+    """The number in a lock file may be a stranger's; a stranger's folder is left as it is."""
+    directory = _like_a_cluster(_cluster.base_directory(), bystander.pid)
+    try:
+        if not mine:
+            if os.geteuid() != 0:
+                pytest.skip("only root can give a folder away")
+            os.chown(directory, 4242, 4242)
+        assert (str(directory) in _clean()) == mine
+        assert directory.exists() != mine
+        assert bystander.poll() is None
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.mark.usefixtures("clean_lock")
+def test_clean_follows_no_links(tmp_path: Path, bystander: subprocess.Popen[bytes]) -> None:
+    """A link to a folder, or in the place of the lock, leads to nothing that is removed."""
+    elsewhere = _like_a_cluster(tmp_path, bystander.pid)
+    link = _cluster.base_directory() / f"liteorm-link-{os.getpid()}"
+    link.symlink_to(elsewhere)
+    looping = _like_a_cluster(_cluster.base_directory(), bystander.pid)
+    precious = tmp_path / "precious"
+    precious.write_text("kept")
+    (looping / "owner").symlink_to(precious)
+    try:
+        assert str(link) not in _clean()
+        assert (elsewhere / "data" / "PG_VERSION").exists()
+        assert precious.read_text() == "kept"
+        assert bystander.poll() is None
+    finally:
+        link.unlink()
+        shutil.rmtree(looping, ignore_errors=True)
 
 
 @needs_docker

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import re
+import shutil
 import socket
+import socketserver
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -15,7 +20,7 @@ import pytest
 import liteorm
 from liteorm import postgres
 from liteorm_testing import _run
-from tests.testing.support import needs_docker
+from tests.testing.support import needs_docker, needs_embedded
 
 Run = Callable[..., pytest.RunResult]
 EMBEDDED = "--liteorm-server=embedded"
@@ -30,7 +35,7 @@ CONFTEST = """
 
 
 def test_one_fixture_name_is_all_the_set_up(pytester: pytest.Pytester, run: Run) -> None:
-    """A test that names a fixture gets a database; the header says which server and why."""
+    """A test that names a fixture gets a database; the header says which server was asked for."""
     pytester.makepyfile("""
         import liteorm
 
@@ -252,11 +257,11 @@ def test_a_server_that_cannot_be_had_is_an_error(
     """)
     result = run("--liteorm-server=docker")
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["liteorm: server*no docker server: no Docker engine answers*"])
+    result.stdout.fnmatch_lines(["liteorm_server: no docker server: no Docker engine answers*"])
 
 
 @needs_docker
-def test_auto_without_the_image_says_so_in_the_header(pytester: pytest.Pytester, run: Run) -> None:
+def test_auto_without_the_image_says_so(pytester: pytest.Pytester, run: Run) -> None:
     """Where an image can be neither found nor pulled, tests run on what comes next, and say why."""
     pytester.makepyfile("def test_it(liteorm_db): liteorm_db.query('SELECT 1')")
     result = run("--liteorm-server=auto", "--liteorm-image=localhost:1/no-such-image:1")
@@ -264,6 +269,51 @@ def test_auto_without_the_image_says_so_in_the_header(pytester: pytest.Pytester,
     result.stdout.fnmatch_lines(
         ["liteorm: server embedded (auto; no docker: the image localhost:1/no-such-image:1*"]
     )
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Generator[list[str]]:
+    """The questions that a Docker engine without images is asked, on a socket of its own."""
+    asked: list[str] = []
+
+    class Engine(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            asked.append(self.rfile.readline().decode())
+            status = "200 OK" if "/_ping" in asked[-1] else "404 Not Found"
+            self.wfile.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+
+    folder = tempfile.mkdtemp(prefix="liteorm-engine-")
+    path = os.path.join(folder, "docker.sock")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
+    with socketserver.ThreadingUnixStreamServer(path, Engine) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield asked
+        server.shutdown()
+        thread.join()
+    shutil.rmtree(folder)
+
+
+@needs_embedded
+def test_a_run_without_database_tests_looks_for_no_server(
+    pytester: pytest.Pytester, run: Run, engine: list[str]
+) -> None:
+    """The header repeats what was asked for; the choice is made, and told, on first use."""
+    pytester.makepyfile(test_plain="def test_it(): pass")
+    result = run("--liteorm-server=auto", "--liteorm-image=localhost:1/no-such-image:1")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["liteorm: server auto (chosen when a test first asks for it)"])
+    assert engine == []
+
+    pytester.makepyfile(test_with="def test_it(liteorm_db): liteorm_db.query('SELECT 1')")
+    for arguments in ((), ("-v",), ("-n", "1"), ("-s",)):
+        engine.clear()
+        result = run("--liteorm-server=auto", "--liteorm-image=localhost:1/no:1", *arguments)
+        result.assert_outcomes(passed=2)
+        result.stdout.fnmatch_lines(["liteorm: server embedded (auto; no docker: *"])
+        assert engine
+    result = run("--liteorm-server=auto", "--liteorm-image=localhost:1/no:1", "-q")
+    result.stdout.no_fnmatch_line("*liteorm: server*")
 
 
 def test_a_wrong_kind_is_told_in_the_header(pytester: pytest.Pytester, run: Run) -> None:
@@ -493,14 +543,13 @@ def test_a_sync_test_with_an_async_session_is_told(pytester: pytest.Pytester, ru
 
 def test_many_workers_ask_for_the_server_at_once() -> None:
     """The queue of those who ask is long enough, and one that says nothing holds up no other."""
-    run = _run.Run(kind="embedded", image=None, settings={}, worker="main", broker=None)
+    told: list[str] = []
+    new = functools.partial(_run.Run, kind="embedded", image=None, settings={}, tell=told.append)
+    run = new(worker="main", broker=None)
     try:
         broker = run.hand_out()
         silent = socket.create_connection(("127.0.0.1", broker[0]))
-        workers = [
-            _run.Run(kind="embedded", image=None, settings={}, worker=f"gw{n}", broker=broker)
-            for n in range(24)
-        ]
+        workers = [new(worker=f"gw{n}", broker=broker) for n in range(24)]
         names: list[str] = []
         threads = [
             threading.Thread(target=lambda w=worker: names.append(w.server().run), daemon=True)

@@ -27,7 +27,7 @@ from liteorm_testing import (
     servers,
 )
 from liteorm_testing._watchdog import alive, postmaster_of
-from tests.testing.support import IMAGES, KINDS, needs_docker, needs_embedded
+from tests.testing.support import IMAGES, KINDS, OWN, needs_docker, needs_embedded
 
 
 def _one(dsn: str, sql: str) -> str:
@@ -113,7 +113,7 @@ def test_settings_are_those_that_the_version_has() -> None:
     with server(kind="embedded") as s:
         assert _one(s.dsn, "SHOW io_method") == "sync"
     assert "io_method" not in _cluster.settings_for(17)
-    assert "io_method" not in _cluster.settings_for(_cluster.major_of(""))
+    assert "io_method" not in _cluster.settings_for(_binaries.major_of(""))
 
 
 @needs_docker
@@ -181,6 +181,72 @@ def test_the_socket_works_too() -> None:
         assert s.socket is not None
         dsn = f"postgresql://postgres@/postgres?host={s.socket}&port={_dsn.parse(s.dsn)['port']}"
         assert _one(dsn, "SELECT coalesce(inet_client_addr()::text, 'socket')") == "socket"
+
+
+@pytest.mark.parametrize(("kind", "image"), KINDS)
+def test_nobody_gets_in_without_the_password(
+    kind: str, image: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who knows no more than the port is refused; each server has a password of its own."""
+    monkeypatch.delenv("PGPASSWORD", raising=False)
+    monkeypatch.setenv("PGPASSFILE", os.devnull)
+    passwords: list[str] = []
+    for _ in range(2):
+        with server(kind=kind, image=image) as s:
+            passwords.append(_dsn.parse(s.dsn)["password"])
+            for wrong in (None, "", "postgres", "0" * 32, *passwords[:-1]):
+                for user in ("postgres", "nobody_of_this_name"):
+                    dsn = _dsn.replace(s.dsn, password=wrong, user=user)
+                    with pytest.raises(liteorm.ConnectFailed, match=r"password|authentication"):
+                        postgres.open(dsn, timeout=5)
+                    with pytest.raises(liteorm.ConnectFailed, match=r"password|authentication"):
+                        postgres.open(_dsn.replace(dsn, replication="database"), timeout=5)
+            assert _one(s.dsn, "SELECT 1::text") == "1"
+            s.restart()
+            assert _one(s.dsn, "SELECT 1::text") == "1"
+            assert passwords[-1] not in repr(s)
+            assert passwords[-1] not in s.log()
+    assert len(set(passwords)) == 2
+    assert all(len(password) == 32 for password in passwords)
+
+
+@pytest.mark.parametrize(("kind", "image"), KINDS)
+def test_connecting_costs_no_thousands_of_iterations(kind: str, image: str | None) -> None:
+    """The password is random, so what makes guessing slow would only slow tests down."""
+    with server(kind=kind, image=image) as s:
+        stored = _one(s.dsn, "SELECT rolpassword FROM pg_authid WHERE rolname = 'postgres'")
+        assert stored.startswith("SCRAM-SHA-256$1:")
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_a_servers_folder_and_log_are_its_accounts_alone(kind: str) -> None:
+    """Nobody else may look into the data or the log, nor connect through the socket."""
+    with server(kind=kind) as s:
+        assert s.socket is not None
+        folder = Path(s.socket)
+        account = _binaries.Account.current()
+        assert (folder.stat().st_mode & 0o777, folder.stat().st_uid) == (0o700, account.uid)
+        assert (folder / "log").stat().st_mode & 0o777 == 0o600
+        s.restart()
+        assert (folder / "log").stat().st_mode & 0o777 == 0o600
+
+
+@needs_embedded
+def test_the_cache_tells_nobody_a_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is kept between runs is closed to others, and no server is left with its password."""
+    cache = Path(tempfile.mkdtemp(prefix="liteorm-cache-"))
+    cache.chmod(0o755)
+    monkeypatch.setenv("LITEORM_CACHE", str(cache))
+    try:
+        with server(kind="embedded") as first:
+            (entry,) = cache.glob("cluster-*")
+            assert entry.stat().st_mode & 0o777 == 0o700
+            kept = (entry / "password").read_text()
+            assert _dsn.parse(first.dsn)["password"] == kept
+        with server(kind="embedded") as second:
+            assert _dsn.parse(second.dsn)["password"] != kept
+    finally:
+        shutil.rmtree(cache)
 
 
 @needs_embedded
