@@ -72,6 +72,8 @@ class Error(Exception):
     """Which of many objects or parameter sets is at fault, counted from 0, where that is known."""
     field: str | None = None
     """Field of the model concerned, where one is known."""
+    stored: bool = False
+    """True if what the call did is stored all the same: the error came after it."""
 
     def __init__(
         self,

@@ -41,6 +41,8 @@ class AsyncDB(AsyncAnySession):
     For any number of tasks or threads at once. Made by `open_async`.
     """
 
+    _autocommit = True
+
     def __init__(self, state: PoolState) -> None:
         self._state = state
 

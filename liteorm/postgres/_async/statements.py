@@ -31,6 +31,8 @@ class AsyncStatements:
     """Runs statements; how a connection is had for each is the subclass's."""
 
     _state: PoolState
+    _autocommit: bool = False
+    """Whether a statement that has succeeded is stored for good."""
 
     async def _acquire(self, timeout: float | None) -> AsyncWire:
         """Get the connection for one operation."""
@@ -215,6 +217,7 @@ class AsyncUse:
                 hint="outside a transaction, what it did is stored",
                 sql=self.sql,
             )
+            exc.stored = session._autocommit
         try:
             if exc is None:
                 await session._release(wire)

@@ -30,6 +30,7 @@ from liteorm.postgres._async.lookup import (
 )
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._session.options import CLEANUP_BOUND
+from liteorm.postgres._session.outcomes import mark_stored
 from liteorm.postgres._session.primitives import afinish
 from liteorm.postgres._session.protocol import copy_end_step, copy_step
 from liteorm.postgres._writing.chunks import AsyncChunks, AsyncObjects
@@ -70,33 +71,24 @@ class _Call:
 
 async def insert(session: AsyncStatements, obj: T) -> T:
     """Insert an object's row; return the row as stored."""
-    try:
-        return await _one(session, "insert", obj, crud.insert_statement)
-    except NoRows:
-        raise _suppressed(obj) from None
+    return await _one(session, "insert", obj, crud.insert_statement, _suppressed)
 
 
 async def update(session: AsyncStatements, obj: T) -> T:
     """Update the row with the object's key; return the row as stored."""
-    try:
-        return await _one(session, "update", obj, crud.update_statement)
-    except NoRows:
-        model = crud.model_of_object(obj)
-        raise _absent(model, crud.table_for(model)) from None
+    return await _one(session, "update", obj, crud.update_statement, _unmatched)
 
 
 async def upsert(session: AsyncStatements, obj: T, conflict: Names) -> T:
     """Insert an object's row, or update the one in its place; return the row as stored."""
     names = (conflict,) if isinstance(conflict, str) else conflict and tuple(conflict)
-    try:
-        return await _one(
-            session,
-            ("upsert", names),
-            obj,
-            lambda model, table: crud.upsert_statement(model, table, names),
-        )
-    except NoRows:
-        raise _suppressed(obj) from None
+    return await _one(
+        session,
+        ("upsert", names),
+        obj,
+        lambda model, table: crud.upsert_statement(model, table, names),
+        _suppressed,
+    )
 
 
 async def delete(session: AsyncStatements, obj: Any) -> bool:
@@ -135,6 +127,11 @@ def _absent(model: Model, table: Table) -> NoRows:
     )
 
 
+def _unmatched(obj: Any) -> NoRows:
+    model = crud.model_of_object(obj)
+    return _absent(model, crud.table_for(model))
+
+
 def _suppressed(obj: Any) -> NoRows:
     table = crud.table_for(crud.model_of_object(obj))
     return NoRows(
@@ -145,10 +142,24 @@ def _suppressed(obj: Any) -> NoRows:
     )
 
 
-async def _one(session: AsyncStatements, kind: Any, obj: T, statement_for: StatementFor) -> T:
+async def _one(
+    session: AsyncStatements,
+    kind: Any,
+    obj: T,
+    statement_for: StatementFor,
+    missing: Callable[[Any], NoRows],
+) -> T:
     """Run a statement on an object; return the row that comes back."""
     cls: Any = obj.__class__
-    stored: T = scan_one(await _run(session, kind, obj, statement_for), cls)
+    rows = await _run(session, kind, obj, statement_for)
+    if not len(rows):
+        raise missing(obj)
+    try:
+        stored: T = scan_one(rows, cls)
+    except Exception as exc:
+        if session._autocommit:
+            mark_stored(exc)
+        raise
     return stored
 
 
@@ -212,7 +223,14 @@ async def _call(
     model = crud.model_of_object(obj)
     table = crud.table_for(model)
     statement = statement_for(model, table)
-    target, _ = await looked_up(session, model, table, statement.fields)
+    target, _ = await looked_up(
+        session,
+        model,
+        table,
+        statement.fields,
+        returning=kind != "delete",
+        inserts=kind == "insert",
+    )
     made = _Call(model, own_text(statement.sql), target)
     writing.keep((kind, cls), made)
     return made
@@ -423,7 +441,7 @@ async def _returning(session: AsyncStatements, cls: Any, first: Any) -> _Call:
     model = crud.model_of_object(first)
     table = crud.table_for(model)
     fields = crud.sent_fields(model)
-    target, version = await looked_up(session, model, table, fields)
+    target, version = await looked_up(session, model, table, fields, returning=True, inserts=True)
     types = [column.array for column in target.columns]
     sql = crud.unnest_text(model, table, fields, types, merge=version >= _MERGE_RETURNS)
     made = _Call(model, own_text(sql), target)
@@ -451,4 +469,9 @@ async def _insert_arrays(
             hint="use insert_many, which returns no rows",
         )
     cls: Any = objects[0].__class__
-    return scan(rows, cls)
+    try:
+        return scan(rows, cls)
+    except Exception as exc:
+        if session._autocommit:
+            mark_stored(exc)
+        raise

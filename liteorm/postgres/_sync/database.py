@@ -42,6 +42,8 @@ class DB(AnySession):
     For any number of tasks or threads at once. Made by `open`.
     """
 
+    _autocommit = True
+
     def __init__(self, state: PoolState) -> None:
         self._state = state
 

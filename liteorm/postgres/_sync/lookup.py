@@ -12,6 +12,7 @@ from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._session.options import PoolState
 from liteorm.postgres._types.registry import UnknownTypes
+from liteorm.postgres._writing.readable import check_readable
 from liteorm.postgres._writing.targets import COLUMNS_SQL, Target, Writing, columns_of
 
 
@@ -38,15 +39,36 @@ def writing_of(state: PoolState) -> Writing:
 
 
 def looked_up(
-    session: Statements, model: Model, table: Table, fields: tuple[Field, ...]
+    session: Statements,
+    model: Model,
+    table: Table,
+    fields: tuple[Field, ...],
+    *,
+    returning: bool,
+    inserts: bool,
 ) -> tuple[Target, int]:
     """Ask the catalog about a table's columns; return the server's version too.
 
     Observers are not told: who counts the statements of a call should not count the first one's.
+
+    Args:
+        session: Where to ask.
+        model: The model.
+        table: The table.
+        fields: The fields that are sent.
+        returning: The row comes back as an object: a class that it cannot fill is refused here,
+            before anything is stored.
+        inserts: The row is a new one.
+
+    Raises:
+        ScanError: The row cannot be read back.
     """
     wire = session._acquire(None)
     try:
-        target = target_for(session._state, wire, model, table, fields)
+        state = session._state
+        target = target_for(state, wire, model, table, fields, returning=returning)
+        if returning:
+            check_readable(state.types, target, inserts)
     except BaseException as exc:
         error = session._failed(wire, exc, COLUMNS_SQL)
         if error is exc:
@@ -58,7 +80,13 @@ def looked_up(
 
 
 def target_for(
-    state: PoolState, wire: Wire, model: Model, table: Table, fields: tuple[Field, ...]
+    state: PoolState,
+    wire: Wire,
+    model: Model,
+    table: Table,
+    fields: tuple[Field, ...],
+    *,
+    returning: bool = False,
 ) -> Target:
     """Ask the catalog about the columns of a table.
 
@@ -68,7 +96,7 @@ def target_for(
     cursor = wire.cursor()
     cursor.execute(COLUMNS_SQL, (crud.table_name(table),), binary=True)
     columns = columns_of(cursor.fetchall())
-    wanted = {field.column for field in fields}
+    wanted = {field.column for field in (model.fields if returning else fields)}
     oids = [column.oid for column in columns if column.name in wanted]
     try:
         types = state.types.get_all(oids)

@@ -32,6 +32,8 @@ class Statements:
     """Runs statements; how a connection is had for each is the subclass's."""
 
     _state: PoolState
+    _autocommit: bool = False
+    """Whether a statement that has succeeded is stored for good."""
 
     def _acquire(self, timeout: float | None) -> Wire:
         """Get the connection for one operation."""
@@ -216,6 +218,7 @@ class Use:
                 hint="outside a transaction, what it did is stored",
                 sql=self.sql,
             )
+            exc.stored = session._autocommit
         try:
             if exc is None:
                 session._release(wire)

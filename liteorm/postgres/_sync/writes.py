@@ -31,6 +31,7 @@ from liteorm.postgres._sync.lookup import (
 )
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._session.options import CLEANUP_BOUND
+from liteorm.postgres._session.outcomes import mark_stored
 from liteorm.postgres._session.primitives import finish
 from liteorm.postgres._session.protocol import copy_end_step, copy_step
 from liteorm.postgres._writing.chunks import Chunks, Objects
@@ -71,33 +72,24 @@ class _Call:
 
 def insert(session: Statements, obj: T) -> T:
     """Insert an object's row; return the row as stored."""
-    try:
-        return _one(session, "insert", obj, crud.insert_statement)
-    except NoRows:
-        raise _suppressed(obj) from None
+    return _one(session, "insert", obj, crud.insert_statement, _suppressed)
 
 
 def update(session: Statements, obj: T) -> T:
     """Update the row with the object's key; return the row as stored."""
-    try:
-        return _one(session, "update", obj, crud.update_statement)
-    except NoRows:
-        model = crud.model_of_object(obj)
-        raise _absent(model, crud.table_for(model)) from None
+    return _one(session, "update", obj, crud.update_statement, _unmatched)
 
 
 def upsert(session: Statements, obj: T, conflict: Names) -> T:
     """Insert an object's row, or update the one in its place; return the row as stored."""
     names = (conflict,) if isinstance(conflict, str) else conflict and tuple(conflict)
-    try:
-        return _one(
-            session,
-            ("upsert", names),
-            obj,
-            lambda model, table: crud.upsert_statement(model, table, names),
-        )
-    except NoRows:
-        raise _suppressed(obj) from None
+    return _one(
+        session,
+        ("upsert", names),
+        obj,
+        lambda model, table: crud.upsert_statement(model, table, names),
+        _suppressed,
+    )
 
 
 def delete(session: Statements, obj: Any) -> bool:
@@ -136,6 +128,11 @@ def _absent(model: Model, table: Table) -> NoRows:
     )
 
 
+def _unmatched(obj: Any) -> NoRows:
+    model = crud.model_of_object(obj)
+    return _absent(model, crud.table_for(model))
+
+
 def _suppressed(obj: Any) -> NoRows:
     table = crud.table_for(crud.model_of_object(obj))
     return NoRows(
@@ -146,10 +143,24 @@ def _suppressed(obj: Any) -> NoRows:
     )
 
 
-def _one(session: Statements, kind: Any, obj: T, statement_for: StatementFor) -> T:
+def _one(
+    session: Statements,
+    kind: Any,
+    obj: T,
+    statement_for: StatementFor,
+    missing: Callable[[Any], NoRows],
+) -> T:
     """Run a statement on an object; return the row that comes back."""
     cls: Any = obj.__class__
-    stored: T = scan_one(_run(session, kind, obj, statement_for), cls)
+    rows = _run(session, kind, obj, statement_for)
+    if not len(rows):
+        raise missing(obj)
+    try:
+        stored: T = scan_one(rows, cls)
+    except Exception as exc:
+        if session._autocommit:
+            mark_stored(exc)
+        raise
     return stored
 
 
@@ -213,7 +224,14 @@ def _call(
     model = crud.model_of_object(obj)
     table = crud.table_for(model)
     statement = statement_for(model, table)
-    target, _ = looked_up(session, model, table, statement.fields)
+    target, _ = looked_up(
+        session,
+        model,
+        table,
+        statement.fields,
+        returning=kind != "delete",
+        inserts=kind == "insert",
+    )
     made = _Call(model, own_text(statement.sql), target)
     writing.keep((kind, cls), made)
     return made
@@ -424,7 +442,7 @@ def _returning(session: Statements, cls: Any, first: Any) -> _Call:
     model = crud.model_of_object(first)
     table = crud.table_for(model)
     fields = crud.sent_fields(model)
-    target, version = looked_up(session, model, table, fields)
+    target, version = looked_up(session, model, table, fields, returning=True, inserts=True)
     types = [column.array for column in target.columns]
     sql = crud.unnest_text(model, table, fields, types, merge=version >= _MERGE_RETURNS)
     made = _Call(model, own_text(sql), target)
@@ -452,4 +470,9 @@ def _insert_arrays(
             hint="use insert_many, which returns no rows",
         )
     cls: Any = objects[0].__class__
-    return scan(rows, cls)
+    try:
+        return scan(rows, cls)
+    except Exception as exc:
+        if session._autocommit:
+            mark_stored(exc)
+        raise

@@ -25,14 +25,18 @@ COLUMNS_SQL: Final = """
 SELECT a.attname, a.atttypid::int8, format_type(a.atttypid, a.atttypmod),
        format_type(a.atttypid, -1),
        CASE WHEN t.typtype IN ('c', 'd') OR t.typarray = 0 OR t.typcategory = 'A' THEN '' ELSE
-            format_type(a.atttypid, -1) END
+            format_type(a.atttypid, -1) END,
+       NOT (a.attnotnull OR t.typnotnull OR a.atthasdef OR a.attidentity <> ''
+            OR t.typdefault IS NOT NULL OR c.relkind <> 'r' OR c.relhastriggers OR c.relhasrules)
   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+  JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
  WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attnum
 """
 """The columns of a table: name, type, its name with length and precision, its name for a cast, and
 that again if unnest can make one column of an array of it (which it cannot of an array of arrays,
-nor of composites). With -1 it is `bpchar` and not `character`, a cast to which cuts to one."""
+nor of composites), and whether a row inserted without it is sure to have NULL there. With -1 it is
+`bpchar` and not `character`, a cast to which cuts to one."""
 
 # datatype_mismatch, undefined_object, invalid_binary_representation; internal_error is what the
 # server says of the oid of a type that was dropped.
@@ -63,6 +67,7 @@ class TableColumn:
         shown: The type's name for messages.
         type_name: The type's name for a cast.
         element_name: The same if the type can be the element of an array for unnest, else "".
+        left_null: A row inserted without it has NULL there: nothing fills it.
     """
 
     name: str
@@ -70,6 +75,7 @@ class TableColumn:
     shown: str
     type_name: str
     element_name: str
+    left_null: bool
 
 
 @attrs.frozen
@@ -95,6 +101,7 @@ class Target:
     model: Model
     table: Table
     columns: tuple[SentColumn, ...]
+    table_columns: tuple[TableColumn, ...]
 
     @functools.cached_property
     def binary(self) -> bool:
@@ -387,7 +394,7 @@ class Writing:
             sent.append(SentColumn(field, column, encoder))
         if len(self._targets) >= _TARGETS:
             self._targets.clear()
-        made = self._targets[key] = Target(model, table, tuple(sent))
+        made = self._targets[key] = Target(model, table, tuple(sent), columns)
         return made
 
 

@@ -1,0 +1,51 @@
+"""Whether what comes back of a write can be read, known before anything is sent."""
+
+from __future__ import annotations
+
+from liteorm._core.scanning.scan import scanner_for
+from liteorm._core.scanning.types import underlying
+from liteorm.errors import ScanError
+from liteorm.postgres._types.registry import TypeRegistry
+from liteorm.postgres._writing.targets import Target
+
+__all__ = ["check_readable"]
+
+
+def check_readable(registry: TypeRegistry, target: Target, inserts: bool) -> None:
+    """Refuse a class whose objects the table's rows cannot fill.
+
+    The shape is that of RETURNING, so that the scanner which is made here is the one used later.
+
+    Args:
+        registry: The pool's types; those of the columns are known.
+        target: Where the objects go, with the table's columns.
+        inserts: The row is a new one: what nothing fills is NULL in it.
+
+    Raises:
+        ScanError: A column's type does not fit its field, or is sure to be NULL.
+    """
+    model = target.model
+    by_name = {column.name: column for column in target.table_columns}
+    if any(field.column not in by_name for field in model.fields):
+        return  # the server says so, before it stores anything
+    columns = [by_name[field.column] for field in model.fields]
+    names = tuple(column.name.encode() for column in columns)
+    # A result has the types below its domains.
+    oids = tuple(underlying(registry[column.oid]).oid for column in columns)
+    shape = registry.shapes.get((names, oids)) or registry.shape(names, oids)
+    scanner_for(model.cls, shape)
+    if not inserts:
+        return
+    sent = {column.field.column for column in target.columns}
+    for field, column in zip(model.fields, columns, strict=True):
+        if column.left_null and column.name not in sent and not field.hint.optional:
+            raise ScanError(
+                f'column "{column.name}" of {target.table.text} is NULL in a new row: '
+                f"{model.name}.{field.init_name} is not sent and nothing fills the column",
+                model=model.name,
+                field=field.init_name,
+                column=column.name,
+                table=target.table.name,
+                schema=target.table.schema,
+                remedy="give the column a default, make the field optional, or send it",
+            )

@@ -1,0 +1,170 @@
+"""What cannot be read back is refused before it is stored, or the error says that it is stored."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated, Any
+
+import attrs
+import pytest
+
+import liteorm
+from liteorm import Column
+from liteorm.postgres import AsyncDB, AsyncTx
+
+pytestmark = pytest.mark.anyio
+
+SCHEMA = """
+CREATE TYPE mood AS ENUM ('ok', 'sad');
+CREATE DOMAIN positive AS int CHECK (value > 0);
+CREATE TABLE item (
+    id int PRIMARY KEY, price numeric, note text, made text DEFAULT 'now', mood mood DEFAULT 'ok',
+    amount positive DEFAULT 1
+);
+INSERT INTO item VALUES (1, 1, 'n');
+"""
+
+
+class Mood(enum.Enum):
+    """One label less than the type has."""
+
+    OK = "ok"
+
+
+@liteorm.table("item", key="id")
+@attrs.frozen
+class Misread:
+    """Takes a number, and cannot be given one: numeric is Decimal."""
+
+    id: int
+    price: Annotated[float, Column(generated=True)]
+
+
+@liteorm.table("item", key="id")
+@attrs.frozen
+class MisreadOther:
+    """The column that does not fit is filled by the database."""
+
+    id: int
+    made: Annotated[int, Column(generated=True)] = 0
+
+
+@liteorm.table("item", key="id")
+@attrs.frozen
+class LeftNull:
+    """Nothing fills the column."""
+
+    id: int
+    note: Annotated[str, Column(generated=True)] = ""
+
+
+@liteorm.table("item", key="id")
+@attrs.frozen
+class Fine:
+    """Filled by a default, optional, or below a domain: all of it comes back."""
+
+    id: int
+    note: Annotated[str | None, Column(generated=True)] = None
+    made: Annotated[str, Column(generated=True)] = ""
+    amount: Annotated[int, Column(generated=True)] = 0
+
+
+@liteorm.table("item", key="id")
+@attrs.frozen
+class Moody:
+    """What a trigger makes of it is not known before."""
+
+    id: int
+    note: str
+    mood: Annotated[Mood | None, Column(generated=True)] = None
+
+
+def short(instance: Any, attribute: Any, value: str) -> None:
+    """Refuse a long note."""
+    if len(value) > 3:
+        raise ValueError("too long")
+
+
+@liteorm.table("item", key="id")
+@attrs.define(on_setattr=None)
+class Checked:
+    """A validator of the user's."""
+
+    id: int
+    note: str = attrs.field(validator=short)
+
+
+@pytest.fixture
+async def db(liteorm_async_db: AsyncDB) -> AsyncDB:
+    """A database with the table."""
+    await liteorm_async_db.execute(SCHEMA)
+    return liteorm_async_db
+
+
+async def rows(session: AsyncDB | AsyncTx) -> list[tuple[Any, ...]]:
+    """Return what is stored."""
+    return list(await session.query("SELECT * FROM item ORDER BY id"))
+
+
+@pytest.mark.parametrize("call", ["insert", "upsert", "update", "insert_returning"])
+async def test_a_class_that_does_not_fit_is_refused_before(db: AsyncDB, call: str) -> None:
+    """Types that do not fit, and columns that nothing fills: nothing is stored, every time."""
+    before = await rows(db)
+    objects: list[Any] = [Misread(1, 2.0), MisreadOther(1)]
+    if call in ("insert", "insert_returning"):
+        objects = [Misread(2, 2.0), MisreadOther(2), LeftNull(2)]
+    for obj in objects:
+        for _ in range(2):
+            with pytest.raises(liteorm.ScanError) as caught:
+                await getattr(db, call)([obj] if call == "insert_returning" else obj)
+            assert not caught.value.stored
+            assert await rows(db) == before
+    async with db.transaction() as tx:
+        with pytest.raises(liteorm.ScanError):
+            await getattr(tx, call)([objects[0]] if call == "insert_returning" else objects[0])
+        assert await rows(tx) == before
+
+
+async def test_what_fits_is_stored(db: AsyncDB) -> None:
+    """Defaults, optional fields and domains are no reason to refuse."""
+    assert await db.insert(Fine(5)) == Fine(5, None, "now", 1)
+    assert await db.upsert(Fine(5)) == Fine(5, None, "now", 1)
+    assert await db.update(Fine(5)) == Fine(5, None, "now", 1)
+    assert await db.insert_returning([Fine(6), Fine(7)]) == [
+        Fine(6, None, "now", 1),
+        Fine(7, None, "now", 1),
+    ]
+
+
+@pytest.mark.parametrize("call", ["insert", "upsert", "update", "insert_returning"])
+async def test_what_is_found_afterwards_says_that_it_is_stored(db: AsyncDB, call: str) -> None:
+    """A label that the enum has not, a validator's refusal: a note, and an attribute."""
+    await db.execute("""
+        CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            NEW.mood := 'sad'; NEW.note := 'longer'; RETURN NEW;
+        END $$;
+        CREATE TRIGGER spoil BEFORE INSERT OR UPDATE ON item
+            FOR EACH ROW EXECUTE FUNCTION spoil();
+    """)
+    key = 1 if call == "update" else 2
+    for obj, wanted in ((Moody(key, "a"), liteorm.ScanError), (Checked(key, "a"), ValueError)):
+        many = call == "insert_returning"
+        async with db.transaction() as tx:
+            with pytest.raises(wanted) as inside:
+                await getattr(tx, call)([obj] if many else obj)
+            # Whether it is stored is for the transaction to say.
+            assert not getattr(inside.value, "stored", False)
+            await tx.rollback()
+        with pytest.raises(wanted) as caught:
+            await getattr(db, call)([obj] if many else obj)
+        assert caught.value.stored  # type: ignore[attr-defined]
+        assert any("is stored" in note for note in caught.value.__notes__)
+        assert "longer" in str(await rows(db))
+        if many:
+            await db.execute("DELETE FROM item WHERE id = 2")
+            with pytest.raises(wanted) as all_or_none:
+                await db.insert_returning([obj, attrs.evolve(obj, id=3)])
+            assert not getattr(all_or_none.value, "stored", False)
+            assert len(await rows(db)) == 1
+        elif key == 2:
+            await db.execute("DELETE FROM item WHERE id = 2")
