@@ -25,7 +25,7 @@ from pathlib import Path
 
 import liteorm
 from liteorm import postgres
-from liteorm_testing import Server, ServerNotAvailable, _docker, _stock, database, server
+from liteorm_testing import Server, ServerNotAvailable, _docker, _dsn, _stock, database, server
 from liteorm_testing._binaries import Account, embedded_binaries, reachable
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -264,14 +264,17 @@ def pg_ctl(folder: Path) -> str:
 
 def time_suites(s: Server, tests: int, rounds: int) -> None:
     """The same small tests with the fixtures of one and of the other, whole pytest runs in turn."""
-    port = s.dsn.rpartition(":")[2].partition("/")[0]
+    reached = _dsn.parse(s.dsn)
     ours, theirs = "liteorm_testing.plugin", "pytest_postgresql.plugin"
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
         own = f"postgresql_proc(executable={pg_ctl(folder)!r}"
-        same = f'postgresql_noproc(host="127.0.0.1", port={port}, user="postgres"'
+        same = (
+            f'postgresql_noproc(host="127.0.0.1", port={reached["port"]}, user="postgres", '
+            f'password="{reached["password"]}"'
+        )
         suites = {
             "liteorm_testing": Suite(
                 folder / "liteorm", LITEORM_SUITE, ours, tests, fixture="liteorm_db"

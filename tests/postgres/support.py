@@ -277,9 +277,7 @@ def pgbouncer(dsn: str, folder: Path, mode: str = "transaction") -> Generator[st
     account = _binaries.Account.current()
     config, users = folder / "pgbouncer.ini", folder / "users.txt"
     target = " ".join(
-        f"{key}={parts[name]}"
-        for key, name in (("host", "host"), ("port", "port"), ("dbname", "dbname"))
-        if parts.get(name)
+        f"{key}={parts[key]}" for key in ("host", "port", "dbname", "password") if parts.get(key)
     )
     users.write_text(f'"{parts.get("user") or "postgres"}" ""\n')
     config.write_text(
