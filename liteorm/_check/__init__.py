@@ -3,7 +3,8 @@
 from liteorm._check.answers import Answers, LiveAnswers
 from liteorm._check.checking import Finding, check, check_all
 from liteorm._check.files import FileAnswers, RecordingAnswers
-from liteorm._check.reports import counted, github_lines, json_text
+from liteorm._check.plans import Plans
+from liteorm._check.reports import counted, github_lines, json_text, sarif_text
 from liteorm._check.subjects import Subject, collect, relative
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "FileAnswers",
     "Finding",
     "LiveAnswers",
+    "Plans",
     "RecordingAnswers",
     "Subject",
     "check",
@@ -20,4 +22,5 @@ __all__ = [
     "github_lines",
     "json_text",
     "relative",
+    "sarif_text",
 ]

@@ -26,6 +26,8 @@ class Query:
     nulls: Mapping[int, Null] = attrs.Factory(dict[int, Null])
     sent: tuple[int, ...] = ()
     """The types that the parameters are sent with, 0 for literals; the server decides of others."""
+    analysed: bool = True
+    """What can be NULL in the columns is asked too."""
 
 
 @attrs.frozen
@@ -71,9 +73,22 @@ class TableAnswer:
     name: str
     writable: bool
     triggers: bool
+    """A BEFORE INSERT trigger sees each row, and may fill columns."""
     columns: tuple[TableColumn, ...]
     keys: tuple[tuple[str, ...], ...]
     """Columns of each unique index without a condition; the primary key's first."""
+
+
+@attrs.frozen
+class ConstraintAnswer:
+    """A constraint or unique index of some name."""
+
+    kind: str
+    """As in pg_constraint: p, u, f, c, x, n; t for a constraint trigger."""
+    of: str
+    """Its table or domain."""
+    never: str | None = None
+    """Why no error carries its name, if none does."""
 
 
 class Answers(Protocol):
@@ -87,8 +102,8 @@ class Answers(Protocol):
         """Describe tables."""
         ...
 
-    def constraints(self, names: Sequence[str]) -> dict[str, str]:
-        """Return the kind of each constraint or unique index that exists, as in pg_constraint."""
+    def constraints(self, names: Sequence[str]) -> dict[str, list[ConstraintAnswer]]:
+        """Return the constraints and unique indexes that there are of each name."""
         ...
 
 
@@ -105,6 +120,7 @@ class LiveAnswers:
             [query.sql for query in queries],
             [query.nulls for query in queries],
             [query.sent for query in queries],
+            [query.analysed for query in queries],
         )
         registry = self._db._state.types
         return [
@@ -180,9 +196,19 @@ class LiveAnswers:
             load_new_types(wire, registry, oids)
         return {oid: registry[oid] for oid in oids}
 
-    def constraints(self, names: Sequence[str]) -> dict[str, str]:
+    def constraints(self, names: Sequence[str]) -> dict[str, list[ConstraintAnswer]]:
         """Look constraints and unique indexes up by name."""
-        return dict(self._db.query(_CONSTRAINTS, {"names": list(names)}))
+        found: dict[str, list[ConstraintAnswer]] = {}
+        for name, kind, of, partitioned, enforced in self._db.query(
+            _CONSTRAINTS, [list(names)] * 2
+        ):
+            never = _NEVER["n"] if kind == "n" else None
+            if partitioned and kind in ("p", "u", "x"):
+                never = _NEVER["partitioned"]
+            elif not enforced:
+                never = _NEVER["not enforced"]
+            found.setdefault(name, []).append(ConstraintAnswer(kind, of, never))
+        return found
 
 
 def _place(query: Query, error: Error) -> int | None:
@@ -213,7 +239,7 @@ ORDER BY 1
 _TABLES = """
 SELECT name, c.oid::int8, n.nspname || '.' || c.relname, c.relkind::text,
        EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal
-               AND t.tgtype & 2 <> 0),
+               AND t.tgtype & 7 = 7 AND t.tgenabled <> 'D'),
        ARRAY(SELECT string_agg(a.attname, E'\\n' ORDER BY a.attname)
              FROM pg_index i JOIN pg_attribute a
                   ON a.attrelid = c.oid AND a.attnum = ANY((i.indkey::int2[])[0:i.indnkeyatts - 1])
@@ -236,10 +262,24 @@ ORDER BY a.attrelid, a.attnum
 """
 
 _CONSTRAINTS = """
-SELECT conname::text, min(contype::text) FROM pg_constraint
-WHERE conname = ANY(%(names)s) AND conrelid <> 0 GROUP BY conname
-UNION
-SELECT c.relname::text, 'u' FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-WHERE c.relname = ANY(%(names)s) AND i.indisunique
-      AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = c.oid)
+SELECT k.conname::text, k.contype::text,
+       CASE WHEN k.conrelid <> 0 THEN k.conrelid::regclass::text
+            ELSE k.contypid::regtype::text END,
+       coalesce(c.relkind = 'p', false),
+       coalesce((to_jsonb(k) ->> 'conenforced')::bool, true)
+FROM pg_constraint k LEFT JOIN pg_class c ON c.oid = k.conrelid
+WHERE k.conname = ANY(%s)
+UNION ALL
+SELECT c.relname::text, 'u', i.indrelid::regclass::text, c.relkind = 'I', true
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+WHERE c.relname = ANY(%s) AND i.indisunique
+      AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = c.oid
+                      AND k.contype IN ('p', 'u', 'x'))
+ORDER BY 1, 3, 2
 """
+
+_NEVER = {
+    "n": "the error for a NULL names the column, not the constraint",
+    "partitioned": "an error names the index of the partition that it met",
+    "not enforced": "it is NOT ENFORCED",
+}

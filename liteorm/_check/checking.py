@@ -11,11 +11,13 @@ from typing import Any, Literal, TypeVar
 import attrs
 
 from liteorm import errors
-from liteorm._check.answers import Answers, Query, Refusal, live_answers
-from liteorm._check.problems import Problem
+from liteorm._check.answers import Answers, ConstraintAnswer, Query, Refusal, live_answers
+from liteorm._check.places import spot_of
+from liteorm._check.plans import Plans
+from liteorm._check.problems import Code, Problem
 from liteorm._check.sent import Oid
 from liteorm._check.statements import Asking, statement_problems
-from liteorm._check.subjects import Subject, collect
+from liteorm._check.subjects import Subject, collect, relative
 from liteorm._check.tables import table_problems
 from liteorm._core.models.classes import Table, model_of
 from liteorm._core.models.hints import Codec
@@ -30,15 +32,26 @@ class Finding:
     """Something wrong, or not known to be right, and how to mend it."""
 
     level: Literal["error", "warning"]
-    code: str
+    code: Code
+    """The kind of finding."""
     subject: Subject
     message: str
     hint: str | None = None
+    line: int = 1
+    column: int | None = None
+    """Where in the subject's file: the placeholder or the expression, where it is found."""
+
+    @property
+    def where(self) -> str:
+        """File, line and column, as tools that jump to them expect."""
+        place = f"{relative(self.subject.file)}:{self.line}"
+        return place if self.column is None else f"{place}:{self.column}"
 
     def __str__(self) -> str:
         hint = f"\n    {self.hint}" if self.hint else ""
-        subject = self.subject
-        return f"{subject.where}: {subject.name}: {self.level}: {self.message}{hint}"
+        return (
+            f"{self.where}: {self.subject.name}: {self.level}: {self.message} [{self.code}]{hint}"
+        )
 
 
 def check(
@@ -68,6 +81,7 @@ def check_all(
     *,
     codecs: Mapping[Any, Codec] | None = None,
     oid: Oid = sent_oid,
+    plans: Plans | None = None,
 ) -> list[Finding]:
     """Check subjects against answers, and return what is found in the subjects' order.
 
@@ -76,17 +90,31 @@ def check_all(
         subjects: What is checked.
         codecs: Codecs by class.
         oid: Gives the type that a parameter is sent with.
+        plans: The server's plans, if large tables that are read whole are to be warned of.
     """
     found: list[tuple[Subject, Problem]] = []
     found += _check_statements(answers, _of(subjects, "statement"), codecs or {}, oid)
+    if plans is not None:
+        found += [
+            (subject, problem)
+            for subject in _of(subjects, "statement")
+            for problem in plans.problems(subject.item.sql)
+        ]
     found += _check_tables(answers, _of(subjects, "table"), codecs or {})
     found += _check_constraints(answers, _of(subjects, "constraint"))
     order = {id(subject): number for number, subject in enumerate(subjects)}
     found.sort(key=lambda pair: order[id(pair[0])])
-    return [
-        Finding(problem.level, problem.code, subject, problem.message, problem.hint)
-        for subject, problem in found
-    ]
+    return [_finding(subject, problem) for subject, problem in found]
+
+
+def _finding(subject: Subject, problem: Problem) -> Finding:
+    line, column = subject.line, None
+    if problem.at is not None and subject.kind == "statement":
+        spot = spot_of(subject.file, subject.line, subject.item.sql, problem.at)
+        line, column = spot or (line, None)
+    return Finding(
+        problem.level, problem.code, subject, problem.message, problem.hint, line, column
+    )
 
 
 def _of(subjects: Sequence[Subject], kind: str) -> list[Subject]:
@@ -159,21 +187,53 @@ _VIOLATIONS: dict[str, type[errors.IntegrityError]] = {
 def _check_constraints(answers: Answers, subjects: list[Subject]) -> _Found:
     if not subjects:
         return []
-    kinds = answers.constraints([subject.name for subject in subjects])
+    answered = answers.constraints(list(dict.fromkeys(subject.name for subject in subjects)))
     found: _Found = []
     for subject in subjects:
         name, cls = subject.item
-        if name not in kinds:
-            message = f'no constraint or unique index is named "{name}"'
-            hint = f"{cls.__name__} is never raised for it: see \\d of the table for its names"
-            found.append((subject, Problem("error", "constraint-name", message, hint)))
-            continue
-        fitting = _VIOLATIONS.get(kinds[name])
-        if fitting is not None and not issubclass(cls, fitting):
-            message = f'constraint "{name}" raises {fitting.__name__}; {cls.__name__} is none'
-            hint = f"derive {cls.__name__} from liteorm.{fitting.__name__}"
-            found.append((subject, Problem("error", "constraint-class", message, hint)))
+        problem = _constraint_problem(name, cls, answered.get(name, ()))
+        if problem is not None:
+            found.append((subject, problem))
     return found
+
+
+def _constraint_problem(
+    name: str, cls: type[errors.IntegrityError], found: Sequence[ConstraintAnswer]
+) -> Problem | None:
+    if not found:
+        return Problem(
+            "error",
+            "constraint-name",
+            f'no constraint or unique index is named "{name}"',
+            f"{cls.__name__} is never raised for it: see \\d of the table for its names",
+        )
+    raised = [one for one in found if one.never is None]
+    if not raised:
+        first = found[0]
+        return Problem(
+            "warning",
+            "constraint-never",
+            f'constraint "{name}" of {first.of} comes in no error: {first.never}',
+            f"{cls.__name__} is never raised for it: "
+            + (
+                "name the partitions' own constraints"
+                if first.kind in ("p", "u", "x")
+                else "catch liteorm.NotNullViolation, and look at its column"
+                if first.kind == "n"
+                else "leave it out"
+            ),
+        )
+    fitting = [_VIOLATIONS.get(one.kind) for one in raised]
+    if any(violation is None or issubclass(cls, violation) for violation in fitting):
+        return None
+    violation = fitting[0]
+    assert violation is not None
+    return Problem(
+        "error",
+        "constraint-class",
+        f'constraint "{name}" raises {violation.__name__}; {cls.__name__} is none',
+        f"derive {cls.__name__} from liteorm.{violation.__name__}",
+    )
 
 
 def _file_of(cls: type) -> str:

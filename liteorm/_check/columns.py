@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import attrs
+
 from liteorm._check.answers import Answer
-from liteorm._check.problems import Problem
+from liteorm._check.problems import Code, Problem
+from liteorm._check.targets import Targets
 from liteorm._core.models.hints import Codec, shown
 from liteorm._core.scanning.fit import Members, Place
 from liteorm._core.scanning.plan import Build, Leaf, Node, plan_scan
 from liteorm._core.scanning.shape import Shape
-from liteorm._core.scanning.types import PgType, underlying
+from liteorm._core.scanning.types import PgType, types_in, underlying
 from liteorm._core.statements.statement import Statement
 from liteorm.errors import ModelError, ScanError
 from liteorm.postgres._describing.shapes import ColumnShape
@@ -22,6 +26,8 @@ def column_problems(
 ) -> Iterator[Problem]:
     """Yield what does not fit between the result and the model."""
     columns = answer.shape.columns
+    names = [column.name for column in columns]
+    targets = Targets(statement.sql)
     if statement.model is None:
         return
     if not columns:
@@ -36,11 +42,26 @@ def column_problems(
     try:
         plan = plan_scan(statement.model, shape, statement.extra)
     except (ScanError, ModelError) as error:
-        code = "column-type" if isinstance(error, ScanError) and error.got else "columns"
+        made_of = {inner.name for type_ in answer.columns for inner in types_in(type_)}
+        misfit = isinstance(error, ScanError) and error.got in made_of
+        code: Code = "column-type" if misfit else "columns"
         code = "model" if isinstance(error, ModelError) else code
-        yield Problem("error", code, error.message, error.hint or "change the SELECT, or the type")
+        index = _column_meant(error, names)
+        at = None if index is None else targets.of(index, names)
+        yield Problem(
+            "error", code, error.message, error.hint or "change the SELECT, or the type", at
+        )
         return
-    yield from _leaf_problems(plan.root, columns, answer.columns, ())
+    for index, problem in _leaf_problems(plan.root, columns, answer.columns, ()):
+        yield attrs.evolve(problem, at=targets.of(index, names))
+
+
+def _column_meant(error: ScanError | ModelError, names: Sequence[str]) -> int | None:
+    """Return the column that an error is about, if it is about one."""
+    if error.column in names:
+        return names.index(error.column)
+    said = re.findall(r'column "([^"]*)"', error.message)
+    return next((names.index(name) for name in said if name in names), None)
 
 
 def _leaf_problems(
@@ -49,18 +70,20 @@ def _leaf_problems(
     types: tuple[PgType, ...],
     inside: tuple[str, ...],
     part: tuple[int, ...] = (),
-) -> Iterator[Problem]:
+) -> Iterator[tuple[int, Problem]]:
     """Yield the columns that can be NULL where the model has no place for it.
 
     An optional part is None where all columns of `part` are NULL. So one of them may be NULL in a
     row in which its outer join found no partner, if all others are NULL in that row too.
     """
     if isinstance(node, Leaf):
-        yield from _label_problems(node, types[node.column])
+        for problem in _label_problems(node, types[node.column]):
+            yield node.column, problem
         column = columns[node.column]
         if not node.nullable and not column.name.endswith("!"):
             others = [columns[position] for position in part]
-            yield from _null_problems(column, node.place, inside, others)
+            for problem in _null_problems(column, node.place, inside, others):
+                yield node.column, problem
         return
     if node.absent is not None:
         part = node.absent
@@ -134,6 +157,7 @@ def _can_be_null_alone(column: ColumnShape, place: Place, inside: tuple[str, ...
     part = inside[-1] if inside else "the part"
     return Problem(
         "error",
+        "null-column",
         f'column "{column.name}" can be NULL where other columns of {part} are not: an outer join'
         f" that they do not come from finds no partner; {_declared(place)}",
         f"{_optional(place)}, or take all of {part} from one outer join"
@@ -143,10 +167,11 @@ def _can_be_null_alone(column: ColumnShape, place: Place, inside: tuple[str, ...
 
 
 def _may_be_null(column: ColumnShape, place: Place, _: tuple[str, ...] = ()) -> Problem:
+    reason = f" ({column.reason})" if column.reason else ""
     return Problem(
         "warning",
         "null-unknown",
-        f'column "{column.name}" is not known to be never NULL; {_declared(place)}',
+        f'column "{column.name}" is not known to be never NULL{reason}; {_declared(place)}',
         f"name it {_marked(column)} if you know that it is not,"
         f" use coalesce(...), or {_optional(place)}",
     )

@@ -15,7 +15,16 @@ from typing import Any
 
 import attrs
 
-from liteorm._check.answers import Answer, Answers, Query, Refusal, TableAnswer, TableColumn
+from liteorm._check.answers import (
+    Answer,
+    Answers,
+    ConstraintAnswer,
+    Query,
+    Refusal,
+    TableAnswer,
+    TableColumn,
+)
+from liteorm._check.subjects import Subject
 from liteorm._check.typetext import type_from_json, type_to_json
 from liteorm._core.models.classes import Table
 from liteorm._core.scanning.types import BY_OID
@@ -27,12 +36,29 @@ _MISSING = "run liteorm check --write against a server, and commit the file"
 
 
 class RecordingAnswers:
-    """Passes questions on, and writes each answer to its file."""
+    """Passes questions on, and keeps the answers for their files.
 
-    def __init__(self, answers: Answers, folder: Path) -> None:
+    Args:
+        answers: Where they come from.
+        folder: Where the files are.
+        subjects: What is checked: a file says which modules it is for.
+        modules: The modules and packages that were asked for; what is for others stays.
+    """
+
+    def __init__(
+        self,
+        answers: Answers,
+        folder: Path,
+        subjects: Sequence[Subject] = (),
+        modules: Sequence[str] = (),
+    ) -> None:
         self._answers = answers
         self._folder = folder
-        self._written: set[Path] = set()
+        self._modules = tuple(modules)
+        self._owners: dict[str, set[str]] = {}
+        for subject in subjects:
+            self._owners.setdefault(_subject_file(subject), set()).add(subject.module)
+        self._contents: dict[str, dict[str, Any]] = {}
         self._described: dict[str, dict[str, Answer | Refusal]] = {}
 
     def statements(self, queries: Sequence[Query]) -> list[Answer | Refusal]:
@@ -41,7 +67,7 @@ class RecordingAnswers:
         for query, answer in zip(queries, found, strict=True):
             self._described.setdefault(query.sql, {})[_asked(query)] = answer
         for sql in dict.fromkeys(query.sql for query in queries):
-            self._write(_query_file(sql), _described_to_json(sql, self._described[sql]))
+            self._keep(_query_file(sql), _described_to_json(sql, self._described[sql]))
         return found
 
     def tables(self, tables: Sequence[Table]) -> list[TableAnswer | Refusal]:
@@ -49,30 +75,62 @@ class RecordingAnswers:
         found = self._answers.tables(tables)
         for table, answer in zip(tables, found, strict=True):
             if isinstance(answer, TableAnswer):
-                self._write(_name_file("table", table.text), _table_to_json(answer))
+                self._keep(_name_file("table", table.text), _table_to_json(answer))
         return found
 
-    def constraints(self, names: Sequence[str]) -> dict[str, str]:
+    def constraints(self, names: Sequence[str]) -> dict[str, list[ConstraintAnswer]]:
         """Look constraints up."""
         found = self._answers.constraints(names)
-        for name, kind in found.items():
-            self._write(_name_file("constraint", name), {"name": name, "kind": kind})
+        for name, of_name in found.items():
+            content = {"name": name, "found": [attrs.asdict(one) for one in of_name]}
+            self._keep(_name_file("constraint", name), content)
         return found
 
-    def remove_others(self) -> int:
-        """Remove files that nothing asked for any more; return how many."""
-        old = [path for path in self._folder.glob("*.json") if path not in self._written]
-        for path in old:
-            path.unlink()
-        return len(old)
+    def write(self) -> None:
+        """Write the files that differ, and remove those that nothing asks for any more.
 
-    def _write(self, name: str, content: dict[str, Any]) -> None:
+        Raises:
+            OSError: A file cannot be written.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / name
-        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
-        self._written.add(path)
+        for name, content in self._contents.items():
+            others = self._others(_content(self._folder / name) or {})
+            owners = sorted(others | self._owners.get(name, set()))
+            _write(self._folder / name, {"for": owners, **content})
+        for path in sorted(self._folder.glob("*.json")):
+            stored = _content(path)
+            if path.name in self._contents or stored is None:
+                continue
+            if others := self._others(stored):
+                _write(path, {**stored, "for": sorted(others)})
+            else:
+                path.unlink()
+
+    def _others(self, content: Mapping[str, Any]) -> set[str]:
+        """Return the modules that a file is for and that were not asked for now."""
+        return {
+            owner
+            for owner in content.get("for", ())
+            if not any(f"{owner}.".startswith(f"{module}.") for module in self._modules)
+        }
+
+    def _keep(self, name: str, content: dict[str, Any]) -> None:
+        self._contents[name] = content
+
+
+def _content(path: Path) -> dict[str, Any] | None:
+    """Return what a file says, None if there is none or it is not one of ours."""
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
 
 
 class FileAnswers:
@@ -101,18 +159,25 @@ class FileAnswers:
             for table in tables
         ]
 
-    def constraints(self, names: Sequence[str]) -> dict[str, str]:
+    def constraints(self, names: Sequence[str]) -> dict[str, list[ConstraintAnswer]]:
         """Read the files of constraints."""
         contents = {name: self._read(_name_file("constraint", name)) for name in names}
-        return {name: content["kind"] for name, content in contents.items() if content}
+        return {
+            name: [ConstraintAnswer(**one) for one in content["found"]]
+            for name, content in contents.items()
+            if content
+        }
 
     def _read(self, name: str) -> dict[str, Any] | None:
-        try:
-            text = (self._folder / name).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None
-        content: dict[str, Any] = json.loads(text)
-        return content
+        return _content(self._folder / name)
+
+
+def _subject_file(subject: Subject) -> str:
+    if subject.kind == "statement":
+        return _query_file(subject.item.sql)
+    if subject.kind == "constraint":
+        return _name_file("constraint", subject.name)
+    return _name_file("table", vars(subject.item)["__liteorm_table__"].text)
 
 
 def _query_file(sql: str) -> str:

@@ -6,14 +6,42 @@ from typing import Literal
 
 import attrs
 
+Code = Literal[
+    "column-type",
+    "columns",
+    "constraint-class",
+    "constraint-name",
+    "constraint-never",
+    "enum-label",
+    "model",
+    "no-rows",
+    "not-described",
+    "null-column",
+    "null-unknown",
+    "parameter-count",
+    "parameter-name",
+    "parameter-type",
+    "parameter-untyped",
+    "placeholder",
+    "refused",
+    "seq-scan",
+    "table-column",
+    "table-generated",
+    "table-key",
+    "table-missing",
+    "table-null",
+    "table-type",
+    "table-unsent",
+]
+"""The kinds of problems; docs/findings.md has a section for each."""
+
 
 @attrs.frozen
 class Problem:
     """One sentence, and how to mend it."""
 
     level: Literal["error", "warning"]
-    code: str
-    """The kind of problem; docs/checking.md has a section for each."""
+    code: Code
     message: str
     hint: str | None = None
     at: int | None = None

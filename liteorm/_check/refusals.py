@@ -6,11 +6,11 @@ import re
 from typing import Final
 
 from liteorm._check.answers import Refusal
-from liteorm._check.problems import Problem
+from liteorm._check.problems import Code, Problem
 from liteorm.errors import Error
 from liteorm.postgres._describing.shapes import Described, numbered
 
-_CODES: Final = {
+_CODES: Final[dict[str, Code]] = {
     "missing": "not-described",
     "42P18": "parameter-untyped",
     "42P08": "parameter-untyped",

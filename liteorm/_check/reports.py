@@ -1,10 +1,13 @@
-"""Findings as text for people, for GitHub's annotations, and as JSON."""
+"""Findings as text for people, for GitHub's annotations, as JSON and as SARIF."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 from liteorm._check.checking import Finding
 from liteorm._check.subjects import Subject, relative
@@ -26,11 +29,13 @@ def _number(count: int, word: str) -> str:
 def github_lines(findings: Sequence[Finding]) -> Iterator[str]:
     """Yield workflow commands, which GitHub shows at the lines of a change."""
     for finding in findings:
-        text = finding.message if finding.hint is None else f"{finding.message}\n{finding.hint}"
+        text = f"{finding.message} [{finding.code}]"
+        text = text if finding.hint is None else f"{text}\n{finding.hint}"
         subject = finding.subject
+        column = "" if finding.column is None else f",col={finding.column}"
         yield (
-            f"::{finding.level} file={_property(relative(subject.file))},line={subject.line},"
-            f"title={_property(subject.name)}::{_data(text)}"
+            f"::{finding.level} file={_property(relative(subject.file))},line={finding.line}"
+            f"{column},title={_property(subject.name)}::{_data(text)}"
         )
 
 
@@ -51,11 +56,13 @@ def json_text(subjects: Sequence[Subject], findings: Sequence[Finding]) -> str:
             "findings": [
                 {
                     "level": finding.level,
+                    "code": finding.code,
                     "kind": finding.subject.kind,
                     "name": finding.subject.name,
                     "module": finding.subject.module,
                     "file": relative(finding.subject.file),
-                    "line": finding.subject.line,
+                    "line": finding.line,
+                    "column": finding.column,
                     "message": finding.message,
                     "hint": finding.hint,
                 }
@@ -65,3 +72,39 @@ def json_text(subjects: Sequence[Subject], findings: Sequence[Finding]) -> str:
         indent=1,
         ensure_ascii=False,
     )
+
+
+def sarif_text(findings: Sequence[Finding]) -> str:
+    """Return the findings in SARIF 2.1.0, which code hosts and editors read."""
+    codes = sorted({finding.code for finding in findings})
+    driver = {
+        "name": "liteorm check",
+        "rules": [{"id": code, "name": code} for code in codes],
+    }
+    results = [_sarif_result(finding, codes.index(finding.code)) for finding in findings]
+    return json.dumps(
+        {
+            "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+            "version": "2.1.0",
+            "runs": [{"tool": {"driver": driver}, "results": results}],
+        },
+        indent=1,
+        ensure_ascii=False,
+    )
+
+
+def _sarif_result(finding: Finding, rule: int) -> dict[str, Any]:
+    text = finding.message if finding.hint is None else f"{finding.message}\n{finding.hint}"
+    region = {"startLine": finding.line}
+    if finding.column is not None:
+        region["startColumn"] = finding.column
+    uri = Path(relative(finding.subject.file)).as_posix()
+    location = {"artifactLocation": {"uri": quote(uri)}, "region": region}
+    name = {"fullyQualifiedName": f"{finding.subject.module}.{finding.subject.name}"}
+    return {
+        "ruleId": finding.code,
+        "ruleIndex": rule,
+        "level": finding.level,
+        "message": {"text": text},
+        "locations": [{"physicalLocation": location, "logicalLocations": [name]}],
+    }

@@ -61,7 +61,7 @@ class _Text:
         """The types of the usual values."""
         return tuple(sent.every[0] for sent in self.sent)
 
-    def query(self, sent: Sequence[int]) -> Query:
+    def query(self, sent: Sequence[int], *, analysed: bool = False) -> Query:
         """Return the question with the parameters sent as given."""
         nulls = {
             number: item.nullable
@@ -69,7 +69,7 @@ class _Text:
             if item is not None
         }
         types = tuple(sent) if any(sent) else ()
-        return Query(self.statement.sql, nulls, types)
+        return Query(self.statement.sql, nulls, types, analysed)
 
     def alone(self, indexes: Sequence[int], sent: Sequence[int], others: Sequence[int]) -> Query:
         """Return the question with some parameters sent as given, and the rest otherwise."""
@@ -94,18 +94,34 @@ def statement_problems(statement: Statement[Any], codecs: Mapping[Any, Codec], o
             return [*problems, refused(statement.sql, reply)]
         return [*problems, *column_problems(statement, reply, codecs)]
     ways = list(_ways(text))
-    usual, *replies = yield [text.query(way.sent) for way in ways]
+    usual, *replies = yield [text.query(way.sent, analysed=not way.when) for way in ways]
     if isinstance(usual, Refusal):
         return problems + (yield from _usual_refused(text, usual))
-    found = text.columns(usual)
-    problems += yield from _mended_by_casts(text, found)
+    found = known = text.columns(usual)
+    problems += yield from _mended_by_casts(text, usual, found)
     problems += _unfit(text, usual)
     others = list(zip(ways[1:], replies, strict=True))
     problems += yield from _others_refused(text, others)
     for way, reply in others:
         if isinstance(reply, Answer):
-            problems += [p.when(way.when) for p in text.columns(reply) if p not in found]
+            said = text.columns(_with_nulls(reply, usual))
+            problems += [p.when(way.when) for p in said if p not in known]
     return problems
+
+
+def _with_nulls(answer: Answer, usual: Answer) -> Answer:
+    """Return an answer with what can be NULL by another one: the types do not change it."""
+    columns = tuple(
+        attrs.evolve(
+            column,
+            nullable=known.nullable,
+            nullable_within=known.nullable_within,
+            joins=known.joins,
+            reason=known.reason,
+        )
+        for column, known in zip(answer.shape.columns, usual.shape.columns, strict=True)
+    )
+    return attrs.evolve(answer, shape=attrs.evolve(answer.shape, columns=columns))
 
 
 def _read(
@@ -195,14 +211,14 @@ def _unfit(text: _Text, answer: Answer) -> Iterator[Problem]:
                 yield problem
 
 
-def _mended_by_casts(text: _Text, found: list[Problem]) -> Asking:
+def _mended_by_casts(text: _Text, usual: Answer, found: list[Problem]) -> Asking:
     """Say of which columns the type follows from that of a parameter."""
     if not any(text.usual) or all(problem.code != "column-type" for problem in found):
         return found
     [reply] = yield [text.query(())]
     if isinstance(reply, Refusal):
         return found
-    without = text.columns(reply)
+    without = text.columns(_with_nulls(reply, usual))
     changed = [
         (index, reply.parameters[index])
         for index, oid in enumerate(text.usual)
@@ -236,10 +252,12 @@ def _usual_refused(text: _Text, refusal: Refusal) -> Asking:
     plain = [0] * len(usual)
     other = {n: sent.either[0] for n, sent in enumerate(text.sent) if sent.either}
     chosen = [other.get(n, oid) for n, oid in enumerate(usual)]
-    ways = [text.query(chosen)] if other else []
-    ways += [text.alone([n], chosen, usual) for n in other if len(other) > 1]
+    ways = [text.query(chosen, analysed=True)] if other else []
+    ways += [
+        attrs.evolve(text.alone([n], chosen, usual), analysed=True) for n in other if len(other) > 1
+    ]
     alone = [text.alone([index], usual, plain) for index in typed]
-    untyped, *replies = yield [text.query(()), *ways, *alone]
+    untyped, *replies = yield [text.query((), analysed=True), *ways, *alone]
     for reply in replies[: len(ways)]:
         if isinstance(reply, Answer):
             return [*text.columns(reply), *_unfit(text, reply)]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import gc
 import importlib
 import inspect
 import os
 import pkgutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Literal
 
@@ -50,47 +53,164 @@ def relative(path: str) -> str:
 def collect(modules: Iterable[ModuleType | str]) -> list[Subject]:
     """Import modules, packages with all that is in them, and return what they declare.
 
+    A statement that a helper function made belongs to the module that binds it to a name.
+
     Raises:
-        ImportError: One cannot be imported.
+        ImportError: One cannot be imported, or raised an exception when it was.
     """
-    found: list[Subject] = []
-    seen: set[str] = set()
+    found: dict[str, ModuleType] = {}
     for module in modules:
         for one in _with_submodules(_imported(module)):
-            if one.__name__ not in seen:
-                seen.add(one.__name__)
-                found += _statements(one)
-                found += _tables(one)
-                found += _constraints(one)
-    return found
+            found.setdefault(one.__name__, one)
+    scopes = [_Scope(module) for module in found.values()]
+    statements = _statements(scopes)
+    constraints = _constraints(scopes)
+    return [
+        subject
+        for scope in scopes
+        for subject in (
+            *statements.get(scope.name, ()),
+            *_tables(scope.module),
+            *constraints.get(scope.name, ()),
+        )
+    ]
 
 
 def _imported(module: ModuleType | str) -> ModuleType:
-    return importlib.import_module(module) if isinstance(module, str) else module
+    if isinstance(module, ModuleType):
+        return module
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{module}.".startswith(f"{error.name}."):
+            raise
+        raise ImportError(f"{module} imports {error.name}, which is not installed") from error
+    except (Exception, SystemExit) as error:
+        raise ImportError(_raised(module, error)) from error
+
+
+def _raised(module: str, error: BaseException) -> str:
+    """Return in one sentence what a module raised when it was imported."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith("<frozen importlib")]
+    place = f" ({relative(own[-1].filename)}:{own[-1].lineno})" if len(own) > 1 else ""
+    lines = str(error).strip().splitlines()
+    text = f": {lines[0]}" if lines else ""
+    return f"{module} raised {type(error).__name__}{text}{place}"
 
 
 def _with_submodules(module: ModuleType) -> Iterator[ModuleType]:
     yield module
-    for info in pkgutil.walk_packages(getattr(module, "__path__", ()), f"{module.__name__}."):
+    path = getattr(module, "__path__", ())
+    # What fails is imported again below, and says why.
+    for info in pkgutil.walk_packages(path, f"{module.__name__}.", onerror=lambda name: None):
         # A program's __main__ runs the program when it is imported.
         if not info.name.endswith(".__main__"):
-            yield importlib.import_module(info.name)
+            yield _imported(info.name)
 
 
-def _statements(module: ModuleType) -> Iterator[Subject]:
-    # The registry holds statements weakly; one in a reference cycle may still be waiting there.
-    gc.collect()
-    names = {id(item): name for name, item in _bound(vars(module))}
-    for item in declared_in(module.__name__):
-        name = item.name or names.get(id(item)) or f"statement in line {item.line}"
-        yield Subject("statement", name, module.__name__, item.file, item.line, item)
+class _Scope:
+    """A module, the names in it, and those that its own text assigns."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self.module = module
+        self.name = module.__name__
+        self.bound = dict(_bound(vars(module)))
+
+    @functools.cached_property
+    def file(self) -> str:
+        """The module's file."""
+        return getattr(self.module, "__file__", None) or sys.executable
+
+    @functools.cached_property
+    def assigned(self) -> dict[str, int] | None:
+        """The line of each name that is assigned, not imported; None without a source."""
+        try:
+            tree = ast.parse(inspect.getsource(self.module))
+        except (OSError, TypeError, SyntaxError):
+            return None
+        return dict(_assigned(tree.body, ""))
+
+    def line_of(self, name: str) -> int | None:
+        """Return the line that assigns a name, None where it comes from elsewhere."""
+        if self.assigned is None:
+            return 1
+        return self.assigned.get(name.partition("[")[0])
 
 
-def _bound(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield statements with the names they are bound to, in a module and in its classes."""
+def _assigned(body: Iterable[ast.stmt], prefix: str) -> Iterator[tuple[str, int]]:
+    for node in body:
+        match node:
+            case ast.Assign(targets=targets):
+                names = [
+                    inner.id
+                    for target in targets
+                    for inner in ast.walk(target)
+                    if isinstance(inner, ast.Name)
+                ]
+                yield from ((prefix + name, node.lineno) for name in names)
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()):
+                yield prefix + name, node.lineno
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                first = node.decorator_list[0] if node.decorator_list else node
+                yield prefix + node.name, first.lineno
+            case ast.ClassDef(name=name, body=inside):
+                yield from _assigned(inside, f"{prefix}{name}.")
+            case _:
+                for field in ("body", "orelse", "finalbody"):
+                    yield from _assigned(getattr(node, field, ()), prefix)
+
+
+def _statements(scopes: Sequence[_Scope]) -> dict[str, list[Subject]]:
+    """Return the statements of each module."""
+    pairs = [(scope, name, item) for scope in scopes for name, item in scope.bound.items()]
+    names = {id(item): (scope, name) for scope, name, item in reversed(pairs)}
+    names |= {
+        id(item): (scope, name)
+        for scope, name, item in reversed(pairs)
+        if item.module != scope.name and scope.line_of(name) is not None
+    }
+    names |= {id(item): (scope, n) for scope, n, item in pairs if item.module == scope.name}
+    declared = {item for scope in scopes for item in declared_in(scope.name)}
+    if any(id(item) not in names and not item.name for item in declared):
+        # The registry holds statements weakly; one in a reference cycle may be waiting there.
+        del declared
+        gc.collect()
+        declared = {item for scope in scopes for item in declared_in(scope.name)}
+    found: dict[str, list[Subject]] = {}
+    for item in declared:
+        scope, name = names.get(id(item), (None, ""))
+        if scope is None or scope.name == item.module:
+            name = item.name or name or f"statement in line {item.line}"
+            subject = Subject("statement", name, item.module, item.file, item.line, item)
+            found.setdefault(item.module, []).append(subject)
+    for scope, name in names.values():
+        item = scope.bound[name]
+        if item.module != scope.name and (item in declared or not _is_bound_at_home(item)):
+            line = scope.line_of(name) or 1
+            subject = Subject("statement", item.name or name, scope.name, scope.file, line, item)
+            found.setdefault(scope.name, []).append(subject)
+    for subjects in found.values():
+        subjects.sort(key=lambda subject: (subject.file, subject.line))
+    return found
+
+
+def _is_bound_at_home(item: Statement[Any]) -> bool:
+    """Tell whether the module that made a statement has a name for it."""
+    home = sys.modules.get(item.module)
+    return home is not None and any(other is item for _, other in _bound(vars(home)))
+
+
+def _bound(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Statement[Any]]]:
+    """Yield statements with the names they are bound to: in a module, its classes and dicts."""
     for name, value in list(namespace.items()):
         if isinstance(value, Statement):
             yield name, value
+        elif type(value) in (dict, list, tuple) and not name.startswith("__"):
+            pairs = value.items() if type(value) is dict else enumerate(value)
+            yield from (
+                (f"{name}[{key!r}]", item) for key, item in pairs if isinstance(item, Statement)
+            )
         elif inspect.isclass(value) and value.__module__ == namespace.get("__name__"):
             for inner, item in list(vars(value).items()):
                 if isinstance(item, Statement):
@@ -98,6 +218,7 @@ def _bound(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _tables(module: ModuleType) -> Iterator[Subject]:
+    file = getattr(module, "__file__", None) or sys.executable
     for value in list(vars(module).values()):
         if not inspect.isclass(value) or value.__module__ != module.__name__:
             continue
@@ -106,38 +227,34 @@ def _tables(module: ModuleType) -> Iterator[Subject]:
                 line = inspect.getsourcelines(value)[1]
             except (OSError, TypeError):
                 line = 1
-            yield Subject("table", value.__qualname__, module.__name__, _file(module), line, value)
+            yield Subject("table", value.__qualname__, module.__name__, file, line, value)
 
 
-def _constraints(module: ModuleType) -> Iterator[Subject]:
-    for name, value in list(vars(module).items()):
-        if not _is_dict(value) or name.startswith("__") or not value:
-            continue
-        pairs: list[tuple[Any, Any]] = list(value.items())
-        if all(isinstance(key, str) and _is_violation(cls) for key, cls in pairs):
-            line = _line_of(module, name)
-            for key, cls in pairs:
-                yield Subject("constraint", key, module.__name__, _file(module), line, (key, cls))
+def _constraints(scopes: Sequence[_Scope]) -> dict[str, list[Subject]]:
+    """Return the constraint names of each module; a dict counts where it is written."""
+    homes: dict[int, tuple[_Scope, str, int | None]] = {}
+    for scope in scopes:
+        for name, value in list(vars(scope.module).items()):
+            if _is_constraint_dict(name, value):
+                line = scope.line_of(name)
+                if id(value) not in homes or homes[id(value)][2] is None:
+                    homes[id(value)] = (scope, name, line)
+    found: dict[str, list[Subject]] = {}
+    for scope, name, line in homes.values():
+        for key, cls in vars(scope.module)[name].items():
+            subject = Subject("constraint", key, scope.name, scope.file, line or 1, (key, cls))
+            found.setdefault(scope.name, []).append(subject)
+    return found
 
 
-def _is_dict(value: object) -> bool:
-    return isinstance(value, dict)
+def _is_constraint_dict(name: str, value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and not name.startswith("__")
+        and bool(value)
+        and all(isinstance(key, str) and _is_violation(cls) for key, cls in value.items())
+    )
 
 
 def _is_violation(value: object) -> bool:
     return inspect.isclass(value) and issubclass(value, IntegrityError)
-
-
-def _line_of(module: ModuleType, name: str) -> int:
-    try:
-        lines = inspect.getsource(module).splitlines()
-    except (OSError, TypeError):
-        return 1
-    for number, line in enumerate(lines, 1):
-        if line.startswith(name) and line[len(name) :].lstrip()[:1] in ("=", ":"):
-            return number
-    return 1
-
-
-def _file(module: ModuleType) -> str:
-    return getattr(module, "__file__", None) or sys.executable

@@ -93,15 +93,14 @@ def _column_problems(
 
 def _unsent(model: Model, answer: TableAnswer) -> Iterator[Problem]:
     sent = {field.column for field in model.fields}
-    if answer.triggers:
-        return
     for column in answer.columns:
         if column.not_null and not column.default and column.name not in sent:
+            filled = "; a BEFORE INSERT trigger may fill it" if answer.triggers else ""
             yield Problem(
-                "error",
+                "warning" if answer.triggers else "error",
                 "table-unsent",
                 f"{answer.name}.{column.name} is NOT NULL without a default;"
-                f" an insert of {model.name} does not send it",
+                f" an insert of {model.name} does not send it{filled}",
                 f"add a field {column.name} to {model.name}, or give the column a default",
             )
 

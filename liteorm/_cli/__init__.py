@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.metadata
+import os
 import sys
 from collections.abc import Sequence
 from typing import Protocol, cast
@@ -81,6 +82,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 141
     except liteorm.Error as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        if os.environ.get("LITEORM_TRACEBACK"):
+            raise
+        lines = str(error).strip().splitlines() or [""]
+        print(
+            f"liteorm {wanted}: {type(error).__name__}: {lines[0]}"
+            " (LITEORM_TRACEBACK=1 shows where)",
+            file=sys.stderr,
+        )
         return 2
 
 

@@ -13,12 +13,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+import liteorm
 from liteorm import postgres
 from liteorm._check import (
-    Answers,
     FileAnswers,
     Finding,
     LiveAnswers,
+    Plans,
     RecordingAnswers,
     Subject,
     check_all,
@@ -26,7 +27,7 @@ from liteorm._check import (
     counted,
     github_lines,
     json_text,
-    relative,
+    sarif_text,
 )
 
 _FOLDER = ".liteorm"
@@ -72,9 +73,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--format",
-        choices=("rich", "github", "json"),
+        choices=("rich", "github", "json", "sarif"),
         default="rich",
         help="how findings are shown (default: rich)",
+    )
+    parser.add_argument(
+        "--plans",
+        type=int,
+        metavar="ROWS",
+        help="warn of statements whose plan reads a table of at least so many rows from end to end",
     )
     parser.add_argument("--strict", action="store_true", help="fail on warnings too")
 
@@ -82,28 +89,61 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check the modules; the result is 1 if something is wrong, 2 if nothing could be checked."""
     if problem := _misused(arguments):
-        print(f"liteorm check: {problem}", file=sys.stderr)
-        return 2
+        return _refused(problem)
     # As `python -m` does: modules of the working directory can be named.
     sys.path.insert(0, os.getcwd())
     try:
         subjects = collect(arguments.modules)
     except ImportError as error:
-        print(f"liteorm check: a module cannot be imported: {error}", file=sys.stderr)
-        return 2
-    with _answers(arguments) as answers:
-        findings = check_all(answers, subjects)
-        if isinstance(answers, RecordingAnswers):
-            answers.remove_others()
+        return _refused(f"a module cannot be imported: {error}")
+    if not subjects:
+        return _refused(
+            "no statement, table or constraint name is declared in "
+            f"{', '.join(arguments.modules)}: nothing was checked"
+        )
+    try:
+        findings = _findings(arguments, subjects)
+    except liteorm.Error:
+        raise  # some are OSErrors too
+    except OSError as error:
+        return _refused(f"{error.filename or 'a file'}: {error.strerror or error}")
     _show(arguments.format, subjects, findings)
     wrong = [f for f in findings if f.level == "error" or arguments.strict]
     return 1 if wrong else 0
 
 
+def _refused(problem: str) -> int:
+    print(f"liteorm check: {problem}", file=sys.stderr)
+    return 2
+
+
+def _findings(arguments: argparse.Namespace, subjects: Sequence[Subject]) -> list[Finding]:
+    if arguments.frozen is not None:
+        return check_all(FileAnswers(arguments.frozen), subjects)
+    with _database(arguments) as db:
+        plans = None if arguments.plans is None else Plans.of(db, arguments.plans)
+        live = LiveAnswers(db)
+        if arguments.write is None:
+            return check_all(live, subjects, plans=plans)
+        recording = RecordingAnswers(live, arguments.write, subjects, arguments.modules)
+        findings = check_all(recording, subjects, plans=plans)
+    recording.write()
+    return findings
+
+
 def _misused(arguments: argparse.Namespace) -> str | None:
+    for name in arguments.modules:
+        if "/" in name or os.sep in name or name.endswith(".py"):
+            path = Path(name).with_suffix("")
+            parts = [part for part in path.parts if part not in (".", "..", path.anchor)]
+            return f"{name} is a path; give the name of the module: {'.'.join(parts)}"
+        if not all(part.isidentifier() for part in name.split(".")):
+            return f"{name!r} is no name of a module, such as shop.statements"
     if arguments.frozen is not None:
         if arguments.write is not None:
             return "--frozen reads descriptions and --write writes them: give one of the two"
+        if arguments.plans is not None:
+            return "--plans asks a server: it does not go with --frozen"
         if not arguments.frozen.is_dir():
             return f"there is no folder {arguments.frozen}; make it with liteorm check --write"
         return None
@@ -115,13 +155,9 @@ def _misused(arguments: argparse.Namespace) -> str | None:
 
 
 @contextmanager
-def _answers(arguments: argparse.Namespace) -> Generator[Answers]:
-    if arguments.frozen is not None:
-        yield FileAnswers(arguments.frozen)
-        return
+def _database(arguments: argparse.Namespace) -> Generator[postgres.DB]:
     with _dsn(arguments) as dsn, postgres.open(dsn, application_name="liteorm-check") as db:
-        live = LiveAnswers(db)
-        yield live if arguments.write is None else RecordingAnswers(live, arguments.write)
+        yield db
 
 
 @contextmanager
@@ -138,6 +174,9 @@ def _dsn(arguments: argparse.Namespace) -> Generator[str]:
 def _show(form: str, subjects: Sequence[Subject], findings: Sequence[Finding]) -> None:
     if form == "json":
         print(json_text(subjects, findings))
+        return
+    if form == "sarif":
+        print(sarif_text(findings))
         return
     if form == "github":
         for line in github_lines(findings):
@@ -157,11 +196,10 @@ def _table(findings: Sequence[Finding]) -> Table:
     styles = {"error": "bold red", "warning": "yellow"}
     for finding in findings:
         subject = finding.subject
-        where = Text(f"{subject.name}\n").append(
-            f"{relative(subject.file)}:{subject.line}", style="dim"
-        )
-        what = Text(finding.level, style=styles[finding.level]).append(
-            f": {finding.message}", style="default"
+        where = Text(f"{subject.name}\n").append(finding.where, style="dim")
+        what = Text(finding.level, style=styles[finding.level])
+        what.append(f": {finding.message}", style="default").append(
+            f" [{finding.code}]", style="dim"
         )
         if finding.hint:
             what.append(f"\n{finding.hint}", style="cyan")

@@ -83,6 +83,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A working directory with a module that is right, and one that is not."""
     (tmp_path / "good.py").write_text(dedent(MODULE))
     (tmp_path / "bad.py").write_text(dedent(MODULE) + dedent(WRONG))
+    (tmp_path / "raising.py").write_text("1 / 0")
+    (tmp_path / "leaving.py").write_text("raise SystemExit(3)")
+    (tmp_path / "broken.py").write_text("def")
+    (tmp_path / "lacking.py").write_text("import no_such_package")
+    (tmp_path / "empty.py").write_text("import liteorm")
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "__init__.py").write_text("")
     (tmp_path / "app" / "__main__.py").write_text("raise SystemExit('not to be run')")
@@ -132,11 +137,11 @@ def test_github_shows_findings_at_their_lines(
     """Each finding is one workflow command, its special characters escaped."""
     assert main(["check", "bad", "--dsn", made.dsn, "--format", "github"]) == 1
     first, second, last = capsys.readouterr().out.splitlines()
-    line = (folder / "bad.py").read_text().splitlines().index("moods = liteorm.statement(") + 1
+    line = (folder / "bad.py").read_text().splitlines().index("moods = liteorm.statement(") + 3
     assert first.startswith(
-        f'::error file=bad.py,line={line},title=moods::column "mood" can be NULL'
+        f'::error file=bad.py,line={line},col=13,title=moods::column "mood" can be NULL'
     )
-    assert "%0A" in first
+    assert "[null-column]%0A" in first
     assert second.startswith("::warning file=bad.py,")
     assert last.startswith("checked 4 statements")
 
@@ -230,6 +235,16 @@ def test_types_survive_the_files(made: Database, folder: Path) -> None:
         (["good", "--schema", "nope.sql"], "there is no nope.sql"),
         (["nope", "--dsn", "x"], "a module cannot be imported: No module named 'nope'"),
         (["good", "--dsn", "host=127.0.0.1 port=1"], "ConnectFailed"),
+        (["./good.py", "--dsn", "x"], "./good.py is a path; give the name of the module: good"),
+        (["app/inner.py", "--dsn", "x"], "give the name of the module: app.inner"),
+        (["app/", "--dsn", "x"], "give the name of the module: app"),
+        (["not good", "--dsn", "x"], "'not good' is no name of a module"),
+        (["raising", "--dsn", "x"], "raising raised ZeroDivisionError: division by zero (raising"),
+        (["leaving", "--dsn", "x"], "leaving raised SystemExit: 3"),
+        (["broken", "--dsn", "x"], "broken raised SyntaxError"),
+        (["lacking", "--dsn", "x"], "lacking imports no_such_package, which is not installed"),
+        (["empty", "--dsn", "x"], "name is declared in empty: nothing was checked"),
+        (["good", "--plans", "5", "--frozen"], "--plans asks a server"),
     ],
 )
 def test_what_cannot_be_checked_is_said(
@@ -239,10 +254,70 @@ def test_what_cannot_be_checked_is_said(
     arguments: list[str],
     sentence: str,
 ) -> None:
-    """Wrong arguments end with 2, not with the 1 of a finding."""
+    """Wrong arguments end with 2, not with the 1 of a finding, and in one line."""
     monkeypatch.delenv("LITEORM_DSN", raising=False)
     assert main(["check", *arguments]) == 2
-    assert sentence in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert said.count("\n") == 1
+
+
+def test_descriptions_of_other_packages_stay(folder: Path, made: Database) -> None:
+    """One folder serves several packages: each run removes only what its own had."""
+    write = ["--dsn", made.dsn, "--write", "facts"]
+    (folder / "other.py").write_text(
+        "import liteorm\nname = liteorm.statement(str, 'SELECT name FROM users')\n"
+    )
+    assert main(["check", "good", *write]) == 0
+    count = len(list((folder / "facts").iterdir()))
+    assert main(["check", "other", *write]) == 0
+    assert len(list((folder / "facts").iterdir())) == count + 1
+    for name in ("good", "other"):
+        assert main(["check", name, "--frozen", "facts"]) == 0
+    # What two packages have stays until neither has it.
+    (folder / "good.py").write_text(
+        dedent(MODULE) + "n = liteorm.statement(str, 'SELECT name FROM users')\n"
+    )
+    sys.modules.pop("good")
+    assert main(["check", "good", *write]) == 0
+    assert len(list((folder / "facts").iterdir())) == count + 1
+    (folder / "other.py").write_text("import liteorm\nx = liteorm.statement(int, 'SELECT 1')\n")
+    sys.modules.pop("other")
+    assert main(["check", "other", *write]) == 0
+    assert main(["check", "good", "--frozen", "facts"]) == 0
+    assert len(list((folder / "facts").iterdir())) == count + 2
+    sys.modules.pop("other")
+
+
+def test_plans_that_read_a_large_table_are_warned_of(
+    folder: Path, liteorm_server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A sequential scan counts from the size that was given."""
+    schema = """
+        CREATE TABLE large (id int PRIMARY KEY, name text NOT NULL);
+        INSERT INTO large SELECT n, 'x' FROM generate_series(1, 20000) n;
+        ANALYZE large;
+    """
+    (folder / "other.py").write_text(
+        "import liteorm\n"
+        "fast = liteorm.statement(str, 'SELECT name FROM large WHERE id = %s', params={'n': int})\n"
+        "slow = liteorm.statement(int, 'SELECT id FROM large WHERE name = %s', params={'n': str})\n"
+        "change = liteorm.statement(None, 'UPDATE large SET name = %s')\n"
+    )
+    with database(liteorm_server, schema) as made:
+        arguments = ["check", "other", "--dsn", made.dsn, "--format", "github"]
+        if int(liteorm_server.version.split(".")[0]) < 16:
+            assert main([*arguments, "--plans", "1000"]) == 2
+            return
+        assert main([*arguments, "--plans", "50000"]) == 0
+        assert "0 warnings" in capsys.readouterr().out
+        assert main([*arguments, "--plans", "1000"]) == 0
+        out = capsys.readouterr().out
+    sys.modules.pop("other")
+    assert "line=3,col=47,title=slow::the plan reads all of public.large, about 20000 rows" in out
+    assert "an index that serves (large.name = $1)" in out
+    assert "title=change::" in out
+    assert "2 warnings" in out
 
 
 def test_statements_in_files_are_reported_at_their_place(
@@ -257,7 +332,7 @@ def test_statements_in_files_are_reported_at_their_place(
     text = dedent(MODULE) + "queries = liteorm.load('q/')\n"
     (folder / "good.py").write_text(text)
     assert main(["check", "good", "--dsn", made.dsn, "--format", "github"]) == 1
-    assert '::error file=q/users.sql,line=4,title=wrong::column "nam" does not exist' in (
+    assert '::error file=q/users.sql,line=5,col=12,title=wrong::column "nam" does not exist' in (
         capsys.readouterr().out
     )
 

@@ -215,6 +215,73 @@ def test_constraint_names_are_looked_up(db: postgres.DB) -> None:
     ]
 
 
+NEVER = """
+CREATE TABLE events (id int, day date NOT NULL, PRIMARY KEY (id, day),
+    CONSTRAINT events_day_check CHECK (day > '2000-01-01')) PARTITION BY RANGE (day);
+CREATE TABLE events_24 PARTITION OF events FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+CREATE UNIQUE INDEX events_idx ON events (day, id);
+CREATE DOMAIN positive AS int CONSTRAINT positive_check CHECK (value > 0);
+CREATE TABLE filled (id int PRIMARY KEY, name text NOT NULL, tag text NOT NULL);
+CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE TRIGGER changed BEFORE UPDATE ON filled FOR EACH ROW EXECUTE FUNCTION fill();
+CREATE TRIGGER once BEFORE INSERT ON filled FOR EACH STATEMENT EXECUTE FUNCTION fill();
+"""
+
+
+@pytest.fixture
+def db_never(liteorm_server: Server) -> Iterator[postgres.DB]:
+    """A database with partitions, a domain and triggers."""
+    with database(liteorm_server, NEVER) as made, postgres.open(made.dsn, max_size=2) as opened:
+        yield opened
+
+
+def test_names_that_no_error_carries_are_warned_of(db_never: postgres.DB) -> None:
+    """The partition's index is met, not the parent's; a domain's constraint has its own name."""
+    right = {"events_24_pkey": Taken, "events_day_check": Bad, "positive_check": Bad}
+    assert said(db_never, errors=right) == []
+    for name in ("events_pkey", "events_idx"):
+        [found] = said(db_never, errors={name: Taken})
+        assert found == (
+            f'warning: constraint "{name}" of events comes in no error:'
+            " an error names the index of the partition that it met"
+        )
+    with pytest.raises(liteorm.UniqueViolation) as caught:
+        db_never.execute("INSERT INTO events VALUES (1, '2024-05-05'), (1, '2024-05-05')")
+    assert caught.value.constraint == "events_24_pkey"
+
+
+def test_a_not_null_constraints_name_is_warned_of(db_never: postgres.DB) -> None:
+    """PostgreSQL 18 gives NOT NULL constraints names, which no error carries."""
+    [(version,)] = db_never.query("SELECT current_setting('server_version_num')::int")
+    found = said(db_never, errors={"filled_name_not_null": Taken})
+    assert len(found) == 1
+    assert found[0].startswith("warning: " if version >= 180000 else "error: no constraint")
+    with pytest.raises(liteorm.NotNullViolation) as caught:
+        db_never.execute("INSERT INTO filled VALUES (1, NULL, '')")
+    assert caught.value.constraint is None
+
+
+def test_only_a_trigger_before_insert_may_fill_a_column(db_never: postgres.DB) -> None:
+    """A trigger for updates or for whole statements fills nothing; one that may is a warning."""
+
+    @liteorm.table("filled", key="id")
+    @attrs.define
+    class Filled:
+        id: int
+        name: str
+
+    sentence = "public.filled.tag is NOT NULL without a default; an insert of Filled"
+    [found] = said(db_never, model=Filled)
+    assert found == f"error: {sentence} does not send it"
+    db_never.execute(
+        "CREATE TRIGGER filling BEFORE INSERT ON filled FOR EACH ROW EXECUTE FUNCTION fill()"
+    )
+    [found] = said(db_never, model=Filled)
+    assert found == (f"warning: {sentence} does not send it; a BEFORE INSERT trigger may fill it")
+    db_never.execute("ALTER TABLE filled DISABLE TRIGGER filling")
+    assert said(db_never, model=Filled) == [f"error: {sentence} does not send it"]
+
+
 def test_the_databases_own_constraint_errors_are_checked(liteorm_database: Any) -> None:
     """What `open` was given counts too."""
     with postgres.open(liteorm_database.dsn, constraint_errors={"nope": Taken}) as db:

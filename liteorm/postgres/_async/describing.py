@@ -67,6 +67,7 @@ async def describe_all(
     texts: Sequence[Any],
     nulls: Sequence[Mapping[int, Null]] | None = None,
     sent: Sequence[Sequence[int]] | None = None,
+    analysed: Sequence[bool] | None = None,
 ) -> list[Described | Error]:
     """Describe several statements over one connection; what is wrong with one spoils no other.
 
@@ -75,6 +76,7 @@ async def describe_all(
         texts: The statements.
         nulls: For each statement, which of its parameters `$1` … are known to be NULL or not.
         sent: For each statement, the types of its parameters, 0 for one that the server decides.
+        analysed: For each statement, whether to find out what can be NULL in its columns.
     """
     registry = session._state.types
     alone: Any = texts[0] if len(texts) == 1 else None
@@ -82,7 +84,9 @@ async def describe_all(
         found: list[Described | Error] = []
         for start in range(0, len(texts), _AT_ONCE):
             items = [
-                _read_text(wire, texts[n], sent[n] if sent else ())
+                _read_text(
+                    wire, texts[n], sent[n] if sent else (), analysed[n] if analysed else True
+                )
                 for n in range(start, min(start + _AT_ONCE, len(texts)))
             ]
             found += await _described(wire, items)
@@ -106,7 +110,9 @@ async def load_new_types(wire: AsyncWire, registry: TypeRegistry, oids: Iterable
         await load_types(wire, registry, new)
 
 
-def _read_text(wire: AsyncWire, text: Any, sent: Sequence[int]) -> Described | Error:
+def _read_text(
+    wire: AsyncWire, text: Any, sent: Sequence[int], analysed: bool
+) -> Described | Error:
     try:
         item = numbered(text)
     except Error as exc:
@@ -114,6 +120,7 @@ def _read_text(wire: AsyncWire, text: Any, sent: Sequence[int]) -> Described | E
         assert isinstance(error, Error)
         return error
     item.sent = tuple(sent)
+    item.analysed = analysed
     return item
 
 

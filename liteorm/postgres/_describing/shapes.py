@@ -90,6 +90,8 @@ class Described:
     """Where each replaced piece ends: in `text`, and in the SQL as it was written."""
     places: tuple[tuple[int, int, int], ...] = ()
     """The placeholders: the number of each, and where in the SQL it begins and ends."""
+    analysed: bool = True
+    """What can be NULL in its columns is to be found out."""
     sent: tuple[int, ...] = ()
     """The types of its parameters as they are sent; 0 and what is left out are the server's."""
     columns: tuple[tuple[str, int, int, int], ...] = ()
@@ -247,7 +249,9 @@ def catalog_questions(
         inside: A transaction is open, and stays so.
     """
     yield from _ask_origins(items)
-    showing = [(number, item) for number, item in enumerate(items) if item.columns]
+    showing = [
+        (number, item) for number, item in enumerate(items) if item.columns and item.analysed
+    ]
     if not showing:
         return
     trees = yield from nulls.read_trees(

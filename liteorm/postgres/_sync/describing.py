@@ -68,6 +68,7 @@ def describe_all(
     texts: Sequence[Any],
     nulls: Sequence[Mapping[int, Null]] | None = None,
     sent: Sequence[Sequence[int]] | None = None,
+    analysed: Sequence[bool] | None = None,
 ) -> list[Described | Error]:
     """Describe several statements over one connection; what is wrong with one spoils no other.
 
@@ -76,6 +77,7 @@ def describe_all(
         texts: The statements.
         nulls: For each statement, which of its parameters `$1` … are known to be NULL or not.
         sent: For each statement, the types of its parameters, 0 for one that the server decides.
+        analysed: For each statement, whether to find out what can be NULL in its columns.
     """
     registry = session._state.types
     alone: Any = texts[0] if len(texts) == 1 else None
@@ -83,7 +85,9 @@ def describe_all(
         found: list[Described | Error] = []
         for start in range(0, len(texts), _AT_ONCE):
             items = [
-                _read_text(wire, texts[n], sent[n] if sent else ())
+                _read_text(
+                    wire, texts[n], sent[n] if sent else (), analysed[n] if analysed else True
+                )
                 for n in range(start, min(start + _AT_ONCE, len(texts)))
             ]
             found += _described(wire, items)
@@ -107,7 +111,9 @@ def load_new_types(wire: Wire, registry: TypeRegistry, oids: Iterable[int]) -> N
         load_types(wire, registry, new)
 
 
-def _read_text(wire: Wire, text: Any, sent: Sequence[int]) -> Described | Error:
+def _read_text(
+    wire: Wire, text: Any, sent: Sequence[int], analysed: bool
+) -> Described | Error:
     try:
         item = numbered(text)
     except Error as exc:
@@ -115,6 +121,7 @@ def _read_text(wire: Wire, text: Any, sent: Sequence[int]) -> Described | Error:
         assert isinstance(error, Error)
         return error
     item.sent = tuple(sent)
+    item.analysed = analysed
     return item
 
 

@@ -1,0 +1,146 @@
+"""From a place in a statement's SQL to line and column of the file that it is written in."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+
+Spot = tuple[int, int]
+"""Line and column, both counted from 1."""
+
+_PREFIX = re.compile(r"(?i)(?P<prefix>[a-z]*)(?P<quotes>'''|\"\"\"|'|\")")
+_ESCAPE = re.compile(
+    r"\\(?:\n|N\{[^}]*\}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{1,3}|.)", re.S
+)
+_KNOWN = frozenset("\n\\'\"abfnrtvxNuU01234567")
+
+
+@attrs.frozen
+class Literal:
+    """A string in a source file: its value, and where each of its characters is written."""
+
+    text: str
+    spots: tuple[Spot, ...]
+
+
+def spot_of(file: str, line: int, sql: str, at: int) -> Spot | None:
+    """Return where a place in a statement's SQL is written, None if that is not to be found.
+
+    Args:
+        file: The file that declares the statement.
+        line: The line of its declaration.
+        sql: Its text.
+        at: The place in the text.
+    """
+    try:
+        found = _in_sql_file(file, line, sql) if file.endswith(".sql") else _in_python(file, sql)
+    except (OSError, SyntaxError, ValueError, tokenize.TokenError):
+        return None
+    after = [literal for literal in found if literal.spots and literal.spots[-1][0] >= line]
+    if not after or at > len(sql):
+        return None
+    return after[0].spots[min(at, len(sql) - 1)]
+
+
+@functools.lru_cache(maxsize=64)
+def _source(file: str, _changed: int) -> str:
+    if file.endswith(".sql"):
+        return Path(file).read_text(encoding="utf-8-sig")
+    with tokenize.open(file) as opened:
+        return opened.read()
+
+
+def _read(file: str) -> str:
+    return _source(file, Path(file).stat().st_mtime_ns)
+
+
+def _in_sql_file(file: str, line: int, sql: str) -> list[Literal]:
+    text = _read(file)
+    start = 0
+    for _ in range(line - 1):
+        start = text.index("\n", start) + 1
+    begin = text.index(sql, start)
+    return [Literal(sql, tuple(_spots(text, begin, len(sql))))]
+
+
+def _spots(text: str, begin: int, count: int) -> Iterator[Spot]:
+    line = text.count("\n", 0, begin) + 1
+    column = begin - (text.rfind("\n", 0, begin) + 1) + 1
+    for character in text[begin : begin + count]:
+        yield line, column
+        line, column = (line + 1, 1) if character == "\n" else (line, column + 1)
+
+
+def _in_python(file: str, sql: str) -> list[Literal]:
+    return [literal for literal in _literals(_read(file)) if literal.text == sql]
+
+
+@functools.lru_cache(maxsize=64)
+def _literals(source: str) -> tuple[Literal, ...]:
+    """Return all strings of a module; those that stand beside each other are one."""
+    found: list[Literal] = []
+    run: list[Literal] = []
+    inside = 0
+    """How deep in a t-string: its pieces are tokens of their own."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        name = tokenize.tok_name[token.type]
+        if name == "TSTRING_START":
+            inside += 1
+        elif name == "TSTRING_END":
+            inside -= 1
+        elif name == "TSTRING_MIDDLE" and inside == 1:
+            spots = tuple(_spots(token.string, 0, len(token.string)))
+            run.append(Literal(token.string, tuple(_moved(spots, token.start))))
+        elif token.type == tokenize.OP and inside == 1 and token.string == "{":
+            spot = (token.start[0], token.start[1] + 1)
+            run.append(Literal("%s", (spot, spot)))
+        elif token.type == tokenize.STRING and not inside:
+            run.append(_decoded(token.string, token.start))
+        elif run and not inside and token.type not in (tokenize.NL, tokenize.COMMENT):
+            found.append(_joined(run))
+            run = []
+    return tuple(found)
+
+
+def _joined(run: list[Literal]) -> Literal:
+    return Literal(
+        "".join(part.text for part in run), tuple(spot for part in run for spot in part.spots)
+    )
+
+
+def _moved(spots: tuple[Spot, ...], start: tuple[int, int]) -> Iterator[Spot]:
+    for line, column in spots:
+        yield line + start[0] - 1, column + (start[1] if line == 1 else 0)
+
+
+def _decoded(written: str, start: tuple[int, int]) -> Literal:
+    match = _PREFIX.match(written)
+    if match is None or set(match["prefix"].lower()) & {"b", "f"}:
+        return Literal("", ())
+    raw = "r" in match["prefix"].lower()
+    end = len(written) - len(match["quotes"])
+    spots = list(_moved(tuple(_spots(written, 0, len(written))), start))
+    text: list[str] = []
+    kept: list[Spot] = []
+    position = match.end()
+    while position < end:
+        escape = None if raw else _ESCAPE.match(written, position, end)
+        piece = written[position] if escape is None else _value(escape[0])
+        text.append(piece)
+        kept += [spots[position]] * len(piece)
+        position = position + 1 if escape is None else escape.end()
+    return Literal("".join(text), tuple(kept))
+
+
+def _value(escape: str) -> str:
+    if escape[1] not in _KNOWN:
+        return escape
+    value: str = ast.literal_eval(f'"""{escape}"""')
+    return value

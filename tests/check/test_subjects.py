@@ -1,0 +1,102 @@
+"""What is found in modules: each statement, table and constraint name once, where it is written."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from liteorm._check import collect
+
+FILES = {
+    "pkg/__init__.py": "",
+    "pkg/making.py": """
+from liteorm import statement
+
+def finder(table):
+    return statement(int, f"SELECT id FROM {table}")
+
+def declared(model):
+    def decorate(function):
+        made = statement(model, "SELECT 1")
+        return made
+    return decorate
+
+own = finder("own")
+""",
+    "pkg/users.py": """
+from liteorm import statement, UniqueViolation
+from pkg.making import finder, own, declared
+
+class Taken(UniqueViolation):
+    pass
+
+ERRORS = {"users_key": Taken, "other_key": Taken}
+by_id = finder("users")
+if True:
+    late = finder("late")
+
+class Queries:
+    inner = finder("inner")
+    direct = statement(int, "SELECT 2")
+
+many = {"a": finder("a"), "b": statement(int, "SELECT 3")}
+statement(int, "SELECT 'lost'")
+
+@declared(int)
+def decorated():
+    pass
+""",
+    "pkg/views.py": """
+from pkg.users import ERRORS, by_id, Queries, many
+again = by_id
+""",
+}
+
+
+@pytest.fixture(autouse=True)
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A package with a module of helpers."""
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    yield
+    for name in [name for name in sys.modules if name.split(".")[0] == "pkg"]:
+        del sys.modules[name]
+
+
+EXPECTED = {
+    ("pkg.making", "own", 5),
+    ("pkg.users", "by_id", 9),
+    ("pkg.users", "late", 11),
+    ("pkg.users", "Queries.inner", 14),
+    ("pkg.users", "Queries.direct", 15),
+    ("pkg.users", "many['a']", 17),
+    ("pkg.users", "many['b']", 17),
+    ("pkg.users", "decorated", 20),
+    ("pkg.users", "users_key", 8),
+    ("pkg.users", "other_key", 8),
+}
+
+
+def test_statements_of_helpers_belong_to_their_names() -> None:
+    """One that a helper made is found where it is bound; what is imported counts once."""
+    found = [(subject.module, subject.name, subject.line) for subject in collect(["pkg"])]
+    assert len(found) == len(set(found))
+    assert set(found) == EXPECTED
+
+
+def test_a_module_alone_has_what_it_binds() -> None:
+    """The helper's module need not be checked for its statements to be."""
+    found = {(subject.module, subject.name, subject.line) for subject in collect(["pkg.users"])}
+    assert found == {item for item in EXPECTED if item[0] == "pkg.users"}
+
+
+def test_importing_is_not_declaring() -> None:
+    """A module with nothing but imports has nothing to check of its own."""
+    names = [subject.name for subject in collect(["pkg.making"])]
+    assert names == ["own"]
