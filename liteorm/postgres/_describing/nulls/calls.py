@@ -69,10 +69,9 @@ def function_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
     if node.flag("funcretset"):
         return _of_a_set(level, node, function, evaluate)
     variadic = node.flag("funcvariadic")
-    if function.own and function.name in known.NEVER_NULL and not variadic:
-        return VALUE
-    if function.own and function.signature in known.COALESCING:
-        return Value(min(value.null for value in args), blurred=_blurred(args))
+    special = _special(function, args) if function.own and not variadic else None
+    if special is not None:
+        return special
     total = function.own and known.total(function.signature, function.name)
     if total and function.name in known.BY_FIELD:
         total = known.total_field(node.nodes("args")[0])
@@ -80,6 +79,17 @@ def function_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
     if function.own and function.name in known.INTEGER_CASTS and len(args) == 1:
         return evolve(found, const=args[0].const)
     return found
+
+
+def _special(function: Function, args: list[Value]) -> Value | None:
+    """Return the value of a function that takes NULL for an argument like others."""
+    if function.name in known.NEVER_NULL:
+        return VALUE
+    if function.name in known.BY_FIRST:
+        return Value(args[0].null, blurred=_blurred(args), why=args[0].why)
+    if function.signature in known.COALESCING:
+        return Value(min(value.null for value in args), blurred=_blurred(args))
+    return None
 
 
 def _blurred(args: list[Value]) -> bool:
@@ -105,9 +115,9 @@ def _of_a_set(level: Level, node: Node, function: Function, evaluate: Evaluate) 
     """Return what a set-returning function in a select list gives in each row."""
     if not function.own or level.analysis.several_sets:
         return unknown("sets of different lengths are filled up with NULL")
-    nulls = known.ROW_SOURCES.get(function.name)
+    nulls = known.row_states(function.signature, function.name)
     args = node.nodes("args")
-    if function.name == "unnest" and len(args) == 1:
+    if function.signature == "unnest(anyarray)":
         return Value(elements_state(level, args[0], evaluate))
     if nulls is None or len(nulls) != 1:
         return unknown(f"{function.name}() is not known never to give NULL")
@@ -149,8 +159,9 @@ def operator_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
     if operator is None or function is None:
         return unknown("")
     args = [evaluate(level, arg) for arg in node.nodes("args")]
-    if operator.own and function.signature in known.COALESCING:
-        return Value(min(value.null for value in args), blurred=_blurred(args))
+    special = _special(function, args) if operator.own else None
+    if special is not None:
+        return special
     found = _called(function, args, total=_total_operator(operator, function))
     if operator.own and operator.ordering and len(args) == 2 and found.null != ALWAYS:
         outcome = compared(operator.name, args[0].const, args[1].const)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any, Final
 
 from liteorm.postgres._describing.nulls.catalog import Column, Relation
+from liteorm.postgres._describing.nulls.judging import known, settle
 from liteorm.postgres._describing.nulls.levels import NONE, Col, Condition, Level, Out, Rel, Result
 from liteorm.postgres._describing.nulls.nodes import Node
 from liteorm.postgres._describing.nulls.sources import Sources
+from liteorm.postgres._describing.nulls.unions import united
 from liteorm.postgres._describing.nulls.values import ALWAYS, NEVER, UNKNOWN
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ class Changes:
                 cases = change.merged(node)
         if not cases:
             return Result(())
-        return reduce(self._analysis.united, [Result(case) for case in cases])
+        return reduce(partial(united, self._analysis), [Result(case) for case in cases])
 
 
 class _Change:
@@ -180,7 +182,7 @@ class _Change:
             level.conditions.append(Condition(node))
 
     def _settle(self, level: Level) -> None:
-        self._analysis.settle(level)
+        settle(level)
 
     def _values(self, level: Level, entries: list[Any]) -> Values:
         values: Values = {}
@@ -193,7 +195,7 @@ class _Change:
                 column = self._relation.columns.get(number)
                 values[number] = Out(UNKNOWN if column is None else self._default(column))
             else:
-                values[number] = self._analysis.known(level, expression)
+                values[number] = known(level, expression)
         return values
 
     def _before(self, level: Level, old: Rel) -> Values:
@@ -205,7 +207,7 @@ class _Change:
 
     def _default(self, column: Column) -> int:
         if column.default is not None:
-            return self._analysis.known(Level(self._analysis), column.default).state
+            return known(Level(self._analysis), column.default).state
         return UNKNOWN if column.filled else ALWAYS
 
     def _stored(self, values: Values, before: Values | None) -> Rel:

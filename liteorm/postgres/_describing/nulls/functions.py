@@ -16,47 +16,120 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-TOTAL_FUNCTIONS: Final = _words(
+_NUMBERS: Final = _words(
     """
-    abs acos acosd age array_append array_cat array_prepend array_remove array_replace array_to_json
-    array_to_string ascii asin atan atan2 bit_length btrim cardinality cbrt ceil ceiling char_length
-    character_length chr convert_from cos cot crc32 date date_add date_bin date_subtract date_trunc
-    decode degrees div encode erf exp factorial floor gamma gcd gen_random_uuid hashtext host
-    initcap isempty isfinite json_array_length json_typeof jsonb_array_length jsonb_pretty
-    jsonb_set jsonb_strip_nulls jsonb_typeof justify_days justify_hours justify_interval lcm left
-    length lgamma like ln log log10 lower_inc lower_inf lpad ltrim make_date make_interval make_time
-    make_timestamp make_timestamptz masklen md5 mod multirange normalize notlike now nextval
-    octet_length overlay pi plainto_tsquery phraseto_tsquery position power pow quote_ident
-    quote_literal radians random range_adjacent range_merge regexp_count regexp_instr regexp_like
-    regexp_replace repeat replace reverse right round row_to_json rpad rtrim sha256
-    sha512 sign sin sinh split_part sqrt starts_with statement_timestamp strip strpos tan tanh
-    text timezone to_ascii to_bin to_date to_hex to_json to_jsonb to_oct to_timestamp
-    to_tsquery to_tsvector transaction_timestamp translate trim_array trim_scale trunc ts_headline
-    ts_rank ts_rank_cd txid_current upper_inc upper_inf uuidv4 uuidv7 version websearch_to_tsquery
-    clock_timestamp timeofday pg_backend_pid pg_current_xact_id width_bucket
-    lower upper substring substr int2 int4 int8 float4 float8 numeric bool bpchar varchar name
-    timestamp timestamptz interval time timetz extract date_part
+    abs acos acosd acosh asin asind asinh atan atan2 atan2d atand atanh cash_words cbrt ceil
+    ceiling cos cosd cosh cot cotd degrees div erf erfc exp factorial floor gamma gcd lcm lgamma ln
+    log log10 mod pi pow power radians random random_normal round sign sin sind sinh sqrt tan tand
+    tanh to_bin to_char to_hex to_oct trim_scale trunc width_bucket
+    """
+)
+_TEXT: Final = _words(
+    """
+    ascii bit_count bit_length btrim casefold char_length character_length chr convert convert_from
+    convert_to crc32 crc32c decode encode get_bit get_byte hashtext hashtextextended initcap
+    is_normalized left length like like_escape lower lpad ltrim md5 normalize notlike octet_length
+    overlay parse_ident position quote_ident quote_literal regexp_count regexp_instr regexp_like
+    regexp_replace regexp_split_to_array repeat replace reverse right rpad rtrim set_bit set_byte
+    sha224 sha256 sha384 sha512 similar_to_escape split_part starts_with strpos substr substring
+    to_ascii to_number translate unicode_assigned unistr upper
+    """
+)
+_TIMES: Final = _words(
+    """
+    age clock_timestamp date date_add date_bin date_part date_subtract date_trunc extract interval
+    isfinite justify_days justify_hours justify_interval make_date make_interval make_time
+    make_timestamp make_timestamptz now overlaps statement_timestamp time timeofday timestamp
+    timestamptz timetz timezone to_date to_timestamp transaction_timestamp
+    """
+)
+_TYPES: Final = _words(
+    """
+    bit bool bpchar bytea char cidr float4 float8 inet int2 int4 int8 macaddr macaddr8 money name
+    numeric oid pg_lsn regclass text varbit varchar xid xml
+    """
+)
+_ARRAYS: Final = _words(
+    """
+    array_fill array_positions array_reverse array_sample array_shuffle array_sort array_to_json
+    array_to_string array_to_tsvector cardinality trim_array
+    """
+)
+_RANGES: Final = _words(
+    """
+    datemultirange int4multirange int8multirange isempty lower_inc lower_inf multirange
+    nummultirange range_adjacent range_merge tsmultirange tstzmultirange upper_inc upper_inf
+    """
+)
+_JSON: Final = _words(
+    """
+    json_array_length json_object json_strip_nulls json_to_tsvector json_typeof jsonb_array_length
+    jsonb_insert jsonb_object jsonb_path_query_array jsonb_path_query_array_tz jsonb_pretty
+    jsonb_set jsonb_strip_nulls jsonb_to_tsvector jsonb_typeof row_to_json to_json to_jsonb
+    """
+)
+_NET: Final = _words(
+    """
+    abbrev broadcast family host hostmask inet_merge inet_same_family macaddr8_set7bit masklen
+    netmask network set_masklen
+    """
+)
+_GEO: Final = _words(
+    """
+    area bound_box box center circle diagonal diameter height isclosed ishorizontal isopen
+    isparallel isperp isvertical line lseg npoints path pclose point polygon popen radius slope
+    width
+    """
+)
+_SEARCH: Final = _words(
+    """
+    get_current_ts_config numnode phraseto_tsquery plainto_tsquery querytree setweight strip
+    to_tsquery to_tsvector ts_delete ts_filter ts_headline ts_rank ts_rank_cd tsquery_phrase
+    tsvector_to_array websearch_to_tsquery
+    """
+)
+_SERVER: Final = _words(
+    """
+    current_database current_schemas current_setting current_user currval gen_random_uuid
+    getdatabaseencoding lastval nextval pg_advisory_unlock pg_advisory_unlock_shared pg_backend_pid
+    pg_column_size pg_current_snapshot pg_current_xact_id pg_postmaster_start_time
+    pg_size_bytes pg_size_pretty pg_try_advisory_lock pg_try_advisory_lock_shared
+    pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared pg_wal_lsn_diff session_user
+    set_config setval txid_current txid_current_snapshot uuidv4 uuidv7 version xml_is_well_formed
+    xml_is_well_formed_content xml_is_well_formed_document xmlcomment xpath xpath_exists
     """
 )
 
+TOTAL_FUNCTIONS: Final = frozenset[str]().union(
+    _NUMBERS, _TEXT, _TIMES, _TYPES, _ARRAYS, _RANGES, _JSON, _NET, _GEO, _SEARCH, _SERVER
+)
+"""Give a value for all values that are not NULL."""
+
 PARTIAL: Final = _words(
     """
-    lower(anyrange) upper(anyrange) lower(anymultirange) upper(anymultirange)
-    substring(text,text) substring(text,text,text)
-    time(timestamp) time(timestamptz) timetz(timestamptz)
-    path_add(path,path)
-    int2(jsonb) int4(jsonb) int8(jsonb) float4(jsonb) float8(jsonb) numeric(jsonb) bool(jsonb)
+    area(path) box_intersect(box,box) current_setting(text,bool)
+    jsonb_path_exists_opr(jsonb,jsonpath) jsonb_path_match_opr(jsonb,jsonpath)
+    line_interpt(line,line) lower(anymultirange)
+    lower(anyrange) lseg_interpt(lseg,lseg) path_add(path,path) path_distance(path,path)
+    substring(text,text) substring(text,text,text) time(timestamp) time(timestamptz)
+    timetz(timestamptz) to_char(interval,text) to_char(timestamp,text) to_char(timestamptz,text)
+    to_number(text,text) upper(anymultirange) upper(anyrange) bool(jsonb) float4(jsonb)
+    float8(jsonb) int2(jsonb) int4(jsonb) int8(jsonb) numeric(jsonb)
     """
 )
 """Of the same names, but NULL for some values: a missing bound, no match, infinity, JSON's null."""
 
 NEVER_NULL: Final = _words(
     """
-    concat json_build_array json_build_object jsonb_build_array jsonb_build_object num_nonnulls
-    num_nulls quote_nullable
+    array_append array_prepend concat daterange enum_first enum_last enum_range int4range int8range
+    json_build_array json_build_object jsonb_build_array jsonb_build_object num_nonnulls num_nulls
+    numrange pg_typeof quote_nullable tsrange tstzrange
     """
 )
 """Give a value whatever goes in."""
+
+BY_FIRST: Final = _words("array_remove array_replace concat_ws format format_type string_to_array")
+"""NULL only if the first argument is."""
 
 COALESCING: Final = _words("array_cat(anycompatiblearray,anycompatiblearray)")
 """NULL only if both arguments are."""
@@ -70,8 +143,9 @@ _MONOTONIC: Final = _words("epoch julian year isoyear decade century millennium"
 
 TOTAL_OPERATORS: Final = _words(
     """
-    = <> != < <= > >= + - * / % ^ || |/ ||/ & | << >> ~ ~* !~ !~* ~~ ~~* !~~ !~~* @> <@ && ? ?| ?&
-    -|- &< &> ^@
+    = <> != < <= > >= + - * / % ^ || |/ ||/ & | # << >> ~ ~* !~ !~* ~~ ~~* !~~ !~~* @> <@ && ? ?|
+    ?& -|- &< &> ^@ @ @@ @@@ !! <-> @-@ ?# ?- ?-| ?|| <<| |>> &<| |&> <^ >^ ~= #- <<= >>= <#> <=>
+    <+> <%> <~>
     """
 )
 
@@ -89,7 +163,10 @@ TOTAL_AGGREGATES: Final = _words(
 GATHERING: Final = _words("array_agg json_agg jsonb_agg json_object_agg jsonb_object_agg")
 """Give a value for one row or more, NULLs inside it included."""
 
-SPREADS: Final = _words("stddev stddev_samp var_samp variance")
+SPREADS: Final = _words(
+    "corr covar_samp regr_intercept regr_r2 regr_slope stddev stddev_samp var_samp variance"
+)
+"""NULL of a single row."""
 
 ORDERED: Final = _words("mode percentile_cont percentile_disc")
 """Ordered-set aggregates that give a value as soon as one value goes in that is not NULL."""
@@ -110,10 +187,13 @@ ROW_SOURCES: Final[dict[str, tuple[int, ...]]] = {
     "jsonb_each": (NEVER, NEVER),
     "jsonb_each_text": (NEVER, UNKNOWN),
     "jsonb_object_keys": (NEVER,),
+    "jsonb_path_query": (NEVER,),
+    "regexp_matches": (NEVER,),
     "regexp_split_to_table": (NEVER,),
-    "string_to_table": (UNKNOWN,),
+    "string_to_table(text,text)": (NEVER,),
+    "unnest(anymultirange)": (NEVER,),
 }
-"""Set-returning functions: whether their columns can be NULL."""
+"""Set-returning functions, by name or signature: whether their columns can be NULL."""
 
 
 RECORD_SOURCES: Final = _words(
@@ -121,6 +201,11 @@ RECORD_SOURCES: Final = _words(
     " json_populate_recordset jsonb_populate_record jsonb_populate_recordset"
 )
 """Give NULL for each key that is not in the JSON."""
+
+
+def row_states(signature: str, name: str) -> tuple[int, ...] | None:
+    """Return whether the columns of a set-returning function can be NULL."""
+    return ROW_SOURCES.get(signature) or ROW_SOURCES.get(name)
 
 
 def is_total(name: str) -> bool:

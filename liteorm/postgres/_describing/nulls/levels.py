@@ -33,6 +33,10 @@ EMPTY: Final = ("empty",)
 """The atom of a query that aggregates: no row went in."""
 
 
+class Exhausted(Exception):
+    """A statement takes too long to analyse."""
+
+
 @define(eq=False)
 class Col:
     """A column of something in FROM; an atom itself: that it is NULL where its row is there.

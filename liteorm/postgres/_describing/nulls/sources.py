@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from liteorm.postgres._describing.nulls import calls
-from liteorm.postgres._describing.nulls import functions as known
+from liteorm.postgres._describing.nulls import calls, functions
 from liteorm.postgres._describing.nulls.catalog import Column, Relation
 from liteorm.postgres._describing.nulls.constants import is_true
 from liteorm.postgres._describing.nulls.expressions import value_of
+from liteorm.postgres._describing.nulls.judging import known
 from liteorm.postgres._describing.nulls.levels import NONE, Col, Condition, Level, Out, Rel, Result
 from liteorm.postgres._describing.nulls.nodes import Node
 from liteorm.postgres._describing.nulls.values import NEVER, SOME, UNKNOWN, Value, any_null
@@ -147,7 +147,7 @@ class Sources:
         inner = Level(self._analysis, rels={1: rel})
         for check in relation.checks:
             inner.conditions.append(Condition(check, NONE, rel))
-        return self._analysis.known(inner, column.generated).state
+        return known(inner, column.generated).state
 
     def _view(self, relation: Relation) -> Rel:
         result = self._analysis.view(relation)
@@ -163,17 +163,17 @@ class Sources:
         return rel
 
     def _function(self, entry: Node) -> Rel:
-        functions = entry.nodes("functions")
-        rel = Rel(certain=len(functions) == 1)
+        items = entry.nodes("functions")
+        rel = Rel(certain=len(items) == 1)
         rel.cols[0] = Col(UNKNOWN)
         start = 0
-        for item in functions:
+        for item in items:
             call = item["funcexpr"]
             count = item.number("funccolcount")
             states = self._columns(call, count)
             for position, value in enumerate(states):
                 # Of several, the shorter are filled up with NULL.
-                state = value.null if len(functions) == 1 else max(value.null, UNKNOWN)
+                state = value.null if len(items) == 1 else max(value.null, UNKNOWN)
                 rel.cols[start + position + 1] = Col(state, why=value.why)
             rel.certain = rel.certain and not call.flag("funcretset")
             start += count
@@ -190,12 +190,12 @@ class Sources:
         args = call.nodes("args")
         if function is None or not function.own:
             return [Value(why="it is made by a function of your own")] * count
-        if function.name == "unnest" and len(args) == 1 and count == 1:
+        if function.signature == "unnest(anyarray)" and count == 1:
             state = calls.elements_state(self._level, args[0], value_of)
             return [Value(state, why="an array's elements may be NULL")]
-        if function.name in known.RECORD_SOURCES and args[-1].kind != "CONST":
+        if function.name in functions.RECORD_SOURCES and args[-1].kind in ("VAR", "PARAM"):
             return [Value(SOME)] * count
-        states = known.ROW_SOURCES.get(function.name)
+        states = functions.row_states(function.signature, function.name)
         if states is None or len(states) != count:
             return [Value(why=f"{function.name}() is not known never to give NULL")] * count
         return [Value(state) for state in states]

@@ -1,0 +1,268 @@
+"""What holds for all rows of a level, and what is known of an expression in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any, Final
+
+from liteorm.postgres._describing.nulls.calls import none_atom
+from liteorm.postgres._describing.nulls.expressions import value_of
+from liteorm.postgres._describing.nulls.levels import EMPTY, Col, Condition, Level, Out, Rel
+from liteorm.postgres._describing.nulls.nodes import Node
+from liteorm.postgres._describing.nulls.values import ALWAYS, NEVER, SOME, UNKNOWN, Value
+
+_MOST_ATOMS: Final = 6
+
+
+def feasible(level: Level, atoms: Mapping[Any, bool]) -> tuple[bool, bool]:
+    """Return whether rows may be so, and whether a condition that says of it is not clear."""
+    blurred = False
+    with level.assuming(atoms), level.over(groups=False):
+        env = level.env
+        if any(env.get(one) and env.get(two) for one, two in level.exclusive):
+            return False, False
+        # A group without a row says nothing of rows.
+        empty = not level.filled and env.get(EMPTY) is not False
+        for condition in () if empty else level.conditions:
+            if any(env.get(join) is not False for join in condition.needs):
+                continue
+            value = _condition(level, condition)
+            if condition.table is not None:
+                possible = value.true or value.null != NEVER
+            else:
+                possible = value.true
+            if not possible:
+                return False, False
+            blurred = blurred or value.blurred
+    with level.assuming(atoms):
+        if level.rolled and not _fitting_set(level):
+            return False, False
+        for node in level.having:
+            value = value_of(level, node)
+            if not value.true:
+                return False, False
+            blurred = blurred or value.blurred
+    return True, blurred
+
+
+def _condition(level: Level, condition: Condition) -> Value:
+    if condition.table is None:
+        return value_of(level, condition.node)
+    if any(level.env.get(join) is not False for join in condition.table.joins):
+        return Value()
+    inner = Level(
+        level.analysis, rels={1: Rel(condition.table.cols)}, env=level.env, fixed=level.fixed
+    )
+    return value_of(inner, condition.node)
+
+
+def _fitting_set(level: Level) -> bool:
+    """Return whether one of the grouping sets leaves out just what is assumed."""
+    rolled = {
+        reference: level.env.get(("group", key))
+        for key, references in level.rolled.items()
+        for reference in references
+    }
+    return any(
+        all(out is None or out != (reference in one) for reference, out in rolled.items())
+        for one in level.sets
+    )
+
+
+def settle(level: Level) -> None:
+    """Find out what holds for all rows of a level."""
+    atoms: dict[Any, None] = {}
+    for rel in level.rels.values():
+        atoms.update(dict.fromkeys(rel.joins))
+        for col in rel.cols.values():
+            atoms.update(dict.fromkeys(col.joins))
+    for condition in level.conditions:
+        if condition.table is None:
+            atoms.update(dict.fromkeys(unique(atoms_of(level, condition.node))))
+        else:
+            inner = Level(level.analysis, rels={1: condition.table}, env=level.env)
+            atoms.update(dict.fromkeys(unique(atoms_of(inner, condition.node))))
+    open_ = [atom for atom in atoms if atom not in level.fixed]
+    for _ in range(3):
+        before = len(level.fixed)
+        for atom in open_:
+            if atom not in level.fixed:
+                settle_atom(level, atom)
+        if len(level.fixed) == before:
+            break
+
+
+def settle_atom(level: Level, atom: Any) -> None:
+    """Find out whether an atom is ruled out, or not as free as it looks."""
+    if isinstance(atom, Col) and atom.null not in (UNKNOWN, SOME):
+        return
+    assumed = _with_needs(level, atom)
+    possible, blurred = feasible(level, assumed)
+    if not possible:
+        level.settle(atom, False)
+    elif blurred:
+        level.blurred.add(atom)
+
+
+def _with_needs(level: Level, atom: Any) -> dict[Any, bool]:
+    """A column of a table is NULL, for itself, only where the table's row is there."""
+    assumed: dict[Any, bool] = {atom: True}
+    if isinstance(atom, Col):
+        for rel in level.rels.values():
+            if any(col is atom for col in rel.cols.values()):
+                assumed.update(dict.fromkeys(rel.joins | atom.joins, False))
+    return assumed
+
+
+def known(level: Level, node: Any) -> Out:
+    """Return what is known of an expression in all rows of a level."""
+    plain = value_of(level, node)
+    direct = _column(level, node)
+    if direct is not None and plain.null != NEVER:
+        return direct
+    if plain.null == NEVER or not isinstance(node, Node):
+        return Out(plain.null, why=plain.why)
+    atoms = unique(atoms_of(level, node))
+    atoms = [atom for atom in atoms if level.env.get(atom) is None]
+    joins = [atom for atom in atoms if isinstance(atom, int)]
+    rest = [atom for atom in atoms if not isinstance(atom, int)]
+    most = max(_MOST_ATOMS - 2 * level.depth, 2)
+    split = (joins + rest)[:most]
+    if not split:
+        return Out(UNKNOWN if plain.blurred and plain.null > UNKNOWN else plain.null, why=plain.why)
+    return _combined(level, node, split, whole=len(split) == len(atoms))
+
+
+def _combined(level: Level, node: Node, split: list[Any], *, whole: bool) -> Out:
+    """Look at an expression for each combination of its atoms."""
+    found: list[tuple[dict[Any, bool], int]] = []
+    why = ""
+    for choice in product((False, True), repeat=len(split)):
+        atoms = dict(zip(split, choice, strict=True))
+        possible, blurred = feasible(level, atoms)
+        if not possible:
+            continue
+        with level.assuming(atoms):
+            value = value_of(level, node)
+        sure = not (blurred or value.blurred) and all(
+            _free(level, atom) for atom, holds in atoms.items() if holds
+        )
+        null = value.null
+        if null == SOME and not whole:
+            null = UNKNOWN
+        why = why or value.why
+        found.append((atoms, null if sure or null == NEVER else UNKNOWN))
+    joins = [atom for atom in split if isinstance(atom, int)]
+    return _gathered(found, joins, why)
+
+
+def _free(level: Level, atom: Any) -> bool:
+    """Return whether an atom is known to be so for some data."""
+    if atom in level.blurred:
+        return False
+    return not isinstance(atom, Col) or atom.null == SOME
+
+
+def _gathered(found: list[tuple[dict[Any, bool], int]], joins: list[int], why: str) -> Out:
+    nulls = {null for _, null in found}
+    if nulls <= {NEVER}:
+        return Out(NEVER)
+    if nulls == {ALWAYS}:
+        return Out(ALWAYS)
+    whole = SOME if nulls & {SOME, ALWAYS} else UNKNOWN
+    within = _one_state({null for atoms, null in found if not any(atoms[join] for join in joins)})
+    if within == SOME and not any(
+        null != NEVER
+        and not any(holds for atom, holds in atoms.items() if not isinstance(atom, Col))
+        for atoms, null in found
+    ):
+        # Not the column itself: the rows of a grouping set that leaves it out.
+        within = UNKNOWN
+    # Where any of them has no partner it is NULL, and else what it is within.
+    missing = {null for atoms, null in found if any(atoms[join] for join in joins)}
+    each = [any(atoms[join] for atoms, _ in found) for join in joins]
+    if missing == {ALWAYS} and all(each):
+        return Out(within, frozenset(joins), why)
+    return Out(UNKNOWN, why=why, whole=whole, within=within)
+
+
+def _one_state(nulls: set[int]) -> int:
+    if nulls <= {NEVER}:
+        return NEVER
+    if nulls == {ALWAYS}:
+        return ALWAYS
+    return SOME if nulls & {SOME, ALWAYS} else UNKNOWN
+
+
+def _column(level: Level, node: Any) -> Out | None:
+    """Return a column of something in FROM as it is, with the joins that it may miss."""
+    if not isinstance(node, Node) or node.kind != "VAR" or node.number("varattno") <= 0:
+        return None
+    owner = level.up(node.number("varlevelsup"))
+    if node.number("varreturningtype") or (owner.rolled and owner.grouped):
+        return None
+    rel = owner.rels.get(node.number("varno"))
+    if rel is None:
+        return None
+    if rel.aliases is not None:
+        number = node.number("varattno")
+        return _column(owner, rel.aliases[number - 1]) if number <= len(rel.aliases) else None
+    col = rel.col(node.number("varattno"))
+    joins = frozenset(join for join in rel.joins | col.joins if owner.env.get(join) is not False)
+    if any(owner.env.get(join) for join in joins):
+        return Out(ALWAYS)
+    state = col.null
+    if (assumed := owner.env.get(col)) is not None:
+        state = ALWAYS if assumed else NEVER
+    elif state == SOME and col in owner.blurred:
+        state = UNKNOWN
+    if any(join in owner.blurred for join in joins):
+        return Out(UNKNOWN, why=col.why)
+    return Out(state, joins, col.why)
+
+
+def atoms_of(level: Level, node: Any, depth: int = 0) -> Iterator[Any]:
+    """Yield what decides about NULL in an expression."""
+    if type(node) is list:
+        for item in node:
+            yield from atoms_of(level, item, depth)
+        return
+    if not isinstance(node, Node):
+        return
+    if depth == 0 and level.grouped and level.rolled and node.key in level.rolled:
+        yield ("group", node.key)
+    if node.kind == "VAR":
+        if node.number("varlevelsup") == depth:
+            yield from _of_column(level, node)
+        return
+    if node.kind == "AGGREF" and node.number("agglevelsup") == depth:
+        if not level.filled:
+            yield EMPTY
+        yield none_atom(node)
+        return
+    inner = depth + 1 if node.kind == "QUERY" else depth
+    for value in node.fields.values():
+        yield from atoms_of(level, value, inner)
+
+
+def _of_column(level: Level, node: Node) -> Iterator[Any]:
+    rel = level.rels.get(node.number("varno"))
+    if rel is None or node.number("varreturningtype"):
+        return
+    number = node.number("varattno")
+    if rel.aliases is not None:
+        if 0 < number <= len(rel.aliases):
+            yield from atoms_of(level, rel.aliases[number - 1])
+        return
+    col = rel.col(number)
+    yield from rel.joins | col.joins
+    if number == 0:
+        yield from (col for col in rel.cols.values() if col.null in (UNKNOWN, SOME))
+    elif col.null in (UNKNOWN, SOME):
+        yield col
+
+
+def unique(atoms: Iterator[Any]) -> list[Any]:
+    """Return each atom once, in the order of the text."""
+    return list(dict.fromkeys(atoms))
