@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         too_many_connections,
     )
     from liteorm_testing.network import Proxy
+    from liteorm_testing.poolers import Pooler, PoolerMode, pooler
     from liteorm_testing.recorders import (
         AsyncNotifications,
         Notifications,
@@ -36,6 +37,8 @@ __all__ = [
     "Leak",
     "Migration",
     "Notifications",
+    "Pooler",
+    "PoolerMode",
     "Proxy",
     "Queries",
     "Recorded",
@@ -50,6 +53,7 @@ __all__ = [
     "kill_backend",
     "lock_timeout",
     "notifications",
+    "pooler",
     "queries",
     "serialization_failure",
     "server",
@@ -73,6 +77,7 @@ _PLACES = {
         "too_many_connections",
     ),
     "network": ("Proxy",),
+    "poolers": ("Pooler", "PoolerMode", "pooler"),
     "recorders": (
         "AsyncNotifications",
         "Notifications",

@@ -13,14 +13,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from liteorm_testing import _cluster, _watchdog
+from liteorm_testing import _folders, _watchdog
 from liteorm_testing._binaries import Account
 
 
 def abandoned() -> Iterator[Path]:
     """Folders of clusters whose owner is gone."""
-    for base in {_cluster.base_directory(), Path(tempfile.gettempdir()), _cluster.MEMORY}:
-        for directory in base.glob(f"{_cluster.PREFIX}*"):
+    for base in {_folders.base_directory(), Path(tempfile.gettempdir()), _folders.MEMORY}:
+        for directory in base.glob(f"{_folders.PREFIX}*"):
             if is_ours(directory) and not _is_owned(directory):
                 yield directory
 
@@ -57,6 +57,6 @@ def _is_owned(directory: Path) -> bool:
 
 
 def remove(directory: Path) -> None:
-    """Stop what still runs in an abandoned cluster's folder, and remove it."""
-    _watchdog.end_server_in(str(directory / "data"))
+    """Stop what still runs in an abandoned server's folder, and remove it."""
+    _watchdog.end_programs_in(str(directory))
     shutil.rmtree(directory, ignore_errors=True)

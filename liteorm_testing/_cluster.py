@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +22,7 @@ from attrs import define, field
 from liteorm_testing import _watchdog
 from liteorm_testing._binaries import Account, ClusterError, major_of, reachable
 from liteorm_testing._dsn import with_our_say
+from liteorm_testing._folders import MEMORY, Folder, writable
 from liteorm_testing._initdb import prepare
 
 # Nothing here is worth keeping, so nothing is flushed to disk; autovacuum would only disturb
@@ -49,8 +48,6 @@ _SETTINGS_SINCE: Final[Mapping[int, Mapping[str, str]]] = {
     # What passwords of the tests' own roles cost when they connect.
     16: {"scram_iterations": "1"},
 }
-PREFIX: Final = "liteorm-"
-MEMORY: Final = Path("/dev/shm")
 _LONGEST_SOCKET: Final = 107  # bytes of a socket's path that the system takes
 
 
@@ -65,19 +62,6 @@ def settings_for(major: int) -> dict[str, str]:
         if major >= since:
             settings.update(more)
     return settings
-
-
-def base_directory() -> Path:
-    """Where clusters live: memory if there is enough of it, else the temporary folder."""
-    if _writable(MEMORY):
-        with contextlib.suppress(OSError):
-            if shutil.disk_usage(MEMORY).free > 512 * 1024 * 1024:
-                return MEMORY
-    return Path(tempfile.gettempdir())
-
-
-def _writable(folder: Path) -> bool:
-    return folder.is_dir() and os.access(folder, os.W_OK)
 
 
 @define
@@ -104,24 +88,25 @@ class LogFile:
 class Cluster:
     """A running cluster; `start` makes one, `stop` leaves nothing of it."""
 
-    directory: Path
+    folder: Folder
     port: int
     version: str
-    on_memory: bool
     password: str = field(repr=False)
     binaries: Path
-    account: Account
     settings: Mapping[str, str]
-    ticket: str
-    owner: IO[str]
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _left: bool = field(default=False, init=False)
 
     @property
+    def directory(self) -> Path:
+        return self.folder.path
+
+    @property
     def socket(self) -> str | None:
-        """The folder of its socket, unless the socket's path would be too long."""
-        path = self.directory / ".s.PGSQL.65535"
-        return str(self.directory) if len(os.fsencode(path)) <= _LONGEST_SOCKET else None
+        """The folder of its socket, unless its path is too long, or would be taken for several."""
+        path = str(self.directory)
+        longest = os.fsencode(self.directory / ".s.PGSQL.65535")
+        return path if len(longest) <= _LONGEST_SOCKET and "," not in path else None
 
     @property
     def log_file(self) -> LogFile:
@@ -171,8 +156,7 @@ class Cluster:
 
     def stop(self) -> None:
         if self._left:
-            self.owner.close()
-            _watchdog.release(self.ticket)
+            self.folder.leave()
             return
         if self._process is not None:
             process, self._process = self._process, None
@@ -187,9 +171,7 @@ class Cluster:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
                 process.wait()
-        shutil.rmtree(self.directory, ignore_errors=True)
-        self.owner.close()
-        _watchdog.release(self.ticket)
+        self.folder.remove()
 
     def launch(self) -> None:
         """Start `postgres` and wait until it takes connections."""
@@ -199,15 +181,15 @@ class Cluster:
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": self.socket or "",
         }
-        if self.on_memory or (sys.platform == "linux" and not _writable(MEMORY)):
+        if self.folder.on_memory or (sys.platform == "linux" and not writable(MEMORY)):
             # In the data directory, with which it goes also after a kill -9 of the server.
             options["dynamic_shared_memory_type"] = "mmap"
         command = [str(self.binaries / "postgres"), "-D", str(self.data)]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
         with self.log_file.open() as log:
-            self._process = self.account.popen(command, stdout=log)
-        _watchdog.amend(self.ticket, pid=self._process.pid)
+            self._process = self.folder.account.popen(command, stdout=log)
+        self.folder.amend(pid=self._process.pid)
         while not self._ready():
             if self._process.poll() is not None:
                 self._process = None
@@ -232,48 +214,39 @@ def start(binaries: Path, *, settings: Mapping[str, str] | None = None) -> Clust
     """Start a new cluster over a folder of server programs, as an unprivileged account."""
     account = Account.current()
     binaries = reachable(binaries, account)
-    base = base_directory()
-    if not account.may_enter(base):
-        raise ClusterError(
-            f"the account with uid {account.uid}, which runs the server because root may not, "
-            f"cannot reach {base}; set TMPDIR to a folder that everybody can enter"
-        )
-    directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
-    ticket = _watchdog.guard("cluster", directory=str(directory))
-    owner = _own(directory)
-    account.own(directory)
+    folder = Folder.make(account)
     cluster: Cluster | None = None
     try:
-        prepared = prepare(binaries, directory / "data", account)
+        prepared = prepare(binaries, folder.path / "data", account)
         cluster = Cluster(
-            directory=directory,
+            folder=folder,
             port=0,
             version=prepared.version,
             password=prepared.password,
-            on_memory=base == MEMORY,
             binaries=binaries,
-            account=account,
             settings={**settings_for(major_of(prepared.version)), **(settings or {})},
-            ticket=ticket,
-            owner=owner,
         )
         _launch_on_a_free_port(cluster)
     except BaseException:
         if cluster is not None:
             cluster.stop()
         else:
-            shutil.rmtree(directory, ignore_errors=True)
-            owner.close()
-            _watchdog.release(ticket)
+            folder.remove()
         raise
     return cluster
 
 
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def _launch_on_a_free_port(cluster: Cluster) -> None:
     for attempt in range(5):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            cluster.port = probe.getsockname()[1]
+        cluster.port = free_port()
         try:
             cluster.launch()
         except ClusterError as error:
@@ -282,14 +255,3 @@ def _launch_on_a_free_port(cluster: Cluster) -> None:
                 raise
         else:
             return
-
-
-def _own(directory: Path) -> IO[str]:
-    """Lock the cluster's folder: a lock that is free tells `clean` that its owner is gone."""
-    import fcntl  # not everywhere, and the plugin is imported everywhere
-
-    owner = (directory / "owner").open("w", encoding="utf-8")
-    fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    owner.write(f"{os.getpid()}\n")
-    owner.flush()
-    return owner

@@ -148,15 +148,21 @@ def _working_directory(pid: int) -> str:
     return next((line[1:] for line in told.splitlines() if line.startswith("n")), "")
 
 
-def end_server_in(data: str) -> None:
-    """Shut down the server of a data directory.
+def end_programs_in(directory: str) -> None:
+    """End what runs in a folder of ours: a server over its data directory, or a pooler.
 
     A lock file is only text: the process that it names is ended if it works in that directory,
     which is no stranger's, and none that got the number of a server that is gone.
     """
+    data = os.path.join(directory, "data")
     pid = postmaster_of(data)
     if pid is not None and works_in(pid, data):
         end_postmaster(pid)
+    with contextlib.suppress(OSError, ValueError):
+        with open(os.path.join(directory, "pid"), encoding="ascii") as file:
+            pid = int(file.readline())
+        if works_in(pid, directory):
+            os.kill(pid, signal.SIGKILL)
 
 
 def end_postmaster(pid: int) -> None:
@@ -177,13 +183,12 @@ def end_postmaster(pid: int) -> None:
 
 
 def _remove(resource: dict[str, Any]) -> None:
-    if resource["kind"] == "cluster":
+    if resource["kind"] == "server":
         directory = resource["directory"]
-        data = os.path.join(directory, "data")
         # It may not have come to write its lock file yet, nor to change its directory.
         if (pid := resource.get("pid")) is not None:
             end_postmaster(pid)
-        end_server_in(data)
+        end_programs_in(directory)
         shutil.rmtree(directory, ignore_errors=True)
     elif resource["kind"] == "containers":
         sys.path[:] = resource["path"]

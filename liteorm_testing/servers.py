@@ -308,7 +308,7 @@ def _started(choice: Choice, settings: Mapping[str, str]) -> Server:
         version=cluster.version,
         kind=choice.kind,
         socket=cluster.socket,
-        on_memory=cluster.on_memory,
+        on_memory=cluster.folder.on_memory,
     )
     started._running = cluster
     return started

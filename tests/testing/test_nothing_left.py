@@ -16,7 +16,7 @@ import pytest
 
 import liteorm
 from liteorm import postgres
-from liteorm_testing import Server, _binaries, _cluster, _watchdog, server
+from liteorm_testing import Server, _binaries, _cluster, _folders, _watchdog, server
 from tests.testing.support import IMAGES, eventually, needs_docker, needs_embedded
 
 Run = Callable[..., pytest.RunResult]
@@ -264,7 +264,7 @@ def test_clean_ends_no_process_that_a_folder_only_names(
     mine: bool, bystander: subprocess.Popen[bytes]
 ) -> None:
     """The number in a lock file may be a stranger's; a stranger's folder is left as it is."""
-    directory = _like_a_cluster(_cluster.base_directory(), bystander.pid)
+    directory = _like_a_cluster(_folders.base_directory(), bystander.pid)
     try:
         if not mine:
             if os.geteuid() != 0:
@@ -281,9 +281,9 @@ def test_clean_ends_no_process_that_a_folder_only_names(
 def test_clean_follows_no_links(tmp_path: Path, bystander: subprocess.Popen[bytes]) -> None:
     """A link to a folder, or in the place of the lock, leads to nothing that is removed."""
     elsewhere = _like_a_cluster(tmp_path, bystander.pid)
-    link = _cluster.base_directory() / f"liteorm-link-{os.getpid()}"
+    link = _folders.base_directory() / f"liteorm-link-{os.getpid()}"
     link.symlink_to(elsewhere)
-    looping = _like_a_cluster(_cluster.base_directory(), bystander.pid)
+    looping = _like_a_cluster(_folders.base_directory(), bystander.pid)
     precious = tmp_path / "precious"
     precious.write_text("kept")
     (looping / "owner").symlink_to(precious)

@@ -21,6 +21,7 @@ from liteorm_testing import (
     _binaries,
     _cluster,
     _dsn,
+    _folders,
     _watchdog,
     database,
     server,
@@ -152,11 +153,11 @@ def test_settings_win_over_the_kits_own() -> None:
 @needs_embedded
 def test_a_wrong_setting_is_reported_with_the_servers_words() -> None:
     """A server that does not start says why, and leaves nothing."""
-    before = set(_cluster.base_directory().glob("liteorm-*"))
+    before = set(_folders.base_directory().glob("liteorm-*"))
     with pytest.raises(_binaries.ClusterError, match="no_such_setting"):
         with server(kind="embedded", settings={"no_such_setting": "1"}):
             pass
-    assert set(_cluster.base_directory().glob("liteorm-*")) <= before
+    assert set(_folders.base_directory().glob("liteorm-*")) <= before
 
 
 @needs_embedded
@@ -467,7 +468,7 @@ def test_a_temporary_folder_that_the_account_cannot_enter_is_named(
     """The error says which folder and which variable, not what initdb made of it."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    monkeypatch.setattr(_cluster, "base_directory", lambda: closed)
+    monkeypatch.setattr(_folders, "base_directory", lambda: closed)
     binaries = _binaries.embedded_binaries()
     assert binaries is not None
     with pytest.raises(_binaries.ClusterError, match=r"cannot reach .*closed; set TMPDIR"):
@@ -481,7 +482,7 @@ def test_a_socket_whose_path_would_be_too_long_is_done_without(
     """The server listens over TCP alone then."""
     base = Path(tempfile.mkdtemp(prefix="liteorm-" + "long-" * 16, dir="/tmp"))
     base.chmod(0o755)
-    monkeypatch.setattr(_cluster, "base_directory", lambda: base)
+    monkeypatch.setattr(_folders, "base_directory", lambda: base)
     try:
         with server(kind="embedded") as s:
             assert s.socket is None
