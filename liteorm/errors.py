@@ -268,7 +268,11 @@ class TransactionAborted(TransactionError):
 
 
 class CommitUnknown(TransactionError):
-    """The connection went away during COMMIT: the work may or may not be stored."""
+    """COMMIT was sent and its outcome is not known: the work may or may not be stored.
+
+    The connection went away, the client gave up waiting, or the server's answer leaves it open
+    (SQLSTATE classes 08, 58 and XX, and 40003); its cause is the error that came.
+    """
 
     retryable = False
 

@@ -6,7 +6,7 @@ import logging
 import os
 import select
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from time import monotonic
 from typing import Any, Final
 
@@ -18,13 +18,15 @@ from psycopg.adapt import Transformer
 from liteorm.errors import Error
 from liteorm.postgres._driver import KNOWN_QUERY, prepared_statements
 from liteorm.postgres._session.commands import (
+    DEALLOCATING_TAGS,
     SPECIAL_TAGS,
     is_transaction,
     lasts,
     transaction_command,
 )
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
-from liteorm.postgres._session.primitives import AsyncInterrupted, WaitTimeout, afinish, await_io
+from liteorm.postgres._session.outcomes import is_over
+from liteorm.postgres._session.primitives import WaitTimeout, afinish, await_io
 from liteorm.postgres._session.protocol import NamedQuery, drain_step, run_step
 from liteorm.postgres._session.translate import FatalNotice, is_stale, one_line, translate
 
@@ -134,11 +136,16 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
                 self.pgconn.finish()
                 raise psycopg.OperationalError("the server did not answer") from None
             return await afinish(self._stop(gen))
-        except AsyncInterrupted:
-            try:
-                await afinish(self._stop(gen))
-            except psycopg.Error:
-                pass  # cancelled, or the connection went: either way the interruption counts
+        except (psycopg.Error, Error):
+            raise
+        except BaseException:
+            # An interruption, whatever its class: see `is_interruption`. What a step raised of
+            # itself in a pipeline, such as a user's iterable, leaves nothing to be stopped.
+            if not is_over(gen) or self.pgconn.pipeline_status == pq.PipelineStatus.OFF:
+                try:
+                    await afinish(self._stop(gen))
+                except psycopg.Error as failure:
+                    logger.debug("stopping an interrupted statement failed: %s", failure)
             raise
 
     async def _stop(self, gen: PQGen[Any]) -> Any:
@@ -205,10 +212,14 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
         results: list[Any] = [cursor.pgresult]
         while cursor.nextset():
             results.append(cursor.pgresult)
+        self.note_results(results, sql)
+        return results
+
+    def note_results(self, results: Iterable[Any], sql: Any) -> None:
+        """Take note of what results tell of the session's state."""
         for result in results:
             if (tag := result.command_status) in SPECIAL_TAGS:
                 self._note_tag(tag, sql)
-        return results
 
     async def command(self, sql: str) -> str:
         """Run a transaction command; return the server's word for what it did."""
@@ -224,9 +235,19 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
         # In a transaction the statement has spoilt it; its ROLLBACK clears the server's side.
         return self.pgconn.transaction_status == _IDLE
 
+    def forget_prepared(self) -> None:
+        """Believe no statement to be prepared: the server has dropped them all."""
+        prepared = prepared_statements(self)
+        prepared.clear()
+        if prepared._to_flush:
+            # `clear` of the driver plans a DEALLOCATE ALL.
+            prepared._to_flush.clear()
+
     def _note_tag(self, tag: bytes, sql: Any) -> None:
         if is_transaction(tag):
             self.transaction_tag = tag.decode()
+        elif tag in DEALLOCATING_TAGS:
+            self.forget_prepared()
         elif lasts(tag, sql):
             self.dirty = True
 
@@ -287,6 +308,7 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
                 await self.command("ROLLBACK")
             if everything:
                 await self.command("DISCARD ALL")
+                self.forget_prepared()
                 self.dirty = False
         except psycopg.Error as exc:
             logger.debug("a connection could not be reset and is dropped: %s", exc)

@@ -73,6 +73,7 @@ async def execute_many(
                     if error is exc:
                         raise
                     raise error from exc
+            wire.note_results(cursor.last, text)
             result = Result(cursor.affected, result_of(cursor.last).command)
             use.rows = result.rows_affected
     return result

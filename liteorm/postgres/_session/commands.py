@@ -20,7 +20,9 @@ _TRANSACTION_TAGS: Final = {
 }
 # What stays behind on a connection, as far as the server's answer tells.
 _LASTING_TAGS: Final = {b"SET", b"RESET", b"LISTEN", b"PREPARE", b"DECLARE CURSOR", b"LOAD"}
-SPECIAL_TAGS: Final = frozenset(_TRANSACTION_TAGS | _LASTING_TAGS)
+# What drops all prepared statements.
+DEALLOCATING_TAGS: Final = frozenset({b"DISCARD ALL", b"DEALLOCATE ALL"})
+SPECIAL_TAGS: Final = frozenset(_TRANSACTION_TAGS | _LASTING_TAGS | DEALLOCATING_TAGS)
 
 _TRANSACTION: Final = {
     *("BEGIN", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE"),

@@ -12,7 +12,7 @@ import threading
 import time
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from typing import Annotated, Any, Final, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 from psycopg import waiting
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
@@ -24,10 +24,8 @@ T = TypeVar("T")
 __all__ = [
     "Answer",
     "AsyncAnswer",
-    "AsyncInterrupted",
     "AsyncLock",
     "AsyncWatch",
-    "Interrupted",
     "Lock",
     "WaitTimeout",
     "Watch",
@@ -48,10 +46,6 @@ __all__ = [
 AsyncAnswer: TypeAlias = Awaitable[T]
 Answer: TypeAlias = Annotated[T, "at once"]
 """What a function of the user's returns."""
-
-# What may end a wait from outside, and must surface whatever cleaning up has to be done first.
-AsyncInterrupted: Final = (asyncio.CancelledError, KeyboardInterrupt)
-Interrupted: Final = (KeyboardInterrupt,)
 
 AsyncLock = asyncio.Lock
 Lock = threading.Lock

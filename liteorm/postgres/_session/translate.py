@@ -127,7 +127,12 @@ def lost(
         f"the connection was lost: {reason}" if reason else "the connection was lost",
         sqlstate=sqlstate,
         sql=sql,
+        # A recovery conflict, or a deadlock with one, ends an idle transaction by its connection.
+        retryable=True if sqlstate in _RETRYABLE else None,
     )
+
+
+_RETRYABLE: Final = ("40001", "40P01")
 
 
 def _client_side(exc: psycopg.Error, sql: str | None) -> Error:

@@ -25,7 +25,8 @@ from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.session import AnySession
 from liteorm.postgres._session.commands import check_pooled, check_transaction_text
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
-from liteorm.postgres._session.primitives import Interrupted, current, finish, sleep
+from liteorm.postgres._session.outcomes import is_interruption, leaves_commit_open
+from liteorm.postgres._session.primitives import current, finish, sleep
 from liteorm.postgres._session.translate import lost
 
 __all__ = ["Transaction", "Tx", "begin_transaction"]
@@ -185,19 +186,27 @@ class Tx(AnySession):
             raise _lost_before_commit(wire)
         wire.limit(None)
         before = self._state.before_commit
+        sent = False
         try:
             if before is not None and wire.pgconn.transaction_status != _INERROR:
                 wire.command(before)
+            sent = True
             tag = wire.command("COMMIT")
-        except Interrupted as exc:
-            raise exc from _commit_unknown("this task was interrupted")
-        except Exception as exc:
-            if wire.closed:
-                raise _commit_unknown("the connection was lost") from exc
+        except BaseException as exc:
+            if is_interruption(exc):
+                raise exc from _commit_unknown("this task was interrupted")
             error = wire.translated(exc, "COMMIT")
-            if error is exc:
-                raise
-            raise error from exc
+            if error is not exc:
+                error.__cause__ = exc
+            if sent and (wire.closed or wire.timed_out or leaves_commit_open(exc)):
+                why = "the connection was lost" if wire.closed else "the server could not finish"
+                unknown = _commit_unknown("it took too long" if wire.timed_out else why)
+                unknown.sqlstate = getattr(error, "sqlstate", None)
+                raise unknown from error
+            raise error  # noqa: B904 - its cause is set
+        if wire.timed_out:
+            # Cancelled while it waited for a standby: stored here, and perhaps only here.
+            raise _commit_unknown("it took too long, and was cancelled")
         if tag != "COMMIT":
             cause = self._swallowed
             raise _aborted("transaction", cause) from cause
@@ -211,8 +220,6 @@ class Tx(AnySession):
                 finish(self._roll_back_to(wire))
                 raise _aborted("savepoint", cause) from cause
             wire.command(f"RELEASE SAVEPOINT {self._savepoint}")
-        except Interrupted:
-            raise
         except Exception as exc:
             error = wire.translated(exc, "RELEASE SAVEPOINT")
             if error is exc:

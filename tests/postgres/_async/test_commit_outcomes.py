@@ -1,0 +1,154 @@
+"""COMMIT and what its answers mean, and state that a session believes or leaves behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+
+import liteorm
+from liteorm.postgres import AsyncDB, open_async
+from tests.postgres.support import Witness
+
+pytestmark = pytest.mark.anyio
+
+SCHEMA = """
+CREATE TABLE item (id int PRIMARY KEY, n int NOT NULL DEFAULT 0);
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    RAISE EXCEPTION 'no' USING ERRCODE = current_setting('my.code');
+END $$;
+CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON item
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse();
+"""
+
+
+@liteorm.table("item", key="id")
+@attrs.frozen
+class Item:
+    """A row of the table."""
+
+    id: int
+    n: int = 0
+
+
+async def committed(db: AsyncDB, code: str) -> None:
+    """Commit what the server answers with that code."""
+    async with db.transaction() as tx:
+        await tx.execute("SELECT set_config('my.code', %s, true)", [code])
+        await tx.execute("INSERT INTO item VALUES (1)")
+
+
+@pytest.mark.parametrize("code", ["08006", "08P01", "58000", "58030", "XX000", "XX001", "40003"])
+async def test_an_answer_to_commit_that_leaves_it_open(
+    liteorm_async_db: AsyncDB, code: str
+) -> None:
+    """Connection, system and internal errors, and 40003: CommitUnknown, with the error as cause."""
+    await liteorm_async_db.execute(SCHEMA)
+    with pytest.raises(liteorm.CommitUnknown) as caught:
+        await committed(liteorm_async_db, code)
+    assert isinstance(caught.value.__cause__, liteorm.Error)
+    assert caught.value.__cause__.sqlstate == caught.value.sqlstate == code
+    assert caught.value.retryable is False
+
+
+@pytest.mark.parametrize("code", ["23505", "40001", "53100", "57014", "P0001", "42501"])
+async def test_an_answer_to_commit_that_is_a_refusal(liteorm_async_db: AsyncDB, code: str) -> None:
+    """Whatever else the server says is its word: nothing is stored."""
+    await liteorm_async_db.execute(SCHEMA)
+    with pytest.raises(liteorm.Error) as caught:
+        await committed(liteorm_async_db, code)
+    assert not isinstance(caught.value, liteorm.CommitUnknown)
+    assert caught.value.sqlstate == code
+
+
+@pytest.mark.parametrize(("code", "retryable"), [("40001", True), ("40P01", True), ("57P01", None)])
+async def test_what_ends_the_connection_of_an_idle_transaction(
+    liteorm_async_db: AsyncDB, code: str, retryable: bool | None
+) -> None:
+    """A recovery conflict or a deadlock with one may be tried again; other reasons do not say."""
+    async with liteorm_async_db.transaction() as tx:
+        tx._wire.fatal = (code, "terminating connection due to conflict with recovery")
+        tx._wire.pgconn.finish()
+        with pytest.raises(liteorm.ConnectionLost) as caught:
+            await tx.query("SELECT 1")
+        with pytest.raises(liteorm.ConnectionLost) as at_commit:
+            await tx.commit()
+    for error in (caught.value, at_commit.value):
+        assert (error.sqlstate, error.retryable) == (code, retryable)
+
+
+async def test_a_commit_that_was_cancelled_from_here(
+    liteorm_database: Any, witness: Witness
+) -> None:
+    """An answer that came after the client's own cancel, whatever it says, is CommitUnknown."""
+    witness.run("""
+        CREATE TABLE item (id int PRIMARY KEY);
+        CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            BEGIN PERFORM pg_sleep(10); EXCEPTION WHEN query_canceled THEN NULL; END; RETURN NULL;
+        END $$;
+        CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON item
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow();
+    """)
+    async with await open_async(
+        liteorm_database.dsn, statement_timeout=0.3, prepare=False, max_size=1
+    ) as db:
+        with pytest.raises(liteorm.CommitUnknown) as caught:
+            async with db.transaction() as tx:
+                await tx.execute("INSERT INTO item VALUES (1)")
+        assert isinstance(caught.value, liteorm.TransactionError)
+    assert witness.ask("SELECT count(*) FROM item") == [(1,)]
+
+
+FORGETTING = ["DISCARD ALL", "DEALLOCATE ALL", "SELECT 1; DEALLOCATE ALL"]
+
+
+@pytest.mark.parametrize("sql", [*FORGETTING, None])
+async def test_no_statement_is_believed_prepared_that_is_not(
+    liteorm_database: Any, witness: Witness, sql: Any
+) -> None:
+    """After DISCARD ALL, ours or the user's, every call goes on working."""
+    witness.run("CREATE TABLE item (id int PRIMARY KEY, n int NOT NULL DEFAULT 0)")
+    reset: Any = "auto" if sql else "always"
+    async with await open_async(liteorm_database.dsn, reset=reset, max_size=1) as db:
+        for n in range(40):
+            assert await db.insert_many([Item(n)]) == 1
+            await db.query("SELECT %s::int", [n])
+            await db.update(Item(n, 1))
+            await db.execute("UPDATE item SET n = 2 WHERE id = %s", [n])
+            await db.execute_many("UPDATE item SET n = 3 WHERE id = %s", [[n]])
+            async with db.transaction() as tx:
+                await tx.query("SELECT %s::int", [n])
+                await tx.execute("SELECT %s::int", [n])
+            if sql and n % 8 == 7:
+                await db.execute(sql)
+    assert witness.ask("SELECT count(*), min(n) FROM item") == [(40, 3)]
+
+
+SETTING = [
+    ("execute", "SET application_name = 'leaked'"),
+    ("execute", "SET LOCAL lock_timeout = 1; SET application_name = 'leaked'"),
+    ("execute", "SET application_name = 'leaked'; SELECT 1"),
+    ("execute_many", "SET application_name = 'leaked'"),
+    ("query", "SET application_name = 'leaked'"),
+]
+
+
+@pytest.mark.parametrize(("call", "sql"), SETTING)
+@pytest.mark.parametrize("inside", [False, True])
+async def test_what_was_set_is_not_seen_by_the_next(
+    liteorm_database: Any, call: str, sql: Any, inside: bool
+) -> None:
+    """Each statement of a script is judged by itself, through whatever call it came."""
+
+    async def change(session: Any) -> None:
+        await getattr(session, call)(sql, *([[()]] if call == "execute_many" else []))
+
+    async with await open_async(liteorm_database.dsn, application_name="mine", max_size=1) as db:
+        if inside:
+            async with db.transaction() as tx:
+                await change(tx)
+        else:
+            await change(db)
+        rows = await db.query("SELECT current_setting('application_name')")
+        assert liteorm.scan_one(rows, str) == "mine"

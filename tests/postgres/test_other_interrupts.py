@@ -1,0 +1,117 @@
+"""Interruptions that are not Ctrl-C: what a signal's handler raises, SystemExit, a BaseException.
+
+They come in synchronous code; asyncio has tasks to cancel, see test_cancellation.py.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+
+import liteorm
+from liteorm.postgres import DB, open
+from tests.postgres.support import Witness, until
+
+
+class SoftTimeLimit(Exception):
+    """As Celery raises in a handler of SIGUSR1."""
+
+
+class Timeout(BaseException):
+    """As gevent raises, through whatever waits."""
+
+
+KINDS = [SoftTimeLimit, Timeout, SystemExit, TimeoutError]
+
+
+@pytest.fixture
+def db(liteorm_database: Any) -> Generator[DB]:
+    """A database with one connection."""
+    with open(liteorm_database.dsn, max_size=1) as opened:
+        opened.execute("""
+            CREATE TABLE item (id int);
+            CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                PERFORM pg_sleep(30); RETURN NULL;
+            END $$;
+            CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON item
+                DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow();
+        """)
+        yield opened
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)
+def raised(request: Any) -> Generator[type[BaseException]]:
+    """An exception that the handler of SIGUSR1 raises."""
+    kind: type[BaseException] = request.param
+
+    def handler(*_: object) -> None:
+        raise kind
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    yield kind
+    signal.signal(signal.SIGUSR1, before)
+
+
+def _sleeping(witness: Witness) -> bool:
+    return bool(witness.others("state = 'active' AND wait_event = 'PgSleep'"))
+
+
+def _interrupted(witness: Witness, kind: type[BaseException], call: Callable[[], Any]) -> Any:
+    """Make a call that sleeps on the server, and interrupt it; return what it raised."""
+
+    def interrupt() -> None:
+        until(lambda: _sleeping(witness), "the statement")
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(kind) as caught:
+        call()
+    thread.join()
+    assert not _sleeping(witness)
+    return caught.value
+
+
+def _stream(db: Any) -> None:
+    with db.stream("SELECT pg_sleep(30)") as rows:
+        list(rows)
+
+
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "query": lambda db: db.query("SELECT pg_sleep(30)"),
+    "execute": lambda db: db.execute("SELECT 1; SELECT pg_sleep(30)"),
+    "execute_many": lambda db: db.execute_many("SELECT pg_sleep(%s)", [[30], [30]]),
+    "stream": _stream,
+}
+
+
+def test_the_statement_is_stopped_on_the_server(
+    db: DB, witness: Witness, raised: type[BaseException]
+) -> None:
+    """Whatever it was that interrupted: it arrives, and nothing goes on running."""
+    for call in CALLS.values():
+        _interrupted(witness, raised, lambda call=call: call(db))  # type: ignore[misc]
+        assert list(db.query("SELECT 1")) == [(1,)]
+        with pytest.raises(ZeroDivisionError):
+            with db.transaction() as tx:
+                _interrupted(witness, raised, lambda call=call: call(tx))  # type: ignore[misc]
+                raise ZeroDivisionError
+        assert list(db.query("SELECT 1")) == [(1,)]
+
+
+def test_commit_is_unknown_then(db: DB, witness: Witness, raised: type[BaseException]) -> None:
+    """In COMMIT the interruption has a CommitUnknown as its cause."""
+
+    def store() -> None:
+        with db.transaction() as tx:
+            tx.execute("INSERT INTO item VALUES (1)")
+
+    for call in (store, lambda: db.run(lambda tx: tx.execute("INSERT INTO item VALUES (1)"))):
+        exc = _interrupted(witness, raised, call)
+        assert isinstance(exc.__cause__, liteorm.CommitUnknown)
+    assert list(db.query("SELECT * FROM item")) == []
