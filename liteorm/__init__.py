@@ -13,7 +13,8 @@ from liteorm._core.models.hints import Codec, Column
 from liteorm._core.scanning.scan import explain_plan, scan, scan_iter, scan_one, scan_optional
 from liteorm._core.sql.columns import columns
 from liteorm._core.sql.text import Ident, Sql, SqlText, sql
-from liteorm._core.statements.statement import Statement, statement
+from liteorm._core.statements.declaring import statement
+from liteorm._core.statements.statement import Command, Statement
 from liteorm._core.values.interval import Interval
 from liteorm._core.values.json import Json
 from liteorm._core.values.notification import Notification
@@ -69,6 +70,7 @@ __all__ = [
     "CheckViolation",
     "Codec",
     "Column",
+    "Command",
     "CommitUnknown",
     "ConnectFailed",
     "ConnectionLost",

@@ -74,6 +74,8 @@ class Error(Exception):
     """Field of the model concerned, where one is known."""
     stored: bool = False
     """True if what the call did is stored all the same: the error came after it."""
+    statement: str | None = None
+    """Name of the declared statement that failed, where it has one."""
 
     def __init__(
         self,
@@ -107,6 +109,8 @@ class Error(Exception):
         if "\n" in line:
             # What a function of the server raises may be of several lines; `message` has it all.
             line = "; ".join(part.strip() for part in line.splitlines() if part.strip())
+        if self.statement is not None:
+            line = f"{line} (statement {self.statement})"
         return f"{line}\n{self.hint}" if self.hint else line
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -29,7 +29,8 @@ class QueryEvent:
     Args:
         operation: What is done: ``"query"``, ``"execute"``, ``"stream"``, ``"insert_many"``,
             ``"begin"``, ``"commit"``, ``"rollback"``, ``"listen"`` and so on.
-        sql: The statement, None where there is none to show.
+        statement: The name of the declared statement, None where it has none.
+        sql: The text, None where there is none to show.
         params: Its parameters as given. They are values: think before you store them.
         start: When it began, in seconds since the epoch.
         duration: Seconds it took; None before its end.
@@ -41,6 +42,7 @@ class QueryEvent:
     """
 
     operation: str
+    statement: str | None = None
     sql: str | None = None
     params: Any = None
     start: float = attrs.field(factory=time.time)
@@ -106,6 +108,9 @@ def _log(event: QueryEvent, log_params: bool) -> None:
     if event.rows is not None:
         text += ", %d rows"
         values.append(event.rows)
+    if event.statement is not None:
+        text += ", %s"
+        values.append(event.statement)
     if event.sql is not None:
         text += ": %s"
         values.append(event.sql)
@@ -124,10 +129,10 @@ def opentelemetry(*, tracer_provider: Any = None, log_params: bool = False) -> O
     """Make an observer that records a client span for each operation.
 
     Needs the extra ``otel``. Names follow OpenTelemetry's stable conventions for databases:
-    the span is called by the operation and table or database, with ``db.system.name``,
-    ``db.namespace``, ``db.operation.name``, ``db.query.text``, ``server.address``,
-    ``server.port``, ``db.response.returned_rows`` and, on failure, ``error.type`` and
-    ``db.response.status_code``.
+    the span is called by the declared statement, or by operation and database, with
+    ``db.system.name``, ``db.namespace``, ``db.operation.name``, ``db.query.summary``,
+    ``db.query.text``, ``server.address``, ``server.port``, ``db.response.returned_rows`` and, on
+    failure, ``error.type`` and ``db.response.status_code``.
 
     Args:
         tracer_provider: Where spans go; the globally set provider by default.
@@ -161,6 +166,7 @@ class _SpanObserver:
             "db.system.name": "postgresql",
             "db.operation.name": name,
             "db.namespace": event.database,
+            "db.query.summary": event.statement,
             "db.query.text": event.sql,
             "server.address": event.host,
             "server.port": event.port,
@@ -170,8 +176,13 @@ class _SpanObserver:
             pairs: Any = params.items() if hasattr(params, "items") else enumerate(params)
             for key, value in pairs:
                 attributes[f"db.query.parameter.{key}"] = str(value)
+        if event.statement is not None:
+            # The low-cardinality name that OpenTelemetry asks for, where there is one.
+            name = event.statement
+        elif event.database:
+            name = f"{name} {event.database}"
         self._spans[event] = self._tracer.start_span(
-            f"{name} {event.database}" if event.database else name,
+            name,
             kind=self._kind,
             attributes={k: v for k, v in attributes.items() if v is not None},
         )

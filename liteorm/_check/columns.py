@@ -16,13 +16,13 @@ from liteorm._core.scanning.fit import Members, Place
 from liteorm._core.scanning.plan import Build, Leaf, Node, plan_scan
 from liteorm._core.scanning.shape import Shape
 from liteorm._core.scanning.types import PgType, types_in, underlying
-from liteorm._core.statements.statement import Statement
+from liteorm._core.statements.statement import Command
 from liteorm.errors import ModelError, ScanError
 from liteorm.postgres._describing.shapes import ColumnShape
 
 
 def column_problems(
-    statement: Statement[Any], answer: Answer, codecs: Mapping[Any, Codec]
+    statement: Command, answer: Answer, codecs: Mapping[Any, Codec]
 ) -> Iterator[Problem]:
     """Yield what does not fit between the result and the model."""
     columns = answer.shape.columns

@@ -14,7 +14,7 @@ from liteorm._core.models.classes import model_of
 from liteorm._core.models.hints import Codec, Hint, hint_of, shown
 from liteorm._core.scanning.fit import Fitter, Place
 from liteorm._core.scanning.types import PgType, underlying
-from liteorm._core.statements.statement import Statement
+from liteorm._core.statements.statement import Command
 from liteorm._core.values.json import Json
 from liteorm.errors import ModelError, ScanError
 
@@ -41,12 +41,12 @@ class Declared:
         return None if self.hint.kind == "any" else self.hint.optional
 
 
-def owner_of(statement: Statement[Any]) -> str:
+def owner_of(statement: Command) -> str:
     """Return what declares the parameters, as messages name it."""
     return "params" if isinstance(statement.params, Mapping) else shown(statement.params)
 
 
-def declared_of(statement: Statement[Any]) -> list[Declared] | None:
+def declared_of(statement: Command) -> list[Declared] | None:
     """Return the declared parameters; None where none are.
 
     Raises:

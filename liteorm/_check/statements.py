@@ -27,7 +27,7 @@ from liteorm._check.refusals import refused
 from liteorm._check.sent import Oid, Sent, sent_as
 from liteorm._core.models.hints import Codec
 from liteorm._core.scanning.types import BY_OID
-from liteorm._core.statements.statement import Statement
+from liteorm._core.statements.statement import Command
 from liteorm.errors import Error, ModelError
 from liteorm.postgres._describing.shapes import Described, numbered
 
@@ -50,7 +50,7 @@ class _Way:
 class _Text:
     """The text of a statement with its parameters, ready to be asked about."""
 
-    statement: Statement[Any]
+    statement: Command
     codecs: Mapping[Any, Codec]
     read: Described
     declared: tuple[Declared | None, ...]
@@ -84,7 +84,7 @@ class _Text:
         return list(column_problems(self.statement, answer, self.codecs))
 
 
-def statement_problems(statement: Statement[Any], codecs: Mapping[Any, Codec], oid: Oid) -> Asking:
+def statement_problems(statement: Command, codecs: Mapping[Any, Codec], oid: Oid) -> Asking:
     """Ask about a statement, and return what is wrong with it."""
     problems: list[Problem] = []
     text = _read(statement, codecs, oid, problems)
@@ -125,7 +125,7 @@ def _with_nulls(answer: Answer, usual: Answer) -> Answer:
 
 
 def _read(
-    statement: Statement[Any], codecs: Mapping[Any, Codec], oid: Oid, problems: list[Problem]
+    statement: Command, codecs: Mapping[Any, Codec], oid: Oid, problems: list[Problem]
 ) -> _Text | None:
     """Return the text with its declared parameters, None where none are known."""
     try:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import attrs
 
 from liteorm._core.models.classes import Table
-from liteorm._core.statements.statement import Statement, declared_in
+from liteorm._core.statements.statement import Command, declared_in
 from liteorm.errors import IntegrityError
 
 _TABLE = "__liteorm_table__"
@@ -195,25 +195,25 @@ def _statements(scopes: Sequence[_Scope]) -> dict[str, list[Subject]]:
     return found
 
 
-def _is_bound_at_home(item: Statement[Any]) -> bool:
+def _is_bound_at_home(item: Command) -> bool:
     """Tell whether the module that made a statement has a name for it."""
     home = sys.modules.get(item.module)
     return home is not None and any(other is item for _, other in _bound(vars(home)))
 
 
-def _bound(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Statement[Any]]]:
+def _bound(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Command]]:
     """Yield statements with the names they are bound to: in a module, its classes and dicts."""
     for name, value in list(namespace.items()):
-        if isinstance(value, Statement):
+        if isinstance(value, Command):
             yield name, value
         elif type(value) in (dict, list, tuple) and not name.startswith("__"):
             pairs = value.items() if type(value) is dict else enumerate(value)
             yield from (
-                (f"{name}[{key!r}]", item) for key, item in pairs if isinstance(item, Statement)
+                (f"{name}[{key!r}]", item) for key, item in pairs if isinstance(item, Command)
             )
         elif inspect.isclass(value) and value.__module__ == namespace.get("__name__"):
             for inner, item in list(vars(value).items()):
-                if isinstance(item, Statement):
+                if isinstance(item, Command):
                     yield f"{name}.{inner}", item
 
 

@@ -11,7 +11,8 @@ import attrs
 import pytest
 
 import liteorm
-from liteorm._core.statements.statement import declared_in, names_in, style_of
+from liteorm._core.sql.placeholders import names_in, style_of
+from liteorm._core.statements.statement import declared_in
 
 
 @attrs.define
@@ -78,7 +79,7 @@ def test_parameters_of_the_wrong_kind_are_refused(
     """A call that cannot be meant is refused before anything is sent."""
     statement = liteorm.statement(User, sql)
     with pytest.raises(TypeError, match=sentence):
-        statement._bound(args, named)
+        statement._sent(args, named)
 
 
 def test_identifiers_in_a_statement_survive_the_driver() -> None:
@@ -105,6 +106,6 @@ def test_a_statement_may_be_a_template() -> None:
     )
     statement = liteorm.statement(int, template(["SELECT ", value]))
     assert statement.sql == "SELECT %s"
-    assert statement._bound((), {}) == [1]
+    assert statement._sent((), {})[1] == [1]
     with pytest.raises(TypeError, match="takes no parameters"):
-        statement._bound((5,), {})
+        statement._sent((5,), {})

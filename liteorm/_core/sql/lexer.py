@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias, cast
 
 Kind: TypeAlias = Literal[
     "space",
@@ -124,7 +124,7 @@ def tokens(text: str, start: int = 0, *, placeholders: bool = False) -> Iterator
         elif (kind == "percent" or kind == "placeholder") and not placeholders:
             kind = "other"
             end = position + 1
-        yield Token(kind, position, end, closed)  # type: ignore[arg-type]
+        yield Token(cast("Kind", kind), position, end, closed)
         position = end
 
 
@@ -143,6 +143,19 @@ def _end_of_string(text: str, start: int, pattern: re.Pattern[str]) -> tuple[int
         if more is None:
             return start, closed
         start = more.end()
+
+
+def gaps(text: str, start: int) -> Iterator[tuple[int, int]]:
+    """Yield what stands between the parts of a string that goes on in a later line."""
+    pattern = _ESCAPE if text[start] in "eE" else _STANDARD
+    position = text.index("'", start) + 1
+    while True:
+        position, closed = _end_of_quotes(text, position, pattern)
+        more = _GOES_ON.match(text, position) if closed else None
+        if more is None:
+            return
+        yield position, more.end() - 1
+        position = more.end()
 
 
 def _end_of_comment(text: str, start: int) -> tuple[int, bool]:

@@ -17,7 +17,9 @@ from typing import Any, Literal
 
 import attrs
 
+from liteorm._core.sql.lexer import place, statements, tokens
 from liteorm._core.statements.statement import Statement
+from liteorm._core.statements.written import contents_of
 from liteorm.errors import StatementError
 
 Kind = Literal["one", "optional", "all", "iter", "execute"]
@@ -30,25 +32,26 @@ _KINDS: dict[str, Kind] = {
     "execute": "execute",
 }
 _HEADER = re.compile(
-    r"--\s*name:\s*(?P<name>[^\s:]+)\s*(?P<kind>:[^\s-]*)?\s*(?:->\s*(?P<model>.+))?"
+    r"--\s*+name:\s*+(?P<name>[^\s:]++)\s*+(?P<kind>:[^\s-]*+)?\s*+(?:->\s*+(?P<model>\S.*))?"
 )
-_ALMOST = re.compile(r"--\s*name\s*(?::|\s\S+\s+:\w).*")
-_PARAMS = re.compile(r"--\s*params:\s*(?P<params>\S.*)")
+_ALMOST = re.compile(r"--\s*+name(?:\s*+:|\s++\S++\s++:\w).*")
+_CHOICE = re.compile(r"--\s*+choice\s++(?P<name>\w++)\s++(?P<word>[^\s:]++)\s*+:\s*+(?P<sql>\S.*)")
+_ALMOST_CHOICE = re.compile(r"--\s*+choice\s++\w++(?:\s++[^\s:]++)?\s*+:.*")
+_PARAMS = re.compile(r"--\s*+params:\s*+(?P<params>\S.*)")
 
 
-class LoadedStatement(Statement[Any]):
+class LoadedStatement(Statement[Any, ...]):
     """A statement from a .sql file; calling it does what its header says.
 
     Attributes:
         kind: The word of the header: "one", "optional", "all", "iter" or "execute".
-        doc: The comment below the header.
     """
 
-    __slots__ = ("doc", "kind")
+    __slots__ = ("kind",)
 
     kind: Kind
-    doc: str
 
+    # It is complete: there is no function to take a signature from.
     def __call__(self, session: Any, /, *args: Any, **named: Any) -> Any:
         """Run the statement as its header says: `users.by_id(db, id=5)`."""
         return getattr(self, self.kind)(session, *args, **named)
@@ -91,7 +94,8 @@ def load(
     """Load the statements of a .sql file, or of every .sql file in a folder.
 
     Each statement begins with a header; `:one`, `:optional`, `:all` and `:iter` name the class of
-    a row, `:execute` has none. A `-- params: P` line below it names the parameters' types:
+    a row, `:execute` has none. A `-- params: P` line below it names the parameters' types, a
+    `-- choice sort newest: created DESC` line the SQL for a word of the choice `{sort}`:
 
         -- name: user_by_id :one -> User
         SELECT id, name FROM users WHERE id = %(id)s;
@@ -143,27 +147,38 @@ class _Entry:
     kind: str
     model: str | None
     params: str | None = None
+    choices: dict[str, dict[str, str]] = attrs.Factory(dict[str, dict[str, str]])
     doc: list[str] = attrs.Factory(list[str])
-    text: list[str] = attrs.Factory(list[str])
+    text: str = ""
+    text_line: int = 0
 
     def error(self, message: str, hint: str | None = None) -> StatementError:
         return StatementError(f"{self.file.name}:{self.line}: {message}", hint=hint)
 
     def statement(self, module: str, resolve: Callable[[str], Any]) -> LoadedStatement:
         kind = self._checked_kind()
-        text = "\n".join(self.text).strip().rstrip(";").rstrip()
-        if not text:
+        if not self.text:
             raise self.error(f"{self.name!r} has no SQL below its header")
+        model = self._resolved(self.model, resolve)
+        try:
+            contents = contents_of(self.text, model, self.choices, self._place)
+        except StatementError as error:
+            if error.message.startswith(f"{self.file.name}:"):
+                raise
+            raise self.error(f"{self.name}: {error.message}", error.hint) from error
+        contents.called(self.name)
         result = LoadedStatement(
-            self._resolved(self.model, resolve),
-            text,
+            model,
+            contents,
             params=self._resolved(self.params, resolve),
             origin=(module, str(self.file), self.line),
-            name=self.name,
+            doc="\n".join(self.doc),
         )
         result.kind = kind
-        result.doc = "\n".join(self.doc)
         return result
+
+    def _place(self, line: int) -> str:
+        return f"{self.file.name}:{self.text_line + line - 1}"
 
     def _checked_kind(self) -> Kind:
         if not self.name.isidentifier() or self.name.startswith("_"):
@@ -197,32 +212,90 @@ class _Entry:
 
 
 def _entries(file: Path) -> Iterator[_Entry]:
-    entry: _Entry | None = None
-    for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), 1):
-        stripped = line.strip()
-        if header := _HEADER.fullmatch(stripped):
-            if entry is not None:
-                yield entry
-            entry = _Entry(file, number, header["name"], header["kind"] or "", header["model"])
-        elif _ALMOST.fullmatch(stripped):
+    """Yield the statements of a file, which begin where a comment is a header."""
+    # Not read as text: that would make a line's end of what may stand in a literal.
+    text = file.read_bytes().decode("utf-8-sig")
+    found = [_Entry(file, 1, "", "", None)]
+    begun = 0
+    for kind, start, end, _ in tokens(text):
+        if kind != "comment" or not text.startswith("--", start):
+            continue
+        if text[text.rfind("\n", 0, start) + 1 : start].strip():
+            continue
+        comment = text[start:end].strip()
+        header = _HEADER.fullmatch(comment)
+        if header is None and _ALMOST.fullmatch(comment) is None:
+            continue
+        line = place(text, start)[0]
+        if header is None:
             raise StatementError(
-                f"{file.name}:{number}: a header that is not understood",
+                f"{file.name}:{line}: a header that is not understood",
                 hint="a header is like: -- name: user_by_id :one -> User",
             )
-        elif entry is None:
-            if stripped and not stripped.startswith("--"):
-                raise StatementError(
-                    f"{file.name}:{number}: SQL before the first header",
-                    hint="begin with a line like: -- name: user_by_id :one -> User",
-                )
-        elif not entry.text and (params := _PARAMS.fullmatch(stripped)):
-            entry.params = params["params"]
-        elif not entry.text and stripped.startswith("--"):
-            entry.doc.append(stripped.removeprefix("--").strip())
-        elif stripped or entry.text:
-            entry.text.append(line)
-    if entry is not None:
-        yield entry
+        _take(found[-1], text, begun, start)
+        found.append(_Entry(file, line, header["name"], header["kind"] or "", header["model"]))
+        begun = end
+    _take(found[-1], text, begun, len(text))
+    first, *entries = found
+    if first.text:
+        raise StatementError(
+            f"{file.name}:{first.text_line}: SQL before the first header",
+            hint="begin with a line like: -- name: user_by_id :one -> User",
+        )
+    yield from entries
+
+
+def _take(entry: _Entry, text: str, start: int, end: int) -> None:
+    """Give a statement the comments below its header, and its SQL."""
+    last = end
+    for kind, begin, until, _ in tokens(text, start):
+        if begin >= end:
+            break
+        if kind == "space" or (kind == "comment" and _is_note(entry, text[begin:until])):
+            continue
+        last = begin
+        break
+    sql = text[last:end]
+    # A marked line begins where its line does.
+    entry.text_line = place(text, last)[0]
+    spans = list(statements(sql))
+    if spans:
+        entry.text = sql[: _end_of(entry, sql, spans[-1][1])].rstrip()
+
+
+def _end_of(entry: _Entry, sql: str, end: int) -> int:
+    """Return where a text ends that has nothing but comments and semicolons behind `end`."""
+    semicolon = None
+    for kind, start, _, _ in tokens(sql, end):
+        if kind == "end" and semicolon is None:
+            semicolon = start
+        elif kind == "comment" and semicolon is not None and sql.startswith("--?", start):
+            raise entry.error(
+                f"{entry.name}: a mark behind the semicolon",
+                hint="put the semicolon on a line of its own",
+            )
+    return len(sql) if semicolon is None else semicolon
+
+
+def _is_note(entry: _Entry, comment: str) -> bool:
+    """Take a comment below the header; return whether it is one."""
+    if comment.startswith("--?") or not comment.startswith("--"):
+        return False
+    if choice := _CHOICE.fullmatch(comment):
+        words = entry.choices.setdefault(choice["name"], {})
+        if choice["word"] in words:
+            raise entry.error(f"the choice {choice['name']} has the word {choice['word']} twice")
+        words[choice["word"]] = choice["sql"]
+    elif params := _PARAMS.fullmatch(comment):
+        entry.params = params["params"]
+    elif _ALMOST_CHOICE.fullmatch(comment):
+        raise entry.error(
+            "a choice that is not understood",
+            hint="a choice is like: -- choice sort newest: created_at DESC",
+        )
+    else:
+        entry.doc.append(comment.removeprefix("--").strip())
+    return True
 
 
 class _Types:
@@ -252,9 +325,9 @@ class _Types:
                 raise ValueError("expected a name, X | None or list[X]")
 
     def _named(self, name: str) -> Any:
-        for place in (self._names, vars(builtins), vars(typing)):
-            if name in place:
-                return place[name]
+        for scope in (self._names, vars(builtins), vars(typing)):
+            if name in scope:
+                return scope[name]
         near = get_close_matches(name, list(self._names), 1)
         raise LookupError(f"did you mean {near[0]}?" if near else "no such name")
 

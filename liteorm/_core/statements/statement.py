@@ -2,41 +2,52 @@
 
 from __future__ import annotations
 
-import sys
+import inspect
+import types
+import typing
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from liteorm._core.scanning.scan import scan, scan_iter, scan_one, scan_optional
-from liteorm._core.sql.lexer import placeholders
-from liteorm._core.sql.text import is_template, rendered, values_in
+from liteorm._core.statements.contents import Contents, Variant
+from liteorm._core.statements.signature import annotations_of_function
 from liteorm._core.values.results import Result, Rows
+from liteorm.errors import Error, StatementError
 
 if TYPE_CHECKING:
-    from liteorm._core.contracts import AsyncSession, Extra, Session
-    from liteorm._core.sql.text import SqlText
+    from typing_extensions import ParamSpec
 
+    from liteorm._core.contracts import AsyncSession, Session
+
+    P = ParamSpec("P", default=...)
+else:
+    P = typing.ParamSpec("P")
+
+Q = typing.ParamSpec("Q")
 T = TypeVar("T")
 R = TypeVar("R")
-Style = Literal["named", "positional", "none"]
+Extra = Literal["error", "ignore"]
 
 # What `liteorm check` finds; a statement that nobody holds any more is not checked.
-_declared: weakref.WeakSet[Statement[Any]] = weakref.WeakSet()
+_declared: weakref.WeakSet[Command] = weakref.WeakSet()
 
 
-class Statement(Generic[T]):
-    """SQL and the class that its rows become; made by `statement` and `load`.
+class Command(Generic[P]):
+    """SQL that gives no rows; made by `statement(None, …)`.
 
-    Calls take a session, then the parameters: positional ones for `%s`, keywords for `%(name)s`.
-    On an async session the result is awaited (`iter`: entered with `async with`).
+    Calls take a session, then the parameters: positional ones for `%s`, keywords for `%(name)s`, or
+    as the function's signature says to which it is applied as a decorator. On an async session the
+    result is awaited.
 
     Attributes:
         model: The class (or type) of a row; None where there are no rows.
-        sql: The text, with the driver's placeholders.
-        params: The declared types of the parameters, or None.
+        sql: The text, with the driver's placeholders; of optional parts with all of them, of
+            choices with the first.
         extra: As for `scan`.
-        name: The name it is bound to, once known.
+        name: The function's name, or that of the header in a file; None without one.
+        doc: The function's docstring, or the comment below the header.
         module: The name of the module that declared it.
         file: The file that declares it.
         line: The line in that file.
@@ -44,64 +55,189 @@ class Statement(Generic[T]):
 
     __slots__ = (
         "__weakref__",
-        "_style",
+        "_contents",
+        "_function",
+        "_params",
+        "_sent",
         "_timeout",
-        "_values",
+        "doc",
         "extra",
         "file",
         "line",
         "model",
         "module",
         "name",
-        "params",
-        "sql",
     )
+
+    if not TYPE_CHECKING:
+        # One argument will do at run time as well: Statement[User].
+        __class_getitem__ = classmethod(types.GenericAlias)
 
     def __init__(
         self,
         model: Any,
-        text: object,
+        contents: Contents,
         *,
         params: Any = None,
         extra: Extra = "error",
         timeout: float | None = None,
         origin: tuple[str, str, int] = ("", "", 0),
-        name: str | None = None,
+        doc: str = "",
     ) -> None:
         self.model = model
-        self.params = params
         self.module, self.file, self.line = origin
-        self.name = name
         self.extra: Extra = extra
+        self.doc = doc
+        self._params = params
         self._timeout = timeout
-        self._values: list[Any] | None = None
-        if is_template(text) or values_in(text):
-            self.sql, self._values = rendered(text)
-            self._style: Style = "none"
-        else:
-            self._style = style_of(rendered(text, ())[0])
-            self.sql = rendered(text, None if self._style == "none" else ())[0]
+        self._function: Callable[..., object] | None = None
+        self._take(contents)
         _declared.add(self)
+
+    def _take(self, contents: Contents) -> None:
+        self._contents = contents
+        self._sent = contents.sent
+        self.name = contents.name
 
     def __repr__(self) -> str:
         what = getattr(self.model, "__name__", str(self.model))
         return f"<{type(self).__name__} {self.name or 'unnamed'} -> {what}>"
 
-    @overload
-    def all(self, session: Session, /, *args: Any, **named: Any) -> list[T]: ...
-    @overload
-    def all(self, session: AsyncSession, /, *args: Any, **named: Any) -> Awaitable[list[T]]: ...
-    def all(self, session: Any, /, *args: Any, **named: Any) -> Any:
-        """Return every row as an object."""
-        rows = session.query(self.sql, self._bound(args, named), timeout=self._timeout)
-        if type(rows) is Rows:
-            return scan(rows, self.model, extra=self.extra)
-        return self._later(rows, scan)
+    @property
+    def sql(self) -> str:
+        """The text, with the driver's placeholders."""
+        return self._contents.sql
+
+    @property
+    def params(self) -> Any:
+        """The declared types of the parameters that are sent, or None.
+
+        Raises:
+            ModelError: An annotation of the signature names something that is not there.
+        """
+        if self._function is None:
+            return self._params
+        contents = self._contents
+        if contents.values is not None:
+            return None
+        found = annotations_of_function(self._function)
+        if contents.style == "positional":
+            return found
+        return {name: found[name] for name in contents.names if name in contents.sendable}
+
+    @property
+    def signature(self) -> inspect.Signature | None:
+        """The signature that declares the parameters, or None."""
+        return None if self._function is None else inspect.signature(self._function)
+
+    @property
+    def choices(self) -> Mapping[str, Mapping[str, str]]:
+        """The text for each word of each choice."""
+        form = self._contents.form
+        return {} if form is None else form.choices
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All parameters by name, those of optional parts and choices among them."""
+        return self._contents.names
+
+    def variants(self) -> list[Variant]:
+        """Return the texts to check: every choice; optional parts all on, all off, each alone."""
+        return self._contents.variants()
+
+    def used_elsewhere(self) -> list[str]:
+        """Return the parameters that an optional part depends on and that stand outside it too."""
+        return self._contents.used_elsewhere()
+
+    def __call__(self, function: Callable[Q, object], /) -> Command[Q]:
+        """Take the parameters from a function's signature, as a decorator.
+
+        The function is never called. Its name and docstring are the statement's.
+
+        Raises:
+            StatementError: The signature does not name exactly what the SQL takes.
+        """
+        self._declare(function)
+        return self  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+
+    def _declare(self, function: Any) -> None:
+        if not isinstance(function, types.FunctionType):
+            raise TypeError(
+                f"a statement is declared over a function, not {type(function).__name__}; "
+                "to run it, call .execute, .all, .one, .optional or .iter"
+            )
+        if self._function is not None:
+            raise StatementError(f"{self.name} has a signature already")
+        if self._params is not None:
+            raise StatementError(
+                f"{function.__name__}: the signature declares the parameters, and so does params=",
+                hint="leave params= out",
+            )
+        self._take(self._contents.declared(function))
+        self._function = function
+        self.doc = inspect.getdoc(function) or ""
 
     @overload
-    def one(self, session: Session, /, *args: Any, **named: Any) -> T: ...
+    def execute(self, session: Session, /, *args: P.args, **named: P.kwargs) -> Result: ...
     @overload
-    def one(self, session: AsyncSession, /, *args: Any, **named: Any) -> Awaitable[T]: ...
+    def execute(
+        self, session: AsyncSession, /, *args: P.args, **named: P.kwargs
+    ) -> Coroutine[Any, Any, Result]: ...
+    def execute(self, session: Any, /, *args: Any, **named: Any) -> Any:
+        """Run the statement for its effect, and return how many rows it touched."""
+        sql, params = self._sent(args, named)
+        try:
+            result = session.execute(sql, params, timeout=self._timeout)
+        except Error as error:
+            self._sign(error)
+            raise
+        return result if isinstance(result, Result) else self._awaited(result)
+
+    def _sign(self, error: Error) -> None:
+        """Let an error say which statement it is about."""
+        if self.name is not None:
+            error.statement = self.name
+
+    async def _awaited(self, waiting: Awaitable[R]) -> R:
+        try:
+            return await waiting
+        except Error as error:
+            self._sign(error)
+            raise
+
+
+class Statement(Command[P], Generic[T, P]):
+    """SQL and the class that its rows become; made by `statement` and `load`.
+
+    Calls take a session, then the parameters: positional ones for `%s`, keywords for `%(name)s`, or
+    as the function's signature says to which it is applied as a decorator. On an async session the
+    result is awaited (`iter`: entered with `async with`).
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __call__(self, function: Callable[Q, object], /) -> Statement[T, Q]:
+            """Take the parameters from a function's signature, as a decorator."""
+            ...
+
+    @overload
+    def all(self, session: Session, /, *args: P.args, **named: P.kwargs) -> list[T]: ...
+    @overload
+    def all(
+        self, session: AsyncSession, /, *args: P.args, **named: P.kwargs
+    ) -> Coroutine[Any, Any, list[T]]: ...
+    def all(self, session: Any, /, *args: Any, **named: Any) -> Any:
+        """Return every row as an object."""
+        return self._read(session, args, named, scan)
+
+    @overload
+    def one(self, session: Session, /, *args: P.args, **named: P.kwargs) -> T: ...
+    @overload
+    def one(
+        self, session: AsyncSession, /, *args: P.args, **named: P.kwargs
+    ) -> Coroutine[Any, Any, T]: ...
     def one(self, session: Any, /, *args: Any, **named: Any) -> Any:
         """Return the one row as an object.
 
@@ -109,70 +245,58 @@ class Statement(Generic[T]):
             NoRows: There is none.
             TooManyRows: There are several.
         """
-        rows = session.query(self.sql, self._bound(args, named), timeout=self._timeout)
-        if type(rows) is Rows:
-            return scan_one(rows, self.model, extra=self.extra)
-        return self._later(rows, scan_one)
+        return self._read(session, args, named, scan_one)
 
     @overload
-    def optional(self, session: Session, /, *args: Any, **named: Any) -> T | None: ...
+    def optional(self, session: Session, /, *args: P.args, **named: P.kwargs) -> T | None: ...
     @overload
     def optional(
-        self, session: AsyncSession, /, *args: Any, **named: Any
-    ) -> Awaitable[T | None]: ...
+        self, session: AsyncSession, /, *args: P.args, **named: P.kwargs
+    ) -> Coroutine[Any, Any, T | None]: ...
     def optional(self, session: Any, /, *args: Any, **named: Any) -> Any:
         """Return the one row as an object, or None if there is none.
 
         Raises:
             TooManyRows: There are several.
         """
-        rows = session.query(self.sql, self._bound(args, named), timeout=self._timeout)
-        if type(rows) is Rows:
-            return scan_optional(rows, self.model, extra=self.extra)
-        return self._later(rows, scan_optional)
+        return self._read(session, args, named, scan_optional)
 
     @overload
     def iter(
-        self, session: Session, /, *args: Any, **named: Any
+        self, session: Session, /, *args: P.args, **named: P.kwargs
     ) -> AbstractContextManager[Iterator[T]]: ...
     @overload
     def iter(
-        self, session: AsyncSession, /, *args: Any, **named: Any
+        self, session: AsyncSession, /, *args: P.args, **named: P.kwargs
     ) -> AbstractAsyncContextManager[AsyncIterator[T]]: ...
     def iter(self, session: Any, /, *args: Any, **named: Any) -> Any:
         """Stream the rows as objects, in bounded memory; a context manager gives the iterator."""
-        stream = session.stream(self.sql, self._bound(args, named))
-        return _Streamed(stream, self.model, self.extra)
+        sql, params = self._sent(args, named)
+        return _Streamed(session.stream(sql, params), self)
 
-    @overload
-    def execute(self, session: Session, /, *args: Any, **named: Any) -> Result: ...
-    @overload
-    def execute(self, session: AsyncSession, /, *args: Any, **named: Any) -> Awaitable[Result]: ...
-    def execute(self, session: Any, /, *args: Any, **named: Any) -> Any:
-        """Run the statement for its effect, and return how many rows it touched."""
-        return session.execute(self.sql, self._bound(args, named), timeout=self._timeout)
+    def _read(
+        self,
+        session: Any,
+        args: tuple[Any, ...],
+        named: dict[str, Any],
+        scanning: Callable[..., Any],
+    ) -> Any:
+        sql, params = self._sent(args, named)
+        try:
+            rows = session.query(sql, params, timeout=self._timeout)
+            if type(rows) is Rows:
+                return scanning(rows, self.model, extra=self.extra)
+        except Error as error:
+            self._sign(error)
+            raise
+        return self._scanned(rows, scanning)
 
-    def _bound(self, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        if self._style == "named" and not args:
-            return named
-        if self._style == "positional" and not named:
-            return args
-        if not args and not named:
-            return self._values
-        raise TypeError(self._misused())
-
-    def _misused(self) -> str:
-        name = self.name or "the statement"
-        if self._style == "named":
-            return f"{name} takes its parameters by name: {', '.join(names_in(self.sql))}"
-        if self._style == "positional":
-            return f"{name} takes its parameters by position (%s), not by name"
-        if placeholders(self.sql) and self._values is None:
-            return f"{name} takes no parameters: a placeholder in quotes or a comment is just text"
-        return f"{name} takes no parameters"
-
-    async def _later(self, waiting: Awaitable[Rows], scanning: Callable[..., R]) -> R:
-        return scanning(await waiting, self.model, extra=self.extra)
+    async def _scanned(self, waiting: Awaitable[Rows], scanning: Callable[..., R]) -> R:
+        try:
+            return scanning(await waiting, self.model, extra=self.extra)
+        except Error as error:
+            self._sign(error)
+            raise
 
 
 # Which of the two kinds of streams comes in is known to callers, by the overloads of `iter`.
@@ -182,94 +306,49 @@ _iterate: Callable[..., Any] = scan_iter
 class _Streamed:
     """Enters a stream, of either kind, and scans what comes."""
 
-    __slots__ = ("_extra", "_model", "_stream")
+    __slots__ = ("_statement", "_stream")
 
-    def __init__(self, stream: Any, model: Any, extra: Extra) -> None:
+    def __init__(self, stream: Any, statement: Statement[Any, ...]) -> None:
         self._stream = stream
-        self._model = model
-        self._extra: Extra = extra
+        self._statement = statement
 
     def __enter__(self) -> Any:
-        return _iterate(self._stream.__enter__(), self._model, extra=self._extra)
+        try:
+            stream = self._stream.__enter__()
+        except Error as error:
+            self._statement._sign(error)
+            raise
+        objects = _iterate(stream, self._statement.model, extra=self._statement.extra)
+        return objects if self._statement.name is None else self._naming(objects)
+
+    def _naming(self, objects: Iterator[Any]) -> Iterator[Any]:
+        try:
+            yield from objects
+        except Error as error:
+            self._statement._sign(error)
+            raise
 
     def __exit__(self, *exc: Any) -> Any:
         return self._stream.__exit__(*exc)
 
     async def __aenter__(self) -> Any:
-        stream = await self._stream.__aenter__()
-        return _iterate(stream, self._model, extra=self._extra)
+        stream = await self._statement._awaited(self._stream.__aenter__())
+        objects = _iterate(stream, self._statement.model, extra=self._statement.extra)
+        return objects if self._statement.name is None else self._naming_async(objects)
+
+    async def _naming_async(self, objects: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        try:
+            async for each in objects:
+                yield each
+        except Error as error:
+            self._statement._sign(error)
+            raise
 
     async def __aexit__(self, *exc: Any) -> Any:
         return await self._stream.__aexit__(*exc)
 
 
-@overload
-def statement(
-    model: type[T],
-    sql: SqlText,
-    *,
-    params: type[Any] | Mapping[str, Any] | None = None,
-    extra: Extra = "error",
-    timeout: float | None = None,
-) -> Statement[T]: ...
-@overload
-def statement(
-    model: Any,
-    sql: SqlText,
-    *,
-    params: type[Any] | Mapping[str, Any] | None = None,
-    extra: Extra = "error",
-    timeout: float | None = None,
-) -> Statement[Any]: ...
-def statement(
-    model: Any,
-    sql: SqlText,
-    *,
-    params: type[Any] | Mapping[str, Any] | None = None,
-    extra: Extra = "error",
-    timeout: float | None = None,
-) -> Statement[Any]:
-    """Declare a statement: its SQL, and the class that each of its rows becomes.
-
-    Nothing is run until it is called. `liteorm check` holds it against a real schema.
-
-    Args:
-        model: What `scan` takes; None for a statement without rows.
-        sql: The text, with `%s` or `%(name)s` placeholders. The values in a t-string are sent
-            with every call, which then takes no parameters.
-        params: The types of the parameters, for `liteorm check`: a TypedDict, an attrs class or
-            a mapping of name to annotation.
-        extra: As for `scan`.
-        timeout: Seconds that each call but `iter` may take.
-
-    Example:
-        >>> user_by_id = liteorm.statement(User, "SELECT id, name FROM users WHERE id = %(id)s")
-        >>> user_by_id.one(db, id=5)
-        User(id=5, name='Ada')
-    """
-    frame = sys._getframe(1)
-    origin = (frame.f_globals.get("__name__", ""), frame.f_code.co_filename, frame.f_lineno)
-    return Statement(model, sql, params=params, extra=extra, timeout=timeout, origin=origin)
-
-
-def declared_in(module: str) -> list[Statement[Any]]:
+def declared_in(module: str) -> list[Command]:
     """Return the living statements that a module declared, in the order of file and line."""
     found = [item for item in _declared if item.module == module]
     return sorted(found, key=lambda item: (item.file, item.line))
-
-
-def style_of(sql: str) -> Style:
-    """Return how a text takes its parameters, by its placeholders alone.
-
-    Where all of them are in strings or comments (`LIKE '%son'`) it takes none, and a `%` is just a
-    `%`. Beside a real one the driver replaces these too.
-    """
-    named = {found.name is not None for found in placeholders(sql) if not found.inside}
-    if not named:
-        return "none"
-    return "named" if True in named else "positional"
-
-
-def names_in(sql: str) -> list[str]:
-    """Return the names of the `%(name)s` placeholders, in the order they come."""
-    return list(dict.fromkeys(found.name for found in placeholders(sql) if found.name is not None))

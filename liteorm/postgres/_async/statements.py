@@ -89,7 +89,7 @@ class AsyncStatements:
             Error: What the server says, as the fitting class.
         """
         state = self._state
-        if timeout is not None or type(sql) is not str or state.observers or _watched(_DEBUG):
+        if timeout is not None or not isinstance(sql, str) or state.observers or _watched(_DEBUG):
             return await self._query(sql, params, timeout)
         self._check_text(sql)
         wire = await self._acquire(None)

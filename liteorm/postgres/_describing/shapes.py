@@ -13,8 +13,8 @@ from psycopg import pq
 from psycopg.adapt import AdaptersMap, PyFormat, Transformer
 
 from liteorm._core.scanning.types import PgType
+from liteorm._core.sql.placeholders import style_of
 from liteorm._core.sql.text import is_template, rendered, values_in
-from liteorm._core.statements.statement import style_of
 from liteorm.errors import StatementError
 from liteorm.postgres._describing import nulls
 from liteorm.postgres._types.dumpers import register_dumpers

@@ -130,6 +130,7 @@ class PoolState:
             return None
         event = QueryEvent(
             operation=operation,
+            statement=getattr(sql, "statement", None),
             sql=sql,
             params=params,
             database=self.database,

@@ -90,7 +90,7 @@ class Statements:
             Error: What the server says, as the fitting class.
         """
         state = self._state
-        if timeout is not None or type(sql) is not str or state.observers or _watched(_DEBUG):
+        if timeout is not None or not isinstance(sql, str) or state.observers or _watched(_DEBUG):
             return self._query(sql, params, timeout)
         self._check_text(sql)
         wire = self._acquire(None)

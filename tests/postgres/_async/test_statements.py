@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 import pytest
 
 import liteorm
-from liteorm.postgres import AsyncDB, describe_async
+from liteorm.postgres import AsyncDB, describe_async, open_async
 
 pytestmark = pytest.mark.anyio
 
@@ -133,6 +133,120 @@ async def test_identifiers_chosen_at_run_time(db: AsyncDB) -> None:
     assert liteorm.scan_one(await db.query(filtered, [1]), int) == 50
     assert await liteorm.statement(int, filtered).one(db, 1) == 50
     assert await liteorm.statement(int, plain).one(db) == 50
+
+
+@liteorm.statement(
+    User,
+    """
+    SELECT {columns} FROM users
+    WHERE id %% 10 > 0
+      AND name = ANY(%(names)s)  --? names
+      --? least {
+      AND id >= %(least)s
+      --? }
+      AND "50%%" IS NOT NULL     --? filled
+    ORDER BY {sort}
+    LIMIT %(limit)s
+    """,
+    choices={"sort": {"id": "id", "name": liteorm.sql("{} DESC", liteorm.Ident("name"))}},
+)
+def listed(
+    names: list[str] | None = None,
+    least: int | None = None,
+    filled: bool = False,
+    sort: Literal["id", "name"] = "id",
+    *,
+    limit: int = 10,
+) -> None:
+    """Users, filtered."""
+
+
+async def test_optional_parts_and_choices_run(db: AsyncDB) -> None:
+    """Every combination is valid SQL with just its parameters."""
+    everyone = [User(1, "Ada"), User(2, "Bob"), User(3, "Cy")]
+    assert await listed.all(db) == everyone
+    assert await listed.all(db, sort="name") == everyone[::-1]
+    assert await listed.all(db, ["Bob", "Cy"], least=3) == [User(3, "Cy")]
+    assert await listed.all(db, filled=True) == [User(1, "Ada")]
+    assert await listed.one(db, limit=1) == User(1, "Ada")
+    assert await listed.optional(db, names=[]) is None
+    async with listed.iter(db, least=2) as users:
+        assert [user async for user in users] == everyone[1:]
+    with pytest.raises(ValueError, match="sort must be one of 'id', 'name'"):
+        await listed.all(db, sort="age")  # type: ignore[arg-type]
+    for variant in listed.variants():
+        shape = await describe_async(db, liteorm.sql(variant.sql.replace("{", "{{")))
+        assert shape.names == variant.names
+
+
+@liteorm.statement(None, "UPDATE users SET name = %s WHERE id > %s")
+def rename_after(name: str, after: int = 0) -> None:
+    """Rename all users after one."""
+
+
+async def test_a_command_takes_positions_with_defaults(db: AsyncDB) -> None:
+    """A statement without rows is executed, its arguments bound by the signature."""
+    assert (await rename_after.execute(db, "Zed", after=1)).rows_affected == 2
+    assert (await rename_after.execute(db, "Zed")).rows_affected == 3
+
+
+async def test_the_name_is_in_errors_and_events(liteorm_database: Any, tmp_path: Path) -> None:
+    """Errors, observers and logs say which declared statement it was."""
+    seen: list[tuple[str, str | None]] = []
+
+    class Watch:
+        def before(self, event: liteorm.QueryEvent) -> None:
+            seen.append((event.operation, event.statement))
+
+        def after(self, event: liteorm.QueryEvent) -> None:
+            pass
+
+    file = tmp_path / "a.sql"
+    file.write_text("-- name: halve :one -> int\nSELECT 1 / %(by)s;\n")
+    halve = liteorm.load(file).halve
+    async with await open_async(liteorm_database.dsn, observers=[Watch()]) as db:
+        await db.execute(SCHEMA)
+        await listed.all(db)
+        async with listed.iter(db) as users:
+            assert [user.id async for user in users] == [1, 2, 3]
+        await rename_after.execute(db, "a")
+        with pytest.raises(
+            liteorm.DataError, match=r"division by zero \(statement halve\)"
+        ) as caught:
+            await halve.one(db, by=0)
+        assert caught.value.statement == "halve"
+        with pytest.raises(liteorm.TooManyRows, match=r"\(statement listed\)"):
+            await listed.one(db)
+        await by_id.one(db, id=1)
+    assert seen[1:] == [
+        ("query", "listed"),
+        ("stream", "listed"),
+        ("execute", "rename_after"),
+        ("query", "halve"),
+        ("query", "listed"),
+        ("query", None),
+    ]
+
+
+async def test_errors_while_streaming_name_the_statement(db: AsyncDB) -> None:
+    """So does what only a later row shows, and what the server says on entering."""
+
+    @liteorm.statement(int, "SELECT 6 / (3 - n) FROM generate_series(1, %(last)s) n")
+    def parts(last: int) -> None:
+        """Divide."""
+
+    @liteorm.statement(int, "SELECT 1 FROM nowhere")
+    def nowhere() -> None:
+        """Select from what is not there."""
+
+    with pytest.raises(liteorm.DataError) as caught:
+        async with parts.iter(db, 3) as numbers:
+            _ = [number async for number in numbers]
+    assert caught.value.statement == "parts"
+    with pytest.raises(liteorm.UndefinedTable) as missing:
+        async with nowhere.iter(db) as numbers:
+            _ = [number async for number in numbers]
+    assert missing.value.statement == "nowhere"
 
 
 async def test_values_in_sql_are_sent_as_parameters(db: AsyncDB) -> None:

@@ -1,0 +1,254 @@
+"""What a statement sends: its text in every form, and the parameters of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from keyword import iskeyword
+from typing import Any
+
+from attrs import define, evolve, field, frozen
+
+from liteorm._core.sql.lexer import Placeholder, place, placeholders
+from liteorm._core.sql.placeholders import Style, names_in
+from liteorm._core.statements.forms import Form, in_line
+from liteorm._core.statements.signature import binder, check_names, parameters_of
+from liteorm.errors import StatementError
+
+
+class StatementText(str):
+    """SQL of a statement that has a name, which observers are told."""
+
+    __slots__ = ("statement",)
+    statement: str
+
+
+@frozen
+class Variant:
+    """One text that a statement may send, for the check.
+
+    Attributes:
+        when: Which one it is: `sort="title"`, `without optional parts`; empty if there is one only.
+        sql: The text, with the driver's placeholders.
+        names: The names of its placeholders, in order.
+        given: Those which are not None, because a part that is there depends on them.
+    """
+
+    when: str
+    sql: str
+    names: tuple[str, ...]
+    given: frozenset[str]
+
+
+@define(eq=False)
+class Contents:
+    """The text of a statement, and how a call's arguments become its parameters."""
+
+    sql: str
+    style: Style
+    values: list[Any] | None = None
+    """Values that the text brings along."""
+    form: Form | None = None
+    names: tuple[str, ...] = ()
+    """All parameters by name: placeholders, flags and choices, in the order they come."""
+    name: str | None = None
+    binds: Callable[..., Any] | None = None
+    _known: frozenset[str] = field(init=False, default=frozenset())
+    sendable: frozenset[str] = field(init=False, default=frozenset())
+    """The names of placeholders."""
+    _texts: dict[Any, tuple[str, tuple[str, ...]]] = field(init=False, factory=dict[Any, Any])
+    _flags: frozenset[str] = field(init=False, default=frozenset())
+    _groups: tuple[tuple[str, ...], ...] = field(init=False, default=())
+
+    def __attrs_post_init__(self) -> None:
+        self._known = frozenset(self.names)
+        if self.name is not None:
+            self.called(self.name)
+        if self.form is None:
+            self.sendable = self._known
+            return
+        self._groups = self.form.groups
+        sent = {name for text in self._all_texts() for name in names_in(text)}
+        self.sendable = frozenset(sent) if self.style == "named" else frozenset()
+        self._flags = self._known - self.sendable - set(self.form.choices)
+
+    def called(self, name: str) -> None:
+        """Give it a name, which goes with each of its texts."""
+        self.name = name
+        self.sql = _named(self.sql, name)
+
+    def sent(self, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[str, Any]:
+        """Return the text and the parameters of a call.
+
+        Raises:
+            TypeError: The arguments are others than the statement takes.
+            ValueError: A choice has no such word.
+        """
+        if self.binds is not None:
+            given = self.binds(*args, **named)
+            if self.form is None:
+                return self.sql, given if self.names or self.style == "positional" else None
+            return self._assembled(given)
+        if self.form is not None or self.style == "named":
+            if args or named.keys() != self._known:
+                raise TypeError(self._misused(args, named))
+            return (self.sql, named) if self.form is None else self._assembled(named)
+        if named or (args and self.style == "none"):
+            raise TypeError(self._misused(args, named))
+        return self.sql, args if self.style == "positional" else self.values
+
+    def _assembled(self, given: Mapping[str, Any]) -> tuple[str, Any]:
+        assert self.form is not None
+        key = (
+            tuple([all(self._is_on(name, given) for name in group) for group in self._groups]),
+            tuple([given[name] for name in self.form.choices]),
+        )
+        try:
+            found = self._texts.get(key)
+        except TypeError:
+            found = None
+        if found is None:
+            on = {name for name in self._known if self._is_on(name, given)}
+            text = self.form.text(on, self._words(given))
+            found = text if self.name is None else _named(text, self.name), tuple(names_in(text))
+            self._texts[key] = found
+        text, names = found
+        if self.style != "named":
+            return text, None
+        return text, {name: given[name] for name in names}
+
+    def _is_on(self, name: str, given: Mapping[str, Any]) -> bool:
+        return bool(given[name]) if name in self._flags else given[name] is not None
+
+    def _words(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the chosen words, each of which is known or None."""
+        assert self.form is not None
+        words = {name: given[name] for name in self.form.choices}
+        for name, word in words.items():
+            if word is not None:
+                self.form.option(name, word)
+        return words
+
+    def _misused(self, args: tuple[Any, ...], named: Mapping[str, Any]) -> str:
+        name = self.name or "the statement"
+        if self.style == "named" or self.form is not None:
+            takes = ", ".join(self.names) or "nothing"
+            if args:
+                return f"{name} takes its parameters by name: {takes}"
+            surplus = [each for each in named if each not in self._known]
+            missing = [each for each in self.names if each not in named]
+            wrong = [f"there is no parameter {each}" for each in surplus]
+            wrong += [f"the parameter {each} is missing" for each in missing]
+            return f"{name} takes {takes}: {', '.join(wrong)}"
+        if self.style == "positional":
+            return f"{name} takes its parameters by position (%s), not by name"
+        if self.values is None and placeholders(self.sql):
+            return f"{name} takes no parameters: a placeholder in quotes or a comment is just text"
+        return f"{name} takes no parameters"
+
+    def declared(self, function: Any) -> Contents:
+        """Return the same with the signature of a function.
+
+        Raises:
+            StatementError: The signature is not the statement's.
+        """
+        name = function.__name__
+        parameters = parameters_of(function)
+        if self.style == "positional" or self.values is not None:
+            count = 0 if self.values is not None else len(placeholders(self.sql))
+            if len(parameters) != count:
+                raise StatementError(
+                    f"{name} has {_counted(len(parameters))}, and the SQL takes {count}",
+                    hint="declare one for each %s, in their order",
+                )
+        else:
+            self._check_declarable()
+            check_names(name, parameters, self._uses())
+        made = evolve(
+            self, name=name, binds=binder(function, parameters, self.style != "positional")
+        )
+        if self.values is not None:
+            made.binds = None
+        return made
+
+    def _check_declarable(self) -> None:
+        for found in placeholders(self.sql):
+            if self.style == "named" and not found.inside:
+                line = place(self.sql, found.start)[0]
+                check_placeholder(found, in_line(line), marked=False)
+
+    def _uses(self) -> dict[str, str]:
+        """Return how the SQL uses each of its names, for messages."""
+        uses = dict.fromkeys(self.names, "")
+        for found in placeholders(self.sql) if self.style == "named" else ():
+            if found.name is not None and not uses.get(found.name):
+                uses[found.name] = f"%({found.name})s in line {place(self.sql, found.start)[0]}"
+        if self.form is not None:
+            for part in self.form.parts:
+                for name in part.names:
+                    uses[name] = uses[name] or f"--? {name} in line {part.line}"
+            for name in self.form.choices:
+                uses[name] = f"{{{name}}}"
+        return {name: how or f"%({name})s in a choice" for name, how in uses.items()}
+
+    def variants(self) -> list[Variant]:
+        """Return the texts to check: every choice; parts all on, all off and each alone."""
+        if self.form is None:
+            return [Variant("", self.sql, tuple(names_in(self.sql)), frozenset())]
+        every = {name for group in self._groups for name in group}
+        first = self.form.first_words()
+        wanted: list[tuple[str, set[str], dict[str, str]]] = []
+        for name, options in self.form.choices.items():
+            wanted += [(f'{name}="{word}"', every, {**first, name: word}) for word in options]
+        if not wanted:
+            wanted.append(("with all optional parts", every, first))
+        if self._groups:
+            wanted.append(("without optional parts", set(), first))
+        if len(self._groups) > 1:
+            wanted += [(f"with {' and '.join(g)} alone", set(g), first) for g in self._groups]
+        found: dict[str, Variant] = {}
+        for when, on, words in wanted:
+            sql = self.form.text(on, words)
+            given = frozenset(on - self._flags - set(words))
+            found.setdefault(sql, Variant(when, sql, tuple(names_in(sql)), given))
+        return list(found.values())
+
+    def used_elsewhere(self) -> list[str]:
+        """Return the parameters that a part depends on and that are sent without it, as None."""
+        if self.form is None:
+            return []
+        names = dict.fromkeys(name for group in self._groups for name in group)
+        return [name for name in names if name in names_in(self.form.texts_outside(name))]
+
+    def _all_texts(self) -> list[str]:
+        assert self.form is not None
+        options = [text for each in self.form.choices.values() for text in each.values()]
+        return [self.form.all_on(), *options]
+
+
+def _named(text: str, name: str) -> StatementText:
+    made = StatementText(text)
+    made.statement = name
+    return made
+
+
+def _counted(count: int) -> str:
+    return "1 parameter" if count == 1 else f"{count or 'no'} parameters"
+
+
+def check_placeholder(found: Placeholder, where: str, *, marked: bool) -> None:
+    """Refuse a placeholder that no parameter of a function can belong to.
+
+    Raises:
+        StatementError: It has no name, or one that is no identifier.
+    """
+    if found.name is None:
+        what = "marks and choices go" if marked else "%(name)s goes"
+        raise StatementError(
+            f"{where}: {what} with parameters that have names, and there is a %s",
+            hint="write %(name)s everywhere",
+        )
+    if not found.name.isidentifier() or iskeyword(found.name):
+        raise StatementError(
+            f"{where}: {found.name!r} cannot be the name of a parameter",
+            hint="name it as a parameter of a Python function can be named",
+        )
