@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from liteorm._core.values.notification import Notification
-from liteorm.postgres._async.database import AsyncDB, open_async
-from liteorm.postgres._async.describing import describe_async
-from liteorm.postgres._async.listener import AsyncListener, listen_async, notify_async
-from liteorm.postgres._async.transaction import AsyncTx
-from liteorm.postgres._describing.shapes import ColumnShape, StatementShape
-from liteorm.postgres._handover import pool, rows
 from liteorm.postgres._sync.database import DB, open
-from liteorm.postgres._sync.describing import describe
-from liteorm.postgres._sync.listener import Listener, listen, notify
 from liteorm.postgres._sync.transaction import Tx
+
+if TYPE_CHECKING:
+    from liteorm.postgres._async.database import AsyncDB, open_async
+    from liteorm.postgres._async.describing import describe_async
+    from liteorm.postgres._async.listener import AsyncListener, listen_async, notify_async
+    from liteorm.postgres._async.transaction import AsyncTx
+    from liteorm.postgres._describing.shapes import ColumnShape, StatementShape
+    from liteorm.postgres._handover import pool, rows
+    from liteorm.postgres._sync.describing import describe
+    from liteorm.postgres._sync.listener import Listener, listen, notify
 
 __all__ = [
     "DB",
@@ -36,8 +41,40 @@ __all__ = [
     "rows",
 ]
 
-# Reprs, tracebacks and documentation show where users import from.
-for _name in __all__:
-    _export = globals()[_name]
-    if getattr(_export, "__module__", "").startswith("liteorm.postgres._"):
-        _export.__module__ = __name__
+_LATER = {
+    "_async.database": ("AsyncDB", "open_async"),
+    "_async.describing": ("describe_async",),
+    "_async.listener": ("AsyncListener", "listen_async", "notify_async"),
+    "_async.transaction": ("AsyncTx",),
+    "_describing.shapes": ("ColumnShape", "StatementShape"),
+    "_handover": ("pool", "rows"),
+    "_sync.describing": ("describe",),
+    "_sync.listener": ("Listener", "listen", "notify"),
+}
+"""What is imported when it is asked for: few programs need both halves, and all of either."""
+
+_PLACES = {name: module for module, names in _LATER.items() for name in names}
+
+
+def _shown(export: Any) -> Any:
+    """Let reprs, tracebacks and documentation show where users import from."""
+    if getattr(export, "__module__", "").startswith("liteorm.postgres._"):
+        export.__module__ = __name__
+    return export
+
+
+def __getattr__(name: str) -> Any:
+    """Import what has been left for later."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f"{__name__}.{_PLACES[name]}")
+    found = globals()[name] = _shown(getattr(module, name))
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PLACES})
+
+
+for _export in (DB, open, Tx):
+    _shown(_export)

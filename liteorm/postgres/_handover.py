@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 from weakref import WeakKeyDictionary
 
 from psycopg import AsyncCursor, AsyncServerCursor, Cursor, ServerCursor, pq
@@ -10,12 +10,14 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from liteorm._core.values.results import Rows
 from liteorm.errors import StatementError
-from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._reading.foreign import look_up, text_rows
 from liteorm.postgres._reading.results import LOOKUPS, UnknownTypes, changed_types, rows_from_result
 from liteorm.postgres._session.options import PoolState
-from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._types.registry import TypeRegistry
+
+if TYPE_CHECKING:
+    from liteorm.postgres._async.statements import AsyncStatements
+    from liteorm.postgres._sync.statements import Statements
 
 __all__ = ["pool", "rows"]
 

@@ -6,7 +6,6 @@ Field names come in, quoted column names go out.
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -21,7 +20,9 @@ from liteorm.errors import ModelError
 
 def near_name(name: str, known: Iterable[str]) -> str | None:
     """Return the name that was probably meant."""
-    near = difflib.get_close_matches(name, list(known), 1)
+    from difflib import get_close_matches  # for errors only
+
+    near = get_close_matches(name, list(known), 1)
     return near[0] if near else None
 
 

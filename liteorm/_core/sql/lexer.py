@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple, TypeAlias, cast
 
+from liteorm._core.patterns import pattern
+
 Kind: TypeAlias = Literal[
     "space",
     "comment",
@@ -32,7 +34,7 @@ TEXTS: Final = frozenset({"comment", "string", "dollar", "quoted"})
 """Tokens whose inside is no part of a statement's form."""
 
 _LETTER: Final = r"A-Za-z_\x80-\U0010ffff"
-_START: Final = re.compile(
+_START: Final = pattern(
     rf"""(?P<space>[ \t\n\r\f\v]++)
     | (?P<comment>--[^\n\r]*+)
     | (?P<block>/\*)
@@ -52,15 +54,15 @@ _START: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 # What follows the quote that opens a string. The closing quote is what may be missing.
-_STANDARD: Final = re.compile(r"(?:[^']++|'')*+(')?")
-_ESCAPE: Final = re.compile(r"(?:[^'\\]++|\\.|'')*+(')?", re.DOTALL)
-_QUOTED: Final = re.compile(r'(?:[^"]++|"")*+(")?')
-_NESTING: Final = re.compile(r"/\*|\*/")
+_STANDARD: Final = pattern(r"(?:[^']++|'')*+(')?")
+_ESCAPE: Final = pattern(r"(?:[^'\\]++|\\.|'')*+(')?", re.DOTALL)
+_QUOTED: Final = pattern(r'(?:[^"]++|"")*+(")?')
+_NESTING: Final = pattern(r"/\*|\*/")
 # A string goes on after white space with a line's end in it, and comments of that line.
-_GOES_ON: Final = re.compile(
+_GOES_ON: Final = pattern(
     r"(?:[ \t\f\v]++|--[^\n\r]*+)*+[\n\r](?:[ \t\n\r\f\v]++|--[^\n\r]*+[\n\r])*+'"
 )
-_INK: Final = re.compile(r"[^\n]")
+_INK: Final = pattern(r"[^\n]")
 # What no expression begins with: a CASE before it is the name of a column (`SELECT 1 case`).
 _AFTER_A_NAME: Final = frozenset(
     {
@@ -68,7 +70,7 @@ _AFTER_A_NAME: Final = frozenset(
         *("UNION", "INTERSECT", "EXCEPT", "ORDER", "LIMIT", "OFFSET", "FETCH", "FOR"),
     }
 )
-_PLACEHOLDER: Final = re.compile(r"%(?:%|(?:\(([^()%]++)\))?[sbt])")
+_PLACEHOLDER: Final = pattern(r"%(?:%|(?:\(([^()%]++)\))?[sbt])")
 
 
 class Token(NamedTuple):
@@ -128,17 +130,17 @@ def tokens(text: str, start: int = 0, *, placeholders: bool = False) -> Iterator
         position = end
 
 
-def _end_of_quotes(text: str, start: int, pattern: re.Pattern[str]) -> tuple[int, bool]:
-    match = pattern.match(text, start)
+def _end_of_quotes(text: str, start: int, closing: re.Pattern[str]) -> tuple[int, bool]:
+    match = closing.match(text, start)
     assert match is not None
     # Only the end of the text stops a literal before its closing quote.
     return (match.end(), True) if match[1] else (len(text), False)
 
 
-def _end_of_string(text: str, start: int, pattern: re.Pattern[str]) -> tuple[int, bool]:
+def _end_of_string(text: str, start: int, closing: re.Pattern[str]) -> tuple[int, bool]:
     """Find the end of a string, and of what goes on in the same way on later lines."""
     while True:
-        start, closed = _end_of_quotes(text, start, pattern)
+        start, closed = _end_of_quotes(text, start, closing)
         more = _GOES_ON.match(text, start) if closed else None
         if more is None:
             return start, closed

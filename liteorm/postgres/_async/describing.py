@@ -16,7 +16,7 @@ from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.database import AsyncDB
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._async.transaction import AsyncTx
-from liteorm.postgres._describing.nulls import Trial
+from liteorm.postgres._describing import nulls
 from liteorm.postgres._describing.shapes import (
     Answers,
     Described,
@@ -169,7 +169,7 @@ async def _ask(wire: AsyncWire, questions: Answers) -> None:
         try:
             await cursor.execute(query.encode(), params or None)
         except psycopg.Error as exc:
-            if wire.closed or not isinstance(query, Trial):
+            if wire.closed or not isinstance(query, nulls.Trial):
                 raise
             rows = [(exc.diag.message_primary or "",)]
         else:

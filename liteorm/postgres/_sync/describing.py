@@ -17,7 +17,7 @@ from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.database import DB
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._sync.transaction import Tx
-from liteorm.postgres._describing.nulls import Trial
+from liteorm.postgres._describing import nulls
 from liteorm.postgres._describing.shapes import (
     Answers,
     Described,
@@ -170,7 +170,7 @@ def _ask(wire: Wire, questions: Answers) -> None:
         try:
             cursor.execute(query.encode(), params or None)
         except psycopg.Error as exc:
-            if wire.closed or not isinstance(query, Trial):
+            if wire.closed or not isinstance(query, nulls.Trial):
                 raise
             rows = [(exc.diag.message_primary or "",)]
         else:

@@ -94,7 +94,8 @@ class SentColumn:
         return "text", f"::{self.column.type_name}"
 
 
-@attrs.define(eq=False)
+# Without slots: for these attrs would have to rewrite each cached property, at every import.
+@attrs.define(eq=False, slots=False)
 class Target:
     """Where objects of a model go, column by column, and the code that takes them apart."""
 

@@ -5,11 +5,17 @@ known). False is claimed only where it follows from the statement and the constr
 there is no rule for is not known.
 """
 
-from liteorm.postgres._describing.nulls.analysis import result_columns
-from liteorm.postgres._describing.nulls.catalog import Catalog, load_catalog
-from liteorm.postgres._describing.nulls.levels import Out
-from liteorm.postgres._describing.nulls.reading import Trial, Unread, read_trees
-from liteorm.postgres._describing.nulls.values import UNKNOWN
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from liteorm.postgres._describing.nulls.analysis import result_columns
+    from liteorm.postgres._describing.nulls.catalog import Catalog, load_catalog
+    from liteorm.postgres._describing.nulls.levels import Out
+    from liteorm.postgres._describing.nulls.reading import Trial, Unread, read_trees
+    from liteorm.postgres._describing.nulls.values import UNKNOWN
 
 __all__ = [
     "UNKNOWN",
@@ -24,6 +30,29 @@ __all__ = [
 ]
 
 
+_PLACES = {
+    "result_columns": "analysis",
+    "Catalog": "catalog",
+    "load_catalog": "catalog",
+    "Out": "levels",
+    "Trial": "reading",
+    "Unread": "reading",
+    "read_trees": "reading",
+    "UNKNOWN": "values",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is: most processes describe nothing."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    return found
+
+
 def unread_column(unread: Unread) -> Out:
     """Return what is known of a column of a statement that the server did not read for us."""
+    from liteorm.postgres._describing.nulls.levels import Out
+    from liteorm.postgres._describing.nulls.values import UNKNOWN
+
     return Out(UNKNOWN, why=f"the server's reading could not be had: {unread.message}")
