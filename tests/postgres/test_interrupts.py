@@ -132,6 +132,7 @@ def test_a_database_never_closed_does_not_hold_up_the_exit(
     until(lambda: not witness.others())
 
 
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 def test_a_forked_child_leaves_the_parents_connections_alone(db: DB) -> None:
     """A child that ends normally does not close the sockets it shares with its parent."""
     db.query("SELECT 1")

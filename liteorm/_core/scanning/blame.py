@@ -33,7 +33,7 @@ def failure(plan: ScanPlan, error: Exception, row: int) -> Exception:
         where = f'column "{place.column}", row {row}, at {path_in(error)}'
         inner.add_note(f"while scanning {plan.target}: {where}")
         return inner
-    if place is not None and str(error)[:10] == "unhashable" and raised_by_generated(error):
+    if place is not None and "unhashable type" in str(error) and raised_by_generated(error):
         # The values of Any are not known before: some cannot be in a set.
         return _misfit(_NO_HASH, place, row)
     column = place.column if place is not None else _column_of_constructor(error, plan.root)

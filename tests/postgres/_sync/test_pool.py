@@ -372,6 +372,7 @@ def test_several_hosts_of_which_one_answers(liteorm_database: Any) -> None:
         assert len(db.query("SELECT 1")) == 1
 
 
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 def test_a_forked_child_is_refused(small: DB) -> None:
     """A database used in a forked child refuses with a clear error; the parent's works on."""
     small.query("SELECT 1")
