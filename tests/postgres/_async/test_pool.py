@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 import liteorm
 from liteorm import postgres
@@ -41,7 +42,8 @@ async def backend(db: AsyncDB) -> int:
     ("change", "sqlstate", "reason"),
     [
         ({"dbname": "no_such_database"}, "3D000", 'database "no_such_database" does not exist'),
-        ({"user": "nobody_here"}, "28000", 'role "nobody_here" does not exist'),
+        # Without trust the server does not tell that there is no such role.
+        ({"user": "nobody_here"}, "28000|28P01", '(role|for user) "nobody_here"'),
         ({"port": 1}, None, "refused"),
         ({"host": "no-such-host.invalid"}, None, "no-such-host.invalid"),
     ],
@@ -52,7 +54,8 @@ async def test_open_fails_at_once_with_the_servers_reason(
     """A wrong DSN is a ConnectFailed with the server's own words, not a timeout of the pool."""
     with pytest.raises(liteorm.ConnectFailed, match=reason) as caught:
         await open_async(with_params(liteorm_database.dsn, **change))
-    assert caught.value.sqlstate == sqlstate
+    known = None if sqlstate is None else sqlstate.split("|")
+    assert caught.value.sqlstate in (known or [None])
     assert isinstance(caught.value, ConnectionError)
 
 
@@ -79,10 +82,12 @@ async def test_a_password_is_never_shown(dsn: str) -> None:
 
 async def test_reprs_show_no_password(liteorm_database: Any) -> None:
     """The repr of a database and of its state name the database, not how to get in."""
-    dsn = with_params(liteorm_database.dsn, password="secret")
+    # A server that trusts everybody takes any password.
+    password = conninfo_to_dict(liteorm_database.dsn).get("password") or "secret"
+    dsn = with_params(liteorm_database.dsn, password=password)
     async with await open_async(dsn) as db:
         assert liteorm_database.name in repr(db)
-        assert "secret" not in repr(db) + repr(db._state) + repr(postgres.pool(db))
+        assert str(password) not in repr(db) + repr(db._state) + repr(postgres.pool(db))
 
 
 @pytest.mark.parametrize(
