@@ -43,6 +43,7 @@ RENAMES = {
     "agetconn": "getconn",
     "await_io": "wait_io",
     "auntil": "until",
+    "awithin": "within",
     "asleep": "sleep",
     "describe_async": "describe",
     "liteorm_async_db": "liteorm_db",

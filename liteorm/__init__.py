@@ -17,6 +17,7 @@ from liteorm._core.statements.declaring import statement
 from liteorm._core.statements.statement import Command, Statement
 from liteorm._core.values.interval import Interval
 from liteorm._core.values.json import Json
+from liteorm._core.values.notice import Notice
 from liteorm._core.values.notification import Notification
 from liteorm._core.values.pool import PoolStats
 from liteorm._core.values.ranges import Multirange, Range
@@ -91,6 +92,7 @@ __all__ = [
     "Multirange",
     "NoRows",
     "NotNullViolation",
+    "Notice",
     "Notification",
     "Observer",
     "OutOfMemory",

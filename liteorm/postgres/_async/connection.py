@@ -24,6 +24,7 @@ from liteorm.postgres._session.commands import (
     lasts,
     transaction_command,
 )
+from liteorm.postgres._session.notices import NoticeWatch
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.outcomes import is_over
 from liteorm.postgres._session.primitives import WaitTimeout, afinish, await_io
@@ -85,8 +86,7 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
             raise
         state.connect_error = None
         wire.state = state
-        # Without a reference to the wire: it would keep itself alive.
-        wire.add_notice_handler(_FatalWatch(wire.__dict__))
+        wire.add_notice_handler(NoticeWatch(wire.__dict__, state.on_notice))
         return wire
 
     @property
@@ -315,14 +315,3 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
             self.pgconn.finish()
         finally:
             self.unlimit()
-
-
-class _FatalWatch:
-    """Keeps what the server says before it closes an idle connection."""
-
-    def __init__(self, attributes: dict[str, Any]) -> None:
-        self._attributes = attributes
-
-    def __call__(self, diag: psycopg.errors.Diagnostic) -> None:
-        if diag.severity_nonlocalized in ("FATAL", "PANIC"):
-            self._attributes["fatal"] = (diag.sqlstate, diag.message_primary)

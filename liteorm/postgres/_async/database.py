@@ -17,15 +17,16 @@ from psycopg_pool import AsyncConnectionPool
 from liteorm._core.contracts import Isolation
 from liteorm._core.models.hints import Codec
 from liteorm._core.values.pool import PoolStats
-from liteorm.errors import Error, IntegrityError, TransactionError
+from liteorm.errors import ConnectFailed, Error, IntegrityError, TransactionError
 from liteorm.observe import Observer
 from liteorm.postgres._async.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.session import AsyncAnySession
 from liteorm.postgres._async.transaction import AsyncTransaction, AsyncTx, begin_transaction
 from liteorm.postgres._session.commands import begin_text, check_pooled, check_transaction_text
+from liteorm.postgres._session.notices import OnNotice
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, Reset, make_state
-from liteorm.postgres._session.primitives import AsyncAnswer, acurrent, afinish, asleep
+from liteorm.postgres._session.primitives import AsyncAnswer, acurrent, afinish, asleep, awithin
 from liteorm.postgres._session.translate import connect_failed, pool_not_filled
 
 __all__ = ["AsyncDB", "open_async"]
@@ -223,6 +224,7 @@ async def open_async(
     application_name: str | None = None,
     prepare: bool = True,
     reset: Reset = "auto",
+    on_notice: OnNotice | None = None,
     observers: Sequence[Observer] = (),
     log_params: bool = False,
     constraint_errors: Mapping[str, type[IntegrityError]] | None = None,
@@ -237,13 +239,15 @@ async def open_async(
         dsn: Where it is, in libpq's words: `"postgresql://user@host/name"` or `"host=… dbname=…"`.
         min_size: Connections kept open.
         max_size: Connections opened at most.
-        timeout: Seconds to wait for a connection of the pool.
+        timeout: Seconds that opening may take, and to wait for a connection of the pool.
         statement_timeout: Seconds a statement may take; the server cancels it then.
         application_name: Name shown in the server's activity.
         prepare: Whether statements used often are prepared. False serves a pooler in
             transaction mode, such as PgBouncer.
         reset: `"auto"` resets connections after commands whose answer tells that something stays
             behind (SET, LISTEN, …); `"always"` after each use, for one more round trip.
+        on_notice: Called with each notice of the server while a statement runs; without it,
+            warnings go to the logger `liteorm`.
         observers: Told about every operation, see `liteorm.observe`.
         log_params: Whether parameters are written to the log of statements.
         constraint_errors: Your own subclasses of `IntegrityError`, by name of the constraint.
@@ -268,6 +272,7 @@ async def open_async(
         reset=reset,
         observers=observers,
         log_params=log_params,
+        on_notice=on_notice,
         constraint_errors=constraint_errors,
         codecs=codecs,
     )
@@ -293,18 +298,27 @@ async def open_async(
         open=False,
         name=f"liteorm {state.database}",
     )
+    deadline = monotonic() + timeout
     try:
-        wire = await AsyncWire.connect(state.conninfo, **state.connect_kwargs)
+        wire = await awithin(timeout, AsyncWire.connect, state.conninfo, **state.connect_kwargs)
+    except TimeoutError as exc:
+        raise ConnectFailed(f"no connection could be made within {timeout:g} s") from exc
     except psycopg.Error as exc:
         raise connect_failed(exc) from exc
     try:
-        if not prepare:
-            state.pooled = await _is_pooled(wire)
+        wire.limit(max(deadline - monotonic(), 0.0), drop=True)
+        try:
+            if not prepare:
+                state.pooled = await _is_pooled(wire)
+        except psycopg.Error as exc:
+            raise connect_failed(exc) from exc
+        finally:
+            wire.unlimit()
         state.met(wire.pgconn)
         state.spare = wire
         await state.pool.open()
         if min_size:
-            await state.pool.wait(timeout)
+            await state.pool.wait(max(deadline - monotonic(), 0.001))
     except psycopg_pool.PoolTimeout as exc:
         raise pool_not_filled(min_size, state.connect_error) from exc
     except BaseException:

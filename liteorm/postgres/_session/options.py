@@ -29,6 +29,8 @@ from liteorm.errors import (
 )
 from liteorm.observe import Observer, QueryEvent, logger, tell_after, tell_before
 from liteorm.postgres._driver import PREPARES
+from liteorm.postgres._session.notices import OnNotice, check_on_notice
+from liteorm.postgres._session.services import service_values
 from liteorm.postgres._session.translate import one_line
 from liteorm.postgres._types.dumpers import register_dumpers
 from liteorm.postgres._types.registry import TypeRegistry
@@ -54,6 +56,19 @@ CLEANUP_BOUND: Final = 5.0
 
 _DEBUG: Final = logging.DEBUG
 
+_DEFAULTS: Final[Mapping[str, object]] = {
+    "connect_timeout": CONNECT_TIMEOUT,
+    # A dead peer is found within a minute, not within the two hours operating systems wait.
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    # The same for what has been sent and is not acknowledged, in milliseconds: it would take a
+    # quarter of an hour.
+    "tcp_user_timeout": 60_000,
+    "fallback_application_name": "liteorm",
+}
+_VARIABLES: Final = {"connect_timeout": "PGCONNECT_TIMEOUT"}
+
 
 @attrs.frozen
 class _Adapters:
@@ -73,6 +88,7 @@ class PoolState:
     types: TypeRegistry = attrs.field(repr=False)
     observers: tuple[Observer, ...] = ()
     log_params: bool = False
+    on_notice: OnNotice | None = None
     statement_timeout: float | None = None
     server_keeps_timeout: bool = True
     prepare: bool = True
@@ -243,6 +259,7 @@ def make_state(
     reset: Reset,
     observers: Sequence[Observer],
     log_params: bool,
+    on_notice: OnNotice | None,
     constraint_errors: Mapping[str, type[Error]] | None,
     codecs: Mapping[type, Codec] | None,
 ) -> PoolState:
@@ -256,12 +273,15 @@ def make_state(
     if statement_timeout is not None:
         check_seconds("statement_timeout", statement_timeout, ", or None for no limit")
     given = _parsed(dsn)
-    params = _with_defaults(given, application_name)
+    elsewhere = service_values(given)
+    params = _with_defaults(given, elsewhere, application_name)
     # PgBouncer knows no startup option for it; the client keeps the time alone there.
     server_keeps_timeout = prepare
     if statement_timeout is not None and server_keeps_timeout:
         option = f"-c statement_timeout={max(1, round(statement_timeout * 1000))}"
-        params["options"] = f"{params.get('options', '')} {option}".strip()
+        # What is given here takes the place of what libpq would take from there.
+        before = params.get("options") or elsewhere.get("options") or os.environ.get("PGOPTIONS")
+        params["options"] = f"{before or ''} {option}".strip()
     adapters = AdaptersMap(psycopg.adapters)
     register_dumpers(adapters, codecs or {})
     context = _Adapters(adapters)
@@ -276,6 +296,7 @@ def make_state(
         types=TypeRegistry(codecs or {}),
         observers=tuple(observers),
         log_params=log_params,
+        on_notice=check_on_notice(on_notice),
         statement_timeout=statement_timeout,
         server_keeps_timeout=server_keeps_timeout,
         prepare=prepare,
@@ -283,7 +304,12 @@ def make_state(
         constraint_errors=dict(constraint_errors or {}),
         codecs=dict(codecs or {}),
         timeout=timeout,
-        wants_writable=params.get("target_session_attrs") in ("read-write", "primary"),
+        wants_writable=(
+            params.get("target_session_attrs")
+            or elsewhere.get("target_session_attrs")
+            or os.environ.get("PGTARGETSESSIONATTRS")
+        )
+        in ("read-write", "primary"),
         database=_first(params.get("dbname")) or _first(params.get("user")),
         host=_first(params.get("host")),
         port=_port(params.get("port")),
@@ -335,15 +361,14 @@ def _parsed(dsn: str) -> dict[str, Any]:
     return given
 
 
-def _with_defaults(given: dict[str, Any], application_name: str | None) -> dict[str, Any]:
+def _with_defaults(
+    given: dict[str, Any], elsewhere: Mapping[str, str], application_name: str | None
+) -> dict[str, Any]:
     params = {k: v for k, v in given.items() if v is not None}
-    if "PGCONNECT_TIMEOUT" not in os.environ:
-        params.setdefault("connect_timeout", CONNECT_TIMEOUT)
-    # A dead peer is found within a minute, not within the two hours operating systems wait.
-    params.setdefault("keepalives_idle", 30)
-    params.setdefault("keepalives_interval", 10)
-    params.setdefault("keepalives_count", 3)
-    params.setdefault("fallback_application_name", "liteorm")
+    for name, value in _DEFAULTS.items():
+        # What the DSN says comes before a service file in libpq, and so would a default of ours.
+        if name not in elsewhere and _VARIABLES.get(name, "") not in os.environ:
+            params.setdefault(name, value)
     if application_name is not None:
         params["application_name"] = application_name
     params["client_encoding"] = "UTF8"

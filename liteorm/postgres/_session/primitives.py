@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import queue
 import select
 import socket
 import sys
@@ -12,7 +13,7 @@ import threading
 import time
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar, cast
 
 from psycopg import waiting
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
@@ -35,12 +36,14 @@ __all__ = [
     "agetconn",
     "asleep",
     "await_io",
+    "awithin",
     "call",
     "current",
     "finish",
     "getconn",
     "sleep",
     "wait_io",
+    "within",
 ]
 
 AsyncAnswer: TypeAlias = Awaitable[T]
@@ -147,6 +150,47 @@ def getconn(pool: ConnectionPool[Any], timeout: float | None) -> Any:
     except BaseException as exc:
         leave_queue(pool, exc)
         raise
+
+
+async def awithin(
+    seconds: float, function: Callable[..., Coroutine[Any, Any, T]], *args: Any, **named: Any
+) -> T:
+    """Call what makes a connection; give up after a while (TimeoutError)."""
+    async with asyncio.timeout(seconds):
+        return await function(*args, **named)
+
+
+def within(seconds: float, function: Callable[..., T], *args: Any, **named: Any) -> T:
+    """Call what makes a connection; give up after a while (TimeoutError).
+
+    In a thread of its own: the driver's and the system's timeouts are for each host and address.
+    A connection that comes too late is closed.
+    """
+    answer: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+    given_up = threading.Event()
+
+    def run() -> None:
+        try:
+            found: Any = function(*args, **named)
+        except BaseException as exc:
+            answer.put((None, exc))
+            return
+        answer.put((found, None))
+        if given_up.is_set():
+            found.close()
+
+    threading.Thread(target=run, name="liteorm connecting", daemon=True).start()
+    try:
+        result, error = answer.get(timeout=seconds)
+    except queue.Empty:
+        given_up.set()
+        raise TimeoutError from None
+    except BaseException:
+        given_up.set()
+        raise
+    if error is not None:
+        raise error
+    return cast("T", result)
 
 
 async def acall(function: Callable[[], Awaitable[object] | object]) -> None:
