@@ -12,6 +12,7 @@ from liteorm._core.models.classes import table
 from liteorm._core.models.hints import Codec, Column
 from liteorm._core.scanning.scan import explain_plan, scan, scan_iter, scan_one, scan_optional
 from liteorm._core.sql.columns import columns
+from liteorm._core.sql.conflict import Constraint
 from liteorm._core.sql.text import Ident, Sql, SqlText, sql
 from liteorm._core.statements.declaring import statement
 from liteorm._core.statements.statement import Command, Statement
@@ -49,6 +50,7 @@ from liteorm.errors import (
     ScanError,
     SerializationFailure,
     SqlSyntaxError,
+    StaleRow,
     StatementError,
     StatementTimeout,
     TooManyConnections,
@@ -63,9 +65,11 @@ from liteorm.errors import (
 from liteorm.observe import Observer, QueryEvent
 
 if TYPE_CHECKING:
+    from liteorm._core.models.unset import UNSET, Unset
     from liteorm._core.statements.files import load
 
 __all__ = [
+    "UNSET",
     "AsyncRowStream",
     "AsyncSession",
     "CheckViolation",
@@ -75,6 +79,7 @@ __all__ = [
     "CommitUnknown",
     "ConnectFailed",
     "ConnectionLost",
+    "Constraint",
     "DataError",
     "Deadlock",
     "DiskFull",
@@ -114,6 +119,7 @@ __all__ = [
     "Sql",
     "SqlSyntaxError",
     "SqlText",
+    "StaleRow",
     "Statement",
     "StatementError",
     "StatementTimeout",
@@ -125,6 +131,7 @@ __all__ = [
     "UndefinedFunction",
     "UndefinedTable",
     "UniqueViolation",
+    "Unset",
     "columns",
     "errors",
     "explain_plan",
@@ -157,4 +164,10 @@ if not TYPE_CHECKING:
             load.__module__ = "liteorm"
             globals()["load"] = load
             return load
+        # They are msgspec's, which a program that writes no such field need not load.
+        if name in ("UNSET", "Unset"):
+            from liteorm._core.models import unset
+
+            globals().update(UNSET=unset.UNSET, Unset=unset.Unset)
+            return getattr(unset, name)
         raise AttributeError(f"module 'liteorm' has no attribute {name!r}")

@@ -36,6 +36,7 @@ __all__ = [
     "ScanError",
     "SerializationFailure",
     "SqlSyntaxError",
+    "StaleRow",
     "StatementError",
     "StatementTimeout",
     "TooManyConnections",
@@ -133,6 +134,12 @@ class NoRows(Error, LookupError):
 
 class TooManyRows(Error):
     """A call that promises at most one row found more."""
+
+    retryable = False
+
+
+class StaleRow(Error):
+    """The row has been written since it was read: its version is another one."""
 
     retryable = False
 

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    AsyncIterable,
-    AsyncIterator,
-    Callable,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, Literal, Protocol, TypeAlias
 
+from liteorm._core.row_contracts import AsyncRowCalls, RowCalls
 from liteorm._core.sql.text import SqlText
 from liteorm._core.values.results import Result, Rows
 
-T = TypeVar("T")
-
 Params: TypeAlias = Sequence[Any] | Mapping[str, Any] | None
 """Parameters of a statement: by place (`%s`) or by name (`%(name)s`)."""
-
-Names: TypeAlias = str | Sequence[str] | None
-"""One field name or several."""
 
 Isolation: TypeAlias = Literal[
     "read uncommitted", "read committed", "repeatable read", "serializable"
@@ -49,7 +37,7 @@ class RowStream(Protocol):
     def _batches(self) -> Iterator[Rows]: ...
 
 
-class Session(Protocol):
+class Session(RowCalls, Protocol):
     """A database, or a transaction in it: whatever runs statements."""
 
     def query(self, sql: SqlText, params: Params = None, *, timeout: float | None = None) -> Rows:
@@ -127,86 +115,6 @@ class Session(Protocol):
         """
         ...
 
-    def insert(self, obj: T) -> T:
-        """Insert an object's row; return the row as stored, as a new object."""
-        ...
-
-    def update(self, obj: T) -> T:
-        """Update the row with the object's key; return the row as stored, as a new object.
-
-        Raises:
-            NoRows: If there is no such row.
-        """
-        ...
-
-    def upsert(self, obj: T, conflict: Names = None) -> T:
-        """Insert an object's row, or update the one in its place; return the row as stored.
-
-        Args:
-            obj: The object.
-            conflict: Fields that say which row is in its place; the key by default.
-        """
-        ...
-
-    def delete(self, obj: Any) -> bool:
-        """Delete the row with the object's key; return whether there was one."""
-        ...
-
-    def get(self, model: type[T], key: Any) -> T:
-        """Return the object with that key.
-
-        Args:
-            model: A class with a table.
-            key: The key's value; a tuple if it has several columns.
-
-        Raises:
-            NoRows: If there is no such row.
-        """
-        ...
-
-    def insert_many(
-        self,
-        objs: Iterable[Any],
-        *,
-        table: str | None = None,
-        columns: Names = None,
-        progress: Callable[[int], object] | None = None,
-    ) -> int:
-        """Insert all of the objects by binary COPY, or none; return how many.
-
-        Args:
-            objs: The objects; consumed as they are sent.
-            table: The table, `"name"` or `"schema.name"`; the class's own by default.
-            columns: Fields to send; all that the database does not fill by default.
-            progress: Called with the number of rows so far.
-        """
-        ...
-
-    def upsert_many(
-        self,
-        objs: Iterable[Any],
-        *,
-        conflict: Names = None,
-        update: Names = None,
-        table: str | None = None,
-    ) -> int:
-        """Insert or update the rows of all of the objects, or none; return how many.
-
-        Args:
-            objs: The objects; consumed as they are sent.
-            conflict: Fields that say which row is in an object's place; the key by default.
-            update: Fields to update; all others by default, `()` to leave such rows alone.
-            table: The table, `"name"` or `"schema.name"`; the class's own by default.
-
-        Raises:
-            DataError: If the same key comes twice.
-        """
-        ...
-
-    def insert_returning(self, objs: Iterable[T]) -> list[T]:
-        """Insert the objects' rows; return the rows as stored, in the same order."""
-        ...
-
 
 class AsyncRowStream(Protocol):
     """Rows of a statement as they arrive; read it with `scan_iter`, or iterate over tuples."""
@@ -223,7 +131,7 @@ class AsyncRowStream(Protocol):
     def _batches(self) -> AsyncIterator[Rows]: ...
 
 
-class AsyncSession(Protocol):
+class AsyncSession(AsyncRowCalls, Protocol):
     """A database, or a transaction in it: whatever runs statements."""
 
     async def query(
@@ -303,84 +211,4 @@ class AsyncSession(Protocol):
             TransactionAborted: If an error was swallowed inside, so that nothing was stored.
             CommitUnknown: If the connection went away during COMMIT.
         """
-        ...
-
-    async def insert(self, obj: T) -> T:
-        """Insert an object's row; return the row as stored, as a new object."""
-        ...
-
-    async def update(self, obj: T) -> T:
-        """Update the row with the object's key; return the row as stored, as a new object.
-
-        Raises:
-            NoRows: If there is no such row.
-        """
-        ...
-
-    async def upsert(self, obj: T, conflict: Names = None) -> T:
-        """Insert an object's row, or update the one in its place; return the row as stored.
-
-        Args:
-            obj: The object.
-            conflict: Fields that say which row is in its place; the key by default.
-        """
-        ...
-
-    async def delete(self, obj: Any) -> bool:
-        """Delete the row with the object's key; return whether there was one."""
-        ...
-
-    async def get(self, model: type[T], key: Any) -> T:
-        """Return the object with that key.
-
-        Args:
-            model: A class with a table.
-            key: The key's value; a tuple if it has several columns.
-
-        Raises:
-            NoRows: If there is no such row.
-        """
-        ...
-
-    async def insert_many(
-        self,
-        objs: Iterable[Any] | AsyncIterable[Any],
-        *,
-        table: str | None = None,
-        columns: Names = None,
-        progress: Callable[[int], object] | None = None,
-    ) -> int:
-        """Insert all of the objects by binary COPY, or none; return how many.
-
-        Args:
-            objs: The objects; consumed as they are sent.
-            table: The table, `"name"` or `"schema.name"`; the class's own by default.
-            columns: Fields to send; all that the database does not fill by default.
-            progress: Called with the number of rows so far.
-        """
-        ...
-
-    async def upsert_many(
-        self,
-        objs: Iterable[Any] | AsyncIterable[Any],
-        *,
-        conflict: Names = None,
-        update: Names = None,
-        table: str | None = None,
-    ) -> int:
-        """Insert or update the rows of all of the objects, or none; return how many.
-
-        Args:
-            objs: The objects; consumed as they are sent.
-            conflict: Fields that say which row is in an object's place; the key by default.
-            update: Fields to update; all others by default, `()` to leave such rows alone.
-            table: The table, `"name"` or `"schema.name"`; the class's own by default.
-
-        Raises:
-            DataError: If the same key comes twice.
-        """
-        ...
-
-    async def insert_returning(self, objs: Iterable[T]) -> list[T]:
-        """Insert the objects' rows; return the rows as stored, in the same order."""
         ...

@@ -12,7 +12,7 @@ import liteorm
 from liteorm import Column
 from liteorm._core.models.classes import Field, Model, Table, model_of
 from liteorm._core.models.extract import Extraction, extractor, parameters
-from liteorm._core.sql import crud
+from liteorm._core.sql import bulk, crud, writable
 
 
 @liteorm.table("app.users", key="id")
@@ -26,7 +26,7 @@ class User:
 
 
 MODEL = model_of(User)
-TABLE = crud.table_for(MODEL)
+TABLE = writable.table_for(MODEL)
 ALL = '"name", "100%%", "id"'
 
 
@@ -34,15 +34,15 @@ ALL = '"name", "100%%", "id"'
     ("build", "sql"),
     [
         (
-            crud.insert_statement,
+            lambda model, table: crud.insert_statement(model, table, model),
             f'INSERT INTO "app"."users" ("name", "100%%") VALUES (%s, %s) RETURNING {ALL}',
         ),
         (
-            crud.update_statement,
+            lambda model, table: crud.update_statement(model, table, model),
             f'UPDATE "app"."users" SET "name" = %s, "100%%" = %s WHERE "id" = %s RETURNING {ALL}',
         ),
         (
-            lambda model, table: crud.upsert_statement(model, table, ("name",)),
+            lambda model, table: crud.upsert_statement(model, table, model, ("name",)).statement,
             'INSERT INTO "app"."users" ("name", "100%%") VALUES (%s, %s) ON CONFLICT ("name") '
             f'DO UPDATE SET "100%%" = EXCLUDED."100%%" RETURNING {ALL}',
         ),
@@ -58,29 +58,29 @@ def test_statements(build: Any, sql: str) -> None:
 
 def test_bulk_statements() -> None:
     """COPY takes no parameters, so a % stays as it is."""
-    sent = crud.sent_fields(MODEL)
-    keys = crud.fields_named(MODEL, "name", "conflict")
-    assert crud.copy_text('"t"', sent, binary=True) == (
+    sent = writable.sent_fields(MODEL)
+    keys = writable.fields_named(MODEL, "name", "conflict")
+    assert bulk.copy_text('"t"', sent, binary=True) == (
         'COPY "t" ("name", "100%") FROM STDIN (FORMAT binary)'
     )
-    assert crud.copy_text('"t"', sent, binary=False) == 'COPY "t" ("name", "100%") FROM STDIN'
-    assert crud.staging_text('"s"', TABLE, sent) == (
+    assert bulk.copy_text('"t"', sent, binary=False) == 'COPY "t" ("name", "100%") FROM STDIN'
+    assert bulk.staging_text('"s"', TABLE, sent) == (
         'CREATE TEMPORARY TABLE "s" ON COMMIT DROP AS '
         'SELECT "name", "100%" FROM "app"."users" WITH NO DATA'
     )
-    assert crud.merge_text('"s"', TABLE, sent, keys, sent[1:]) == (
+    assert bulk.merge_text('"s"', TABLE, sent, keys, sent[1:]) == (
         'INSERT INTO "app"."users" ("name", "100%") SELECT "name", "100%" FROM "s" '
         'ORDER BY "name" ON CONFLICT ("name") DO UPDATE SET "100%" = EXCLUDED."100%"'
     )
-    assert crud.merge_text('"s"', TABLE, sent, keys, ()).endswith("DO NOTHING")
-    assert "count(*) > 1" in crud.duplicates_text('"s"', keys)
+    assert bulk.merge_text('"s"', TABLE, sent, keys, ()).endswith("DO NOTHING")
+    assert "count(*) > 1" in bulk.duplicates_text('"s"', keys)
 
 
 @pytest.mark.parametrize("merge", [True, False])
 def test_array_statements(merge: bool) -> None:
     """One array for each column; MERGE gives the number of each row, else ORDER BY decides."""
     types = [("text", ""), ("text", "::int4[]")]
-    sql = crud.unnest_text(MODEL, TABLE, crud.sent_fields(MODEL), types, merge=merge)
+    sql = bulk.insert_returning_text(MODEL, TABLE, writable.sent_fields(MODEL), types, merge=merge)
     assert "unnest(%s::text[], %s::text[]) WITH ORDINALITY AS s(c0, c1, n)" in sql
     assert "s.c1::int4[]" in sql
     assert ("MERGE INTO" in sql) is merge
@@ -89,44 +89,44 @@ def test_array_statements(merge: bool) -> None:
 
 def test_tables() -> None:
     """The one given goes before the class's own; the key stays the class's."""
-    assert crud.table_for(MODEL, "other") == Table(None, "other", ("id",))
+    assert writable.table_for(MODEL, "other") == Table(None, "other", ("id",))
     assert crud.table_name(Table(None, 'a"b')) == '"a""b"'
-    plain = crud.model_of_object({"a": 1})
-    assert crud.table_for(plain, "x.y") == Table("x", "y")
+    plain = writable.model_of_object({"a": 1})
+    assert writable.table_for(plain, "x.y") == Table("x", "y")
     with pytest.raises(liteorm.ModelError, match="dict has no table\ngive table="):
-        crud.table_for(plain)
+        writable.table_for(plain)
     with pytest.raises(liteorm.ModelError, match="dict has no key\ngive conflict="):
-        crud.key_fields(plain, Table(None, "t"))
+        writable.key_fields(plain, Table(None, "t"))
     for bad in ({}, {1: 2}):
         with pytest.raises(liteorm.ModelError, match="column names as its keys"):
-            crud.model_of_object(bad)
+            writable.model_of_object(bad)
 
 
 def test_field_names() -> None:
     """Fields are named as they are; the near miss is offered."""
-    assert [f.name for f in crud.fields_named(MODEL, ["name", "name"], "x")] == ["name"]
+    assert [f.name for f in writable.fields_named(MODEL, ["name", "name"], "x")] == ["name"]
     with pytest.raises(liteorm.ModelError, match="did you mean 'name'"):
-        crud.fields_named(MODEL, "nmae", "columns")
+        writable.fields_named(MODEL, "nmae", "columns")
     with pytest.raises(liteorm.ModelError, match="never sent"):
-        crud.sent_fields(MODEL, ["id"])
+        writable.sent_fields(MODEL, ["id"])
     with pytest.raises(liteorm.ModelError, match="no field to send"):
-        crud.sent_fields(MODEL, [])
+        writable.sent_fields(MODEL, [])
     with pytest.raises(liteorm.ModelError, match="at least one"):
-        crud.conflict_fields(MODEL, TABLE, [], MODEL.fields)
+        writable.conflict_fields(MODEL, TABLE, [], MODEL.fields)
 
 
 def test_key_values() -> None:
     """One value, or a tuple of as many as the key has fields."""
     one, two = MODEL.fields[:1], MODEL.fields[:2]
     anything = [attrs.evolve(one[0], hint=attrs.evolve(one[0].hint, kind="any"))]
-    assert crud.key_values(MODEL, one, 1) == crud.key_values(MODEL, one, (1,)) == [1]
-    assert crud.key_values(MODEL, one, [1, 2]) == [[1, 2]]
-    assert crud.key_values(MODEL, anything, (1, 2)) == [(1, 2)]
-    assert crud.key_values(MODEL, two, (1, None)) == [1, None]
+    assert writable.key_values(MODEL, one, 1) == writable.key_values(MODEL, one, (1,)) == [1]
+    assert writable.key_values(MODEL, one, [1, 2]) == [[1, 2]]
+    assert writable.key_values(MODEL, anything, (1, 2)) == [(1, 2)]
+    assert writable.key_values(MODEL, two, (1, None)) == [1, None]
     with pytest.raises(liteorm.ModelError, match="tuple of 2 values, got 1"):
-        crud.key_values(MODEL, two, 1)
+        writable.key_values(MODEL, two, 1)
     with pytest.raises(liteorm.ModelError, match="expected one value, got 2"):
-        crud.key_values(MODEL, one, (1, 2))
+        writable.key_values(MODEL, one, (1, 2))
 
 
 def ready(value: Any) -> Any:
@@ -173,7 +173,7 @@ def test_generated_code_takes_any_name() -> None:
     """Keys of dicts are never source; nor are attributes that the compiler would rewrite."""
     odd = ["a b", "class", "x']; import os", "ﬁ", "é", "3"]
     row: Any = dict.fromkeys(odd, 1)
-    model = crud.model_of_object(row)
+    model = writable.model_of_object(row)
     parts = [Extraction(field, int, "", ready) for field in model.fields]
     assert packed(model, parts, [row], trusting=True) == [(1,) * len(odd)]
     with pytest.raises(KeyError):
@@ -183,7 +183,7 @@ def test_generated_code_takes_any_name() -> None:
     attributes = Model(cls=holder, name="Holder", kind="attrs", fields=tuple(fields))
     parts = [Extraction(field, int, "", ready) for field in fields]
     assert packed(attributes, parts, [holder()], trusting=False) == [(1,) * len(odd)]
-    assert [crud.value_of(attributes, field, holder()) for field in fields] == [1] * len(odd)
+    assert [writable.value_of(attributes, field, holder()) for field in fields] == [1] * len(odd)
 
 
 def test_generated_code_calls_codecs() -> None:
@@ -200,4 +200,4 @@ def test_generated_code_calls_codecs() -> None:
     parts = [Extraction(field, int, "", ready, strict=True)]
     objs: list[Any] = [User("a", 4), User("a", None)]  # type: ignore[arg-type]
     assert packed(MODEL, parts, objs, trusting=True) == [(8,), (None,)]
-    assert crud.key_values(MODEL, [field], 3) == [6]
+    assert writable.key_values(MODEL, [field], 3) == [6]

@@ -19,6 +19,12 @@ class User:
     name: str
 
 
+@attrs.frozen
+class NewUser:
+    name: str
+    nick: str | liteorm.Unset | None = liteorm.UNSET
+
+
 def the_decorator_keeps_the_class() -> None:
     assert_type(User(name="Ada").name, str)
     assert_type(User(name="Ada").id, int)
@@ -34,6 +40,21 @@ def sync_calls(db: liteorm.Session, user: User, users: Iterator[User]) -> None:
     assert_type(db.insert_many(users, progress=lambda rows: None), int)
     assert_type(db.upsert_many([user], update=()), int)
     assert_type(db.insert_returning([user]), list[User])
+    new = NewUser("Ada")
+    assert_type(db.insert(new, returning=User, table=User), User)
+    assert_type(db.insert(new, table="app.users"), NewUser)
+    assert_type(db.upsert(new, "name", update=(), returning=User, table=User), User)
+    assert_type(db.upsert(user, liteorm.sql("(lower(name))")), User)
+    assert_type(db.upsert(user, liteorm.Constraint("users_name_key")), User)
+    assert_type(db.update(user, columns="name"), User)
+    assert_type(db.update(user, columns=["name"], returning=NewUser), NewUser)
+    assert_type(db.patch(User, 1, {"name": "Bob"}, version=3), User)
+    assert_type(db.patch(User, 1, new), User)
+    assert_type(db.update_many([user], columns="name"), int)
+    assert_type(db.delete_many(User, [1, 2]), int)
+    assert_type(db.insert_returning([new], returning=User, table=User), list[User])
+    if new.nick is not liteorm.UNSET:
+        assert_type(new.nick, str | None)
 
 
 async def async_calls(db: liteorm.AsyncSession, user: User, users: AsyncIterator[User]) -> None:
@@ -42,6 +63,14 @@ async def async_calls(db: liteorm.AsyncSession, user: User, users: AsyncIterator
     assert_type(await db.insert_many(users), int)
     assert_type(await db.insert_many([user]), int)
     assert_type(await db.insert_returning([user]), list[User])
+    new = NewUser("Ada")
+    assert_type(await db.insert(new, returning=User, table=User), User)
+    assert_type(await db.upsert(new, "name", returning=User, table=User), User)
+    assert_type(await db.update(user, columns="name"), User)
+    assert_type(await db.patch(User, 1, {"name": "Bob"}), User)
+    assert_type(await db.update_many(users), int)
+    assert_type(await db.delete_many(User, [1, 2]), int)
+    assert_type(await db.insert_returning([new], returning=User, table=User), list[User])
 
 
 def listening(db: postgres.DB) -> None:

@@ -33,11 +33,14 @@ _CACHE_SIZE = 2048
 
 @attrs.frozen
 class Table:
-    """Where objects of a class are stored, and which fields identify one."""
+    """Where objects of a class are stored, which fields identify one, and which tells its age."""
 
     schema: str | None
     name: str
     key: tuple[str, ...] = ()
+    version: str | None = None
+    lender: Model | None = None
+    """The class whose table it is, where objects of another one are written to it."""
 
     @property
     def text(self) -> str:
@@ -88,7 +91,11 @@ class Model:
 
 
 def table(
-    name: str, *, key: str | Iterable[str] = (), schema: str | None = None
+    name: str,
+    *,
+    key: str | Iterable[str] = (),
+    schema: str | None = None,
+    version: str | None = None,
 ) -> Callable[[type[T]], type[T]]:
     """Say in which table the objects of a class are stored.
 
@@ -97,9 +104,13 @@ def table(
             name is taken as it is. Identifiers are always quoted, so case counts.
         key: the field, or fields, of the primary key.
         schema: the schema, for names which contain a dot themselves.
+        version: the field that guards against lost updates. An int is raised by each update; a
+            field that the database fills (`generated=True`, also the system column xmin) is
+            compared only.
 
     Raises:
-        ModelError: an empty name, more than one dot, or (at first use) an unknown key field.
+        ModelError: an empty name, more than one dot, or (at first use) an unknown key field, or a
+            version that is neither an int nor generated.
 
     Example:
         >>> @table("app.users", key="id")
@@ -112,7 +123,7 @@ def table(
     keys = (key,) if isinstance(key, str) else tuple(key)
 
     def decorate(cls: type[T]) -> type[T]:
-        setattr(cls, _TABLE, attrs.evolve(split, key=keys))
+        setattr(cls, _TABLE, attrs.evolve(split, key=keys, version=version))
         return cls
 
     return decorate
@@ -485,3 +496,33 @@ def _check_names(model: Model) -> None:
                     model=model.name,
                     field=key,
                 )
+        _check_version(model, model.table)
+
+
+def _check_version(model: Model, table: Table) -> None:
+    if table.version is None:
+        return
+    field = model.field(table.version)
+    if field is None:
+        raise ModelError(
+            f"table {table.text!r} has version {table.version!r}, which is no field of"
+            f" {model.name}; its fields are "
+            + ", ".join(field.init_name for field in model.fields),
+            model=model.name,
+            field=table.version,
+        )
+    if field.init_name in table.key or field.name in table.key:
+        raise ModelError(
+            f"{model.name}.{field.init_name} is both the key and the version of {table.text}",
+            model=model.name,
+            field=field.name,
+        )
+    counted = field.hint.kind == "scalar" and field.hint.type is int and field.codec is None
+    if not (field.generated or counted):
+        raise ModelError(
+            f"{model.name}.{field.init_name} is the version of {table.text}: expected an int, or a"
+            f" field that the database fills, got {field.hint.text}",
+            model=model.name,
+            field=field.name,
+            hint="mark it Column(generated=True) if a trigger keeps it",
+        )

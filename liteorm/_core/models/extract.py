@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import attrs
+from msgspec import UNSET
 
 from liteorm._core.generated import compiled
 from liteorm._core.models.classes import Field, Model
@@ -34,7 +35,9 @@ class Extraction:
     strict: bool = False
 
 
-def extractor(model: Model, parts: Sequence[Extraction], *, trusting: bool) -> Encode:
+def extractor(
+    model: Model, parts: Sequence[Extraction], *, trusting: bool, left_out: Sequence[Field] = ()
+) -> Encode:
     """Return a function that takes objects apart and packs their rows.
 
     The function is called as `encode(objects, pack, state, buffer)` and calls
@@ -45,11 +48,13 @@ def extractor(model: Model, parts: Sequence[Extraction], *, trusting: bool) -> E
         parts: The columns, in the order in which they are sent.
         trusting: Values of strict parts are passed on unseen; whatever `pack` then raises may
             mean no more than that a value needed a look.
+        left_out: Fields that must be UNSET; else it raises.
     """
     scope: dict[str, Any] = {}
     lines = ["def encode(objects, pack, state, buffer):", "    for obj in objects:"]
     if model.cls is dict:
         lines += [f"        if len(obj) != {len(model.fields)}:", "            raise KeyError"]
+    _unset_lines(model, left_out, scope, lines, "        ")
     names = _value_lines(model, parts, scope, lines, "        ", trusting)
     lines.append(f"        pack(({', '.join(names)},), state, buffer)")
     encode: Encode
@@ -57,15 +62,30 @@ def extractor(model: Model, parts: Sequence[Extraction], *, trusting: bool) -> E
     return encode
 
 
-def parameters(model: Model, parts: Sequence[Extraction]) -> Callable[[Any], tuple[Any, ...]]:
+def parameters(
+    model: Model, parts: Sequence[Extraction], left_out: Sequence[Field] = ()
+) -> Callable[[Any], tuple[Any, ...]]:
     """Return a function that gives the parameters of one object."""
     scope: dict[str, Any] = {}
     lines = ["def parameters(obj):"]
+    _unset_lines(model, left_out, scope, lines, "    ")
     names = _value_lines(model, parts, scope, lines, "    ", trusting=False)
     lines.append(f"    return ({', '.join(names)}{',' if names else ''})")
     take: Callable[[Any], tuple[Any, ...]]
     take, _ = compiled("\n".join(lines) + "\n", scope, "parameters", f"parameters {model.name}")
     return take
+
+
+def _unset_lines(
+    model: Model, left_out: Sequence[Field], scope: dict[str, Any], lines: list[str], indent: str
+) -> None:
+    """Write the lines that raise for an object which has a value that the first one has not."""
+    for place, field in enumerate(left_out):
+        scope |= {f"left_out_{place}": field.name, "UNSET": UNSET}
+        read = f"obj[left_out_{place}]"
+        if model.kind != "typeddict":
+            read = f"getattr(obj, left_out_{place})"
+        lines += [f"{indent}if {read} is not UNSET:", f"{indent}    raise KeyError"]
 
 
 def _value_lines(

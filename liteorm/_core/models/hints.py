@@ -264,7 +264,12 @@ class _Reader:
         )
 
     def _union(self, annotation: Any) -> Hint:
-        read = [self.read(arg) for arg in get_args(annotation)]
+        given = get_args(annotation)
+        # `Status | Unset`: a column never fills a field with UNSET, so it is no type of a value.
+        args = tuple(arg for arg in given if not _is_unset(arg))
+        if len(args) < len(given):
+            return self.read(Union[args])  # noqa: UP007 (made of values)
+        read = [self.read(arg) for arg in args]
         members = [
             inner
             for member in read
@@ -359,6 +364,14 @@ class _Reader:
         if is_model(annotation):
             return Hint("model", annotation, annotation=annotation)
         return Hint("scalar", annotation, annotation=annotation)
+
+
+def _is_unset(annotation: Any) -> bool:
+    # Named, not imported: whoever annotates with it has loaded msgspec already.
+    return (
+        getattr(annotation, "__name__", "") == "UnsetType"
+        and getattr(annotation, "__module__", "") == "msgspec"
+    )
 
 
 def shown_reference(reference: str | typing.ForwardRef) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from liteorm._core.generated import compiled
-from liteorm._core.sql.crud import near_name
+from liteorm._core.sql.near import near_name
 from liteorm.errors import ModelError, StatementError
 
 _Parameter = inspect.Parameter

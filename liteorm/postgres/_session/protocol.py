@@ -11,7 +11,7 @@ from psycopg.abc import PQGen
 from psycopg.adapt import Transformer
 from psycopg.generators import execute, fetch, send
 
-from liteorm._core.sql.crud import near_name
+from liteorm._core.sql.near import near_name
 from liteorm.errors import StatementError
 from liteorm.postgres._driver import (
     NOT_PREPARED,

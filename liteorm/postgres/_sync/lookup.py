@@ -6,14 +6,15 @@ from __future__ import annotations
 from typing import Any, LiteralString, cast
 
 from liteorm._core.models.classes import Field, Model, Table
-from liteorm._core.sql import crud
+from liteorm._core.sql.crud import table_name
 from liteorm.postgres._sync.catalog import load_types
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._session.options import PoolState
 from liteorm.postgres._types.registry import UnknownTypes
 from liteorm.postgres._writing.readable import check_readable
-from liteorm.postgres._writing.targets import COLUMNS_SQL, Target, Writing, columns_of
+from liteorm.postgres._writing.tables import COLUMNS_SQL, columns_of, traits_of
+from liteorm.postgres._writing.targets import Target, Writing
 
 
 def own_text(text: str) -> LiteralString:
@@ -44,8 +45,9 @@ def looked_up(
     table: Table,
     fields: tuple[Field, ...],
     *,
-    returning: bool,
-    inserts: bool,
+    returned: Model | None = None,
+    inserts: bool = False,
+    left_out: tuple[Field, ...] = (),
 ) -> tuple[Target, int]:
     """Ask the catalog about a table's columns; return the server's version too.
 
@@ -56,9 +58,10 @@ def looked_up(
         model: The model.
         table: The table.
         fields: The fields that are sent.
-        returning: The row comes back as an object: a class that it cannot fill is refused here,
-            before anything is stored.
+        returned: What the row comes back as, if it does: a class that it cannot fill is refused
+            here, before anything is stored.
         inserts: The row is a new one.
+        left_out: The fields that many objects leave out.
 
     Raises:
         ScanError: The row cannot be read back.
@@ -66,9 +69,11 @@ def looked_up(
     wire = session._acquire(None)
     try:
         state = session._state
-        target = target_for(state, wire, model, table, fields, returning=returning)
-        if returning:
-            check_readable(state.types, target, inserts)
+        target = target_for(
+            state, wire, model, table, fields, returned=returned, left_out=left_out
+        )
+        if returned is not None:
+            check_readable(state.types, target, returned, inserts)
     except BaseException as exc:
         error = session._failed(wire, exc, COLUMNS_SQL)
         if error is exc:
@@ -86,7 +91,8 @@ def target_for(
     table: Table,
     fields: tuple[Field, ...],
     *,
-    returning: bool = False,
+    returned: Model | None = None,
+    left_out: tuple[Field, ...] = (),
 ) -> Target:
     """Ask the catalog about the columns of a table.
 
@@ -94,9 +100,10 @@ def target_for(
     same size would be stored without an error.
     """
     cursor = wire.cursor()
-    cursor.execute(COLUMNS_SQL, (crud.table_name(table),), binary=True)
-    columns = columns_of(cursor.fetchall())
-    wanted = {field.column for field in (model.fields if returning else fields)}
+    cursor.execute(COLUMNS_SQL, (table_name(table),), binary=True)
+    rows = cursor.fetchall()
+    columns = columns_of(rows)
+    wanted = {field.column for field in (*fields, *(returned.fields if returned else ()))}
     oids = [column.oid for column in columns if column.name in wanted]
     try:
         types = state.types.get_all(oids)
@@ -104,4 +111,5 @@ def target_for(
         load_types(wire, state.types, unknown.oids)
         types = state.types.get_all(oids)
     by_oid = dict(zip(oids, types, strict=True))
-    return writing_of(state).target(model, table, fields, columns, by_oid)
+    traits = traits_of(rows)
+    return writing_of(state).target(model, table, fields, columns, by_oid, traits, left_out)

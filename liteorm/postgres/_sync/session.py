@@ -3,23 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from typing import Any, TypeVar
 
-from liteorm._core.contracts import Names, Params
+from liteorm._core.contracts import Params
 from liteorm._core.sql.text import SqlText, rendered
 from liteorm._core.values.results import Result
-from liteorm.postgres._sync import pipeline, writes
-from liteorm.postgres._sync.statements import Statements
+from liteorm.postgres._sync import pipeline
+from liteorm.postgres._sync.row_calls import RowCalls
 from liteorm.postgres._sync.stream import RowStream, Streaming
 
 __all__ = ["AnySession"]
 
-T = TypeVar("T")
 
-
-class AnySession(Statements):
+class AnySession(RowCalls):
     """Every call that a session has; how a connection is had for each is the subclass's."""
 
     def execute_many(
@@ -50,83 +47,3 @@ class AnySession(Statements):
         text, values = rendered(sql, params)
         self._check_text(text)
         return Streaming(self._connection("stream", text, values), text, values, batch_size)
-
-    def insert(self, obj: T) -> T:
-        """Insert an object's row; return the row as stored, as a new object."""
-        return writes.insert(self, obj)
-
-    def update(self, obj: T) -> T:
-        """Update the row with the object's key; return the row as stored, as a new object.
-
-        Raises:
-            NoRows: If there is no such row.
-        """
-        return writes.update(self, obj)
-
-    def upsert(self, obj: T, conflict: Names = None) -> T:
-        """Insert an object's row, or update the one in its place; return the row as stored.
-
-        Args:
-            obj: The object.
-            conflict: Fields that say which row is in its place; the key by default.
-        """
-        return writes.upsert(self, obj, conflict)
-
-    def delete(self, obj: Any) -> bool:
-        """Delete the row with the object's key; return whether there was one."""
-        return writes.delete(self, obj)
-
-    def get(self, model: type[T], key: Any) -> T:
-        """Return the object with that key.
-
-        Args:
-            model: A class with a table.
-            key: The key's value; a tuple if it has several columns.
-
-        Raises:
-            NoRows: If there is no such row.
-        """
-        return writes.get(self, model, key)
-
-    def insert_many(
-        self,
-        objs: Iterable[Any] | Iterable[Any],
-        *,
-        table: str | None = None,
-        columns: Names = None,
-        progress: Callable[[int], object] | None = None,
-    ) -> int:
-        """Insert all of the objects by binary COPY, or none; return how many.
-
-        Args:
-            objs: The objects; consumed as they are sent.
-            table: The table, `"name"` or `"schema.name"`; the class's own by default.
-            columns: Fields to send; all that the database does not fill by default.
-            progress: Called with the number of rows so far.
-        """
-        return writes.insert_many(self, objs, table=table, columns=columns, progress=progress)
-
-    def upsert_many(
-        self,
-        objs: Iterable[Any] | Iterable[Any],
-        *,
-        conflict: Names = None,
-        update: Names = None,
-        table: str | None = None,
-    ) -> int:
-        """Insert or update the rows of all of the objects, or none; return how many.
-
-        Args:
-            objs: The objects; consumed as they are sent.
-            conflict: Fields that say which row is in an object's place; the key by default.
-            update: Fields to update; all others by default, `()` to leave such rows alone.
-            table: The table, `"name"` or `"schema.name"`; the class's own by default.
-
-        Raises:
-            DataError: If the same key comes twice.
-        """
-        return writes.upsert_many(self, objs, conflict=conflict, update=update, table=table)
-
-    def insert_returning(self, objs: Iterable[T]) -> list[T]:
-        """Insert the objects' rows; return the rows as stored, in the same order."""
-        return writes.insert_returning(self, objs)

@@ -1,37 +1,30 @@
 # Generated from liteorm/postgres/_async/writes.py by .ci/unasync.py: edit that file, not this one.
-"""Writing objects: one by a statement, many by COPY or arrays; parameter sets in a pipeline."""
+"""Many objects at once: by COPY, by a staging table, by arrays."""
 
 from __future__ import annotations
 
-import functools
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from time import monotonic
-from typing import Any, Final, LiteralString, TypeAlias, TypeVar
+from typing import Any, Final
 
 import attrs
 import psycopg
 from psycopg import pq
 from psycopg.copy import LibpqWriter
 
-from liteorm._core.contracts import Names
-from liteorm._core.models.classes import Field, Model, Table, model_of
-from liteorm._core.scanning.scan import scan, scan_one
-from liteorm._core.sql import crud
-from liteorm._core.sql.text import quoted
-from liteorm._core.values.results import Rows
-from liteorm.errors import DataError, Error, NoRows
+from liteorm._core.models.classes import Field, Model, Table
+from liteorm._core.row_contracts import Names
+from liteorm._core.sql import bulk, writable
+from liteorm._core.sql.conflict import Constraint
+from liteorm._core.sql.crud import table_name
+from liteorm._core.sql.text import Sql, quoted
+from liteorm.errors import Error
+from liteorm.postgres._sync.arrays import ARRAY_ROWS, insert_arrays, twice, update_arrays
 from liteorm.postgres._sync.connection import Wire
-from liteorm.postgres._sync.lookup import (
-    forget,
-    looked_up,
-    own_text,
-    target_for,
-    writing_of,
-)
+from liteorm.postgres._sync.lookup import forget, looked_up, target_for
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._session.options import CLEANUP_BOUND
-from liteorm.postgres._session.outcomes import mark_stored
 from liteorm.postgres._session.primitives import finish
 from liteorm.postgres._session.protocol import copy_end_step, copy_step
 from liteorm.postgres._writing.chunks import Chunks, Objects
@@ -41,228 +34,52 @@ from liteorm.postgres._writing.copy import (
     CopyData,
     Objection,
     Refused,
-    array_parameters,
     is_abandoned,
     is_second_time,
     locate,
 )
 from liteorm.postgres._writing.targets import Target
 
-T = TypeVar("T")
-StatementFor: TypeAlias = Callable[[Model, Table], crud.TableStatement]
-
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
 _PROGRESS_SECONDS: Final = 0.05
-_ARRAY_ROWS: Final = 20_000
-"""Rows whose arrays are sent in one statement; more go in several, in one transaction."""
-_MERGE_RETURNS: Final = 170000
-"""Since this version MERGE has RETURNING."""
-_CARDINALITY: Final = "21000"
+_TRIAL: Final = "liteorm_trial"
 _numbers = itertools.count(1)
-
-
-@attrs.frozen(eq=False)
-class _Call:
-    """A statement on one row of a class, ready to be run."""
-
-    model: Model
-    sql: LiteralString
-    target: Target
-
-
-def insert(session: Statements, obj: T) -> T:
-    """Insert an object's row; return the row as stored."""
-    return _one(session, "insert", obj, crud.insert_statement, _suppressed)
-
-
-def update(session: Statements, obj: T) -> T:
-    """Update the row with the object's key; return the row as stored."""
-    return _one(session, "update", obj, crud.update_statement, _unmatched)
-
-
-def upsert(session: Statements, obj: T, conflict: Names) -> T:
-    """Insert an object's row, or update the one in its place; return the row as stored."""
-    names = (conflict,) if isinstance(conflict, str) else conflict and tuple(conflict)
-    return _one(
-        session,
-        ("upsert", names),
-        obj,
-        lambda model, table: crud.upsert_statement(model, table, names),
-        _suppressed,
-    )
-
-
-def delete(session: Statements, obj: Any) -> bool:
-    """Delete the row with the object's key; return whether there was one."""
-    return len(_run(session, "delete", obj, crud.delete_statement)) > 0
-
-
-def get(session: Statements, cls: type[T], key: Any) -> T:
-    """Return the object with that key."""
-    model: Any = cls
-    sql, keys, plain = _get_text(model)
-    # The one case worth a short cut: a key of one field, sent as it is.
-    short = plain and not issubclass(type(key), tuple)
-    values = (key,) if short else crud.key_values(model_of(cls), keys, key)
-    rows = session.query(sql, values)
-    if not len(rows):
-        absent = model_of(cls)
-        raise _absent(absent, crud.table_for(absent))
-    return scan_one(rows, cls)
-
-
-@functools.lru_cache(maxsize=1024)
-def _get_text(cls: Any) -> tuple[LiteralString, tuple[Field, ...], bool]:
-    model = model_of(cls)
-    statement = crud.get_statement(model, crud.table_for(model))
-    plain = len(statement.fields) == 1 and statement.fields[0].codec is None
-    return own_text(statement.sql), statement.fields, plain
-
-
-def _absent(model: Model, table: Table) -> NoRows:
-    return NoRows(
-        f'table "{table.text}" has no row with that key ({", ".join(table.key)}), '
-        f"asked for as {model.name}",
-        table=table.name,
-        schema=table.schema,
-    )
-
-
-def _unmatched(obj: Any) -> NoRows:
-    model = crud.model_of_object(obj)
-    return _absent(model, crud.table_for(model))
-
-
-def _suppressed(obj: Any) -> NoRows:
-    table = crud.table_for(crud.model_of_object(obj))
-    return NoRows(
-        f"no row came back: a trigger or rule of {table.text} suppressed it or stored it elsewhere",
-        table=table.name,
-        schema=table.schema,
-        hint="use insert_many, which returns no rows",
-    )
-
-
-def _one(
-    session: Statements,
-    kind: Any,
-    obj: T,
-    statement_for: StatementFor,
-    missing: Callable[[Any], NoRows],
-) -> T:
-    """Run a statement on an object; return the row that comes back."""
-    cls: Any = obj.__class__
-    rows = _run(session, kind, obj, statement_for)
-    if not len(rows):
-        raise missing(obj)
-    try:
-        stored: T = scan_one(rows, cls)
-    except Exception as exc:
-        if session._autocommit:
-            mark_stored(exc)
-        raise
-    return stored
-
-
-def _run(session: Statements, kind: Any, obj: Any, statement_for: StatementFor) -> Rows:
-    """Run a statement on an object, once more if types had changed since they were looked up."""
-    call = _call(session, kind, obj, statement_for)
-    try:
-        return _rows(session, call, obj)
-    except Error as exc:
-        if not call.target.may_be_stale(exc):
-            raise
-        again = _called_again(session, kind, obj, statement_for)
-        if again is None or again.target.types == call.target.types:
-            raise
-        return _rows(session, again, obj)
-
-
-def _rows(session: Statements, call: _Call, obj: Any) -> Rows:
-    try:
-        values = call.target.parameters(obj)
-    except Exception as exc:
-        call.target.blame((obj,), None, exc)
-        raise
-    try:
-        return session.query(call.sql, values)
-    except DataError as exc:
-        # The server and the driver know no fields.
-        error = call.target.misfit(obj, None)
-        if error is None:
-            raise
-        error.sqlstate = exc.sqlstate
-        raise error from exc.__cause__
-
-
-def _called_again(
-    session: Statements,
-    kind: Any,
-    obj: Any,
-    statement_for: StatementFor,
-) -> _Call | None:
-    """Look up the columns again: their types may have been changed, or dropped and created."""
-    forget(session._state)
-    try:
-        return _call(session, kind, obj, statement_for)
-    except Error:
-        # In a transaction, which the first error has ended.
-        return None
-
-
-def _call(
-    session: Statements,
-    kind: Any,
-    obj: Any,
-    statement_for: StatementFor,
-) -> _Call:
-    writing = writing_of(session._state)
-    cls: Any = obj.__class__
-    found: _Call | None = writing.call((kind, cls))
-    if found is not None:
-        return found
-    model = crud.model_of_object(obj)
-    table = crud.table_for(model)
-    statement = statement_for(model, table)
-    target, _ = looked_up(
-        session,
-        model,
-        table,
-        statement.fields,
-        returning=kind != "delete",
-        inserts=kind == "insert",
-    )
-    made = _Call(model, own_text(statement.sql), target)
-    writing.keep((kind, cls), made)
-    return made
 
 
 def insert_many(
     session: Statements,
     objs: Objects,
     *,
-    table: str | None,
+    table: Any,
     columns: Names,
     progress: Callable[[int], object] | None,
 ) -> int:
-    """Insert all of the objects by COPY, or none; return how many."""
+    """Insert all of the objects by COPY, or by arrays where that is refused; return how many."""
     chunks = Chunks(objs)
     first = chunks.take(FIRST_CHUNK)
     if not first:
         return 0
-    model = crud.model_of_object(first[0])
-    into = crud.table_for(model, table)
-    fields = crud.sent_fields(model, columns)
-    name = crud.table_name(into)
+    model = writable.model_of_object(first[0])
+    into = writable.table_for(model, table)
+    unset = writable.unset_fields(model, first[0])
+    asked = writable.sent_fields(model, columns)
+    fields = writable.some_fields(model, writable.without(asked, unset))
+    left_out = tuple(field for field in asked if field in unset)
+    name = table_name(into)
     target: Target | None = None
     try:
         with (
-            use := session._connection("insert_many", crud.copy_text(name, fields, binary=True))
+            use := session._connection("insert_many", bulk.copy_text(name, fields, binary=True))
         ) as wire:
-            target = target_for(session._state, wire, model, into, fields)
-            data = CopyData(target, session._state.adapters)
-            use.sql = crud.copy_text(name, fields, binary=data.binary)
-            use.rows = _copy(wire, use.sql, data, first, chunks, progress)
+            target = target_for(session._state, wire, model, into, fields, left_out=left_out)
+            if target.traits.takes_copy:
+                data = CopyData(target, session._state.adapters)
+                use.sql = bulk.copy_text(name, fields, binary=data.binary)
+                use.rows = _copy(wire, use.sql, data, first, chunks, progress)
+            else:
+                types = [column.array for column in target.columns]
+                use.sql = bulk.arrays_text(into, fields, types)
+                use.rows = insert_arrays(wire, use.sql, target, first, chunks, progress)
         return use.rows
     except Error as exc:
         _locate(session, exc, target)
@@ -342,137 +159,144 @@ def upsert_many(
     session: Statements,
     objs: Objects,
     *,
-    conflict: Names,
+    conflict: Any,
     update: Names,
-    table: str | None,
+    table: Any,
 ) -> int:
     """Insert or update the rows of all of the objects, or none; return how many."""
     chunks = Chunks(objs)
     first = chunks.take(FIRST_CHUNK)
     if not first:
         return 0
-    model = crud.model_of_object(first[0])
-    into = crud.table_for(model, table)
-    fields = crud.sent_fields(model)
-    keys = crud.conflict_fields(model, into, conflict, fields)
-    changed = (
-        tuple(field for field in fields if field not in keys)
-        if update is None
-        else crud.fields_named(model, update, "update")
-    )
-    staging = quoted(f"liteorm_upsert_{next(_numbers)}")
-    merge = crud.merge_text(staging, into, fields, keys, changed)
+    model = writable.model_of_object(first[0])
+    into = writable.table_for(model, table)
+    unset = writable.unset_fields(model, first[0])
+    asked = writable.sent_fields(model)
+    fields = writable.some_fields(model, writable.without(asked, unset))
+    given = writable.conflict_of(conflict)
+    keys: tuple[Field, ...] = ()
+    place: tuple[Field, ...] | Sql | Constraint
+    if isinstance(given, Sql | Constraint):
+        place = given
+        order = tuple(field for field in fields if field.init_name in into.key)
+    else:
+        place = order = keys = writable.conflict_fields(model, into, given, fields)
+    others = writable.without(fields, keys)
+    changed = writable.update_fields(model, update, fields, others)
+    merge = _Merge(model, into, fields, keys, place, changed, order)
+    left_out = tuple(field for field in asked if field in unset)
     target: Target | None = None
     try:
         with session.transaction() as tx:
-            with (use := tx._connection("upsert_many", merge)) as wire:
-                target = target_for(session._state, wire, model, into, fields)
-                wire.run(crud.staging_text(staging, into, fields))
-                data = CopyData(target, session._state.adapters)
-                copy = crud.copy_text(staging, fields, binary=data.binary)
-                _copy(wire, copy, data, first, chunks, None)
+            with (use := tx._connection("upsert_many", merge.text)) as wire:
+                target = target_for(
+                    session._state, wire, model, into, fields, left_out=left_out
+                )
+                _stage(wire, session, merge.staging, into, target, first, chunks)
                 if not changed:
-                    found = wire.run(crud.duplicates_text(staging, keys))
-                    if found.ntuples:
-                        raise _twice(model, keys, into)
-                result = wire.run(merge)
+                    _refuse_twice(wire, merge)
+                result = wire.run(merge.text)
                 use.rows = count = int(result.command_tuples or 0)
-                wire.run(f"DROP TABLE {staging}")
+                wire.run(f"DROP TABLE {merge.staging}")
         return count
     except Error as exc:
         if exc.row is None and is_second_time(exc.__cause__):
-            raise _twice(model, keys, into) from exc.__cause__
+            raise twice(model, keys, into) from exc.__cause__
         _locate(session, exc, target)
         raise
 
 
-def _twice(model: Model, keys: tuple[Field, ...], table: Table) -> DataError:
-    names = ", ".join(field.init_name for field in keys)
-    return DataError(
-        f"a key of {model.name} ({names}) comes twice in the objects for {table.text}",
-        sqlstate=_CARDINALITY,
-        table=table.name,
-        schema=table.schema,
-        field=keys[0].init_name if len(keys) == 1 else None,
-        hint="send each key once: which of the objects counts is not for the database to guess",
+def _staging_name() -> str:
+    return quoted(f"liteorm_staging_{next(_numbers)}")
+
+
+@attrs.frozen(eq=False)
+class _Merge:
+    """Rows of a staging table on their way into a table."""
+
+    model: Model
+    table: Table
+    fields: tuple[Field, ...]
+    keys: tuple[Field, ...]
+    place: tuple[Field, ...] | Sql | Constraint
+    changed: tuple[Field, ...]
+    order: tuple[Field, ...]
+    staging: str = attrs.field(factory=_staging_name)
+
+    @property
+    def text(self) -> str:
+        """The statement that does it."""
+        return bulk.merge_text(
+            self.staging, self.table, self.fields, self.place, self.changed, self.order
+        )
+
+
+def _stage(
+    wire: Wire,
+    session: Statements,
+    staging: str,
+    table: Table,
+    target: Target,
+    first: list[Any],
+    chunks: Chunks,
+) -> None:
+    """Put all rows into a temporary table."""
+    fields = [column.field for column in target.columns]
+    wire.run(bulk.staging_text(staging, table, fields))
+    data = CopyData(target, session._state.adapters)
+    _copy(
+        wire, bulk.copy_text(staging, fields, binary=data.binary), data, first, chunks, None
     )
 
 
-def insert_returning(session: Statements, objs: Iterable[T]) -> list[T]:
-    """Insert the objects' rows; return the rows as stored, in the same order."""
-    objects = list(objs)
-    if not objects:
-        return []
-    cls: Any = objects[0].__class__
-    call = _returning(session, cls, objects[0])
+def _refuse_twice(wire: Wire, merge: _Merge) -> None:
+    """Refuse objects two of which are for one row, which DO NOTHING would not say."""
+    if not isinstance(merge.place, Sql | Constraint):
+        if (wire.run(bulk.duplicates_text(merge.staging, merge.keys))).ntuples:
+            raise twice(merge.model, merge.keys, merge.table)
+        return
+    # Only the server knows what is in whose place, and says so when it is to write.
+    wire.command(f"SAVEPOINT {_TRIAL}")
+    wire.run(bulk.touching_text(merge.staging, merge.table, merge.fields, merge.place))
+    wire.command(f"ROLLBACK TO SAVEPOINT {_TRIAL}")
+
+
+def update_many(
+    session: Statements, objs: Objects, *, columns: Names, table: Any
+) -> int:
+    """Update the rows with the objects' keys, or none; return how many were written."""
+    chunks = Chunks(objs)
+    first = chunks.take(ARRAY_ROWS)
+    if not first:
+        return 0
+    model = writable.model_of_object(first[0])
+    into = writable.table_for(model, table)
+    unset = writable.unset_fields(model, first[0])
+    names = writable.names_tuple(columns, "columns")
+    asked = writable.written_fields(model, into, names)
+    changed = writable.some_fields(model, writable.without(asked, unset))
+    left_out = tuple(field for field in asked if field in unset)
+    keys = writable.key_fields(model, into)
+    version = writable.version_of(model, into)
+    compared = (version.field,) if version is not None and version.known else ()
+    fields = (*changed, *keys, *compared)
+    writable.refuse_unset(model, (*keys, *compared), first[0], "it says which row is meant")
+    target: Target | None = None
     try:
-        return _insert_all(session, call, objects)
+        target, _ = looked_up(session, model, into, fields, left_out=left_out)
+        if len(first) < ARRAY_ROWS and target.traits.takes_with:
+            return update_arrays(session, target, changed, keys, first)
+        staging = _staging_name()
+        text = bulk.update_staged_text(staging, model, into, changed)
+        with session.transaction() as tx:
+            with (use := tx._connection("update_many", text)) as wire:
+                _stage(wire, session, staging, into, target, first, chunks)
+                if (wire.run(bulk.duplicates_text(staging, keys))).ntuples:
+                    raise twice(model, keys, into)
+                result = wire.run(text)
+                use.rows = count = int(result.command_tuples or 0)
+                wire.run(f"DROP TABLE {staging}")
+        return count
     except Error as exc:
-        if not call.target.may_be_stale(exc):
-            raise
-        forget(session._state)
-        try:
-            again = _returning(session, cls, objects[0])
-        except Error:
-            raise exc from exc.__cause__
-        if again.target.types == call.target.types:
-            raise
-        return _insert_all(session, again, objects)
-
-
-def _insert_all(session: Statements, call: _Call, objects: list[Any]) -> list[Any]:
-    """Insert in one transaction: a row that does not come back, or unreadable, undoes all."""
-    if len(objects) == 1:
-        # Nothing to undo.
-        return _insert_arrays(session, call, objects, 0)
-    stored: list[Any] = []
-    with session.transaction() as tx:
-        for start in range(0, len(objects), _ARRAY_ROWS):
-            some = objects[start : start + _ARRAY_ROWS]
-            stored += _insert_arrays(tx, call, some, start)
-    return stored
-
-
-def _returning(session: Statements, cls: Any, first: Any) -> _Call:
-    """Return the statement that inserts arrays of a class's columns."""
-    writing = writing_of(session._state)
-    found: _Call | None = writing.call(("returning", cls))
-    if found is not None:
-        return found
-    model = crud.model_of_object(first)
-    table = crud.table_for(model)
-    fields = crud.sent_fields(model)
-    target, version = looked_up(session, model, table, fields, returning=True, inserts=True)
-    types = [column.array for column in target.columns]
-    sql = crud.unnest_text(model, table, fields, types, merge=version >= _MERGE_RETURNS)
-    made = _Call(model, own_text(sql), target)
-    writing.keep(("returning", cls), made)
-    return made
-
-
-def _insert_arrays(
-    session: Statements, call: _Call, objects: list[Any], start: int
-) -> list[Any]:
-    target = call.target
-    arrays = array_parameters(target, session._state.adapters, objects, start)
-    try:
-        rows = session.query(call.sql, arrays)
-    except Error as exc:
-        exc.table = exc.table or target.table.name
-        raise
-    if len(rows) != len(objects):
-        raise Error(
-            f"{len(objects) - len(rows)} of {len(objects)} rows did not come back: a trigger or "
-            f"rule of {target.table.text} suppressed them or stored them elsewhere"
-            + ("; nothing is stored" if len(objects) > 1 else ""),
-            table=target.table.name,
-            schema=target.table.schema,
-            hint="use insert_many, which returns no rows",
-        )
-    cls: Any = objects[0].__class__
-    try:
-        return scan(rows, cls)
-    except Exception as exc:
-        if session._autocommit:
-            mark_stored(exc)
+        _locate(session, exc, target)
         raise

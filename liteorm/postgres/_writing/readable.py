@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from liteorm._core.models.classes import Model
 from liteorm._core.scanning.scan import scanner_for
 from liteorm._core.scanning.types import underlying
 from liteorm.errors import ScanError
 from liteorm.postgres._types.registry import TypeRegistry
+from liteorm.postgres._writing.tables import check_returned
 from liteorm.postgres._writing.targets import Target
 
 __all__ = ["check_readable"]
 
 
-def check_readable(registry: TypeRegistry, target: Target, inserts: bool) -> None:
+def check_readable(registry: TypeRegistry, target: Target, model: Model, inserts: bool) -> None:
     """Refuse a class whose objects the table's rows cannot fill.
 
     The shape is that of RETURNING, so that the scanner which is made here is the one used later.
@@ -19,15 +21,17 @@ def check_readable(registry: TypeRegistry, target: Target, inserts: bool) -> Non
     Args:
         registry: The pool's types; those of the columns are known.
         target: Where the objects go, with the table's columns.
+        model: What the row comes back as.
         inserts: The row is a new one: what nothing fills is NULL in it.
 
     Raises:
+        UndefinedColumn: A field has no column.
         ScanError: A column's type does not fit its field, or is sure to be NULL.
     """
-    model = target.model
+    check_returned(model, target.table, target.table_columns)
     by_name = {column.name: column for column in target.table_columns}
-    if any(field.column not in by_name for field in model.fields):
-        return  # the server says so, before it stores anything
+    if any(field.column not in by_name for field in model.fields) or not model.fields:
+        return  # a system column, or a dict that takes what there is
     columns = [by_name[field.column] for field in model.fields]
     names = tuple(column.name.encode() for column in columns)
     # A result has the types below its domains.

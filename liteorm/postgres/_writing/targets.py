@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
+from msgspec import UNSET
 from psycopg import errors as driver
 from psycopg.adapt import AdaptersMap
 
@@ -15,33 +16,19 @@ from liteorm._core.models.classes import Field, Model, Table, model_of
 from liteorm._core.models.extract import Encode, Extraction, extractor, parameters
 from liteorm._core.models.hints import Codec
 from liteorm._core.scanning.types import PgType
-from liteorm._core.sql import crud
-from liteorm.errors import DataError, Error, UndefinedColumn, UndefinedTable
+from liteorm._core.sql import writable
+from liteorm.errors import DataError, Error, UndefinedTable
 from liteorm.postgres._types.dumpers import Bound
 from liteorm.postgres._types.encoders import Encoders
 from liteorm.postgres._types.forms import TEXT_OID, Encoder, Misfit, reason_of
-
-COLUMNS_SQL: Final = """
-SELECT a.attname, a.atttypid::int8, format_type(a.atttypid, a.atttypmod),
-       format_type(a.atttypid, -1),
-       CASE WHEN t.typtype IN ('c', 'd') OR t.typarray = 0 OR t.typcategory = 'A' THEN '' ELSE
-            format_type(a.atttypid, -1) END,
-       NOT (a.attnotnull OR t.typnotnull OR a.atthasdef OR a.attidentity <> ''
-            OR t.typdefault IS NOT NULL OR c.relkind <> 'r' OR c.relhastriggers OR c.relhasrules)
-  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-  JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
- WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped
- ORDER BY a.attnum
-"""
-"""The columns of a table: name, type, its name with length and precision, its name for a cast, and
-that again if unnest can make one column of an array of it (which it cannot of an array of arrays,
-nor of composites), and whether a row inserted without it is sure to have NULL there. With -1 it is
-`bpchar` and not `character`, a cast to which cuts to one."""
+from liteorm.postgres._writing.tables import TableColumn, Traits, no_column
 
 # datatype_mismatch, undefined_object, invalid_binary_representation; internal_error is what the
-# server says of the oid of a type that was dropped.
-_STALE_TYPES: Final = ("42804", "42704", "22P03", "XX000")
+# server says of the oid of a type that was dropped; feature_not_supported of a way to write that
+# the table took before it got rules.
+_STALE_TYPES: Final = ("42804", "42704", "22P03", "XX000", "0A000")
 _TARGETS: Final = 512
+_ONE_SET: Final = "all objects of one call leave out the same fields: make a call for each kind"
 _UNENCODABLE: Final = (
     Misfit,
     DataError,
@@ -55,27 +42,6 @@ _UNENCODABLE: Final = (
     RecursionError,
     struct.error,
 )
-
-
-@attrs.frozen
-class TableColumn:
-    """A column as the catalog has it.
-
-    Args:
-        name: Its name.
-        oid: Its type.
-        shown: The type's name for messages.
-        type_name: The type's name for a cast.
-        element_name: The same if the type can be the element of an array for unnest, else "".
-        left_null: A row inserted without it has NULL there: nothing fills it.
-    """
-
-    name: str
-    oid: int
-    shown: str
-    type_name: str
-    element_name: str
-    left_null: bool
 
 
 @attrs.frozen
@@ -103,6 +69,14 @@ class Target:
     table: Table
     columns: tuple[SentColumn, ...]
     table_columns: tuple[TableColumn, ...]
+    traits: Traits
+    left_out: tuple[Field, ...] = ()
+    """Fields that the first of many objects leaves out, and so all of them."""
+
+    def of(self, fields: Sequence[Field]) -> Target:
+        """Return the part of it that takes these fields, in their order."""
+        by_field = {column.field: column for column in self.columns}
+        return attrs.evolve(self, columns=tuple(by_field[field] for field in fields))
 
     @functools.cached_property
     def binary(self) -> bool:
@@ -117,12 +91,12 @@ class Target:
     @functools.cached_property
     def trusting(self) -> Encode:
         """What encodes objects for COPY, and leaves to the dumpers what these refuse themselves."""
-        return extractor(self.model, self._copy_parts, trusting=True)
+        return extractor(self.model, self._copy_parts, trusting=True, left_out=self.left_out)
 
     @functools.cached_property
     def careful(self) -> Encode:
         """What encodes objects for COPY, and looks at each value."""
-        return extractor(self.model, self._copy_parts, trusting=False)
+        return extractor(self.model, self._copy_parts, trusting=False, left_out=self.left_out)
 
     @functools.cached_property
     def parameters(self) -> Callable[[Any], tuple[Any, ...]]:
@@ -156,6 +130,7 @@ class Target:
                 )
                 for column in self.columns
             ],
+            self.left_out,
         )
 
     @property
@@ -173,6 +148,10 @@ class Target:
             )
             for column in self.columns
         ]
+
+    def same_place(self, other: Target) -> bool:
+        """Return whether the table is what it was."""
+        return (self.types, self.traits) == (other.types, other.traits)
 
     @property
     def types(self) -> tuple[PgType, ...]:
@@ -244,12 +223,28 @@ class Target:
                 f"expected {', '.join(field.name for field in self.model.fields)}",
                 row=index,
             )
+        for field in self.left_out:
+            if writable.value_of(self.model, field, obj) is not UNSET:
+                return DataError(
+                    f"{self.model.name}.{field.init_name}{place} has a value, and is UNSET in the "
+                    "first one",
+                    row=index,
+                    field=field.init_name,
+                    column=field.column,
+                    table=self.table.name,
+                    schema=self.table.schema,
+                    hint=_ONE_SET,
+                )
         for sent in self.columns:
             field = sent.field
             try:
-                value = crud.value_of(self.model, field, obj)
+                value = writable.value_of(self.model, field, obj)
             except (AttributeError, KeyError):
                 return self._error(sent, f"{place} is missing", index)
+            if value is UNSET:
+                error = self._error(sent, f"{place} is UNSET, and has a value in the first", index)
+                error.hint = _ONE_SET
+                return error
             if field.codec is not None and value is not None:
                 try:
                     value = field.codec.encode(value)
@@ -357,6 +352,8 @@ class Writing:
         fields: Sequence[Field],
         columns: Iterable[TableColumn],
         types: Mapping[int, PgType],
+        traits: Traits,
+        left_out: tuple[Field, ...] = (),
     ) -> Target:
         """Match fields with the columns of the table.
 
@@ -366,7 +363,7 @@ class Writing:
         """
         columns = tuple(columns)
         # Two equal lists of columns may name types that are not what they were.
-        key = (model, table, tuple(fields), columns, tuple(types.values()))
+        key = (model, table, tuple(fields), columns, tuple(types.values()), traits, left_out)
         if (known := self._targets.get(key)) is not None:
             return known
         by_name = {column.name: column for column in columns}
@@ -381,27 +378,13 @@ class Writing:
         for field in fields:
             column = by_name.get(field.column)
             if column is None:
-                near = crud.near_name(field.column, by_name)
-                raise UndefinedColumn(
-                    f'table "{table.text}" has no column "{field.column}", '
-                    f"which {model.name}.{field.init_name} goes to",
-                    sqlstate="42703",
-                    table=table.name,
-                    schema=table.schema,
-                    column=field.column,
-                    hint=f'did you mean "{near}"?' if near else None,
-                )
+                raise no_column(table, model, field, "goes to", by_name)
             encoder = self.encoders.for_type(types[column.oid])
             sent.append(SentColumn(field, column, encoder))
         if len(self._targets) >= _TARGETS:
             self._targets.clear()
-        made = self._targets[key] = Target(model, table, tuple(sent), columns)
+        made = self._targets[key] = Target(model, table, tuple(sent), columns, traits, left_out)
         return made
-
-
-def columns_of(rows: Iterable[tuple[Any, ...]]) -> list[TableColumn]:
-    """Return the columns that COLUMNS_SQL found."""
-    return [TableColumn(*row) for row in rows]
 
 
 def parameter_of(encoder: Encoder) -> Callable[[Any], Any]:

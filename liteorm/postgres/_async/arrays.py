@@ -1,0 +1,281 @@
+"""Many rows as one array for each column: inserted, updated and deleted in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from time import monotonic
+from typing import Any, Final, LiteralString, TypeVar
+
+import attrs
+from psycopg import pq
+
+from liteorm._core.models.classes import Field, Model, Table, model_of
+from liteorm._core.scanning.scan import scan
+from liteorm._core.sql import bulk, writable
+from liteorm.errors import DataError, Error
+from liteorm.postgres._async.connection import AsyncWire
+from liteorm.postgres._async.lookup import forget, looked_up, own_text, writing_of
+from liteorm.postgres._async.one_row import identity, returned_model
+from liteorm.postgres._async.statements import AsyncStatements
+from liteorm.postgres._session.options import CLEANUP_BOUND
+from liteorm.postgres._session.outcomes import mark_stored
+from liteorm.postgres._session.primitives import afinish
+from liteorm.postgres._writing.chunks import AsyncChunks, AsyncObjects
+from liteorm.postgres._writing.copy import array_parameters
+from liteorm.postgres._writing.targets import Target
+
+__all__ = [
+    "ARRAY_ROWS",
+    "delete_many",
+    "insert_arrays",
+    "insert_returning",
+    "twice",
+    "update_arrays",
+]
+
+T = TypeVar("T")
+
+ARRAY_ROWS: Final = 20_000
+"""Rows whose arrays are sent in one statement; more go in several, in one transaction."""
+_MERGE_RETURNS: Final = 170000
+"""Since this version MERGE has RETURNING."""
+_CHUNK_ROWS: Final = 5_000
+_CHUNK_BYTES: Final = 1024 * 1024
+_PROGRESS_SECONDS: Final = 0.05
+_CARDINALITY: Final = "21000"
+_SAVEPOINT: Final = "liteorm_many"
+_IDLE: Final = pq.TransactionStatus.IDLE
+
+
+@attrs.frozen(eq=False)
+class _Call:
+    """A statement that takes arrays, ready to be run."""
+
+    sql: LiteralString
+    target: Target
+
+
+def twice(model: Model, keys: Sequence[Field], table: Table) -> DataError:
+    """Return the error for two objects that are for one row."""
+    names = f" ({', '.join(field.init_name for field in keys)})" if keys else ""
+    return DataError(
+        f"a key of {model.name}{names} comes twice in the objects for {table.text}",
+        sqlstate=_CARDINALITY,
+        table=table.name,
+        schema=table.schema,
+        field=keys[0].init_name if len(keys) == 1 else None,
+        hint="send each key once: which of the objects counts is not for the database to guess",
+    )
+
+
+async def insert_arrays(
+    wire: AsyncWire,
+    sql: str,
+    target: Target,
+    first: list[Any],
+    chunks: AsyncChunks,
+    progress: Callable[[int], object] | None,
+) -> int:
+    """Insert all rows a bounded number at a time, or none; return how many were stored."""
+    alone = wire.pgconn.transaction_status == _IDLE
+    await wire.command("BEGIN" if alone else f"SAVEPOINT {_SAVEPOINT}")
+    try:
+        count = await _insert_chunks(wire, sql, target, first, chunks, progress)
+        await wire.command("COMMIT" if alone else f"RELEASE SAVEPOINT {_SAVEPOINT}")
+    except BaseException:
+        # A transaction of its own is rolled back before the connection's next use.
+        if not alone and not wire.closed:
+            await afinish(_undo(wire))
+        raise
+    return count
+
+
+async def _undo(wire: AsyncWire) -> None:
+    wire.limit(CLEANUP_BOUND, drop=True)
+    await wire.command(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+    await wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+
+
+async def _insert_chunks(
+    wire: AsyncWire,
+    sql: str,
+    target: Target,
+    first: list[Any],
+    chunks: AsyncChunks,
+    progress: Callable[[int], object] | None,
+) -> int:
+    count = sent = size = 0
+    told = monotonic()
+    objects = first
+    while objects:
+        arrays = array_parameters(target, wire.adapters, objects, sent)
+        try:
+            result = await wire.run(sql, arrays)
+        except Exception as exc:
+            exc.add_note(f"among the objects {sent} to {sent + len(objects) - 1}")
+            raise
+        count += int(result.command_tuples or 0)
+        sent += len(objects)
+        size += sum(len(array.data) for array in arrays)
+        if progress is not None and monotonic() - told >= _PROGRESS_SECONDS:
+            progress(sent)
+            told = monotonic()
+        objects = await chunks.take(max(1, min(_CHUNK_ROWS, _CHUNK_BYTES * sent // (size + 1))))
+    if progress is not None:
+        # Before the end, which stores the rows: what it raises stores nothing.
+        progress(sent)
+    return count
+
+
+async def insert_returning(
+    session: AsyncStatements, objs: Iterable[Any], returning: Any, table: Any
+) -> list[Any]:
+    """Insert the objects' rows; return the rows as stored, in the same order."""
+    objects = list(objs)
+    if not objects:
+        return []
+    wanted: Any = returning or objects[0].__class__
+    call = await _returning(session, objects[0], returning, table)
+    try:
+        return await _insert_all(session, call, objects, wanted)
+    except Error as exc:
+        if not call.target.may_be_stale(exc):
+            raise
+        forget(session._state)
+        try:
+            again = await _returning(session, objects[0], returning, table)
+        except Error:
+            raise exc from exc.__cause__
+        if again.target.same_place(call.target):
+            raise
+        return await _insert_all(session, again, objects, wanted)
+
+
+async def _insert_all(
+    session: AsyncStatements, call: _Call, objects: list[Any], wanted: Any
+) -> list[Any]:
+    """Insert in one transaction: a row that does not come back, or unreadable, undoes all."""
+    if len(objects) == 1:
+        # Nothing to undo.
+        return await _insert_some(session, call, objects, 0, wanted)
+    stored: list[Any] = []
+    async with session.transaction() as tx:
+        for start in range(0, len(objects), ARRAY_ROWS):
+            some = objects[start : start + ARRAY_ROWS]
+            stored += await _insert_some(tx, call, some, start, wanted)
+    return stored
+
+
+async def _returning(session: AsyncStatements, first: Any, returning: Any, table: Any) -> _Call:
+    """Return the statement that inserts arrays of a class's columns."""
+    writing = writing_of(session._state)
+    model = writable.model_of_object(first)
+    unset = writable.unset_fields(model, first)
+    into = writable.table_for(model, table)
+    key = ("returning", identity(first), table, returning, unset)
+    found: _Call | None = writing.call(key)
+    if found is not None:
+        return found
+    returned = returned_model(model, returning)
+    asked = writable.sent_fields(model)
+    fields = writable.some_fields(model, writable.without(asked, unset))
+    left_out = tuple(field for field in asked if field in unset)
+    target, version = await looked_up(
+        session, model, into, fields, returned=returned, inserts=True, left_out=left_out
+    )
+    types = [column.array for column in target.columns]
+    text = bulk.insert_returning_text(
+        returned,
+        into,
+        fields,
+        types,
+        merge=version >= _MERGE_RETURNS and target.traits.takes_merge,
+    )
+    made = _Call(own_text(text), target)
+    writing.keep(key, made)
+    return made
+
+
+async def _insert_some(
+    session: AsyncStatements, call: _Call, objects: list[Any], start: int, wanted: Any
+) -> list[Any]:
+    target = call.target
+    arrays = array_parameters(target, session._state.adapters, objects, start)
+    try:
+        rows = await session.query(call.sql, arrays)
+    except Error as exc:
+        exc.table = exc.table or target.table.name
+        raise
+    if len(rows) != len(objects):
+        raise Error(
+            f"{len(objects) - len(rows)} of {len(objects)} rows did not come back: a trigger or "
+            f"rule of {target.table.text} suppressed them or stored them elsewhere"
+            + ("; nothing is stored" if len(objects) > 1 else ""),
+            table=target.table.name,
+            schema=target.table.schema,
+            hint="use insert_many, which returns no rows",
+        )
+    try:
+        return scan(rows, wanted)
+    except Exception as exc:
+        if session._autocommit:
+            mark_stored(exc)
+        raise
+
+
+async def update_arrays(
+    session: AsyncStatements,
+    target: Target,
+    changed: Sequence[Field],
+    keys: Sequence[Field],
+    objects: list[Any],
+) -> int:
+    """Update rows by key in one statement, or none if a key comes twice; return how many."""
+    types = [column.array for column in target.columns]
+    sql = bulk.update_arrays_text(target.model, target.table, changed, types)
+    arrays = array_parameters(target, session._state.adapters, objects, 0)
+    async with (use := session._connection("update_many", sql, arrays)) as wire:
+        result = await wire.run(sql, arrays)
+        if result.get_value(0, 1) == b"\1":
+            raise twice(target.model, keys, target.table)
+        use.rows = count = int.from_bytes(result.get_value(0, 0) or b"", "big")
+    return count
+
+
+async def delete_many(session: AsyncStatements, cls: Any, keys: AsyncObjects) -> int:
+    """Delete the rows with these keys, or none; return how many there were."""
+    model = model_of(cls)
+    table = writable.table_for(model)
+    fields = writable.key_fields(model, table)
+    chunks = AsyncChunks(keys)
+
+    def held(key: Any) -> dict[str, Any]:
+        parts = writable.key_parts(model, fields, key)
+        return {field.name: part for field, part in zip(fields, parts, strict=True)}
+
+    objects = [held(key) for key in await chunks.take(ARRAY_ROWS)]
+    if not objects:
+        return 0
+    asked = attrs.evolve(model, cls=dict, kind="typeddict", fields=fields)
+    target, _ = await looked_up(session, asked, table, fields)
+    types = [column.array for column in target.columns]
+    sql = bulk.delete_arrays_text(table, fields, types)
+    if len(objects) < ARRAY_ROWS:
+        return await _delete(session, sql, target, objects, 0)
+    count = start = 0
+    async with session.transaction() as tx:
+        while objects:
+            count += await _delete(tx, sql, target, objects, start)
+            start += len(objects)
+            objects = [held(key) for key in await chunks.take(ARRAY_ROWS)]
+    return count
+
+
+async def _delete(
+    session: AsyncStatements, sql: str, target: Target, objects: list[Any], start: int
+) -> int:
+    arrays = array_parameters(target, session._state.adapters, objects, start)
+    async with (use := session._connection("delete_many", sql, arrays)) as wire:
+        result = await wire.run(sql, arrays)
+        use.rows = count = int(result.command_tuples or 0)
+    return count

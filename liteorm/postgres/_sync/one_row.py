@@ -1,0 +1,341 @@
+# Generated from liteorm/postgres/_async/one_row.py by .ci/unasync.py: edit that file, not this one.
+"""One row at a time: inserted, updated, put in its place, deleted, read by key."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Final, LiteralString, TypeVar
+
+import attrs
+
+from liteorm._core.models.classes import Field, Model, Table, model_of
+from liteorm._core.scanning.scan import scan_one
+from liteorm._core.sql import crud, writable
+from liteorm._core.values.results import Rows
+from liteorm.errors import DataError, Error, NoRows, StaleRow
+from liteorm.postgres._sync.lookup import forget, looked_up, own_text, writing_of
+from liteorm.postgres._sync.statements import Statements
+from liteorm.postgres._session.outcomes import mark_stored
+from liteorm.postgres._writing.targets import Target
+
+__all__ = [
+    "Making",
+    "absent",
+    "delete",
+    "get",
+    "insert",
+    "outdated",
+    "read_back",
+    "run",
+    "update",
+    "upsert",
+]
+
+T = TypeVar("T")
+
+_DICT: Final = Model(cls=dict, name="dict", kind="typeddict", fields=())
+_ATTEMPTS: Final = 10
+"""How often a row that is in the place, and is not seen, is looked for."""
+
+
+@attrs.frozen(eq=False)
+class Making:
+    """What a statement on one row is made of, when it is first needed."""
+
+    model: Model
+    table: Table
+    statement: crud.TableStatement
+    returned: Model | None = None
+    inserts: bool = False
+
+
+@attrs.frozen(eq=False)
+class _Call:
+    """A statement on one row, ready to be run."""
+
+    sql: LiteralString
+    target: Target
+
+
+class _Undo(Exception):
+    """Leaves a block whose work is not to stay, with what it found."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+
+
+def returned_model(model: Model, returning: Any) -> Model:
+    """Return the model that a row comes back as."""
+    if returning is None:
+        return model
+    return _DICT if returning is dict else model_of(returning)
+
+
+def identity(obj: Any) -> Any:
+    """Return what tells objects apart that are written differently: the class, or the model."""
+    cls: Any = obj.__class__
+    return writable.model_of_object(obj) if cls is dict else cls
+
+
+def insert(session: Statements, obj: Any, returning: Any, table: Any) -> Any:
+    """Insert an object's row; return the row as stored."""
+    model = writable.model_of_object(obj)
+    unset = writable.unset_fields(model, obj)
+
+    def making() -> Making:
+        into, returned = writable.table_for(model, table), returned_model(model, returning)
+        return Making(
+            model, into, crud.insert_statement(model, into, returned, unset), returned, True
+        )
+
+    key = ("insert", identity(obj), _table_key(table), returning, unset)
+    rows = run(session, key, making, obj)
+    if not len(rows):
+        raise _suppressed(writable.table_for(model, table))
+    return read_back(session, rows, returning or obj.__class__)
+
+
+def update(session: Statements, obj: Any, columns: Any, returning: Any) -> Any:
+    """Update the row with the object's key; return the row as stored."""
+    model = writable.model_of_object(obj)
+    table = writable.table_for(model)
+    names = writable.names_tuple(columns, "columns")
+    unset = writable.unset_fields(model, obj)
+    if unset:
+        _refuse_nameless(model, table, obj)
+
+    def making() -> Making:
+        returned = returned_model(model, returning)
+        return Making(
+            model, table, crud.update_statement(model, table, returned, names, unset), returned
+        )
+
+    key = ("update", identity(obj), names, returning, unset)
+    rows = run(session, key, making, obj)
+    if not len(rows):
+        raise outdated(session, model, table, obj) or absent(model, table)
+    return read_back(session, rows, returning or obj.__class__)
+
+
+def upsert(
+    session: Statements, obj: Any, conflict: Any, update: Any, returning: Any, table: Any
+) -> Any:
+    """Insert an object's row, or update the one in its place; return the row as stored."""
+    model = writable.model_of_object(obj)
+    unset = writable.unset_fields(model, obj)
+    place = writable.conflict_of(conflict)
+    names = writable.names_tuple(update, "update")
+
+    def plan() -> tuple[Table, Model, crud.Upsert]:
+        into, returned = writable.table_for(model, table), returned_model(model, returning)
+        return into, returned, crud.upsert_statement(model, into, returned, place, names, unset)
+
+    def making() -> Making:
+        into, returned, found = plan()
+        return Making(model, into, found.statement, returned)
+
+    key = (identity(obj), _table_key(table), place, names, returning, unset)
+    for _ in range(_ATTEMPTS):
+        rows = run(session, ("upsert", *key), making, obj)
+        if not len(rows) and names == ():
+            rows = _in_place(session, ("found", *key), plan, obj, model)
+        if len(rows):
+            return read_back(session, rows, returning or obj.__class__)
+        if names != ():
+            break
+    raise _suppressed(writable.table_for(model, table))
+
+
+def _in_place(
+    session: Statements,
+    key: Any,
+    plan: Callable[[], tuple[Table, Model, crud.Upsert]],
+    obj: Any,
+    model: Model,
+) -> Rows:
+    """Read the row that is in an object's place."""
+    into, returned, found = plan()
+    select = found.found or found.locked
+    making = functools.partial(Making, model, into, select, returned)
+    if found.found is not None:
+        # It came while the statement ran, which does not see it; a new one does.
+        return run(session, key, making, obj)
+    # Only the server knows which row that is. To be told it has to write it, which is undone.
+    try:
+        with session.transaction() as inner:
+            raise _Undo(run(inner, key, making, obj))
+    except _Undo as done:
+        return done.rows
+
+
+def read_back(session: Statements, rows: Rows, cls: Any) -> Any:
+    """Read the row that a statement gave; an error says if it is stored all the same."""
+    try:
+        return scan_one(rows, cls)
+    except Exception as exc:
+        if session._autocommit:
+            mark_stored(exc)
+        raise
+
+
+def delete(session: Statements, obj: Any) -> bool:
+    """Delete the row with the object's key; return whether there was one."""
+    model = writable.model_of_object(obj)
+    table = writable.table_for(model)
+
+    def making() -> Making:
+        return Making(model, table, crud.delete_statement(model, table))
+
+    if writable.unset_fields(model, obj):
+        _refuse_nameless(model, table, obj)
+    if len(run(session, ("delete", identity(obj)), making, obj)):
+        return True
+    error = outdated(session, model, table, obj)
+    if error is not None:
+        raise error
+    return False
+
+
+def get(session: Statements, cls: type[T], key: Any) -> T:
+    """Return the object with that key."""
+    model: Any = cls
+    sql, keys, plain = _get_text(model)
+    # The one case worth a short cut: a key of one field, sent as it is.
+    short = plain and not issubclass(type(key), tuple)
+    values = (key,) if short else writable.key_values(model_of(cls), keys, key)
+    rows = session.query(sql, values)
+    if not len(rows):
+        found = model_of(cls)
+        raise absent(found, writable.table_for(found))
+    return scan_one(rows, cls)
+
+
+@functools.lru_cache(maxsize=1024)
+def _get_text(cls: Any) -> tuple[LiteralString, tuple[Field, ...], bool]:
+    model = model_of(cls)
+    statement = crud.get_statement(model, writable.table_for(model))
+    plain = len(statement.fields) == 1 and statement.fields[0].codec is None
+    return own_text(statement.sql), statement.fields, plain
+
+
+def _table_key(table: Any) -> Any:
+    """Return the table given to a call, as a part of a key."""
+    if table is not None and not isinstance(table, str | type):
+        raise TypeError(
+            f"table= takes a name or the class whose table it is, not {type(table).__name__}"
+        )
+    return table
+
+
+def _refuse_nameless(model: Model, table: Table, obj: Any) -> None:
+    keys = writable.key_fields(model, table)
+    writable.refuse_unset(model, keys, obj, "the key says which row is meant")
+    version = writable.version_of(model, table)
+    if version is not None and version.known:
+        writable.refuse_unset(
+            model, (version.field,), obj, "it is compared with that of the row; patch need not"
+        )
+
+
+def absent(model: Model, table: Table) -> NoRows:
+    """Return the error for a key that no row has."""
+    return NoRows(
+        f'table "{table.text}" has no row with that key ({", ".join(table.key)}), '
+        f"asked for as {model.name}",
+        table=table.name,
+        schema=table.schema,
+    )
+
+
+def _suppressed(table: Table) -> NoRows:
+    return NoRows(
+        f"no row came back: a trigger or rule of {table.text} suppressed it or stored it elsewhere",
+        table=table.name,
+        schema=table.schema,
+        hint="use insert_many, which returns no rows",
+    )
+
+
+def outdated(
+    session: Statements, model: Model, table: Table, obj: Any, key: Any = None
+) -> Error | None:
+    """Find out why a row was not written: return an error if one with that key is there."""
+    version = writable.version_of(model, table)
+    if version is None or not version.known:
+        return None
+
+    def making() -> Making:
+        return Making(model, table, crud.age_statement(model, table))
+
+    rows = list(run(session, ("age", key or identity(obj)), making, obj))
+    if not rows:
+        return None
+    if rows[0][0]:
+        return _suppressed(table)
+    return StaleRow(
+        f'the row in table "{table.text}" has another {version.field.init_name} than the '
+        f"{model.name}: it was written since that was read",
+        table=table.name,
+        schema=table.schema,
+        column=version.field.column,
+        hint="read it again, and decide anew",
+    )
+
+
+def run(session: Statements, key: Any, making: Callable[[], Making], obj: Any) -> Rows:
+    """Run a statement on an object, once more if types had changed since they were looked up."""
+    call = _call(session, key, making)
+    try:
+        return _rows(session, call, obj)
+    except Error as exc:
+        if not call.target.may_be_stale(exc):
+            raise
+        again = _called_again(session, key, making)
+        if again is None or again.target.same_place(call.target):
+            raise
+        return _rows(session, again, obj)
+
+
+def _rows(session: Statements, call: _Call, obj: Any) -> Rows:
+    try:
+        values = call.target.parameters(obj)
+    except Exception as exc:
+        call.target.blame((obj,), None, exc)
+        raise
+    try:
+        return session.query(call.sql, values)
+    except DataError as exc:
+        # The server and the driver know no fields.
+        error = call.target.misfit(obj, None)
+        if error is None:
+            raise
+        error.sqlstate = exc.sqlstate
+        raise error from exc.__cause__
+
+
+def _called_again(
+    session: Statements, key: Any, making: Callable[[], Making]
+) -> _Call | None:
+    """Look up the columns again: their types may have been changed, or dropped and created."""
+    forget(session._state)
+    try:
+        return _call(session, key, making)
+    except Error:
+        # In a transaction, which the first error has ended.
+        return None
+
+
+def _call(session: Statements, key: Any, making: Callable[[], Making]) -> _Call:
+    writing = writing_of(session._state)
+    found: _Call | None = writing.call(key)
+    if found is not None:
+        return found
+    made = making()
+    fields = made.statement.fields
+    target, _ = looked_up(
+        session, made.model, made.table, fields, returned=made.returned, inserts=made.inserts
+    )
+    call = _Call(own_text(made.statement.sql), target)
+    writing.keep(key, call)
+    return call

@@ -1,0 +1,64 @@
+# Generated from liteorm/postgres/_async/patching.py by .ci/unasync.py: edit that file, not this one.
+"""Some fields of a row, by key and version."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, cast
+
+import attrs
+
+from liteorm._core.models.classes import Model, model_of
+from liteorm._core.sql import crud, writable
+from liteorm.errors import ModelError
+from liteorm.postgres._sync.one_row import Making, absent, get, outdated, read_back, run
+from liteorm.postgres._sync.statements import Statements
+
+T = TypeVar("T")
+
+
+def patch(session: Statements, cls: type[T], key: Any, changes: Any, version: Any) -> T:
+    """Write only the fields in `changes`; return the row as stored."""
+    model = model_of(cls)
+    table = writable.table_for(model)
+    given = writable.changes_of(model, changes)
+    changed = writable.written_fields(model, table, tuple(given), "changes")
+    guard = writable.version_of(model, table)
+    if version is not None and guard is None:
+        raise ModelError(
+            f"{model.name} has no version",
+            model=model.name,
+            hint=f'name its field: @liteorm.table("{table.text}", key=…, version="…")',
+        )
+    if not changed and version is None:
+        return get(session, cls, key)
+    keys = writable.key_fields(model, table)
+    compared = (guard.field,) if guard is not None and version is not None else ()
+    values = {field.name: given[name] for name, field in _named(model, given)}
+    values |= {
+        field.name: part
+        for field, part in zip(keys, writable.key_parts(model, keys, key), strict=True)
+    }
+    values |= {field.name: version for field in compared}
+    fields = (*changed, *keys, *compared)
+
+    def parts() -> Model:
+        # The values as they are, looked at as those of the model's fields.
+        return attrs.evolve(model, cls=dict, kind="typeddict", fields=fields)
+
+    def making() -> Making:
+        statement = crud.changes_statement(model, table, model, changed, compared)
+        return Making(parts(), table, statement, model)
+
+    rows = run(session, ("patch", cls, changed, compared), making, values)
+    if len(rows):
+        return cast("T", read_back(session, rows, cls))
+    error = None
+    if compared:
+        asked = attrs.evolve(parts(), fields=(*keys, *compared))
+        held = {field.name: values[field.name] for field in asked.fields}
+        error = outdated(session, asked, table, held, ("patch", cls))
+    raise error or absent(model, table)
+
+
+def _named(model: Model, given: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [(name, model.field(name)) for name in given]

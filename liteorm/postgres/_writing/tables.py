@@ -1,0 +1,144 @@
+"""What the catalog says of a table: its columns, and which ways to write to it there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import attrs
+
+from liteorm._core.models.classes import Field, Model, Table
+from liteorm._core.sql.near import near_name
+from liteorm.errors import UndefinedColumn
+
+COLUMNS_SQL: Final = """
+SELECT a.attname, a.atttypid::int8, format_type(a.atttypid, a.atttypmod),
+       format_type(a.atttypid, -1),
+       CASE WHEN t.typtype IN ('c', 'd') OR t.typarray = 0 OR t.typcategory = 'A' THEN '' ELSE
+            format_type(a.atttypid, -1) END,
+       NOT (a.attnotnull OR t.typnotnull OR a.atthasdef OR a.attidentity <> '' OR a.attnum < 0
+            OR t.typdefault IS NOT NULL OR c.kind <> 'r' OR c.triggers OR c.rules),
+       c.kind, c.rules, c.secured, c.foreign_parts, c.distributed
+  FROM (SELECT r.oid, r.relkind::text AS kind, r.relhastriggers AS triggers,
+               EXISTS (SELECT FROM pg_catalog.pg_rewrite w
+                        WHERE w.ev_class = r.oid AND w.ev_type <> '1') AS rules,
+               row_security_active(r.oid) AS secured,
+               r.relkind = 'p' AND EXISTS (
+                   SELECT FROM pg_partition_tree(r.oid) f
+                     JOIN pg_catalog.pg_class o ON o.oid = f.relid
+                    WHERE o.relkind = 'f') AS foreign_parts,
+               EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = 'citus')
+                   AS distributed
+          FROM pg_catalog.pg_class r
+         WHERE r.oid = to_regclass(%s)
+        OFFSET 0) c
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+ WHERE (a.attnum > 0 OR a.attname = 'xmin') AND NOT a.attisdropped
+ ORDER BY a.attnum
+"""
+"""The columns of a table: name, type, its name with length and precision, its name for a cast, and
+that again if unnest can make one column of an array of it (which it cannot of an array of arrays,
+nor of composites), and whether a row inserted without it is sure to have NULL there. With -1 it is
+`bpchar` and not `character`, a cast to which cuts to one. Then what decides on the ways to write to
+it. The system column xmin may be the version of a row."""
+
+_SYSTEM: Final = frozenset({"xmin", "xmax", "cmin", "cmax", "ctid", "tableoid"})
+
+
+@attrs.frozen
+class TableColumn:
+    """A column as the catalog has it.
+
+    Args:
+        name: Its name.
+        oid: Its type.
+        shown: The type's name for messages.
+        type_name: The type's name for a cast.
+        element_name: The same if the type can be the element of an array for unnest, else "".
+        left_null: A row inserted without it has NULL there: nothing fills it.
+    """
+
+    name: str
+    oid: int
+    shown: str
+    type_name: str
+    element_name: str
+    left_null: bool
+
+
+@attrs.frozen
+class Traits:
+    """What of a table decides on the ways to write to it.
+
+    Args:
+        kind: The catalog's letter: r(elation), p(artitioned), v(iew), f(oreign).
+        rules: It has rules.
+        secured: Row-level security holds for this role.
+        foreign_parts: Some of its partitions are foreign tables.
+        distributed: Citus is here, and its tables look like others.
+    """
+
+    kind: str = "r"
+    rules: bool = False
+    secured: bool = False
+    foreign_parts: bool = False
+    distributed: bool = False
+
+    @property
+    def takes_copy(self) -> bool:
+        """Whether rows can be put in by COPY."""
+        return not self.secured
+
+    @property
+    def takes_with(self) -> bool:
+        """Whether a statement that writes to it can be part of another one."""
+        return not self.rules and self.keeps_order
+
+    @property
+    def takes_merge(self) -> bool:
+        """Whether MERGE can write to it."""
+        return self.takes_with and self.kind in "rp"
+
+    @property
+    def keeps_order(self) -> bool:
+        """Whether rows are given back in the order in which they are inserted."""
+        return not (self.distributed or self.foreign_parts)
+
+
+def columns_of(rows: Iterable[tuple[Any, ...]]) -> list[TableColumn]:
+    """Return the columns that COLUMNS_SQL found."""
+    return [TableColumn(*row[:6]) for row in rows]
+
+
+def traits_of(rows: Sequence[tuple[Any, ...]]) -> Traits:
+    """Return what COLUMNS_SQL found out about the table."""
+    return Traits(*rows[0][6:]) if rows else Traits()
+
+
+def check_returned(returned: Model, table: Table, columns: Iterable[TableColumn]) -> None:
+    """Refuse a model that cannot be read from a table.
+
+    Raises:
+        UndefinedColumn: A field has no column.
+    """
+    known = {column.name for column in columns}
+    for field in returned.fields:
+        if known and field.column not in known and field.column not in _SYSTEM:
+            raise no_column(table, returned, field, "comes from", known)
+
+
+def no_column(
+    table: Table, model: Model, field: Field, how: str, known: Iterable[str]
+) -> UndefinedColumn:
+    """Return the error for a field that has no column."""
+    near = near_name(field.column, known)
+    return UndefinedColumn(
+        f'table "{table.text}" has no column "{field.column}", '
+        f"which {model.name}.{field.init_name} {how}",
+        sqlstate="42703",
+        table=table.name,
+        schema=table.schema,
+        column=field.column,
+        hint=f'did you mean "{near}"?' if near else None,
+    )
