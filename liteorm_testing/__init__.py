@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from liteorm_testing.assertions import Leak, assert_no_leaks, check_statements
+    from liteorm_testing.clusters import Cluster, Member, cluster
     from liteorm_testing.databases import Database, Migration, Schema, database
     from liteorm_testing.faults import (
         FailingCommits,
@@ -32,9 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncNotifications",
+    "Cluster",
     "Database",
     "FailingCommits",
     "Leak",
+    "Member",
     "Migration",
     "Notifications",
     "Pooler",
@@ -47,6 +50,7 @@ __all__ = [
     "ServerNotAvailable",
     "assert_no_leaks",
     "check_statements",
+    "cluster",
     "database",
     "deadlock",
     "fail_next_commit",
@@ -65,6 +69,7 @@ __all__ = [
 # database: they should not wait for the driver to be imported.
 _PLACES = {
     "assertions": ("Leak", "assert_no_leaks", "check_statements"),
+    "clusters": ("Cluster", "Member", "cluster"),
     "databases": ("Database", "Migration", "Schema", "database"),
     "faults": (
         "FailingCommits",

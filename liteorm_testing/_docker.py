@@ -19,7 +19,7 @@ from attrs import define, field
 
 import liteorm
 from liteorm import postgres
-from liteorm_testing import _cluster, _dsn, _sqltext, _watchdog
+from liteorm_testing import _dsn, _launched, _sqltext, _watchdog
 from liteorm_testing._binaries import ClusterError, major_of
 from liteorm_testing._scram import verifier
 from liteorm_testing.servers import Server, ServerNotAvailable
@@ -291,7 +291,7 @@ def _configure(given: Any, config: dict[str, Any], settings: Mapping[str, str], 
         # Docker would publish the port on all of the machine's addresses.
         given.ports = {"5432": ("127.0.0.1", None)}
     # The official images say their version; of another one only settings that all have are used.
-    kits = _cluster.settings_for(major_of(environment.get("PG_MAJOR", "")))
+    kits = _launched.settings_for(major_of(environment.get("PG_MAJOR", "")))
     for name in _LEFT_TO_THE_IMAGE:
         del kits[name]
     command = [*(config.get("Entrypoint") or ()), "postgres"]

@@ -77,8 +77,11 @@ _VARIABLES: Final = {
 
 def with_our_say(dsn: str) -> str:
     """The connection string of a server of ours, whatever the environment says of others."""
+    given = parse(dsn)
     changes = {key: value for name, (key, value) in _VARIABLES.items() if os.environ.get(name)}
-    return replace(dsn, **changes) if changes else dsn
+    if "hostaddr" in changes:
+        changes["hostaddr"] = ",".join([changes["hostaddr"]] * len(given["host"].split(",")))
+    return replace(dsn, **{**changes, **given}) if changes else dsn
 
 
 def _parse_uri(dsn: str) -> dict[str, str]:

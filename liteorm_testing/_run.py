@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from attrs import frozen
 
-from liteorm_testing._cluster import LogFile
+from liteorm_testing._launched import LogFile
 from liteorm_testing.servers import KINDS, Server, ServerNotAvailable, asked, choose, end, start
 
 if TYPE_CHECKING:

@@ -46,20 +46,7 @@ class Proxy:
 
     def __init__(self, dsn: str) -> None:
         expect(dsn, str, "a Proxy, in front of a DSN,")
-        parts = _dsn.parse(dsn)
-        host = parts.get("hostaddr") or parts.get("host") or "127.0.0.1"
-        port = parts.get("port") or "5432"
-        if "," in host or "," in port:
-            raise ValueError("a Proxy stands in front of one server; the DSN names several hosts")
-        if not port.isdecimal():
-            # Without what stands there: a password with a slash in it would.
-            raise ValueError("the port of the DSN is no number")
-        if (sslmode := parts.get("sslmode")) in ("require", "verify-ca", "verify-full"):
-            raise ValueError(
-                f"a Proxy reads what passes, so nothing is encrypted, and sslmode={sslmode} would "
-                "fail: leave it out of the DSN"
-            )
-        self._upstream = (host, int(port))
+        self._upstream = _address_of(dsn)
         self._given = dsn
         self._port = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -166,6 +153,16 @@ class Proxy:
 
         self._call(restore)
 
+    def _lead_to(self, dsn: str) -> None:
+        """Stand in front of another server from now on: what is open is reset."""
+
+        def lead() -> None:
+            self._upstream = _address_of(dsn)
+            for link in list(self._links):
+                link.reset()
+
+        self._call(lead)
+
     def _call(self, action: Callable[[], _T]) -> _T:
         """Run something in the proxy's loop, where all of its state lives."""
         loop = self._loop
@@ -202,6 +199,24 @@ class Proxy:
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _address_of(dsn: str) -> tuple[str, int]:
+    """Where a DSN leads, if a proxy can stand there."""
+    parts = _dsn.parse(dsn)
+    host = parts.get("hostaddr") or parts.get("host") or "127.0.0.1"
+    port = parts.get("port") or "5432"
+    if "," in host or "," in port:
+        raise ValueError("a Proxy stands in front of one server; the DSN names several hosts")
+    if not port.isdecimal():
+        # Without what stands there: a password with a slash in it would.
+        raise ValueError("the port of the DSN is no number")
+    if (sslmode := parts.get("sslmode")) in ("require", "verify-ca", "verify-full"):
+        raise ValueError(
+            f"a Proxy reads what passes, so nothing is encrypted, and sslmode={sslmode} would "
+            "fail: leave it out of the DSN"
+        )
+    return host, int(port)
 
 
 @define

@@ -20,9 +20,9 @@ from attrs import define, field
 from liteorm_testing import _dsn
 from liteorm_testing._arguments import expect
 from liteorm_testing._binaries import Account, ClusterError
-from liteorm_testing._cluster import LogFile, free_port
 from liteorm_testing._folders import Folder
 from liteorm_testing._initdb import write_privately
+from liteorm_testing._launched import LogFile, free_port
 from liteorm_testing.databases import Database
 from liteorm_testing.servers import Server, ServerNotAvailable
 

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from attrs import define, field
 
-from liteorm_testing import _cluster, _dsn
+from liteorm_testing import _dsn, _launched
 from liteorm_testing._binaries import embedded_binaries, local_binaries, major_of
 
 __all__ = ["Choice", "Server", "ServerNotAvailable", "choose", "server"]
@@ -302,13 +302,13 @@ def _started(choice: Choice, settings: Mapping[str, str]) -> Server:
     find = embedded_binaries if choice.kind == "embedded" else local_binaries
     binaries = find()
     assert binaries is not None
-    cluster = _cluster.start(binaries, settings=settings)
+    launched = _launched.start(binaries, settings=settings)
     started = Server(
-        dsn=cluster.dsn,
-        version=cluster.version,
+        dsn=launched.dsn,
+        version=launched.version,
         kind=choice.kind,
-        socket=cluster.socket,
-        on_memory=cluster.folder.on_memory,
+        socket=launched.socket,
+        on_memory=launched.folder.on_memory,
     )
-    started._running = cluster
+    started._running = launched
     return started

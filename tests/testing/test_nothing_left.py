@@ -16,7 +16,7 @@ import pytest
 
 import liteorm
 from liteorm import postgres
-from liteorm_testing import Server, _binaries, _cluster, _folders, _watchdog, server
+from liteorm_testing import Server, _binaries, _folders, _launched, _watchdog, server
 from tests.testing.support import IMAGES, eventually, needs_docker, needs_embedded
 
 Run = Callable[..., pytest.RunResult]
@@ -375,6 +375,6 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     monkeypatch.setenv("LITEORM_CACHE", str(tmp_path / "file" / "below"))
     binaries = _binaries.embedded_binaries()
     assert binaries is not None
-    cluster = _cluster.start(binaries)
+    cluster = _launched.start(binaries)
     cluster.stop()
     assert not cluster.directory.exists()

@@ -19,9 +19,9 @@ from liteorm_testing import (
     Server,
     ServerNotAvailable,
     _binaries,
-    _cluster,
     _dsn,
     _folders,
+    _launched,
     _watchdog,
     database,
     server,
@@ -113,8 +113,8 @@ def test_settings_are_those_that_the_version_has() -> None:
     """A setting that came with a later version would keep an earlier server from starting."""
     with server(kind="embedded") as s:
         assert _one(s.dsn, "SHOW io_method") == "sync"
-    assert "io_method" not in _cluster.settings_for(17)
-    assert "io_method" not in _cluster.settings_for(_binaries.major_of(""))
+    assert "io_method" not in _launched.settings_for(17)
+    assert "io_method" not in _launched.settings_for(_binaries.major_of(""))
 
 
 @needs_docker
@@ -285,7 +285,7 @@ def test_programs_in_a_closed_folder_are_copied(
     cache.chmod(0o755)
     monkeypatch.setenv("LITEORM_CACHE", str(cache))
     try:
-        cluster = _cluster.start(closed / "pginstall" / "bin")
+        cluster = _launched.start(closed / "pginstall" / "bin")
         cluster.stop()
         assert list(cache.glob("server-*/*/*/bin/postgres"))
     finally:
@@ -472,7 +472,7 @@ def test_a_temporary_folder_that_the_account_cannot_enter_is_named(
     binaries = _binaries.embedded_binaries()
     assert binaries is not None
     with pytest.raises(_binaries.ClusterError, match=r"cannot reach .*closed; set TMPDIR"):
-        _cluster.start(binaries)
+        _launched.start(binaries)
 
 
 @needs_embedded

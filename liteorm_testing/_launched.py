@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,10 +21,10 @@ from typing import IO, Final
 from attrs import define, field
 
 from liteorm_testing import _watchdog
-from liteorm_testing._binaries import Account, ClusterError, major_of, reachable
+from liteorm_testing._binaries import Account, ClusterError, copy_tree, major_of, reachable, run_as
 from liteorm_testing._dsn import with_our_say
 from liteorm_testing._folders import MEMORY, Folder, writable
-from liteorm_testing._initdb import prepare
+from liteorm_testing._initdb import Prepared, prepare, write_privately
 
 # Nothing here is worth keeping, so nothing is flushed to disk; autovacuum would only disturb
 # cloning (a worker in the template makes CREATE DATABASE wait in steps of 100 ms).
@@ -85,8 +86,8 @@ class LogFile:
 
 
 @define
-class Cluster:
-    """A running cluster; `start` makes one, `stop` leaves nothing of it."""
+class Launched:
+    """A server of programs on this machine; `start` makes one, `stop` leaves nothing of it."""
 
     folder: Folder
     port: int
@@ -127,6 +128,26 @@ class Cluster:
     def log_mark(self) -> float:
         return self.log_file.log_mark()
 
+    @property
+    def running(self) -> bool:
+        """Whether its process is there."""
+        return self._process is not None
+
+    def copy_from(self, other: Launched) -> None:
+        """Take over the data of another one, which runs, while this one does not."""
+        shutil.rmtree(self.data)
+        passwords = self.directory / "passwords"
+        # Not among the program's arguments, which every user of the machine may read.
+        write_privately(passwords, f"*:*:*:*:{other.password}\n")
+        account = self.folder.account
+        account.own(passwords)
+        reached = f"host=127.0.0.1 port={other.port} user=postgres passfile='{passwords}'"
+        command = [str(self.binaries / "pg_basebackup"), "-D", str(self.data), "-d", reached]
+        try:
+            run_as(account, [*command, "-c", "fast", "-X", "stream", "--no-sync"])
+        finally:
+            passwords.unlink()
+
     def leave(self) -> None:
         """Let it run on without us; its free lock tells `clean` that it may be removed."""
         self._left = True
@@ -148,11 +169,29 @@ class Cluster:
 
     def restart(self) -> None:
         """Stop as `pg_ctl stop -m fast` does and start again on the same port."""
-        assert self._process is not None
         self.resume()
-        self._process.send_signal(signal.SIGINT)
-        self._process.wait()
+        self.shut_down()
         self.launch()
+
+    def shut_down(self) -> None:
+        """Stop as `pg_ctl stop -m fast` does: standbys get all there is."""
+        assert self._process is not None
+        process, self._process = self._process, None
+        process.send_signal(signal.SIGINT)
+        process.wait()
+
+    def kill(self) -> None:
+        """End it as a machine that is switched off: nothing more is sent or answered."""
+        assert self._process is not None
+        process, self._process = self._process, None
+        process.send_signal(signal.SIGSTOP)
+        for pid in _watchdog.family(process.pid)[1:]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        # The first process itself goes in an orderly way: it removes what they shared.
+        process.send_signal(signal.SIGQUIT)
+        process.send_signal(signal.SIGCONT)
+        process.wait()
 
     def stop(self) -> None:
         if self._left:
@@ -196,6 +235,19 @@ class Cluster:
                 raise ClusterError(f"postgres did not start; its log ends:\n{self.log()[-2000:]}")
             time.sleep(0.002)
 
+    def launch_on_a_free_port(self) -> None:
+        """Start it for the first time."""
+        for attempt in range(5):
+            self.port = free_port()
+            try:
+                self.launch()
+            except ClusterError as error:
+                # Somebody took the port between our look and the server's bind.
+                if attempt == 4 or "could not bind" not in str(error):
+                    raise
+            else:
+                return
+
     def _ready(self) -> bool:
         try:
             lines = (self.data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
@@ -210,30 +262,47 @@ class Cluster:
         return self._process.pid
 
 
-def start(binaries: Path, *, settings: Mapping[str, str] | None = None) -> Cluster:
-    """Start a new cluster over a folder of server programs, as an unprivileged account."""
+def start(binaries: Path, *, settings: Mapping[str, str] | None = None) -> Launched:
+    """Start a new server over a folder of programs, as an unprivileged account."""
+    made = make(binaries, settings=settings)
+    try:
+        made.launch_on_a_free_port()
+    except BaseException:
+        made.stop()
+        raise
+    return made
+
+
+def make(
+    binaries: Path, *, settings: Mapping[str, str] | None = None, source: Launched | None = None
+) -> Launched:
+    """Make a server that does not run yet.
+
+    Args:
+        binaries: The folder of programs.
+        settings: They win over the kit's own.
+        source: Another one that does not run, whose data it gets a copy of.
+    """
     account = Account.current()
     binaries = reachable(binaries, account)
     folder = Folder.make(account)
-    cluster: Cluster | None = None
     try:
-        prepared = prepare(binaries, folder.path / "data", account)
-        cluster = Cluster(
-            folder=folder,
-            port=0,
-            version=prepared.version,
-            password=prepared.password,
-            binaries=binaries,
-            settings={**settings_for(major_of(prepared.version)), **(settings or {})},
-        )
-        _launch_on_a_free_port(cluster)
-    except BaseException:
-        if cluster is not None:
-            cluster.stop()
+        if source is None:
+            prepared = prepare(binaries, folder.path / "data", account)
         else:
-            folder.remove()
+            copy_tree(source.data, folder.path / "data")
+            prepared = Prepared(source.version, source.password)
+    except BaseException:
+        folder.remove()
         raise
-    return cluster
+    return Launched(
+        folder=folder,
+        port=0,
+        version=prepared.version,
+        password=prepared.password,
+        binaries=binaries,
+        settings={**settings_for(major_of(prepared.version)), **(settings or {})},
+    )
 
 
 def free_port() -> int:
@@ -242,16 +311,3 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _launch_on_a_free_port(cluster: Cluster) -> None:
-    for attempt in range(5):
-        cluster.port = free_port()
-        try:
-            cluster.launch()
-        except ClusterError as error:
-            # Somebody took the port between our look and the server's bind.
-            if attempt == 4 or "could not bind" not in str(error):
-                raise
-        else:
-            return
