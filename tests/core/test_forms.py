@@ -362,6 +362,14 @@ def test_variants_are_every_choice_and_parts_on_off_and_alone() -> None:
     assert found["with text alone"].names == ("tenant", "text", "limit")
     assert "subject, id" in found['sort="title"'].sql
     assert found['sort="newest"'].sql == tickets.sql
+    text = found["with text alone"]
+    for piece in ("id = %(tenant)s", "ILIKE %(text)s AND NOT", "LIMIT"):
+        if piece in text.sql:
+            assert tickets.written[text.written(text.sql.index(piece)) :].startswith(piece)
+    at = tickets.written.index("{columns}")
+    assert text.written(text.sql.index('"subject"')) == at
+    [only] = statement(Ticket, "SELECT {columns}, %(a)s").variants()
+    assert (only.when, only.written(only.sql.index("%")), only.written(9)) == ("", 18, 7)
     [only] = statement(Ticket, "SELECT %(a)s").variants()
     assert (only.when, only.sql, only.names) == ("", "SELECT %(a)s", ("a",))
     parts = statement(Ticket, "SELECT 1\nWHERE a --? a").variants()

@@ -10,7 +10,7 @@ from attrs import define, evolve, field, frozen
 
 from liteorm._core.sql.lexer import Placeholder, place, placeholders
 from liteorm._core.sql.placeholders import Style, names_in
-from liteorm._core.statements.forms import Form, in_line
+from liteorm._core.statements.forms import Form, Text, in_line
 from liteorm._core.statements.signature import binder, check_names, parameters_of
 from liteorm.errors import StatementError
 
@@ -36,7 +36,17 @@ class Variant:
     when: str
     sql: str
     names: tuple[str, ...]
-    given: frozenset[str]
+    given: frozenset[str] = frozenset()
+    _texts: tuple[Text, ...] = ()
+
+    def written(self, at: int) -> int:
+        """Return where in the declared text a place of this one is written."""
+        begin = 0
+        for text in self._texts:
+            if at < begin + len(text.text):
+                return text.start + (0 if text.whole else at - begin)
+            begin += len(text.text)
+        return at if not self._texts else self._texts[-1].start
 
 
 @define(eq=False)
@@ -50,8 +60,12 @@ class Contents:
     form: Form | None = None
     names: tuple[str, ...] = ()
     """All parameters by name: placeholders, flags and choices, in the order they come."""
+    source: str = ""
+    """The text as it was declared."""
     name: str | None = None
     binds: Callable[..., Any] | None = None
+    varies: bool = field(init=False, default=False)
+    """Whether the text depends on the parameters."""
     _known: frozenset[str] = field(init=False, default=frozenset())
     sendable: frozenset[str] = field(init=False, default=frozenset())
     """The names of placeholders."""
@@ -63,10 +77,12 @@ class Contents:
         self._known = frozenset(self.names)
         if self.name is not None:
             self.called(self.name)
-        if self.form is None:
+        if self.form is not None:
+            self._groups = self.form.groups
+            self.varies = bool(self._groups or self.form.choices)
+        if self.form is None or not self.varies:
             self.sendable = self._known
             return
-        self._groups = self.form.groups
         sent = {name for text in self._all_texts() for name in names_in(text)}
         self.sendable = frozenset(sent) if self.style == "named" else frozenset()
         self._flags = self._known - self.sendable - set(self.form.choices)
@@ -85,13 +101,13 @@ class Contents:
         """
         if self.binds is not None:
             given = self.binds(*args, **named)
-            if self.form is None:
+            if not self.varies:
                 return self.sql, given if self.names or self.style == "positional" else None
             return self._assembled(given)
-        if self.form is not None or self.style == "named":
+        if self.varies or self.style == "named":
             if args or named.keys() != self._known:
                 raise TypeError(self._misused(args, named))
-            return (self.sql, named) if self.form is None else self._assembled(named)
+            return self._assembled(named) if self.varies else (self.sql, named)
         if named or (args and self.style == "none"):
             raise TypeError(self._misused(args, named))
         return self.sql, args if self.style == "positional" else self.values
@@ -130,7 +146,7 @@ class Contents:
 
     def _misused(self, args: tuple[Any, ...], named: Mapping[str, Any]) -> str:
         name = self.name or "the statement"
-        if self.style == "named" or self.form is not None:
+        if self.style == "named" or self.varies:
             takes = ", ".join(self.names) or "nothing"
             if args:
                 return f"{name} takes its parameters by name: {takes}"
@@ -193,23 +209,25 @@ class Contents:
     def variants(self) -> list[Variant]:
         """Return the texts to check: every choice; parts all on, all off and each alone."""
         if self.form is None:
-            return [Variant("", self.sql, tuple(names_in(self.sql)), frozenset())]
+            return [Variant("", self.sql, tuple(names_in(self.sql)))]
         every = {name for group in self._groups for name in group}
         first = self.form.first_words()
         wanted: list[tuple[str, set[str], dict[str, str]]] = []
         for name, options in self.form.choices.items():
             wanted += [(f'{name}="{word}"', every, {**first, name: word}) for word in options]
         if not wanted:
-            wanted.append(("with all optional parts", every, first))
+            wanted.append(("with all optional parts" if self._groups else "", every, first))
         if self._groups:
             wanted.append(("without optional parts", set(), first))
         if len(self._groups) > 1:
             wanted += [(f"with {' and '.join(g)} alone", set(g), first) for g in self._groups]
         found: dict[str, Variant] = {}
         for when, on, words in wanted:
-            sql = self.form.text(on, words)
+            texts = self.form.texts(on, words)
+            sql = "".join(text.text for text in texts)
             given = frozenset(on - self._flags - set(words))
-            found.setdefault(sql, Variant(when, sql, tuple(names_in(sql)), given))
+            made = Variant(when, sql, tuple(names_in(sql)), given, tuple(texts))
+            found.setdefault(sql, made)
         return list(found.values())
 
     def used_elsewhere(self) -> list[str]:

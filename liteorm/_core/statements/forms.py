@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from liteorm._core.sql.lexer import TEXTS, gaps, tokens
 from liteorm.errors import StatementError
@@ -16,10 +16,20 @@ Where: TypeAlias = Callable[[int], str]
 
 
 @frozen
+class Text:
+    """Text that is always there, and where it is written; `whole` if it stands for braces there."""
+
+    text: str
+    start: int
+    whole: bool = False
+
+
+@frozen
 class Choice:
     """A place for the text of the word that a parameter names."""
 
     name: str
+    start: int
 
 
 @frozen
@@ -28,11 +38,11 @@ class Part:
 
     names: tuple[str, ...]
     body: tuple[Piece, ...]
-    off: str
+    off: Text
     line: int
 
 
-Piece: TypeAlias = str | Choice | Part
+Piece: TypeAlias = Text | Choice | Part
 
 _BRACES = re.compile(r"\{(\w+)\}")
 _LINE = re.compile(r"([^\r\n]*+)(\r\n|\r|\n)?")
@@ -43,12 +53,12 @@ def in_line(number: int) -> str:
     return f"line {number} of the SQL"
 
 
-def read_form(text: str, known: Mapping[str, Piece], where: Where = in_line) -> tuple[Piece, ...]:
+def read_form(text: str, known: Collection[str], where: Where = in_line) -> tuple[Piece, ...]:
     """Cut a text at its optional parts and at the braces that mean something.
 
     Args:
         text: The SQL, with marks and braces.
-        known: What stands for `{name}`; other braces stay as they are.
+        known: The names that mean something in braces; others stay as they are.
         where: Says where a line is.
 
     Raises:
@@ -64,11 +74,11 @@ class _Spot:
     start: int
     end: int
     mark: str | None = None
-    piece: Piece = ""
+    name: str = ""
 
 
 class _Reader:
-    def __init__(self, text: str, known: Mapping[str, Piece], where: Where) -> None:
+    def __init__(self, text: str, known: Collection[str], where: Where) -> None:
         self._text = text
         self._known = known
         self._where = where
@@ -90,12 +100,13 @@ class _Reader:
             pieces: list[Piece] = []
             position, mark = line.start(), None
             while spot.start < line.end(1):
-                pieces.append(self._text[position : spot.start])
-                pieces.append(spot.piece)
+                pieces.append(Text(self._text[position : spot.start], position))
+                if spot.mark is None:
+                    pieces.append(Choice(spot.name, spot.start))
                 position, mark = spot.end, spot.mark
                 spot = next(spots)
-            pieces.append(self._text[position : line.end(1)])
-            self._take(number, line.start(), pieces, mark, line[2] or "")
+            pieces.append(Text(self._text[position : line.end(1)], position))
+            self._take(number, line.start(), pieces, mark, Text(line[2] or "", line.end(1)))
         if self._block is not None:
             names, number, _ = self._block
             raise self.error(
@@ -116,7 +127,7 @@ class _Reader:
                 found = _BRACES.match(text, start)
                 if found and found[1] in self._known:
                     skipped = found.end()
-                    self._spots.append(_Spot(start, skipped, None, self._known[found[1]]))
+                    self._spots.append(_Spot(start, skipped, None, found[1]))
             elif kind in TEXTS:
                 self._long.append((start, end))
                 if kind == "string" and "--?" in text[start:end]:
@@ -133,14 +144,14 @@ class _Reader:
                 )
 
     def _take(
-        self, number: int, start: int, pieces: list[Piece], mark: str | None, newline: str
+        self, number: int, start: int, pieces: list[Piece], mark: str | None, newline: Text
     ) -> None:
         """Take a line, its mark and its end."""
         out = self._out if self._block is None else self._block[2]
         if mark is None:
             out += [*pieces, newline]
             return
-        alone = all(isinstance(piece, str) and not piece.strip() for piece in pieces)
+        alone = all(isinstance(piece, Text) and not piece.text.strip() for piece in pieces)
         if mark == "}":
             self._close(number, alone)
             self._out.append(newline)
@@ -163,9 +174,9 @@ class _Reader:
                     "mark the end of the line that is optional, or write --? name { for several",
                 )
             body = joined(pieces)
-            if isinstance(body[-1], str):
-                body = (*body[:-1], body[-1].rstrip())
-            out += [Part(names, body, "", number), newline]
+            if isinstance(last := body[-1], Text):
+                body = (*body[:-1], evolve(last, text=last.text.rstrip()))
+            out += [Part(names, body, Text("", start, whole=True), number), newline]
 
     def _names(self, number: int, mark: str) -> tuple[str, ...]:
         names = tuple(dict.fromkeys(mark.split()))
@@ -200,7 +211,8 @@ class _Reader:
         names, first, body = self._block
         self._block = None
         # Lines that are left out leave their ends, so that the server counts lines as they are.
-        off = "\n" * (number - first - 1)
+        start = body[0].start if body and isinstance(body[0], Text) else 0
+        off = Text("\n" * (number - first - 1), start, whole=True)
         self._out.append(Part(names, joined(body), off, first))
 
 
@@ -211,11 +223,19 @@ def joined(pieces: list[Piece]) -> tuple[Piece, ...]:
     """Return pieces with neighbouring texts made one."""
     found: list[Piece] = []
     for piece in pieces:
-        if isinstance(piece, str) and found and isinstance(found[-1], str):
-            found[-1] += piece
-        elif piece:
+        if not isinstance(piece, Text):
             found.append(piece)
-    return tuple(found) or ("",)
+        elif piece.text:
+            last = found[-1] if found else None
+            if (
+                isinstance(last, Text)
+                and not (last.whole or piece.whole)
+                and last.start + len(last.text) == piece.start
+            ):
+                found[-1] = evolve(last, text=last.text + piece.text)
+            else:
+                found.append(piece)
+    return tuple(found) or (Text("", 0),)
 
 
 @frozen(eq=False)
@@ -245,18 +265,23 @@ class Form:
         Raises:
             ValueError: A word is none of the choice's.
         """
-        return "".join(self._written(self.pieces, on, words))
+        return "".join(each.text for each in self.texts(on, words))
 
-    def _written(
+    def texts(self, on: Collection[str], words: Mapping[str, Any]) -> list[Text]:
+        """Return the pieces of the text of one combination, with where they are written."""
+        return list(self._texts(self.pieces, on, words))
+
+    def _texts(
         self, pieces: tuple[Piece, ...], on: Collection[str], words: Mapping[str, Any]
-    ) -> Iterator[str]:
+    ) -> Iterator[Text]:
         for piece in pieces:
-            if isinstance(piece, str):
+            if isinstance(piece, Text):
                 yield piece
             elif isinstance(piece, Choice):
-                yield self.option(piece.name, words[piece.name])
+                option = self.option(piece.name, words[piece.name])
+                yield Text(option, piece.start, whole=True)
             elif all(name in on for name in piece.names):
-                yield from self._written(piece.body, on, words)
+                yield from self._texts(piece.body, on, words)
             else:
                 yield piece.off
 
@@ -306,8 +331,8 @@ def _outside(
     pieces: tuple[Piece, ...], name: str, choices: Mapping[str, Mapping[str, str]]
 ) -> Iterator[str]:
     for piece in pieces:
-        if isinstance(piece, str):
-            yield piece
+        if isinstance(piece, Text):
+            yield piece.text
         elif isinstance(piece, Choice):
             yield from choices[piece.name].values()
         elif name not in piece.names:

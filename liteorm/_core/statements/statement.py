@@ -109,6 +109,11 @@ class Command(Generic[P]):
         return self._contents.sql
 
     @property
+    def written(self) -> str:
+        """The text as it is declared, with marks and braces."""
+        return self._contents.source
+
+    @property
     def params(self) -> Any:
         """The declared types of the parameters that are sent, or None.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -19,6 +19,7 @@ from liteorm._core.statements.forms import (
     Form,
     Part,
     Piece,
+    Text,
     Where,
     choices_in,
     in_line,
@@ -47,7 +48,7 @@ def contents_of(
                 "SQL with values of its own goes with no choices",
                 hint="write placeholders, %(name)s, for the values",
             )
-        return Contents(written.plain(), "none", values=values or None)
+        return Contents(written.plain(), "none", values=values or None, source=sql)
     escaped = rendered(text, ())[0]
     options = {
         name: {word: _option_text(name, word, option, True) for word, option in each.items()}
@@ -61,6 +62,12 @@ def contents_of(
             for name, each in (choices or {}).items()
         }
     return _Written(escaped, style, model, options, where).contents()
+
+
+def plain(pieces: tuple[Piece, ...]) -> str | None:
+    """Return the text if it is the same in any case, else None."""
+    texts = [piece.text for piece in pieces if isinstance(piece, Text)]
+    return "".join(texts) if len(texts) == len(pieces) else None
 
 
 def _always(which: str) -> Where:
@@ -117,29 +124,31 @@ class _Written:
         Raises:
             StatementError: It has marks.
         """
-        pieces = self._pieces()
-        if len(pieces) != 1 or not isinstance(pieces[0], str):
+        text = plain(self._pieces())
+        if text is None:
             raise StatementError(
                 "marks and choices go with parameters that have names",
                 hint="write %(name)s instead of %s",
             )
-        return pieces[0]
+        return text
 
     def contents(self) -> Contents:
         """Return what the statement sends."""
         pieces = self._pieces()
-        if len(pieces) == 1 and isinstance(pieces[0], str):
-            sql = pieces[0]
-            return Contents(sql, self.style, names=tuple(names_in(sql)) if self._is_named else ())
         form = Form(pieces, self._options())
+        sql = plain(pieces)
+        if sql is not None:
+            names = tuple(names_in(sql)) if self._is_named else ()
+            whole = form if len(pieces) > 1 else None
+            return Contents(sql, self.style, form=whole, names=names, source=self.text)
         self._check_placeholders(form)
-        names = dict.fromkeys(names_in(form.all_on()) if self._is_named else ())
+        found = dict.fromkeys(names_in(form.all_on()) if self._is_named else ())
         for options in form.choices.values():
             for option in options.values():
-                names.update(dict.fromkeys(names_in(option) if self._is_named else ()))
-        names.update(dict.fromkeys(name for group in form.groups for name in group))
-        names.update(dict.fromkeys(self.options))
-        return Contents(form.all_on(), self.style, form=form, names=tuple(names))
+                found.update(dict.fromkeys(names_in(option) if self._is_named else ()))
+        found.update(dict.fromkeys(name for group in form.groups for name in group))
+        found.update(dict.fromkeys(self.options))
+        return Contents(form.all_on(), self.style, form=form, names=tuple(found), source=self.text)
 
     @property
     def _is_named(self) -> bool:
@@ -147,8 +156,7 @@ class _Written:
 
     def _pieces(self) -> tuple[Piece, ...]:
         self._check_choices()
-        known: dict[str, Piece] = {name: Choice(name) for name in (*self.options, _COLUMNS)}
-        pieces = self._read(self.text, known, self.where)
+        pieces = self._read(self.text, {*self.options, _COLUMNS}, self.where)
         placed = set(choices_in(pieces))
         for name in self.options:
             if name not in placed:
@@ -157,9 +165,9 @@ class _Written:
                 )
         return pieces
 
-    def _read(self, text: str, known: Mapping[str, Piece], where: Where) -> tuple[Piece, ...]:
+    def _read(self, text: str, known: Collection[str], where: Where) -> tuple[Piece, ...]:
         if "--?" not in text and "{" not in text:
-            return (text,)
+            return (Text(text, 0),)
         return self._with_columns(read_form(text, known, where))
 
     def _options(self) -> dict[str, dict[str, str]]:
@@ -169,10 +177,10 @@ class _Written:
             found[name] = {}
             for word, text in options.items():
                 which = f"choice {name}, {word!r}"
-                pieces = self._read(text, {_COLUMNS: Choice(_COLUMNS)}, _always(which))
-                if len(pieces) != 1 or not isinstance(pieces[0], str):
+                made = plain(self._read(text, {_COLUMNS}, _always(which)))
+                if made is None:
                     raise StatementError(f"{which}: a mark cannot stand in a choice")
-                found[name][word] = pieces[0]
+                found[name][word] = made
         return found
 
     def _columns(self) -> str:
@@ -194,7 +202,7 @@ class _Written:
             if isinstance(piece, Part):
                 found.append(evolve(piece, body=self._with_columns(piece.body)))
             elif isinstance(piece, Choice) and piece.name == _COLUMNS:
-                found.append(self._columns())
+                found.append(Text(self._columns(), piece.start, whole=True))
             else:
                 found.append(piece)
         return joined(found)
