@@ -19,6 +19,7 @@ from liteorm._check.sent import Oid
 from liteorm._check.statements import Asking, statement_problems
 from liteorm._check.subjects import Subject, collect, relative
 from liteorm._check.tables import table_problems
+from liteorm._check.variants import told
 from liteorm._core.models.classes import Table, model_of
 from liteorm._core.models.hints import Codec
 from liteorm.postgres import DB, AsyncDB
@@ -95,11 +96,10 @@ def check_all(
     found: list[tuple[Subject, Problem]] = []
     found += _check_statements(answers, _of(subjects, "statement"), codecs or {}, oid)
     if plans is not None:
-        found += [
-            (subject, problem)
-            for subject in _of(subjects, "statement")
-            for problem in plans.problems(subject.item.sql)
-        ]
+        for subject in _of(subjects, "statement"):
+            variants = subject.item.variants()
+            read = [list(plans.problems(variant.sql)) for variant in variants]
+            found += [(subject, problem) for problem in told(variants, read)]
     found += _check_tables(answers, _of(subjects, "table"), codecs or {})
     found += _check_constraints(answers, _of(subjects, "constraint"))
     order = {id(subject): number for number, subject in enumerate(subjects)}
@@ -110,7 +110,7 @@ def check_all(
 def _finding(subject: Subject, problem: Problem) -> Finding:
     line, column = subject.line, None
     if problem.at is not None and subject.kind == "statement":
-        spot = spot_of(subject.file, subject.line, subject.item.sql, problem.at)
+        spot = spot_of(subject.file, subject.line, subject.item.written, problem.at)
         line, column = spot or (line, None)
     return Finding(
         problem.level, problem.code, subject, problem.message, problem.hint, line, column

@@ -57,7 +57,8 @@ class RecordingAnswers:
         self._modules = tuple(modules)
         self._owners: dict[str, set[str]] = {}
         for subject in subjects:
-            self._owners.setdefault(_subject_file(subject), set()).add(subject.module)
+            for name in _subject_files(subject):
+                self._owners.setdefault(name, set()).add(subject.module)
         self._contents: dict[str, dict[str, Any]] = {}
         self._described: dict[str, dict[str, Answer | Refusal]] = {}
 
@@ -172,12 +173,12 @@ class FileAnswers:
         return _content(self._folder / name)
 
 
-def _subject_file(subject: Subject) -> str:
+def _subject_files(subject: Subject) -> list[str]:
     if subject.kind == "statement":
-        return _query_file(subject.item.sql)
+        return [_query_file(variant.sql) for variant in subject.item.variants()]
     if subject.kind == "constraint":
-        return _name_file("constraint", subject.name)
-    return _name_file("table", vars(subject.item)["__liteorm_table__"].text)
+        return [_name_file("constraint", subject.name)]
+    return [_name_file("table", vars(subject.item)["__liteorm_table__"].text)]
 
 
 def _query_file(sql: str) -> str:

@@ -43,6 +43,8 @@ class Declared:
 
 def owner_of(statement: Command) -> str:
     """Return what declares the parameters, as messages name it."""
+    if statement.signature is not None:
+        return str(statement.name)
     return "params" if isinstance(statement.params, Mapping) else shown(statement.params)
 
 

@@ -20,6 +20,7 @@ Code = Literal[
     "null-unknown",
     "parameter-count",
     "parameter-name",
+    "parameter-outside",
     "parameter-type",
     "parameter-untyped",
     "placeholder",

@@ -26,7 +26,7 @@ _REMEDIES: Final = {
     "0A000": "PostgreSQL cannot do this: write it another way",
 }
 _IN: Final = re.compile(r"(?is)\b(not\s+)?in\s*\(?\s*$")
-_LONE: Final = re.compile(r"%(?!%|[sbt]|\([^)]+\)[sbt])")
+_LONE: Final = re.compile(r"%(?!%|[sbt]|\([^()%]+\)[sbt])")
 _NUMBERED: Final = re.compile(r"\$([1-9][0-9]*)")
 
 

@@ -25,8 +25,10 @@ from liteorm._check.parameters import (
 from liteorm._check.problems import Problem
 from liteorm._check.refusals import refused
 from liteorm._check.sent import Oid, Sent, sent_as
+from liteorm._check.variants import declared_in_variant, outside_problems, told
 from liteorm._core.models.hints import Codec
 from liteorm._core.scanning.types import BY_OID
+from liteorm._core.statements.contents import Variant
 from liteorm._core.statements.statement import Command
 from liteorm.errors import Error, ModelError
 from liteorm.postgres._describing.shapes import Described, numbered
@@ -85,9 +87,28 @@ class _Text:
 
 
 def statement_problems(statement: Command, codecs: Mapping[Any, Codec], oid: Oid) -> Asking:
-    """Ask about a statement, and return what is wrong with it."""
+    """Ask about a statement in each of its variants, and return what is wrong with it."""
+    variants = statement.variants()
+    asking = [_variant_problems(statement, variant, codecs, oid) for variant in variants]
+    found: list[list[Problem]] = [[] for _ in asking]
+    going = {number: next(each) for number, each in enumerate(asking)}
+    while going:
+        replies = iter((yield [query for queries in going.values() for query in queries]))
+        for number, queries in list(going.items()):
+            try:
+                going[number] = asking[number].send([next(replies) for _ in queries])
+            except StopIteration as end:
+                del going[number]
+                found[number] = end.value
+    return [*told(variants, found), *outside_problems(statement)]
+
+
+def _variant_problems(
+    declaration: Command, variant: Variant, codecs: Mapping[Any, Codec], oid: Oid
+) -> Asking:
     problems: list[Problem] = []
-    text = _read(statement, codecs, oid, problems)
+    statement = declaration.fixed(variant)
+    text = _read(declaration, variant, codecs, oid, problems)
     if text is None:
         [reply] = yield [Query(statement.sql)]
         if isinstance(reply, Refusal):
@@ -125,11 +146,16 @@ def _with_nulls(answer: Answer, usual: Answer) -> Answer:
 
 
 def _read(
-    statement: Command, codecs: Mapping[Any, Codec], oid: Oid, problems: list[Problem]
+    declaration: Command,
+    variant: Variant,
+    codecs: Mapping[Any, Codec],
+    oid: Oid,
+    problems: list[Problem],
 ) -> _Text | None:
     """Return the text with its declared parameters, None where none are known."""
+    statement = declaration.fixed(variant)
     try:
-        declared = declared_of(statement)
+        declared = declared_in_variant(declaration, variant, declared_of(declaration))
     except ModelError as error:
         problems.append(Problem("error", "model", error.message, error.hint))
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import types
 import typing
@@ -149,6 +150,14 @@ class Command(Generic[P]):
     def variants(self) -> list[Variant]:
         """Return the texts to check: every choice; optional parts all on, all off, each alone."""
         return self._contents.variants()
+
+    def fixed(self, variant: Variant) -> Command[...]:
+        """Return the statement as it is in one of its variants."""
+        made = copy.copy(self)
+        contents = self._contents
+        made._take(Contents(variant.sql, contents.style, contents.values, names=variant.names))
+        made.name = self.name
+        return made
 
     def used_elsewhere(self) -> list[str]:
         """Return the parameters that an optional part depends on and that stand outside it too."""
