@@ -14,11 +14,12 @@ PARALLEL ?= -n 3 --dist loadfile
 export LITEORM_SERVER ?= embedded
 
 .PHONY: demo test docs clean
+.NOTPARALLEL:
 
-demo: $(VENV)/.demo
+demo: $(VENV)/.demo $(VENV)/.native
 	$(VENV)/bin/liteorm demo $(ARGS)
 
-test: $(VENV)/.test
+test: $(VENV)/.test $(VENV)/.native
 	$(VENV)/bin/python -m pytest $(PARALLEL) $(ARGS)
 
 docs: $(VENV)/.docs
@@ -33,6 +34,11 @@ $(VENV)/.demo: pyproject.toml .ci/venv
 
 $(VENV)/.test: pyproject.toml .ci/venv
 	PYTHON="$(PYTHON)" .ci/venv $(VENV) -e ".[testing,otel]" --group test
+	@touch $@
+
+# The compiled half, into the environment made before it; without a C compiler liteorm goes on alone.
+$(VENV)/.native: $(wildcard native/src/*.[ch]) native/setup.py native/pyproject.toml .ci/native
+	.ci/native $(VENV)
 	@touch $@
 
 $(VENV)/.docs: pyproject.toml .ci/venv

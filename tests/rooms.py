@@ -31,6 +31,7 @@ ROOMS = [
     "liteorm",
     "liteorm.postgres._driver",
     "liteorm.postgres._types",
+    "liteorm.postgres._native",
     "liteorm.postgres._reading",
     "liteorm.postgres._writing",
     "liteorm.postgres._describing",

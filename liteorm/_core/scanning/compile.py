@@ -23,11 +23,11 @@ def compile_source(source: Source, target: str, shape: Shape) -> tuple[Callable[
     """Compile generated source; return its function and its file name."""
     scope: dict[str, Any] = {PLACES: source.places, **RAISING}
     for constant in source.constants:
-        scope[constant.name] = _made(constant.value, shape)
+        scope[constant.name] = constant_value(constant.value, shape)
     return compiled(source.text, scope, "build", f"scan {target}")
 
 
-def _made(value: Any, shape: Shape) -> Any:
+def constant_value(value: Any, shape: Shape) -> Any:
     """Return the object that a constant of the plan stands for."""
     match value:
         case Construct():

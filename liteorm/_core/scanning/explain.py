@@ -24,6 +24,10 @@ def explain(model: Any, shape: Shape, scanner: Scanner) -> str:
             else (f"  (as {scanner.plan.variants[index]})")
         )
         lines.append(f"  {name:<{width}}  {type_.name} -> {target}{how}")
+    if scanner.execute is not None:
+        lines.append("\nrun by the compiled executor; what it leaves, by the code below")
+    elif scanner.declined is not None:
+        lines.append(f"\nrun by the code below: {scanner.declined}")
     return "\n".join(lines) + f"\n\n# {scanner.filename}\n{scanner.source.text}"
 
 

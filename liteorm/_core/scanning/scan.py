@@ -91,7 +91,7 @@ def scan_one(rows: Rows, model: Any, *, extra: Extra = "error") -> Any:
     scanner = scanner_for(model, source.shape, extra)
     if source.count != 1:
         raise _count_error(scanner, source.count)
-    return scanner.chunk(source, source.loader(scanner.plan.variants), 0, 1)[0]
+    return scanner.chunk(source, 0, 1)[0]
 
 
 @overload
@@ -118,7 +118,7 @@ def scan_optional(rows: Rows, model: Any, *, extra: Extra = "error") -> Any:
         return None
     if source.count != 1:
         raise _count_error(scanner, source.count)
-    return scanner.chunk(source, source.loader(scanner.plan.variants), 0, 1)[0]
+    return scanner.chunk(source, 0, 1)[0]
 
 
 def _source_of(rows: Rows) -> ScanSource:

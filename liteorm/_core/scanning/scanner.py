@@ -15,7 +15,7 @@ from liteorm._core.scanning.collector import pause
 from liteorm._core.scanning.compile import compile_source
 from liteorm._core.scanning.emit import Source, emit_scan
 from liteorm._core.scanning.plan import ScanPlan, plan_scan
-from liteorm._core.scanning.shape import LoadRows, ScanSource, Shape
+from liteorm._core.scanning.shape import Execute, ScanSource, Shape
 from liteorm._core.scanning.types import types_in
 from liteorm.errors import ModelError
 
@@ -28,35 +28,39 @@ _SHARED_SCANNERS = 1024
 
 @attrs.frozen(eq=False)
 class Scanner:
-    """A plan and the function compiled from it."""
+    """A plan, the function compiled from it, and the backend's executor where it has one."""
 
     plan: ScanPlan
     source: Source
     filename: str
     build: Callable[[Any], list[Any]]
+    execute: Execute | None
+    declined: str | None
+    """Why the backend has no executor for the plan; None if it has one, or never has."""
 
     def objects(self, rows: ScanSource, first: int = 0) -> list[Any]:
         """Build the objects of all rows; `first` is the number of the first one."""
         count = rows.count
-        load = rows.loader(self.plan.variants)
         if count <= CHUNK:
-            return self.chunk(rows, load, 0, count, first)
+            return self.chunk(rows, 0, count, first)
         out: list[Any] = []
         with pause:
             for start in range(0, count, CHUNK):
-                out += self.chunk(rows, load, start, min(start + CHUNK, count), first)
+                out += self.chunk(rows, start, min(start + CHUNK, count), first)
         return out
 
     def chunks(self, rows: ScanSource, first: int = 0) -> Iterator[list[Any]]:
         """Build the objects of all rows, a few at a time: for a reader who keeps none of them."""
-        load = rows.loader(self.plan.variants)
         for start in range(0, rows.count, CHUNK):
-            yield self.chunk(rows, load, start, min(start + CHUNK, rows.count), first)
+            yield self.chunk(rows, start, min(start + CHUNK, rows.count), first)
 
-    def chunk(
-        self, rows: ScanSource, load: LoadRows, start: int, stop: int, first: int = 0
-    ) -> list[Any]:
+    def chunk(self, rows: ScanSource, start: int, stop: int, first: int = 0) -> list[Any]:
         """Build the objects of rows [start, stop)."""
+        if self.execute is not None:
+            objects = self.execute(rows.handle, start, stop)
+            if objects is not None:
+                return objects
+        load = rows.loader(self.plan.variants)
         try:
             chunk = load(start, stop)
         except Exception as error:
@@ -101,7 +105,7 @@ def make_scanner(key: Any, model: Any, shape: Shape, extra: Extra) -> Scanner:
         plan = plan_scan(model, shape, extra)
         source = emit_scan(plan)
         build, filename = compile_source(source, plan.target, shape)
-        scanner = Scanner(plan, source, filename, build)
+        scanner = Scanner(plan, source, filename, build, *_executor(plan, shape))
     caches: list[tuple[dict[Any, Any], Any, int]] = [(shape.scanners, key, _SCANNERS_PER_SHAPE)]
     if not own:
         caches.append((_shared, shared, _SHARED_SCANNERS))
@@ -111,6 +115,14 @@ def make_scanner(key: Any, model: Any, shape: Shape, extra: Extra) -> Scanner:
                 del cache[next(iter(cache))]
             cache[name] = scanner
     return scanner
+
+
+def _executor(plan: ScanPlan, shape: Shape) -> tuple[Execute | None, str | None]:
+    """Return the backend's executor, or why there is none."""
+    if shape.executor_for is None:
+        return None, None
+    found = shape.executor_for(plan, shape)
+    return (None, found) if isinstance(found, str) else (found, None)
 
 
 def clear_scanners() -> None:

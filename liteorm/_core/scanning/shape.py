@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import attrs
 
@@ -16,6 +16,14 @@ LoadRows = Callable[[int, int], list[tuple[Any, ...]]]
 """Rows [start, stop) as plain tuples."""
 
 InnerTypes = Callable[[tuple[int, ...]], tuple[PgType, ...]]
+
+Execute: TypeAlias = Callable[[Any, int, int], "list[Any] | None"]
+"""Makes the objects of rows [start, stop) of a result, which is given by its handle.
+
+None: there is something unusual in them; the generated code reads them, or says what it is."""
+
+ExecutorFor: TypeAlias = "Callable[[Any, Shape], Execute | str]"
+"""Returns a backend's own executor of a ScanPlan, or a word on why there is none."""
 
 NO_CODECS: Mapping[Any, Codec] = {}
 
@@ -30,6 +38,8 @@ class Shape:
     """Codecs by Python type, registered when the database was opened."""
     inner_types: InnerTypes = attrs.field(default=lambda oids: tuple(BY_OID[oid] for oid in oids))
     """Types inside an anonymous record, which only its values tell."""
+    executor_for: ExecutorFor | None = None
+    """The backend's own way to carry out a plan, faster than generated code, if it has one."""
     scanners: dict[Any, Any] = attrs.field(factory=dict[Any, Any], init=False)
     """The mapper's own: compiled scanners by model."""
     loaders: dict[Any, Any] = attrs.field(factory=dict[Any, Any], init=False)
@@ -49,6 +59,11 @@ class ScanSource(RowSource, Protocol):
 
     @property
     def shape(self) -> Shape: ...
+
+    @property
+    def handle(self) -> Any:
+        """What an executor takes to find the rows; None if they can only be loaded."""
+        ...
 
     def loader(self, variants: tuple[Variant, ...] | None) -> LoadRows:
         """Return the function that loads rows, each column in its variant (None: all plain)."""

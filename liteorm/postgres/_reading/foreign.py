@@ -32,6 +32,8 @@ class TextRows(ResultRows):
 
     __slots__ = ("_transformer",)
 
+    handle = None
+
     def __init__(
         self, result: pq.abc.PGresult, shape: Shape, registry: TypeRegistry, connection: Any
     ) -> None:

@@ -11,6 +11,7 @@ from liteorm._core.scanning.shape import LoadRows, Shape
 from liteorm._core.scanning.types import PgType, Variant, cast_of, underlying
 from liteorm._core.values.results import Rows
 from liteorm.errors import DataError, Error, ScanError
+from liteorm.postgres._native.programs import executor_for
 from liteorm.postgres._types.arrays import elements_of
 from liteorm.postgres._types.loaders import VARIANT_OIDS
 from liteorm.postgres._types.records import fields_of
@@ -96,6 +97,13 @@ class ResultRows:
         """The names of the columns."""
         return self.shape.names
 
+    @property
+    def handle(self) -> int | None:
+        """The address of the result, for the compiled executor."""
+        result: Any = self._result
+        address: int | None = result.pgresult_ptr
+        return address
+
     def _loader(self, variants: tuple[Variant, ...] | None) -> _Loader:
         loader: _Loader | None = self.shape.loaders.get(variants)
         if loader is None:
@@ -172,7 +180,7 @@ def shape_of(result: pq.abc.PGresult, registry: TypeRegistry) -> Shape:
     names: tuple[bytes, ...] = tuple([result.fname(i) or b"" for i in columns])
     oids = tuple([result.ftype(i) for i in columns])
     shape = registry.shapes.get((names, oids))
-    return registry.shape(names, oids) if shape is None else shape
+    return registry.shape(names, oids, executor_for) if shape is None else shape
 
 
 LOOKUPS: Final = 10

@@ -11,7 +11,7 @@ from psycopg import abc, pq
 from psycopg.adapt import Transformer
 
 from liteorm._core.models.hints import Codec
-from liteorm._core.scanning.shape import NO_CODECS, Shape
+from liteorm._core.scanning.shape import NO_CODECS, ExecutorFor, Shape
 from liteorm._core.scanning.types import (
     BY_OID,
     FIRST_USER_OID,
@@ -216,7 +216,12 @@ class TypeRegistry:
         register(self.adapters, self.deep_adapters, type_)
         return type_
 
-    def shape(self, names: tuple[bytes, ...], oids: tuple[int, ...]) -> Shape:
+    def shape(
+        self,
+        names: tuple[bytes, ...],
+        oids: tuple[int, ...],
+        executor_for: ExecutorFor | None = None,
+    ) -> Shape:
         """Return the shape of a result; equal results have the same one.
 
         Raises:
@@ -225,7 +230,7 @@ class TypeRegistry:
         types = self.get_all(oids)
         # the name of a column may be anything in a database in SQL_ASCII
         decoded = tuple(name.decode(errors="backslashreplace") for name in names)
-        shape = Shape(decoded, types, self.codecs, self.get_all)
+        shape = Shape(decoded, types, self.codecs, self.get_all, executor_for)
         with self._lock:
             if len(self.shapes) >= _SHAPES:
                 del self.shapes[next(iter(self.shapes))]

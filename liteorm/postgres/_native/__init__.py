@@ -1,0 +1,1 @@
+"""The compiled executor of scan plans, where liteorm-native is installed."""

@@ -1,0 +1,73 @@
+"""liteorm-native, and the libpq that the driver has loaded: found once, or why not."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from psycopg import pq
+
+__all__ = ["Unavailable", "library", "module"]
+
+
+class Unavailable(Exception):
+    """There is no compiled executor here; the message says why."""
+
+
+def module() -> Any:
+    """Return liteorm-native's module, unless it is switched off.
+
+    Raises:
+        Unavailable: it is off or not installed, or the driver's libpq cannot be found.
+    """
+    if os.environ.get("LITEORM_NATIVE") == "0":
+        raise Unavailable("LITEORM_NATIVE is 0")
+    found = _found()
+    if isinstance(found, str):
+        raise Unavailable(found)
+    return found[0]
+
+
+def library() -> Any:
+    """Return the functions of the driver's libpq, as `module` has found them."""
+    found = _found()
+    assert not isinstance(found, str)
+    return found[1]
+
+
+@cache
+def _found() -> tuple[Any, Any] | str:
+    try:
+        native = import_module("liteorm_native")
+    except ImportError as error:
+        missing = error.name == "liteorm_native" and isinstance(error, ModuleNotFoundError)
+        return "liteorm-native is not installed" if missing else f"liteorm-native: {error}"
+    for path in _paths():
+        try:
+            found = native.Library(path)
+        except LookupError:
+            continue
+        # Another libpq than the driver's would take its results for what they are not.
+        if found.version == pq.version():
+            return native, found
+    return f"the libpq of psycopg's implementation {pq.__impl__} cannot be found"
+
+
+def _paths() -> list[str]:
+    """Return the files through which the driver's libpq may be reached; all are loaded already."""
+    if pq.__impl__ == "python":
+        name = getattr(getattr(sys.modules.get("psycopg.pq._pq_ctypes"), "pq", None), "_name", None)
+        return [name] if isinstance(name, str) else []
+    package = "psycopg_binary" if pq.__impl__ == "binary" else "psycopg_c"
+    file = getattr(sys.modules.get(f"{package}.pq"), "__file__", None)
+    if file is None:
+        return []
+    if sys.platform != "win32":
+        # The search for a symbol goes on from a module to what it is linked with.
+        return [file]
+    # There it does not; wheels have their libraries in a folder beside the package.
+    return [str(path) for path in Path(file).parent.parent.glob(f"{package}.libs/libpq*.dll")]

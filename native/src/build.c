@@ -1,0 +1,245 @@
+/* Objects out of the cells of a row or record. */
+
+#include "native.h"
+
+PyObject *
+put_leaf(Fill *fill, const Cell *cells, Run *run)
+{
+    const Cell *cell = &cells[fill->index];
+    if (cell->length < 0) {
+        return fill->nullable ? Py_NewRef(Py_None) : NULL;
+    }
+    Value *value = fill->value;
+    PyObject *made = value->read(value, cell->data, cell->length, run);
+    if (made == Py_None && value->plain && !fill->nullable) {
+        Py_DECREF(made);
+        return NULL;
+    }
+    return made;
+}
+
+/* Read what an absent object would have held: it may still be unreadable, which is an error. */
+static int
+read_unused(Fill *fill, const Cell *cells, Run *run)
+{
+    if (fill->put == put_leaf) {
+        if (cells[fill->index].length < 0) {
+            return 0;
+        }
+        PyObject *made = put_leaf(fill, cells, run);
+        Py_XDECREF(made);
+        return made == NULL ? -1 : 0;
+    }
+    for (Py_ssize_t at = 0; at < fill->count; at++) {
+        if (read_unused(fill->parts[at], cells, run) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* The first part, after a look at the others: what no field takes must be readable all the same. */
+PyObject *
+put_after(Fill *fill, const Cell *cells, Run *run)
+{
+    for (Py_ssize_t at = 1; at < fill->count; at++) {
+        if (read_unused(fill->parts[at], cells, run) < 0) {
+            return NULL;
+        }
+    }
+    return fill->parts[0]->put(fill->parts[0], cells, run);
+}
+
+/* Tell whether the object of a node is not there: 1, 0, or -1 for what Python is to judge. */
+static int
+is_absent(Fill *fill, const Cell *cells, Run *run)
+{
+    if (fill->absent_count == 0) {
+        return 0;
+    }
+    for (Py_ssize_t at = 0; at < fill->absent_count; at++) {
+        if (cells[fill->absent[at]].length >= 0) {
+            return 0;
+        }
+    }
+    return read_unused(fill, cells, run) < 0 ? -1 : 1;
+}
+
+/* The values of a node's parts, on the stack where they are few. */
+typedef struct {
+    PyObject *few[ON_STACK];
+    PyObject **all;
+    PyObject *absent; /* None where the object is not there */
+} Parts;
+
+static void
+drop(PyObject **values, Py_ssize_t count)
+{
+    for (Py_ssize_t at = 0; at < count; at++) {
+        Py_XDECREF(values[at]);
+    }
+}
+
+static void
+parts_free(Parts *parts)
+{
+    if (parts->all != parts->few) {
+        PyMem_Free(parts->all);
+    }
+}
+
+/* Make the values of all parts, with room for one more in front; -1 where there is no object. */
+static int
+parts_made(Fill *fill, const Cell *cells, Run *run, Parts *parts)
+{
+    parts->all = parts->few;
+    parts->absent = NULL;
+    int absent = is_absent(fill, cells, run);
+    if (absent != 0) {
+        parts->absent = absent > 0 ? Py_NewRef(Py_None) : NULL;
+        return -1;
+    }
+    if (fill->count >= ON_STACK) {
+        parts->all = PyMem_New(PyObject *, (size_t)fill->count + 1);
+        if (parts->all == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+    }
+    PyObject **values = parts->all + 1;
+    for (Py_ssize_t at = 0; at < fill->count; at++) {
+        Fill *part = fill->parts[at];
+        values[at] = part->put(part, cells, run);
+        if (values[at] == NULL) {
+            drop(values, at);
+            parts_free(parts);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+PyObject *
+put_tuple(Fill *fill, const Cell *cells, Run *run)
+{
+    Parts parts;
+    if (parts_made(fill, cells, run, &parts) < 0) {
+        return parts.absent;
+    }
+    PyObject *tuple = PyTuple_New(fill->count);
+    if (tuple == NULL) {
+        drop(parts.all + 1, fill->count);
+    }
+    else {
+        for (Py_ssize_t at = 0; at < fill->count; at++) {
+            PyTuple_SET_ITEM(tuple, at, parts.all[at + 1]);
+        }
+    }
+    parts_free(&parts);
+    return tuple;
+}
+
+/* names: the keys */
+PyObject *
+put_dict(Fill *fill, const Cell *cells, Run *run)
+{
+    Parts parts;
+    if (parts_made(fill, cells, run, &parts) < 0) {
+        return parts.absent;
+    }
+    PyObject *dict = PyDict_New();
+    for (Py_ssize_t at = 0; dict != NULL && at < fill->count; at++) {
+        if (PyDict_SetItem(dict, PyTuple_GET_ITEM(fill->names, at), parts.all[at + 1]) < 0) {
+            Py_CLEAR(dict);
+        }
+    }
+    drop(parts.all + 1, fill->count);
+    parts_free(&parts);
+    return dict;
+}
+
+/* Make an object from its values, whose references it takes; one that is NULL was not made. */
+PyObject *
+layout_make(const Layout *layout, PyObject **values)
+{
+    PyObject *object = NULL;
+    for (Py_ssize_t at = 0; at < layout->count; at++) {
+        if (values[at] == NULL) {
+            goto failed;
+        }
+    }
+    PyObject *nothing = PyTuple_New(0); /* always the same one */
+    if (nothing == NULL) {
+        goto failed;
+    }
+    object = layout->type->tp_new(layout->type, nothing, NULL);
+    Py_DECREF(nothing);
+    if (object == NULL) {
+        goto failed;
+    }
+    for (Py_ssize_t at = 0; at < layout->count; at++) {
+        const Store *store = &layout->stores[at];
+        if (store->offset >= 0) {
+            *(PyObject **)((char *)object + store->offset) = values[at];
+            values[at] = NULL;
+        }
+        else if (PyObject_GenericSetAttr(object, store->name, values[at]) < 0) {
+            goto failed;
+        }
+        else {
+            Py_CLEAR(values[at]);
+        }
+    }
+    return object;
+failed:
+    drop(values, layout->count);
+    Py_XDECREF(object);
+    return NULL;
+}
+
+PyObject *
+put_object(Fill *fill, const Cell *cells, Run *run)
+{
+    Parts parts;
+    if (parts_made(fill, cells, run, &parts) < 0) {
+        return parts.absent;
+    }
+    PyObject *object = layout_make(&fill->layout, parts.all + 1);
+    parts_free(&parts);
+    return object;
+}
+
+/* object: what is called; names: the keywords of the last arguments, NULL for none */
+PyObject *
+put_call(Fill *fill, const Cell *cells, Run *run)
+{
+    Parts parts;
+    if (parts_made(fill, cells, run, &parts) < 0) {
+        return parts.absent;
+    }
+    Py_ssize_t positional = fill->count - (fill->names ? PyTuple_GET_SIZE(fill->names) : 0);
+    PyObject *object =
+        PyObject_Vectorcall(fill->object, parts.all + 1,
+                            (size_t)positional | PY_VECTORCALL_ARGUMENTS_OFFSET, fill->names);
+    drop(parts.all + 1, fill->count);
+    parts_free(&parts);
+    return object;
+}
+
+/* object: a subclass of tuple, with tuple's own way of being made */
+PyObject *
+put_subtuple(Fill *fill, const Cell *cells, Run *run)
+{
+    PyObject *tuple = put_tuple(fill, cells, run);
+    if (tuple == NULL || tuple == Py_None) {
+        return tuple;
+    }
+    PyObject *arguments = PyTuple_Pack(1, tuple);
+    Py_DECREF(tuple);
+    if (arguments == NULL) {
+        return NULL;
+    }
+    PyObject *made = PyTuple_Type.tp_new((PyTypeObject *)fill->object, arguments, NULL);
+    Py_DECREF(arguments);
+    return made;
+}

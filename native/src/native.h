@@ -1,0 +1,208 @@
+/* liteorm-native: reads results of libpq into objects, by a plan that liteorm made.
+ *
+ * One rule goes through all of it: what is unusual is declined. A reader that returns NULL has not
+ * read the value, whether an exception is set or not; the chunk of rows is then given to liteorm's
+ * Python code, which reads it again or says what is wrong. So no error has its sentence here.
+ */
+
+#ifndef LITEORM_NATIVE_H
+#define LITEORM_NATIVE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdint.h>
+#include <string.h>
+
+/* How deep values of types that only the data tells may stand inside each other. */
+#define MOST_NESTED 64
+/* PostgreSQL's own limit (MAXDIM). */
+#define MOST_DIMENSIONS 6
+/* Values of one object that are kept on the stack while it is put together. */
+#define ON_STACK 32
+
+typedef struct Value Value;
+typedef struct Fill Fill;
+typedef struct Library Library;
+
+/* A column of a row, or a field of a record; `length` is -1 for NULL. */
+typedef struct {
+    const char *data;
+    Py_ssize_t length;
+} Cell;
+
+/* What belongs to one call. */
+typedef struct {
+    int depth;
+} Run;
+
+typedef PyObject *(*Read)(Value *value, const char *data, Py_ssize_t length, Run *run);
+typedef PyObject *(*Put)(Fill *fill, const Cell *cells, Run *run);
+
+/* Where an attribute of a new object is stored: at an offset (slots), else by its name. */
+typedef struct {
+    PyObject *name;
+    Py_ssize_t offset; /* -1: by name */
+} Store;
+
+/* A class whose objects are made without calling its constructor, which would only store. */
+typedef struct {
+    PyTypeObject *type;
+    Store *stores;
+    Py_ssize_t count;
+} Layout;
+
+/* How the bytes of one value, which is not NULL, become an object. */
+struct Value {
+    Read read;
+    PyObject *object; /* a class or function, or what `object` means to `read` */
+    PyObject *other;
+    Value *inner; /* of what is inside */
+    Fill *fill;   /* what a composite becomes */
+    Layout layout;
+    uint32_t oid;   /* of an array's elements */
+    uint32_t *oids; /* of a composite's attributes */
+    Py_ssize_t count;
+    Py_ssize_t skip; /* bytes in front which are no part of the value */
+    int nullable;    /* whether elements may be NULL */
+    int plain;       /* whether it may read None, which then stands for NULL */
+};
+
+/* How cells become an object: the nodes of a plan. */
+struct Fill {
+    Put put;
+    Py_ssize_t index; /* of a leaf, its cell */
+    int nullable;
+    Value *value;
+    Fill **parts;
+    Py_ssize_t count;
+    PyObject *object;
+    PyObject *names;
+    Layout layout;
+    Py_ssize_t *absent; /* cells that are all NULL where the object is not there */
+    Py_ssize_t absent_count;
+};
+
+/* program.c: from the tuples that liteorm writes, and back to nothing. */
+Value *value_new(PyObject *spec);
+void value_free(Value *value);
+int value_visit(Value *value, visitproc visit, void *arg);
+Fill *fill_new(PyObject *spec);
+void fill_free(Fill *fill);
+int fill_visit(Fill *fill, visitproc visit, void *arg);
+int layout_set(Layout *layout, PyObject *cls, PyObject *stores);
+int indexes_set(Py_ssize_t **indexes, Py_ssize_t *count, PyObject *tuple);
+/* The greatest cell that a fill looks at, -1 if none. */
+Py_ssize_t fill_width(const Fill *fill);
+
+/* A value that was made apart, for records whose types only the data tells. */
+typedef struct {
+    PyObject_HEAD
+    Value *value;
+} ValueObject;
+extern PyType_Spec value_spec;
+int is_value(PyObject *object);
+
+/* build.c */
+PyObject *put_after(Fill *fill, const Cell *cells, Run *run);
+PyObject *put_leaf(Fill *fill, const Cell *cells, Run *run);
+PyObject *put_tuple(Fill *fill, const Cell *cells, Run *run);
+PyObject *put_dict(Fill *fill, const Cell *cells, Run *run);
+PyObject *put_object(Fill *fill, const Cell *cells, Run *run);
+PyObject *put_call(Fill *fill, const Cell *cells, Run *run);
+PyObject *put_subtuple(Fill *fill, const Cell *cells, Run *run);
+PyObject *layout_make(const Layout *layout, PyObject **values);
+
+/* scalars.c */
+PyObject *read_bool(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_int2(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_int4(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_int8(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_uint4(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_uint8(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_float4(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_float8(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_text(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_bytes(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_uuid(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_call(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_then(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_member(Value *, const char *, Py_ssize_t, Run *);
+
+/* numeric.c */
+PyObject *read_numeric(Value *, const char *, Py_ssize_t, Run *);
+
+/* moments.c */
+int moments_import(void);
+PyObject *read_date(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_time(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_timestamp(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_timestamptz(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_timedelta(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_interval(Value *, const char *, Py_ssize_t, Run *);
+
+/* nested.c */
+PyObject *read_array(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_array_tuple(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_composite(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_record(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_range(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_multirange(Value *, const char *, Py_ssize_t, Run *);
+PyObject *read_vector(Value *, const char *, Py_ssize_t, Run *);
+
+/* library.c: functions of the libpq that the driver has loaded. */
+struct Library {
+    PyObject_HEAD
+    int (*ntuples)(const void *);
+    int (*nfields)(const void *);
+    int (*fformat)(const void *, int);
+    int (*getisnull)(const void *, int, int);
+    int (*getlength)(const void *, int, int);
+    char *(*getvalue)(const void *, int, int);
+    int (*version)(void);
+};
+extern PyType_Spec library_spec;
+int is_library(PyObject *object);
+
+/* rows.c */
+extern PyType_Spec rows_spec;
+
+/* Numbers as PostgreSQL sends them, from any address. */
+static inline uint16_t
+load16(const char *data)
+{
+    const unsigned char *byte = (const unsigned char *)data;
+    return (uint16_t)((byte[0] << 8) | byte[1]);
+}
+
+static inline uint32_t
+load32(const char *data)
+{
+    const unsigned char *byte = (const unsigned char *)data;
+    return ((uint32_t)byte[0] << 24) | ((uint32_t)byte[1] << 16) | ((uint32_t)byte[2] << 8) |
+           (uint32_t)byte[3];
+}
+
+static inline uint64_t
+load64(const char *data)
+{
+    return ((uint64_t)load32(data) << 32) | load32(data + 4);
+}
+
+/* Two's complement, without what C leaves to the implementation. */
+static inline int32_t
+signed32(uint32_t bits)
+{
+    int32_t number;
+    memcpy(&number, &bits, sizeof(number));
+    return number;
+}
+
+static inline int64_t
+signed64(uint64_t bits)
+{
+    int64_t number;
+    memcpy(&number, &bits, sizeof(number));
+    return number;
+}
+
+#endif

@@ -1,0 +1,232 @@
+/* Rows of a result into objects, some at a time. */
+
+#include "native.h"
+
+typedef struct {
+    PyObject_HEAD
+    Library *library;
+    Fill *fill;
+    Py_ssize_t columns;
+    int *used; /* the columns that the fill looks at */
+    Py_ssize_t used_count;
+} Rows;
+
+static void
+mark_used(const Fill *fill, char *marks)
+{
+    if (fill->value != NULL) {
+        marks[fill->index] = 1;
+    }
+    for (Py_ssize_t at = 0; at < fill->absent_count; at++) {
+        marks[fill->absent[at]] = 1;
+    }
+    for (Py_ssize_t at = 0; at < fill->count; at++) {
+        mark_used(fill->parts[at], marks);
+    }
+}
+
+static int
+rows_use(Rows *self)
+{
+    char *marks = PyMem_Calloc((size_t)self->columns + 1, 1);
+    self->used = PyMem_New(int, (size_t)self->columns + 1);
+    if (marks == NULL || self->used == NULL) {
+        PyMem_Free(marks);
+        PyErr_NoMemory();
+        return -1;
+    }
+    mark_used(self->fill, marks);
+    for (Py_ssize_t at = 0; at < self->columns; at++) {
+        if (marks[at]) {
+            self->used[self->used_count++] = (int)at;
+        }
+    }
+    PyMem_Free(marks);
+    return 0;
+}
+
+static PyObject *
+rows_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    PyObject *library, *spec;
+    Py_ssize_t columns;
+    static char *keywords[] = {"library", "columns", "spec", NULL};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OnO", keywords, &library, &columns, &spec)) {
+        return NULL;
+    }
+    if (!is_library(library)) {
+        PyErr_SetString(PyExc_TypeError, "library is no Library");
+        return NULL;
+    }
+    Rows *self = (Rows *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->library = (Library *)Py_NewRef(library);
+    self->columns = columns;
+    self->fill = fill_new(spec);
+    if (self->fill == NULL) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    if (columns < 0 || columns > INT16_MAX || fill_width(self->fill) >= columns) {
+        PyErr_SetString(PyExc_ValueError, "malformed program: a column outside the result");
+        Py_DECREF(self);
+        return NULL;
+    }
+    if (rows_use(self) < 0) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+/* Tell whether a result is of the form that the program was made for. */
+static int
+fits(const Rows *self, const void *result, Py_ssize_t start, Py_ssize_t stop)
+{
+    const Library *library = self->library;
+    if (start < 0 || stop < start || stop > library->ntuples(result) ||
+        library->nfields(result) != self->columns) {
+        return 0;
+    }
+    for (Py_ssize_t at = 0; at < self->used_count; at++) {
+        if (library->fformat(result, self->used[at]) != 1) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static void
+fetch(const Rows *self, const void *result, int row, Cell *cells)
+{
+    const Library *library = self->library;
+    for (Py_ssize_t at = 0; at < self->used_count; at++) {
+        int column = self->used[at];
+        Cell *cell = &cells[column];
+        cell->length = library->getlength(result, row, column);
+        if (cell->length <= 0) {
+            /* empty, or NULL, whose length is 0 too */
+            cell->length = library->getisnull(result, row, column) ? -1 : 0;
+            cell->data = "";
+        }
+        else {
+            cell->data = library->getvalue(result, row, column);
+        }
+    }
+}
+
+static PyObject *
+objects(Rows *self, const void *result, Py_ssize_t start, Py_ssize_t stop, Cell *cells)
+{
+    PyObject *list = PyList_New(stop - start);
+    if (list == NULL) {
+        return NULL;
+    }
+    /* Nobody may come across a list with holes while objects are made by Python code. */
+    PyObject_GC_UnTrack(list);
+    for (Py_ssize_t row = start; row < stop; row++) {
+        Run run = {0};
+        fetch(self, result, (int)row, cells);
+        PyObject *object = self->fill->put(self->fill, cells, &run);
+        if (object == NULL) {
+            Py_CLEAR(list);
+            return NULL;
+        }
+        PyList_SET_ITEM(list, row - start, object);
+    }
+    PyObject_GC_Track(list);
+    return list;
+}
+
+PyDoc_STRVAR(rows_build_doc,
+"build(result, start, stop)\n"
+"--\n\n"
+"Make the objects of rows [start, stop); None: something in them is for Python to judge.\n\n"
+"`result` is the address of the driver's PGresult, which must live until this returns.");
+
+static PyObject *
+rows_build(PyObject *object, PyObject *const *args, Py_ssize_t count)
+{
+    Rows *self = (Rows *)object;
+    if (count != 3) {
+        PyErr_SetString(PyExc_TypeError, "build takes a result, a start and a stop");
+        return NULL;
+    }
+    if (args[0] == Py_None) {
+        Py_RETURN_NONE;
+    }
+    void *result = PyLong_AsVoidPtr(args[0]);
+    Py_ssize_t start = PyLong_AsSsize_t(args[1]);
+    Py_ssize_t stop = PyLong_AsSsize_t(args[2]);
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    if (result == NULL || !fits(self, result, start, stop)) {
+        Py_RETURN_NONE;
+    }
+    Cell few[ON_STACK];
+    Cell *cells = few;
+    if (self->columns > ON_STACK) {
+        cells = PyMem_New(Cell, (size_t)self->columns);
+        if (cells == NULL) {
+            return PyErr_NoMemory();
+        }
+    }
+    PyObject *made = objects(self, result, start, stop, cells);
+    if (cells != few) {
+        PyMem_Free(cells);
+    }
+    if (made != NULL) {
+        return made;
+    }
+    /* Ctrl-C and the like are not about the rows. */
+    if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception)) {
+        return NULL;
+    }
+    PyErr_Clear();
+    Py_RETURN_NONE;
+}
+
+static int
+rows_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    Rows *self = (Rows *)object;
+    Py_VISIT(Py_TYPE(object));
+    return fill_visit(self->fill, visit, arg);
+}
+
+static void
+rows_dealloc(PyObject *object)
+{
+    Rows *self = (Rows *)object;
+    PyTypeObject *type = Py_TYPE(object);
+    PyObject_GC_UnTrack(object);
+    fill_free(self->fill);
+    PyMem_Free(self->used);
+    Py_XDECREF(self->library);
+    type->tp_free(object);
+    Py_DECREF(type);
+}
+
+static PyMethodDef rows_methods[] = {
+    {"build", (PyCFunction)(void (*)(void))rows_build, METH_FASTCALL, rows_build_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot rows_slots[] = {
+    {Py_tp_doc, "A program for the rows of results of one shape."},
+    {Py_tp_new, rows_new},
+    {Py_tp_dealloc, rows_dealloc},
+    {Py_tp_traverse, rows_traverse},
+    {Py_tp_methods, rows_methods},
+    {0, NULL},
+};
+
+PyType_Spec rows_spec = {
+    .name = "liteorm_native.Rows",
+    .basicsize = sizeof(Rows),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = rows_slots,
+};

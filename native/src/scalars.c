@@ -1,0 +1,165 @@
+/* Values that have nothing inside, and steps that call Python with one. */
+
+#include "native.h"
+
+PyObject *
+read_bool(Value *value, const char *data, Py_ssize_t length, Run *run)
+{
+    (void)value, (void)run;
+    if (length != 1 || (data[0] & ~1)) {
+        return NULL;
+    }
+    return PyBool_FromLong(data[0]);
+}
+
+PyObject *
+read_int2(Value *value, const char *data, Py_ssize_t length, Run *run)
+{
+    (void)value, (void)run;
+    if (length != 2) {
+        return NULL;
+    }
+    int32_t number = load16(data);
+    return PyLong_FromLong(number >= 0x8000 ? number - 0x10000 : number);
+}
+
+PyObject *
+read_int4(Value *value, const char *data, Py_ssize_t length, Run *run)
+{
+    (void)value, (void)run;
+    return length == 4 ? PyLong_FromLong(signed32(load32(data))) : NULL;
+}
+
+PyObject *
+read_int8(Value *value, const char *data, Py_ssize_t length, Run *run)
+{
+    (void)value, (void)run;
+    return length == 8 ? PyLong_FromLongLong(signed64(load64(data))) : NULL;
+}
+
+PyObject *
+read_uint4(Value *value, const char *data, Py_ssize_t length, Run *run)
+{
+    (void)value, (void)run;
+    return length == 4 ? PyLong_FromUnsignedLong(load32(data)) : NULL;
+}
+
+PyObject *
+read_uint8(Value *value, const char *data, Py_ssize_t length, Run *run)
+{
+    (void)value, (void)run;
+    return length == 8 ? PyLong_FromUnsignedLongLong(load64(data)) : NULL;
+}
+
+PyObject *
+read_float4(Value *value, const char *data, Py_ssize_t length, Run *run)
+{
+    (void)value, (void)run;
+    if (length != 4) {
+        return NULL;
+    }
+    uint32_t bits = load32(data);
+    float number;
+    memcpy(&number, &bits, sizeof(number));
+    return PyFloat_FromDouble((double)number);
+}
+
+PyObject *
+read_float8(Value *value, const char *data, Py_ssize_t length, Run *run)
+{
+    (void)value, (void)run;
+    if (length != 8) {
+        return NULL;
+    }
+    uint64_t bits = load64(data);
+    double number;
+    memcpy(&number, &bits, sizeof(number));
+    return PyFloat_FromDouble(number);
+}
+
+PyObject *
+read_text(Value *value, const char *data, Py_ssize_t length, Run *run)
+{
+    (void)run;
+    if (length < value->skip) {
+        return NULL;
+    }
+    return PyUnicode_DecodeUTF8(data + value->skip, length - value->skip, NULL);
+}
+
+PyObject *
+read_bytes(Value *value, const char *data, Py_ssize_t length, Run *run)
+{
+    (void)value, (void)run;
+    return PyBytes_FromStringAndSize(data, length);
+}
+
+static PyObject *
+integer_of_16_bytes(const char *data)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyLong_FromUnsignedNativeBytes(data, 16, Py_ASNATIVEBYTES_BIG_ENDIAN);
+#else
+    return _PyLong_FromByteArray((const unsigned char *)data, 16, 0, 0);
+#endif
+}
+
+/* object: what every UUID has beside its number (SafeUUID.unknown) */
+PyObject *
+read_uuid(Value *value, const char *data, Py_ssize_t length, Run *run)
+{
+    (void)run;
+    if (length != 16) {
+        return NULL;
+    }
+    PyObject *number = integer_of_16_bytes(data);
+    if (number == NULL) {
+        return NULL;
+    }
+    PyObject *values[2] = {number, Py_NewRef(value->object)};
+    return layout_make(&value->layout, values);
+}
+
+/* object: a function of the bytes behind the first `skip` */
+PyObject *
+read_call(Value *value, const char *data, Py_ssize_t length, Run *run)
+{
+    (void)run;
+    Py_ssize_t skip = value->skip;
+    if (length < skip) {
+        return NULL;
+    }
+    PyObject *bytes = PyBytes_FromStringAndSize(data + skip, length - skip);
+    if (bytes == NULL) {
+        return NULL;
+    }
+    PyObject *made = PyObject_CallOneArg(value->object, bytes);
+    Py_DECREF(bytes);
+    return made;
+}
+
+/* object: a function of the inner value; None there stands for NULL, which is Python's to judge */
+PyObject *
+read_then(Value *value, const char *data, Py_ssize_t length, Run *run)
+{
+    PyObject *given = value->inner->read(value->inner, data, length, run);
+    if (given == NULL) {
+        return NULL;
+    }
+    PyObject *made = given == Py_None ? NULL : PyObject_CallOneArg(value->object, given);
+    Py_DECREF(given);
+    return made;
+}
+
+/* object: a dict, whose class may know more values than it lists */
+PyObject *
+read_member(Value *value, const char *data, Py_ssize_t length, Run *run)
+{
+    PyObject *key = value->inner->read(value->inner, data, length, run);
+    if (key == NULL) {
+        return NULL;
+    }
+    PyObject *member = key == Py_None ? NULL : PyObject_GetItem(value->object, key);
+    Py_DECREF(key);
+    return member;
+}
