@@ -28,6 +28,7 @@ from liteorm._check.subjects import Subject
 from liteorm._check.typetext import type_from_json, type_to_json
 from liteorm._core.models.classes import Table
 from liteorm._core.scanning.types import BY_OID
+from liteorm.postgres import CustomType
 from liteorm.postgres._describing.shapes import ColumnShape, StatementShape
 
 MISSING = "missing"
@@ -135,10 +136,16 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 
 class FileAnswers:
-    """Answers from files that `RecordingAnswers` wrote."""
+    """Answers from files that `RecordingAnswers` wrote.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Where the files are.
+        types: The types of the application's own.
+    """
+
+    def __init__(self, folder: Path, types: Sequence[CustomType] = ()) -> None:
         self._folder = folder
+        self._customs = {custom.name: custom.python for custom in types}
 
     def statements(self, queries: Sequence[Query]) -> list[Answer | Refusal]:
         """Read the files of statements."""
@@ -148,7 +155,7 @@ class FileAnswers:
         content = self._read(_query_file(query.sql)) or {"described": []}
         for described in content["described"]:
             if _asked(query) in described["asked"]:
-                return _answer_from_json(described)
+                return _answer_from_json(described, self._customs)
         return Refusal("there is no description of this statement", _MISSING, MISSING)
 
     def tables(self, tables: Sequence[Table]) -> list[TableAnswer | Refusal]:
@@ -156,7 +163,7 @@ class FileAnswers:
         return [
             Refusal(f'there is no description of table "{table.text}"', _MISSING)
             if (content := self._read(_name_file("table", table.text))) is None
-            else _table_from_json(content)
+            else _table_from_json(content, self._customs)
             for table in tables
         ]
 
@@ -236,11 +243,11 @@ def _answer_to_json(answer: Answer) -> dict[str, Any]:
     return {"columns": columns, "parameters": parameters, "names": list(answer.shape.names)}
 
 
-def _answer_from_json(content: dict[str, Any]) -> Answer | Refusal:
+def _answer_from_json(content: dict[str, Any], customs: Mapping[str, Any]) -> Answer | Refusal:
     if "message" in content:
         return Refusal(content["message"], content["hint"], content["sqlstate"], content["at"])
-    types = tuple(type_from_json(column["type"]) for column in content["columns"])
-    parameters = tuple(type_from_json(type_) for type_ in content["parameters"])
+    types = tuple(type_from_json(column["type"], customs) for column in content["columns"])
+    parameters = tuple(type_from_json(type_, customs) for type_ in content["parameters"])
     columns = tuple(
         ColumnShape(
             name=column["name"],
@@ -270,11 +277,11 @@ def _table_to_json(answer: TableAnswer) -> dict[str, Any]:
     return content
 
 
-def _table_from_json(content: dict[str, Any]) -> TableAnswer:
+def _table_from_json(content: dict[str, Any], customs: Mapping[str, Any]) -> TableAnswer:
     columns = tuple(
         TableColumn(
             name=column["name"],
-            type=type_from_json(column["type"]),
+            type=type_from_json(column["type"], customs),
             not_null=column["not_null"],
             nullable=column["nullable"],
             default=column["default"],

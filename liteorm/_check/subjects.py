@@ -20,6 +20,7 @@ import attrs
 from liteorm._core.models.classes import Table
 from liteorm._core.statements.statement import Command, declared_in
 from liteorm.errors import IntegrityError
+from liteorm.postgres import CustomType
 
 _TABLE = "__liteorm_table__"
 
@@ -74,6 +75,17 @@ def collect(modules: Iterable[ModuleType | str]) -> list[Subject]:
             *constraints.get(scope.name, ()),
         )
     ]
+
+
+def custom_types(modules: Iterable[ModuleType | str]) -> list[CustomType]:
+    """Import modules, and return the types of PostgreSQL that they declare."""
+    found: dict[int, CustomType] = {}
+    for module in modules:
+        for one in _with_submodules(_imported(module)):
+            for value in vars(one).values():
+                values: Any = value if isinstance(value, list | tuple) else (value,)
+                found.update({id(item): item for item in values if isinstance(item, CustomType)})
+    return list(found.values())
 
 
 def _imported(module: ModuleType | str) -> ModuleType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from liteorm._core.scanning.types import BY_OID, FIRST_USER_OID, ROWS, Attribute, PgType
@@ -24,6 +25,9 @@ def type_to_json(type_: PgType) -> Any:
     content: dict[str, Any] = {"name": type_.name, "kind": type_.kind}
     if type_.base:
         content["base"] = type_.base
+    if type_.is_custom:
+        # The class itself is in the module that declares the type.
+        content["python"] = type_.shown
     if type_.element is not None:
         content["element"] = type_to_json(type_.element)
     if type_.labels:
@@ -36,17 +40,22 @@ def type_to_json(type_: PgType) -> Any:
     return content
 
 
-def type_from_json(content: Any) -> PgType:
-    """Return the type that `type_to_json` wrote."""
+def type_from_json(content: Any, customs: Mapping[str, Any]) -> PgType:
+    """Return the type that `type_to_json` wrote.
+
+    Args:
+        content: What was written.
+        customs: The annotations of the application's own types, by name.
+    """
     if "oid" in content:
         return BY_OID[content["oid"]]
     kind = content["kind"]
-    element = type_from_json(content["element"]) if "element" in content else None
+    element = type_from_json(content["element"], customs) if "element" in content else None
     base = content.get("base", "")
     if kind == "domain" and element is not None:
         python = element.python
     elif kind == "base":
-        python = ROWS[base].python
+        python = ROWS[base].python if base in ROWS else customs.get(base.partition(".")[2], object)
     else:
         python = _PYTHON.get(kind, object)
     return PgType(
@@ -57,7 +66,7 @@ def type_from_json(content: Any) -> PgType:
         element,
         tuple(content.get("labels", ())),
         tuple(
-            Attribute(attribute["name"], type_from_json(attribute["type"]))
+            Attribute(attribute["name"], type_from_json(attribute["type"], customs))
             for attribute in content.get("attributes", ())
         ),
         base,

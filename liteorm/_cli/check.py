@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import sys
 from collections.abc import Generator, Sequence
@@ -25,10 +26,12 @@ from liteorm._check import (
     check_all,
     collect,
     counted,
+    custom_types,
     github_lines,
     json_text,
     sarif_text,
 )
+from liteorm.postgres._describing.shapes import plain_adapters, sent_oid
 
 _FOLDER = ".liteorm"
 
@@ -94,6 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
     sys.path.insert(0, os.getcwd())
     try:
         subjects = collect(arguments.modules)
+        types = custom_types(arguments.modules)
     except ImportError as error:
         return _refused(f"a module cannot be imported: {error}")
     if not subjects:
@@ -102,7 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"{', '.join(arguments.modules)}: nothing was checked"
         )
     try:
-        findings = _findings(arguments, subjects)
+        findings = _findings(arguments, subjects, types)
     except liteorm.Error:
         raise  # some are OSErrors too
     except OSError as error:
@@ -117,16 +121,22 @@ def _refused(problem: str) -> int:
     return 2
 
 
-def _findings(arguments: argparse.Namespace, subjects: Sequence[Subject]) -> list[Finding]:
+def _findings(
+    arguments: argparse.Namespace,
+    subjects: Sequence[Subject],
+    types: Sequence[postgres.CustomType],
+) -> list[Finding]:
     if arguments.frozen is not None:
-        return check_all(FileAnswers(arguments.frozen), subjects)
-    with _database(arguments) as db:
+        oid = functools.partial(sent_oid, adapters=plain_adapters(types))
+        return check_all(FileAnswers(arguments.frozen, types), subjects, oid=oid)
+    with _database(arguments, types) as db:
+        oid = functools.partial(sent_oid, adapters=db._state.adapters)
         plans = None if arguments.plans is None else Plans.of(db, arguments.plans)
         live = LiveAnswers(db)
         if arguments.write is None:
-            return check_all(live, subjects, plans=plans)
+            return check_all(live, subjects, plans=plans, oid=oid)
         recording = RecordingAnswers(live, arguments.write, subjects, arguments.modules)
-        findings = check_all(recording, subjects, plans=plans)
+        findings = check_all(recording, subjects, plans=plans, oid=oid)
     recording.write()
     return findings
 
@@ -155,8 +165,13 @@ def _misused(arguments: argparse.Namespace) -> str | None:
 
 
 @contextmanager
-def _database(arguments: argparse.Namespace) -> Generator[postgres.DB]:
-    with _dsn(arguments) as dsn, postgres.open(dsn, application_name="liteorm-check") as db:
+def _database(
+    arguments: argparse.Namespace, types: Sequence[postgres.CustomType]
+) -> Generator[postgres.DB]:
+    with (
+        _dsn(arguments) as dsn,
+        postgres.open(dsn, application_name="liteorm-check", types=types) as db,
+    ):
         yield db
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from liteorm import postgres
+from liteorm._check import custom_types
 from liteorm._cli.modelgen import blocks_of, merged, read_schema
 
 
@@ -33,6 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a table or view to take, name or schema.name; may be given several times",
     )
     parser.add_argument(
+        "--types",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="a module that declares types of your own (CustomType); may be given several times",
+    )
+    parser.add_argument(
         "-o",
         "--output",
         type=Path,
@@ -46,15 +54,22 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.dsn:
         print("liteorm models: give --dsn: classes are written from a live schema", file=sys.stderr)
         return 2
-    with postgres.open(arguments.dsn, application_name="liteorm-models") as db:
+    sys.path.insert(0, os.getcwd())
+    try:
+        types = custom_types(arguments.types)
+    except ImportError as error:
+        print(f"liteorm models: a module cannot be imported: {error}", file=sys.stderr)
+        return 2
+    with postgres.open(arguments.dsn, application_name="liteorm-models", types=types) as db:
         schema = read_schema(db, arguments.schema, arguments.table)
     blocks = blocks_of(schema)
+    modules = sorted({custom.cls.__module__ for custom in types} - {"builtins"})
     path: Path | None = arguments.output
     if path is None:
-        sys.stdout.write(merged(blocks))
+        sys.stdout.write(merged(blocks, modules=modules))
         return 0
     old = path.read_text(encoding="utf-8") if path.exists() else None
-    new = merged(blocks, old)
+    new = merged(blocks, old, modules)
     if new != old:
         path.write_text(new, encoding="utf-8")
     print(

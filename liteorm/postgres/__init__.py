@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from liteorm._core.values.notification import Notification
 from liteorm.postgres._sync.database import DB, open
 from liteorm.postgres._sync.transaction import Tx
+from liteorm.postgres._types.custom import CustomType
 
 if TYPE_CHECKING:
     from liteorm.postgres._async.database import AsyncDB, open_async
@@ -25,6 +26,7 @@ __all__ = [
     "AsyncListener",
     "AsyncTx",
     "ColumnShape",
+    "CustomType",
     "Listener",
     "Notification",
     "StatementShape",
@@ -76,5 +78,5 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_PLACES})
 
 
-for _export in (DB, open, Tx):
+for _export in (DB, CustomType, open, Tx):
     _shown(_export)

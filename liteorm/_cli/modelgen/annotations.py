@@ -7,7 +7,7 @@ import decimal
 import ipaddress
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_origin
 
 from liteorm._core.scanning.types import PgType, underlying
 
@@ -64,6 +64,11 @@ def annotation_of(
             return f"liteorm.Range[{annotation_of(base.element, classes)}]"
         case "multirange" if base.element is not None and base.element.element is not None:
             return f"liteorm.Multirange[{annotation_of(base.element.element, classes)}]"
+        case "base" if base.is_custom:
+            cls = get_origin(base.python) or base.python
+            if cls is not base.python or cls.__module__ == "builtins":
+                return base.shown
+            return f"{cls.__module__}.{cls.__qualname__}"
         case "base":
             return _BY_BASE.get(base.base) or _PLAIN.get(base.python, ANYTHING)
         case _:

@@ -21,12 +21,13 @@ from __future__ import annotations
 '''
 
 
-def merged(blocks: Sequence[Block], old: str | None = None) -> str:
+def merged(blocks: Sequence[Block], old: str | None = None, modules: Sequence[str] = ()) -> str:
     """Return the text of the file.
 
     Args:
         blocks: The classes of the schema as it is now.
         old: The file as it was, if there was one.
+        modules: Where the classes of custom types are.
     """
     kept = _kept(old) if old is not None else {}
     texts: list[str] = []
@@ -35,7 +36,7 @@ def merged(blocks: Sequence[Block], old: str | None = None) -> str:
         body = text if digest == block.digest else block.text
         texts.append(f"# liteorm models: {block.key} {block.digest}\n{body.strip(chr(10))}\n")
     body = "\n\n".join(texts)
-    header = _header(body, old)
+    header = _header(body, old, modules)
     return f"{header}\n\n{body}" if texts else header
 
 
@@ -48,11 +49,11 @@ def _kept(old: str) -> dict[str, tuple[str, str]]:
     }
 
 
-def _header(body: str, old: str | None) -> str:
+def _header(body: str, old: str | None, modules: Sequence[str]) -> str:
     """Return docstring and imports: those needed, and those added by hand."""
     needed = [f"import {name}" for name in _MODULES if re.search(rf"\b{name}\.", body)]
     plain = _MARK.sub("", body)
-    others = [f"import {name}" for name in ("attrs", "liteorm") if f"{name}." in plain]
+    others = [f"import {name}" for name in ("attrs", "liteorm", *modules) if f"{name}." in plain]
     if old is None:
         return _joined(_HEADER, needed, others)
     first = _MARK.search(old)
@@ -61,7 +62,7 @@ def _header(body: str, old: str | None) -> str:
     missing = [line for line in (*needed, *others) if line not in present]
     if not missing:
         return f"{header.rstrip()}\n"
-    written = {f"import {name}" for name in (*_MODULES, "attrs", "liteorm")}
+    written = {f"import {name}" for name in (*_MODULES, "attrs", "liteorm", *modules)}
     added = [line for line in _IMPORT.findall(header) if line not in written]
     future = "from __future__ import annotations"
     if any(line != future for line in added):

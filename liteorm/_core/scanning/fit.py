@@ -9,7 +9,7 @@ from typing import Any, Literal
 import attrs
 
 from liteorm._core.models.classes import Field, Model, model_of_hint
-from liteorm._core.models.hints import Codec, Hint
+from liteorm._core.models.hints import Codec, Hint, hint_of, shown
 from liteorm._core.scanning.remedies import attributes_remedy, misfit, mismatch
 from liteorm._core.scanning.steps import (
     Anonymous,
@@ -180,6 +180,8 @@ class Fitter:
             hint = self._chosen(type_, hint, place)
         if place.inside and (codec := self.codec_for(hint)) is not None:
             return Use(codec, self._plain_inside(base, deep))
+        if base.is_custom and fills(base.python, hint):
+            return None
         if base.base == "unknown" and place.inside and hint.kind != "any" and hint.type is not str:
             # NULL inside ROW(...) has no type; a literal there gets one by a cast
             return Call("untyped")
@@ -286,6 +288,7 @@ class Fitter:
             item.kind == "sequence"
             and element.base not in ("json", "jsonb", "vector")
             and element.kind != "array"
+            and not (element.is_custom and fills(element.python, item))
         )
         if hint.type in (set, frozenset) and not _hashable(item):
             raise misfit(
@@ -415,6 +418,7 @@ class Fitter:
             if subtype is not None and (
                 item.kind == "any"
                 or (item.kind == "scalar" and underlying(subtype).python is item.type)
+                or (underlying(subtype).is_custom and fills(underlying(subtype).python, item))
             ):
                 return
         mismatch(type_, hint, place)
@@ -434,6 +438,26 @@ class Fitter:
             tuple(cls for step in members for cls in step.enums),
             others=len(members) < len(steps),
         )
+
+
+def fills(python: Any, hint: Hint) -> bool:
+    """Tell whether values of an annotation are what another one asks for."""
+    try:
+        made = hint_of(python, model=shown(python), field=None)
+    except ModelError:
+        return False
+    return _alike(made, hint)
+
+
+def _alike(made: Hint, wanted: Hint) -> bool:
+    if wanted.kind == "any":
+        return True
+    return (
+        made.kind == wanted.kind
+        and made.type is wanted.type
+        and len(made.args) == len(wanted.args)
+        and all(map(_alike, made.args, wanted.args))
+    )
 
 
 _DEEP = frozenset({"json", "jsonb", "interval", "point"})

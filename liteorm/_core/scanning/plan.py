@@ -14,11 +14,11 @@ import attrs
 from liteorm._core.contracts import Extra
 from liteorm._core.models.classes import Field, Model, model_of_hint
 from liteorm._core.models.hints import Hint, hint_of, shown
-from liteorm._core.scanning.fit import Fitter
+from liteorm._core.scanning.fit import Fitter, fills
 from liteorm._core.scanning.remedies import unmapped
 from liteorm._core.scanning.shape import Shape
 from liteorm._core.scanning.steps import Place, Step
-from liteorm._core.scanning.types import FILLED, Variant
+from liteorm._core.scanning.types import FILLED, Variant, underlying
 from liteorm.errors import ModelError, ScanError
 
 
@@ -110,9 +110,18 @@ class _Planner:
             root=root,
         )
 
+    def _is_whole_value(self, hint: Hint) -> bool:
+        """Tell whether the only column is of a type of the application's own that is asked for."""
+        if len(self.shape.types) != 1 or hint.kind == "any":
+            return False
+        base = underlying(self.shape.types[0])
+        return base.is_custom and fills(base.python, hint)
+
     def _root(self, hint: Hint) -> Node:
         names = self.shape.names
         codec = self.fitter.codec_for(hint)
+        if self._is_whole_value(hint):
+            return self._leaf(0, hint, None, names[0])
         if hint.kind == "model" and codec is None:
             self._refuse_twice()
             columns = {name: index for index, name in enumerate(names)}

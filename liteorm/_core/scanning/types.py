@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import attrs
 
+from liteorm._core.models.hints import shown
 from liteorm._core.values.interval import Interval
 from liteorm._core.values.ranges import Multirange, Range
 
@@ -86,7 +87,14 @@ class PgType:
             return f"{self.python.__name__}[{inner.shown if inner else 'object'}]"
         if self.kind == "domain" and self.element is not None:
             return self.element.shown
+        if self.is_custom:
+            return shown(self.python)
         return _SHOWN.get(self.base) or python_name(self.python)
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether it is a type of the application's own, whose `python` is an annotation."""
+        return "." in self.base
 
 
 _SHOWN = {"hstore": "dict[str, str | None]", "vector": "list[float]"}

@@ -20,6 +20,7 @@ from liteorm._core.values.pool import PoolStats
 from liteorm.errors import ConnectFailed, Error, IntegrityError, TransactionError
 from liteorm.observe import Observer
 from liteorm.postgres._async.borrow import borrow, evict_if_read_only, give_back
+from liteorm.postgres._async.catalog import load_custom
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.session import AsyncAnySession
 from liteorm.postgres._async.transaction import AsyncTransaction, AsyncTx, begin_transaction
@@ -28,6 +29,7 @@ from liteorm.postgres._session.notices import OnNotice
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, Reset, make_state
 from liteorm.postgres._session.primitives import AsyncAnswer, acurrent, afinish, asleep, awithin
 from liteorm.postgres._session.translate import connect_failed, pool_not_filled
+from liteorm.postgres._types.custom import CustomType
 
 __all__ = ["AsyncDB", "open_async"]
 
@@ -229,6 +231,7 @@ async def open_async(
     log_params: bool = False,
     constraint_errors: Mapping[str, type[IntegrityError]] | None = None,
     codecs: Mapping[type, Codec] | None = None,
+    types: Sequence[CustomType] = (),
     max_idle: float = 600.0,
     max_lifetime: float = 3600.0,
     num_workers: int = 3,
@@ -252,6 +255,7 @@ async def open_async(
         log_params: Whether parameters are written to the log of statements.
         constraint_errors: Your own subclasses of `IntegrityError`, by name of the constraint.
         codecs: How objects of your own types are stored, by type.
+        types: Types of PostgreSQL that are read into classes of yours, as `CustomType`.
         max_idle: Seconds after which a connection above `min_size` that nobody needs is closed.
         max_lifetime: Seconds after which a connection is replaced.
         num_workers: How many connections may be in the making at once, each in a thread (async: a
@@ -275,6 +279,7 @@ async def open_async(
         on_notice=on_notice,
         constraint_errors=constraint_errors,
         codecs=codecs,
+        types=types,
     )
 
     async def reconnect(pool: Any) -> None:
@@ -315,6 +320,8 @@ async def open_async(
         finally:
             wire.unlimit()
         state.met(wire.pgconn)
+        if types:
+            await load_custom(wire, state.types)
         state.spare = wire
         await state.pool.open()
         if min_size:

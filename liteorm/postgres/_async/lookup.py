@@ -33,7 +33,8 @@ def writing_of(state: PoolState) -> Writing:
     writing: Writing | None = state.writing
     if writing is None:
         types = state.types
-        writing = Writing(state.adapters, state.codecs, lambda: types.money_unit)
+        money_unit, forms = (lambda: types.money_unit), types.custom.forms
+        writing = Writing(state.adapters, state.codecs, money_unit, forms)
         state.writing = writing
     return writing
 

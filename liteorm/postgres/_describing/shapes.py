@@ -17,6 +17,7 @@ from liteorm._core.sql.placeholders import style_of
 from liteorm._core.sql.text import is_template, rendered, values_in
 from liteorm.errors import StatementError
 from liteorm.postgres._describing import nulls
+from liteorm.postgres._types.custom import CustomType, CustomTypes
 from liteorm.postgres._types.dumpers import register_dumpers
 from liteorm.postgres._types.registry import TypeRegistry
 
@@ -27,6 +28,7 @@ __all__ = [
     "StatementShape",
     "catalog_questions",
     "numbered",
+    "plain_adapters",
     "sent_oid",
 ]
 
@@ -224,14 +226,19 @@ def sent_oid(value: Any, adapters: AdaptersMap | None = None) -> int:
     """
     if value is None:
         return 0
-    dumper = Transformer(adapters or _plain_adapters()).get_dumper(value, PyFormat.AUTO)
+    dumper = Transformer(adapters or plain_adapters()).get_dumper(value, PyFormat.AUTO)
     return dumper.oid
 
 
+def plain_adapters(types: Sequence[CustomType] = ()) -> AdaptersMap:
+    """Return a pool's map without codecs, for what is asked without a pool."""
+    return _plain_adapters(tuple(types))
+
+
 @functools.cache
-def _plain_adapters() -> AdaptersMap:
+def _plain_adapters(types: tuple[CustomType, ...]) -> AdaptersMap:
     adapters = AdaptersMap(psycopg.adapters)
-    register_dumpers(adapters)
+    register_dumpers(adapters, None, CustomTypes(types))
     return adapters
 
 

@@ -32,6 +32,7 @@ from liteorm.postgres._driver import PREPARES
 from liteorm.postgres._session.notices import OnNotice, check_on_notice
 from liteorm.postgres._session.services import service_values
 from liteorm.postgres._session.translate import one_line
+from liteorm.postgres._types.custom import CustomType
 from liteorm.postgres._types.dumpers import register_dumpers
 from liteorm.postgres._types.registry import TypeRegistry
 
@@ -262,6 +263,7 @@ def make_state(
     on_notice: OnNotice | None,
     constraint_errors: Mapping[str, type[Error]] | None,
     codecs: Mapping[type, Codec] | None,
+    types: Sequence[CustomType] = (),
 ) -> PoolState:
     """Check `open`'s arguments and make the state of a pool from them."""
     if reset not in ("auto", "always"):
@@ -283,7 +285,8 @@ def make_state(
         before = params.get("options") or elsewhere.get("options") or os.environ.get("PGOPTIONS")
         params["options"] = f"{before or ''} {option}".strip()
     adapters = AdaptersMap(psycopg.adapters)
-    register_dumpers(adapters, codecs or {})
+    registry = TypeRegistry(codecs or {}, types)
+    register_dumpers(adapters, codecs or {}, registry.custom)
     context = _Adapters(adapters)
     state = PoolState(
         conninfo=make_conninfo("", **params),
@@ -293,7 +296,7 @@ def make_state(
             "context": context,
         },
         context=context,
-        types=TypeRegistry(codecs or {}),
+        types=registry,
         observers=tuple(observers),
         log_params=log_params,
         on_notice=check_on_notice(on_notice),

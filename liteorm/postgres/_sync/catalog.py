@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from liteorm.postgres._sync.connection import Wire
-from liteorm.postgres._types.registry import TypeRegistry
+from liteorm.postgres._types.registry import CUSTOM_SQL, TypeRegistry
 
 
 def load_types(wire: Wire, registry: TypeRegistry, oids: Iterable[int]) -> None:
@@ -20,3 +20,17 @@ def load_types(wire: Wire, registry: TypeRegistry, oids: Iterable[int]) -> None:
         except StopIteration:
             return
         result = wire.run(sql)
+
+
+def load_custom(wire: Wire, registry: TypeRegistry) -> None:
+    """Look up the custom types by name, so that parameters can say what they are."""
+    names = [custom.name for custom in registry.custom.given]
+    result = wire.run(CUSTOM_SQL, [names])
+    found = {
+        int.from_bytes(result.get_value(row, 0), "big"): result.get_value(row, 1)
+        for row in range(result.ntuples)
+    }
+    if found:
+        load_types(wire, registry, found)
+        arrays = {oid: int.from_bytes(array, "big") for oid, array in found.items()}
+        registry.custom.array_oids.update(arrays)

@@ -21,6 +21,7 @@ from liteorm._core.values.pool import PoolStats
 from liteorm.errors import ConnectFailed, Error, IntegrityError, TransactionError
 from liteorm.observe import Observer
 from liteorm.postgres._sync.borrow import borrow, evict_if_read_only, give_back
+from liteorm.postgres._sync.catalog import load_custom
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.session import AnySession
 from liteorm.postgres._sync.transaction import Transaction, Tx, begin_transaction
@@ -29,6 +30,7 @@ from liteorm.postgres._session.notices import OnNotice
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, Reset, make_state
 from liteorm.postgres._session.primitives import Answer, current, finish, sleep, within
 from liteorm.postgres._session.translate import connect_failed, pool_not_filled
+from liteorm.postgres._types.custom import CustomType
 
 __all__ = ["DB", "open"]
 
@@ -230,6 +232,7 @@ def open(
     log_params: bool = False,
     constraint_errors: Mapping[str, type[IntegrityError]] | None = None,
     codecs: Mapping[type, Codec] | None = None,
+    types: Sequence[CustomType] = (),
     max_idle: float = 600.0,
     max_lifetime: float = 3600.0,
     num_workers: int = 3,
@@ -253,6 +256,7 @@ def open(
         log_params: Whether parameters are written to the log of statements.
         constraint_errors: Your own subclasses of `IntegrityError`, by name of the constraint.
         codecs: How objects of your own types are stored, by type.
+        types: Types of PostgreSQL that are read into classes of yours, as `CustomType`.
         max_idle: Seconds after which a connection above `min_size` that nobody needs is closed.
         max_lifetime: Seconds after which a connection is replaced.
         num_workers: How many connections may be in the making at once, each in a thread (async: a
@@ -276,6 +280,7 @@ def open(
         on_notice=on_notice,
         constraint_errors=constraint_errors,
         codecs=codecs,
+        types=types,
     )
 
     def reconnect(pool: Any) -> None:
@@ -316,6 +321,8 @@ def open(
         finally:
             wire.unlimit()
         state.met(wire.pgconn)
+        if types:
+            load_custom(wire, state.types)
         state.spare = wire
         state.pool.open()
         if min_size:

@@ -13,6 +13,7 @@ literal for either.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
@@ -29,6 +30,7 @@ from liteorm._core.values.interval import Interval
 from liteorm._core.values.json import Json
 from liteorm._core.values.ranges import Multirange, Range
 from liteorm.errors import DataError, Error
+from liteorm.postgres._types.custom import CustomType, CustomTypes
 from liteorm.postgres._types.forms import ARRAYS, is_a, reason_of
 from liteorm.postgres._types.json import json_bytes
 from liteorm.postgres._types.times import interval_text, pack_interval
@@ -49,12 +51,17 @@ class Bound:
 _AS_JSON: tuple[type[Any], ...] = (object, dict, Json)
 
 
-def register_dumpers(adapters: AdaptersMap, codecs: Mapping[type, Codec] | None = None) -> None:
+def register_dumpers(
+    adapters: AdaptersMap,
+    codecs: Mapping[type, Codec] | None = None,
+    custom: CustomTypes | None = None,
+) -> None:
     """Make `adapters` send every value that liteorm promises to send.
 
     Args:
         adapters: The map that the pool's connections are opened with.
         codecs: Codecs by Python class; their `encode` gives the value that is sent instead.
+        custom: The pool's custom types.
     """
     for dumper in (_JsonText, _JsonBinary):
         for cls in _AS_JSON:
@@ -71,6 +78,12 @@ def register_dumpers(adapters: AdaptersMap, codecs: Mapping[type, Codec] | None 
         adapters.register_dumper(Interval, interval_dumper)
     for bound_dumper in (_BoundText, _BoundBinary):
         adapters.register_dumper(Bound, bound_dumper)
+    for type_ in custom.given if custom is not None else ():
+        if type_.is_own_class:
+            for own_dumper in (_CustomText, _CustomBinary):
+                members = {"custom": type_, "customs": custom}
+                made = type(own_dumper.__name__, (own_dumper,), members)
+                adapters.register_dumper(type_.cls, made)
     for cls, codec in (codecs or {}).items():
         for base in (_ThroughText, _ThroughBinary):
             adapters.register_dumper(cls, _through(base, _plain_with(codec)))
@@ -201,17 +214,33 @@ class _ArrayBinary(RecursiveDumper):
     format = Format.BINARY
     _list: type[ListDumper | ListBinaryDumper] = ListBinaryDumper
     _dumper: AnyDumper | None = None
+    _pack: Callable[[Any], bytes] | None = None
+
+    def _packed(self, items: list[Any]) -> type[_CustomBinary] | None:
+        """Return the dumper of the elements if they are of a custom type."""
+        first = _first_leaf(items)
+        if first is None:
+            return None
+        found = self._tx.adapters.get_dumper(type(first), PyFormat.BINARY)
+        return found if issubclass(found, _CustomBinary) else None
 
     def get_key(self, obj: Any, format: PyFormat) -> Any:
         items = as_lists(obj)
         if _untyped(items):
             return (self.cls, "literal")
+        if (packed := self._packed(items)) is not None:
+            return (self.cls, packed.custom, packed.customs.array_oid(packed.custom))
         return (self.cls, self._list(list, self._tx).get_key(items, format))
 
     def upgrade(self, obj: Any, format: PyFormat) -> Any:
         items = as_lists(obj)
         array = type(self)(self.cls, self._tx)
         dumper: AnyDumper
+        if (packed := self._packed(items)) is not None:
+            array._pack = functools.partial(packed.customs.array, packed.custom)
+            array.oid = packed.customs.array_oid(packed.custom)
+            array.format = Format.BINARY
+            return array
         if _untyped(items):
             dumper = ListDumper(list, self._tx)
         else:
@@ -220,6 +249,8 @@ class _ArrayBinary(RecursiveDumper):
         return array
 
     def dump(self, obj: Any) -> Buffer | None:
+        if self._pack is not None:
+            return self._pack(as_lists(obj))
         if self._dumper is None:
             upgraded: _ArrayBinary = self.upgrade(obj, PyFormat.from_pq(self.format))
             return upgraded.dump(obj)
@@ -295,6 +326,38 @@ class _BoundText(Dumper):
 
 class _BoundBinary(_BoundText):
     format = Format.BINARY
+
+
+class _CustomBinary(Dumper):
+    """A value of a type of the application's own."""
+
+    format = Format.BINARY
+    custom: ClassVar[CustomType]
+    customs: ClassVar[CustomTypes]
+
+    def get_key(self, obj: Any, format: PyFormat) -> Any:
+        # The type may become known, or be dropped and made again.
+        return (self.cls, self.customs.oid(self.custom))
+
+    def upgrade(self, obj: Any, format: PyFormat) -> Any:
+        dumper = type(self)(self.cls)
+        dumper.oid = self.customs.oid(self.custom)
+        return dumper
+
+    def dump(self, obj: Any) -> Buffer:
+        return self.custom.encode(obj)
+
+
+class _CustomText(_CustomBinary):
+    format = Format.TEXT
+
+    def dump(self, obj: Any) -> Buffer:
+        if self.custom.text is None:
+            raise DataError(
+                f"a {self.custom.name} inside a literal needs a text form",
+                hint="give its CustomType a text",
+            )
+        return self.custom.text(obj).encode()
 
 
 class _IntervalText(Dumper):

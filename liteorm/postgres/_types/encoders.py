@@ -44,6 +44,7 @@ class Encoders:
         adapters: The pool's map, for the compiled dumpers.
         codecs: Codecs by Python class, which go before everything else.
         money_unit: Gives how many of its smallest unit make one of the server's currency.
+        custom: The forms of the pool's custom types.
     """
 
     def __init__(
@@ -51,10 +52,12 @@ class Encoders:
         adapters: AdaptersMap,
         codecs: Mapping[type, Codec] | None = None,
         money_unit: Callable[[], int | None] = lambda: None,
+        custom: Mapping[str, Form] = FORMS,
     ) -> None:
         self._transformer = Transformer(adapters)
         self._codecs = dict(codecs or {})
         self._money_unit = money_unit
+        self._custom = custom
         self._made: dict[PgType, Encoder] = {}
 
     def for_type(self, type_: PgType) -> Encoder:
@@ -69,7 +72,7 @@ class Encoders:
         if type_.kind == "domain" and element is not None:
             return attrs.evolve(self.for_type(element), pgtype=type_)
         if type_.kind == "array" and element is not None:
-            array = Array(type_, self.for_type(element), _nested_in(element))
+            array = Array(type_, self.for_type(element), self._nested_in(element))
             return self._built(type_, "a list", array)
         if type_.kind == "range" and element is not None:
             return self._built(type_, "Range", RangeOf(self.for_type(element)))
@@ -96,7 +99,7 @@ class Encoders:
         )
 
     def _scalar(self, type_: PgType) -> Encoder:
-        sent = FORMS.get(type_.base, _UNKNOWN).sent if type_.kind == "base" else None
+        sent = self._form(type_).sent
         if type_.base == "money":
             sent = money_sent(self._money_unit())
         scalar = sent or TEXT_ONLY
@@ -120,6 +123,24 @@ class Encoders:
             bound=scalar.bound,
             strict=scalar.strict,
         )
+
+    def _form(self, type_: PgType) -> Form:
+        if type_.kind != "base":
+            return _UNKNOWN
+        return self._custom.get(type_.base) or FORMS.get(type_.base, _UNKNOWN)
+
+    def _nested_in(self, element: PgType) -> tuple[type, ...]:
+        """Return the classes whose values, among an array's elements, are a further dimension.
+
+        What is itself given as a list or tuple cannot also be one.
+        """
+        kind = underlying(element)
+        listed = self._form(kind).listed
+        if listed == "any" or kind.kind == "multirange":
+            return ()
+        if listed == "tuple" or kind.kind in ("composite", "record"):
+            return (list,)
+        return ARRAYS
 
     def _packed(self, scalar: Scalar) -> Callable[[Any], Any]:
         # One dumper for life: those of fixed types hold no state of a connection.
@@ -156,17 +177,3 @@ class Encoders:
 def _unwrapped(value: Any, scalar: Scalar) -> Any:
     """Return what the text form is made of: for enum members what they stand for."""
     return scalar.ready(value) if isinstance(value, Enum) and scalar.dumper else value
-
-
-def _nested_in(element: PgType) -> tuple[type, ...]:
-    """Return the classes whose values, among the elements of an array, are a further dimension.
-
-    What is itself given as a list or tuple cannot also be one.
-    """
-    kind = underlying(element)
-    listed = FORMS.get(kind.base, _UNKNOWN).listed if kind.kind == "base" else ""
-    if listed == "any" or kind.kind == "multirange":
-        return ()
-    if listed == "tuple" or kind.kind in ("composite", "record"):
-        return (list,)
-    return ARRAYS

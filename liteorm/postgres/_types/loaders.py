@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from psycopg.types.string import ByteaBinaryLoader, TextBinaryLoader
 
 from liteorm._core.scanning.types import BY_OID, MONEY_OID, ROWS, PgType, Variant
 from liteorm.errors import DataError
-from liteorm.postgres._types.forms import Load, LoaderFor, text_bytes
+from liteorm.postgres._types.forms import Form, Load, LoaderFor, text_bytes
 from liteorm.postgres._types.geometry import pair
 from liteorm.postgres._types.numbers import money_reader
 from liteorm.postgres._types.ranges import multirange_reader, range_reader
@@ -158,10 +158,16 @@ def _built_in() -> tuple[adapt.AdaptersMap, adapt.AdaptersMap]:
     return plain, deep
 
 
-def register(plain: adapt.AdaptersMap, deep: adapt.AdaptersMap, type_: PgType) -> None:
+def register(
+    plain: adapt.AdaptersMap,
+    deep: adapt.AdaptersMap,
+    type_: PgType,
+    custom: Mapping[str, Form] = FORMS,
+) -> None:
     """Register the loaders of one type; what is inside it is found when a value comes."""
+    form = custom.get(type_.base) or FORMS.get(type_.base)
     for adapters_map in (plain, deep):
-        cls = _loader_class(type_, deep=adapters_map is deep)
+        cls = _loader_class(type_, form, deep=adapters_map is deep)
         if cls is not None:
             adapters_map.register_loader(type_.oid, cls)
 
@@ -172,10 +178,10 @@ def register_money(plain: adapt.AdaptersMap, deep: adapt.AdaptersMap, unit: int)
         adapters_map.register_loader(MONEY_OID, reader_class(money_reader(unit)))
 
 
-def _loader_class(type_: PgType, *, deep: bool) -> type[adapt.Loader] | None:
+def _loader_class(type_: PgType, form: Form | None, *, deep: bool) -> type[adapt.Loader] | None:
     match type_.kind:
         case "base":
-            form = FORMS[type_.base]
+            assert form is not None
             read = form.deep if deep and form.deep is not None else form.read
             return None if read is None else reader_class(read)
         case "enum":

@@ -24,6 +24,7 @@ from liteorm._core.scanning.types import (
 )
 from liteorm._core.values.ranges import Multirange, Range
 from liteorm.errors import ScanError
+from liteorm.postgres._types.custom import CustomType, CustomTypes, refused
 from liteorm.postgres._types.loaders import (
     FIRST_PLAIN_OID,
     PLAIN_OIDS,
@@ -40,6 +41,7 @@ _HOLDERS: Final = frozenset({"array", "composite", "record"})
 CATALOG_SQL: Final = """
 SELECT t.oid::int8 AS oid,
        t.typname::text AS name,
+       n.nspname::text AS schema,
        format_type(t.oid, NULL) AS shown,
        t.typtype::text AS kind,
        CASE WHEN t.typsend = 0 THEN 'none' ELSE 'binary' END AS form,
@@ -59,16 +61,22 @@ SELECT t.oid::int8 AS oid,
              WHERE a.attrelid = t.typrelid AND t.typtype = 'c'
                AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum) AS types
   FROM pg_catalog.pg_type t
+  JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
   LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid
   LEFT JOIN pg_catalog.pg_range m ON m.rngmultitypid = t.oid
  WHERE t.oid = ANY (%s::oid[])
 """
 """One row for each of the types asked for. PostgreSQL 14 and newer."""
 
+CUSTOM_SQL: Final = """
+SELECT oid, typarray FROM pg_catalog.pg_type WHERE typtype = 'b' AND typname = ANY (%s)
+"""
+"""Finds types by name, and the arrays of them."""
+
 MONEY_SQL: Final = "SELECT 1::numeric::money"
 """In binary, its value is how many of the smallest unit make one: 100, or 1, or 1000."""
 
-_CATALOG_OIDS: Final = (20, 25, 25, 25, 25, 20, 1009, 1009, 1016)
+_CATALOG_OIDS: Final = (20, 25, 25, 25, 25, 25, 20, 1009, 1009, 1016)
 
 CatalogRow = tuple[Any, ...]
 
@@ -88,8 +96,11 @@ class TypeRegistry:
     looked up stays until `clear`.
     """
 
-    def __init__(self, codecs: Mapping[Any, Codec] = NO_CODECS) -> None:
+    def __init__(
+        self, codecs: Mapping[Any, Codec] = NO_CODECS, custom: Iterable[CustomType] = ()
+    ) -> None:
         self.codecs = codecs
+        self.custom = CustomTypes(custom)
         self._lock = threading.RLock()
         self.clear()
 
@@ -97,6 +108,7 @@ class TypeRegistry:
         """Forget what was looked up."""
         with self._lock:
             self.types: dict[int, PgType] = dict(BY_OID)
+            self.custom.forget()
             self.adapters, self.deep_adapters = loading_adapters()
             self.money_unit: int | None = None
             self._plain_oids: dict[int, int] = {}
@@ -174,7 +186,7 @@ class TypeRegistry:
     def _missing(self, rows: list[CatalogRow]) -> set[int]:
         """Return the oids that catalog rows refer to and that are not known."""
         own = {row[0] for row in rows}
-        refers = {oid for row in rows for oid in (row[5], *row[8]) if oid}
+        refers = {oid for row in rows for oid in (row[6], *row[9]) if oid}
         return refers - own - self.types.keys()
 
     def add(self, rows: Iterable[CatalogRow], asked: Iterable[int] = ()) -> None:
@@ -209,11 +221,11 @@ class TypeRegistry:
         if oid in self.types:
             return self.types[oid]
         if oid in rows:
-            type_ = _described(rows[oid], partial(self._made, rows=rows))
+            type_ = _described(rows[oid], partial(self._made, rows=rows), self.custom)
         else:
             type_ = PgType(oid, f"type {oid}", "unreadable")
         self.types[oid] = type_
-        register(self.adapters, self.deep_adapters, type_)
+        register(self.adapters, self.deep_adapters, type_, self.custom.forms)
         return type_
 
     def shape(
@@ -259,8 +271,16 @@ class TypeRegistry:
         return Transformer(Adapters(self.deep_adapters if deep else self.adapters))
 
 
-def _described(row: CatalogRow, made: Callable[[int], PgType]) -> PgType:
-    oid, name, shown, kind, form, element, labels, names, types = row
+_KINDS: Final = {"e": "an enum", "d": "a domain", "c": "a composite", "r": "a range"}
+
+
+def _described(row: CatalogRow, made: Callable[[int], PgType], customs: CustomTypes) -> PgType:
+    oid, name, schema, shown, kind, form, element, labels, names, types = row
+    custom = customs.described(schema, name)
+    if custom is not None and form == "binary":
+        if kind in _KINDS:
+            raise refused(custom, _KINDS[kind])
+        return customs.met(custom, oid, shown, schema)
     match kind:
         case "e":
             return PgType(oid, shown, "enum", str, labels=tuple(labels))

@@ -9,7 +9,7 @@ from psycopg import abc, pq
 
 from liteorm._core.scanning.types import JsonText, PgType, Variant, underlying
 from liteorm.postgres._types.arrays import ZERO_BASED, array_from_text, split_numbers
-from liteorm.postgres._types.forms import Form, FromText, Load, untold
+from liteorm.postgres._types.forms import FromText, Load, untold
 from liteorm.postgres._types.geometry import pair_from_text
 from liteorm.postgres._types.ranges import multirange_from_text, range_from_text
 from liteorm.postgres._types.records import record_from_text
@@ -18,7 +18,6 @@ from liteorm.postgres._types.times import interval_from_text
 
 TEXT = pq.Format.TEXT
 
-_PLAIN = Form()
 _DEEP: dict[str, FromText] = {
     "json": lambda text: JsonText(text.encode()),
     "jsonb": lambda text: JsonText(text.encode()),
@@ -61,7 +60,9 @@ class TextReaders:
         base = type_.base
         if self.deep and base in _DEEP:
             return _DEEP[base]
-        form = FORMS.get(base, _PLAIN)
+        form = FORMS.get(base)
+        if form is None:
+            return untold(type_.name)
         if form.from_text is not None:
             return form.from_text
         if form.read is None and form.sent is not None:

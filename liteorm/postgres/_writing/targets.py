@@ -20,7 +20,7 @@ from liteorm._core.sql import writable
 from liteorm.errors import DataError, Error, UndefinedTable
 from liteorm.postgres._types.dumpers import Bound
 from liteorm.postgres._types.encoders import Encoders
-from liteorm.postgres._types.forms import TEXT_OID, Encoder, Misfit, reason_of
+from liteorm.postgres._types.forms import TEXT_OID, Encoder, Form, Misfit, reason_of
 from liteorm.postgres._writing.tables import TableColumn, Traits, no_column
 
 # datatype_mismatch, undefined_object, invalid_binary_representation; internal_error is what the
@@ -318,6 +318,7 @@ class Writing:
         adapters: The pool's map.
         codecs: Codecs by Python class.
         money_unit: Gives how many of its smallest unit make one of the server's currency.
+        custom: The forms of the pool's custom types.
     """
 
     def __init__(
@@ -325,9 +326,10 @@ class Writing:
         adapters: AdaptersMap,
         codecs: Mapping[type, Codec],
         money_unit: Callable[[], int | None],
+        custom: Mapping[str, Form],
     ) -> None:
         self.adapters = adapters
-        self.encoders = Encoders(adapters, codecs, money_unit)
+        self.encoders = Encoders(adapters, codecs, money_unit, custom)
         self._calls: dict[Any, Any] = {}
         self._targets: dict[Any, Target] = {}
 
