@@ -516,7 +516,7 @@ def _backends(x: Any, helper: DB) -> list[int]:
         return liteorm.scan(helper.query(others, [x.name]), int)
     if isinstance(x, (DB, AsyncDB)):
         state = x._state
-        wires = [*state.borrowed, *state.pool._pool]
+        wires = [*state.lent(), *state.pool._pool]
     else:
         wires = [x._wire]
     return [wire.pgconn.backend_pid for wire in wires if wire is not None and not wire.closed]

@@ -325,6 +325,11 @@ def leave_queue(pool: ConnectionPool[Any], exc: BaseException) -> None:
         trace = trace.tb_next
 
 
+def belong_to(connection: Any, pool: Any) -> None:
+    """Say which pool a connection is to be given back to; idle ones do not know theirs."""
+    connection._pool = pool
+
+
 if MISSING:
     logging.getLogger("liteorm").warning(
         "psycopg %s is not as liteorm knows it (%s): public ways are taken, which are slower",

@@ -12,7 +12,7 @@ from psycopg import pq
 from liteorm.errors import ReadOnlyTransaction
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._session.options import PoolState
-from liteorm.postgres._session.primitives import afinish, agetconn
+from liteorm.postgres._session.primitives import afinish, agetconn, arunning
 
 __all__ = ["borrow", "evict_if_read_only", "give_back"]
 
@@ -23,7 +23,7 @@ _IDLE: Final = pq.TransactionStatus.IDLE
 
 async def borrow(state: PoolState, timeout: float | None = None) -> AsyncWire:
     """Take a connection that, as far as can be told without asking, is alive."""
-    if state.blocked:
+    if state.blocked or state.loop is not arunning():
         raise state.refusal()
     limit = state.timeout if timeout is None else min(timeout, state.timeout)
     token = object()
@@ -38,7 +38,7 @@ async def borrow(state: PoolState, timeout: float | None = None) -> AsyncWire:
         raise state.refusal() from exc
     finally:
         state.waiting.discard(token)
-    state.borrowed[wire] = monotonic()
+    state.borrowed[wire.reference] = monotonic()
     if state.statement_timeout is not None:
         wire.limit(None)
     return wire
@@ -61,27 +61,33 @@ async def _replaced(state: PoolState, wire: AsyncWire, deadline: float) -> Async
 
 
 async def _discard(state: PoolState, wire: AsyncWire) -> None:
-    wire.pgconn.finish()
+    wire.drop()
     await state.pool.putconn(wire)
 
 
 async def give_back(state: PoolState, wire: AsyncWire) -> None:
     """Give a connection back, whatever happens meanwhile; clean it first if that is needed."""
-    state.borrowed.pop(wire, None)
+    if state.forked:
+        return  # it is the parent's
     if wire.deadline is not None:
         wire.unlimit()
     if wire.pgconn.transaction_status != _IDLE or wire.dirty or wire.evict or state.reset_always:
         await afinish(_clean_and_put(state, wire))
-    else:
+        return
+    try:
         await afinish(state.pool.putconn(wire))
+    finally:
+        state.borrowed.pop(wire.reference, None)
 
 
 async def _clean_and_put(state: PoolState, wire: AsyncWire) -> None:
     if wire.evict:
-        wire.pgconn.finish()
+        wire.drop()
     elif not wire.closed:
         await wire.clean(wire.dirty or state.reset_always)
     await state.pool.putconn(wire)
+    # At last: a connection that is closed and not in here has been replaced already.
+    state.borrowed.pop(wire.reference, None)
     if wire.evict and state.wants_writable:
         # Its fellows lead to the same server; new ones look for the one that can be written to.
         await state.pool.drain()

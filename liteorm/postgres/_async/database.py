@@ -25,9 +25,18 @@ from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.session import AsyncAnySession
 from liteorm.postgres._async.transaction import AsyncTransaction, AsyncTx, begin_transaction
 from liteorm.postgres._session.commands import begin_text, check_pooled, check_transaction_text
+from liteorm.postgres._session.nesting import entered, is_inside
 from liteorm.postgres._session.notices import OnNotice
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, Reset, make_state
-from liteorm.postgres._session.primitives import AsyncAnswer, acurrent, afinish, asleep, awithin
+from liteorm.postgres._session.primitives import (
+    AsyncAnswer,
+    afinish,
+    arunning,
+    aserves_strangers,
+    asleep,
+    awithin,
+)
+from liteorm.postgres._session.reclaiming import start_reclaiming
 from liteorm.postgres._session.translate import connect_failed, pool_not_filled
 from liteorm.postgres._types.custom import CustomType
 
@@ -117,7 +126,10 @@ class AsyncDB(AsyncAnySession):
             deferrable: Whether a serializable read-only transaction may wait for a safe start.
         """
         begin = begin_text(isolation, read_only, deferrable)
-        return await begin_transaction(self._state, begin, read_only)
+        tx = await begin_transaction(self._state, begin, read_only)
+        if not aserves_strangers():
+            entered(tx)
+        return tx
 
     async def run(
         self,
@@ -149,7 +161,7 @@ class AsyncDB(AsyncAnySession):
         """
         if attempts < 1:
             raise ValueError("attempts must be at least 1")
-        if self._state.owners.get(acurrent()):
+        if is_inside(self._state):
             raise TransactionError(
                 "run() inside an open transaction: only the whole of it could be tried again",
                 hint="call db.run() outside, or use tx.transaction() for a savepoint",
@@ -187,8 +199,9 @@ class AsyncDB(AsyncAnySession):
                 `ConnectionLost`.
         """
         state = self._state
-        if state.blocked:
+        if state.forked or state.closed:
             return
+        state.check_here()
         state.blocked = True
         try:
             for listener in list(state.listeners):
@@ -197,12 +210,13 @@ class AsyncDB(AsyncAnySession):
             while state.borrowed and monotonic() < deadline:
                 await asleep(0.01)
         finally:
-            for wire in list(state.borrowed):
+            for wire in state.lent():
                 wire.cut()
             if state.spare is not None:
-                state.spare.pgconn.finish()
+                state.spare.drop()
                 state.spare = None
             await state.pool.close(timeout=CLEANUP_BOUND)
+        state.closed = True
 
     async def __aenter__(self) -> AsyncDB:
         return self
@@ -282,6 +296,9 @@ async def open_async(
         types=types,
     )
 
+    state.loop = arunning()
+    start_reclaiming()
+
     async def reconnect(pool: Any) -> None:
         # The pool gave up for now. Whoever still waits wants it to go on.
         if state.waiting and not state.blocked:
@@ -331,7 +348,7 @@ async def open_async(
     except BaseException:
         # The pool's workers would go on without anybody who could close it.
         state.blocked = True
-        wire.pgconn.finish()
+        wire.drop()
         await afinish(_give_up(state))
         raise
     return AsyncDB(state)

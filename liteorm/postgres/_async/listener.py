@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import warnings
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
+from sys import is_finalizing
 from time import monotonic
 from types import TracebackType
 from typing import Any, Final
@@ -89,6 +91,7 @@ class AsyncListener:
             ConnectionLost: If notifications may have been missed and there is no `on_gap`.
             TransactionError: If another task or thread is receiving.
         """
+        self._check_open()
         if not self._receiving.acquire(blocking=False):
             raise TransactionError(
                 "this listener is receiving in another task or thread already",
@@ -270,10 +273,11 @@ class AsyncListener:
         if watch is not None:
             watch.close()
         if wire is not None:
-            wire.pgconn.finish()
+            wire.drop()
             await give_back(self._state, wire)
 
     def _check_open(self) -> None:
+        self._state.check_here()
         if self._closed is not None:
             raise PoolClosed(f"this listener is {self._closed}")
 
@@ -346,6 +350,10 @@ class AsyncListener:
     async def _close(self, why: str) -> None:
         if self._closed is not None:
             return
+        if self._state.forked:
+            self._closed = why
+            return  # it goes on listening in the parent
+        self._state.check_here()
         self._closed = why
         self._state.listeners.discard(self)
         if self._watch is not None:
@@ -355,7 +363,7 @@ class AsyncListener:
     async def _give_back(self) -> None:
         async with self._using:
             if self._lost is not None and self._wire is not None:
-                self._wire.pgconn.finish()
+                self._wire.drop()
             wire, self._wire = self._wire, None
             watch, self._watch = self._watch, None
             if watch is not None:
@@ -369,7 +377,7 @@ class AsyncListener:
                 wire.dirty = False
                 wire.pgconn.notify_handler = None
             except psycopg.Error:
-                wire.pgconn.finish()
+                wire.drop()
             await give_back(self._state, wire)
 
     async def __aiter__(self) -> AsyncIterator[Notification]:
@@ -385,6 +393,19 @@ class AsyncListener:
 
     def _closed_by_user(self) -> bool:
         return self._closed == _CLOSED
+
+    def __del__(self) -> None:
+        state, wire = self.__dict__.get("_state"), self.__dict__.get("_wire")
+        if state is None or wire is None or state.blocked or state.forked or is_finalizing():
+            return
+        if self._watch is not None:
+            self._watch.close()
+        warnings.warn(
+            "a listener was not closed; its connection is dropped",
+            ResourceWarning,
+            source=self,
+            stacklevel=2,
+        )
 
     async def __aenter__(self) -> AsyncListener:
         return self

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import AsyncIterator
+from sys import is_finalizing
 from types import TracebackType
 from typing import Any, Final
 
@@ -58,6 +60,7 @@ class AsyncRowStream:
             yield batch
 
     async def _next(self) -> Rows | None:
+        self._wire.state.check_here()
         if self._closed:
             raise TransactionError("this stream has been closed: its block has been left")
         if self._reading:
@@ -92,6 +95,19 @@ class AsyncStreaming:
         self._wire: AsyncWire | None = None
         self._stream: AsyncRowStream | None = None
         self._saved = False
+        self._left = False
+
+    def __del__(self) -> None:
+        wire = self.__dict__.get("_wire")
+        if wire is None or self._left or wire.state.blocked or wire.state.forked:
+            return
+        if not is_finalizing():
+            warnings.warn(
+                "a stream's block was not left; its connection is dropped",
+                ResourceWarning,
+                source=self,
+                stacklevel=2,
+            )
 
     async def __aenter__(self) -> AsyncRowStream:
         if self._wire is not None:
@@ -142,8 +158,11 @@ class AsyncStreaming:
 
     async def _leave(self, wire: AsyncWire, exc: BaseException | None) -> None:
         """Stop the statement on the server if it still runs, and give the connection back."""
+        self._left = True
         try:
-            if wire.pgconn.transaction_status == _ACTIVE:
+            if wire.state.is_elsewhere:
+                pass  # it goes on where it was opened, and nothing is sent from here
+            elif wire.pgconn.transaction_status == _ACTIVE:
                 await afinish(self._stop(wire))
             elif self._saved and wire.pgconn.transaction_status == _INTRANS:
                 wire.limit(None)

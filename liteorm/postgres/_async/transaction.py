@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import warnings
 from contextlib import AbstractAsyncContextManager
+from sys import is_finalizing
 from time import monotonic
 from types import TracebackType
 from typing import Any, Final, NoReturn
@@ -23,9 +25,10 @@ from liteorm.postgres._async.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.session import AsyncAnySession
 from liteorm.postgres._session.commands import check_pooled, check_transaction_text
+from liteorm.postgres._session.nesting import entered
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.outcomes import is_interruption, leaves_commit_open
-from liteorm.postgres._session.primitives import acurrent, afinish, asleep
+from liteorm.postgres._session.primitives import afinish, asleep
 from liteorm.postgres._session.translate import lost
 
 __all__ = ["AsyncTransaction", "AsyncTx", "begin_transaction"]
@@ -56,8 +59,6 @@ class AsyncTx(AsyncAnySession):
         if parent is None:
             self._depth = 0
             self._lock = threading.Lock()
-            self._owner = acurrent()
-            state.entered(self._owner)
         else:
             self._root._depth += 1
             self._savepoint = f"liteorm_{self._root._depth}"
@@ -68,6 +69,7 @@ class AsyncTx(AsyncAnySession):
         return f"<{type(self).__name__}: {kind}, {self._ended or 'open'}>"
 
     def _check_open(self) -> None:
+        self._state.check_here()
         tx: AsyncTx | None = self
         while tx is not None:
             if tx._ended is not None:
@@ -255,18 +257,22 @@ class AsyncTx(AsyncAnySession):
             # A transaction that cannot be reached is rolled back by the server. One that can,
             # but did not obey, must not be used any more.
             logger.debug("rolling back failed, the connection is dropped: %s", exc)
-            wire.pgconn.finish()
+            wire.drop()
 
     async def _end(self, how: str) -> None:
         self._ended = how
         self._unlock()
         if self._parent is None:
-            self._state.left(self._owner)
             await give_back(self._state, self._wire)
 
     async def _leave(self, *, commit: bool, raising: bool) -> None:
         """End the block this transaction was opened for."""
         if self._ended is not None:
+            return
+        if self._state.is_elsewhere:
+            # The transaction goes on where it was opened, and nothing is sent from here.
+            if not raising:
+                raise self._state.refusal()
             return
         if self._lock.locked() and self._parent is None:
             await afinish(self._take_away())
@@ -288,8 +294,20 @@ class AsyncTx(AsyncAnySession):
         deadline = monotonic() + CLEANUP_BOUND
         while not self._lock.acquire(blocking=False) and monotonic() < deadline:
             await asleep(0.01)
-        self._wire.pgconn.finish()
+        self._wire.drop()
         await self._end("rolled back")
+
+    def __del__(self) -> None:
+        state = self.__dict__.get("_state")
+        if state is None or self.__dict__.get("_parent", self) is not None:
+            return
+        if self._ended is None and not (state.blocked or state.forked or is_finalizing()):
+            warnings.warn(
+                "a transaction was neither committed nor rolled back; its connection is dropped",
+                ResourceWarning,
+                source=self,
+                stacklevel=2,
+            )
 
     async def __aenter__(self) -> AsyncTx:
         self._check_open()
@@ -327,6 +345,7 @@ class AsyncTransaction:
         if self._parent is None:
             assert self._begin is not None
             self._tx = await begin_transaction(self._state, self._begin, self._read_only)
+            entered(self._tx)
         else:
             self._tx = await _begin_savepoint(self._parent)
         return self._tx

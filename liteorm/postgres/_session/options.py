@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import weakref
+from asyncio import _get_running_loop
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from time import monotonic
@@ -108,10 +109,11 @@ class PoolState:
     spare: Any = attrs.field(default=None, init=False, repr=False)
     pooled: bool = attrs.field(default=False, init=False)
     """A pooler in transaction mode stands between (found out when opening)."""
+    loop: Any = attrs.field(default=None, init=False, repr=False)
+    """The event loop that the connections belong to."""
     borrowed: dict[Any, float] = attrs.field(factory=dict[Any, float], init=False, repr=False)
+    """Weak references to the connections in use, and since when: who uses one holds it."""
     waiting: set[object] = attrs.field(factory=set[object], init=False, repr=False)
-    owners: dict[int, int] = attrs.field(factory=dict[int, int], init=False, repr=False)
-    """How many transactions each task or thread has open."""
     listeners: weakref.WeakSet[Any] = attrs.field(
         factory=weakref.WeakSet[Any], init=False, repr=False
     )
@@ -124,6 +126,8 @@ class PoolState:
     """Whether statements go to the log: those of the testing kit's own sessions do not."""
     blocked: bool = attrs.field(default=False, init=False)
     """No connection is to be had any more; `refusal` says why."""
+    closed: bool = attrs.field(default=False, init=False)
+    """Closing has come to its end."""
     forked: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -169,7 +173,26 @@ class PoolState:
                 "this database was opened in the parent process",
                 hint="open it anew in the child: sockets cannot be shared between processes",
             )
+        if self.is_elsewhere:
+            return PoolClosed(
+                "this database was opened in another event loop",
+                hint="open one in each event loop: connections belong to the loop that made them",
+            )
         return PoolClosed("the database has been closed")
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the caller is in a forked child, or in another event loop."""
+        return self.forked or (self.loop is not None and self.loop is not _get_running_loop())
+
+    def check_here(self) -> None:
+        """Refuse to work in a forked child, or in another event loop."""
+        if self.is_elsewhere:
+            raise self.refusal()
+
+    def lent(self) -> list[Any]:
+        """Return the connections in use."""
+        return [wire for reference in list(self.borrowed) if (wire := reference()) is not None]
 
     def timed_out(self, timeout: float) -> PoolTimeout:
         """Describe a pool that had no connection in time."""
@@ -213,16 +236,6 @@ class PoolState:
         self.database = pgconn.db.decode()
         self.host = pgconn.host.decode() or self.host
         self.port = _port(pgconn.port.decode()) or self.port
-
-    def entered(self, owner: int) -> None:
-        """Note that a task or thread has opened a transaction."""
-        self.owners[owner] = self.owners.get(owner, 0) + 1
-
-    def left(self, owner: int) -> None:
-        """Note that a transaction has ended."""
-        count = self.owners.pop(owner, 0) - 1
-        if count > 0:
-            self.owners[owner] = count
 
 
 # A child process must not use its parent's sockets; marking costs the others nothing.

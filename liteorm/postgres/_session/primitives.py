@@ -31,16 +31,18 @@ __all__ = [
     "WaitTimeout",
     "Watch",
     "acall",
-    "acurrent",
     "afinish",
     "agetconn",
+    "arunning",
+    "aserves_strangers",
     "asleep",
     "await_io",
     "awithin",
     "call",
-    "current",
     "finish",
     "getconn",
+    "running",
+    "serves_strangers",
     "sleep",
     "wait_io",
     "within",
@@ -60,14 +62,23 @@ await_io = waiting.wait_async
 wait_io = waiting.wait
 
 
-def acurrent() -> int:
-    """Say which task this is."""
-    return id(asyncio.current_task())
+def aserves_strangers() -> bool:
+    """Say whether what runs here serves one caller after another: a task does not."""
+    return False
 
 
-def current() -> int:
-    """Say which thread this is."""
-    return threading.get_ident()
+def serves_strangers() -> bool:
+    """Say whether what runs here serves one caller after another, as a thread of a pool does."""
+    return threading.current_thread() is not threading.main_thread()
+
+
+arunning = asyncio._get_running_loop
+"""Says in which event loop this runs, None outside of any."""
+
+
+def running() -> None:
+    """Say in which event loop this runs: a database of threads belongs to none."""
+    return
 
 
 @types.coroutine

@@ -13,7 +13,7 @@ from psycopg import pq
 from liteorm.errors import ReadOnlyTransaction
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._session.options import PoolState
-from liteorm.postgres._session.primitives import finish, getconn
+from liteorm.postgres._session.primitives import finish, getconn, running
 
 __all__ = ["borrow", "evict_if_read_only", "give_back"]
 
@@ -24,7 +24,7 @@ _IDLE: Final = pq.TransactionStatus.IDLE
 
 def borrow(state: PoolState, timeout: float | None = None) -> Wire:
     """Take a connection that, as far as can be told without asking, is alive."""
-    if state.blocked:
+    if state.blocked or state.loop is not running():
         raise state.refusal()
     limit = state.timeout if timeout is None else min(timeout, state.timeout)
     token = object()
@@ -39,7 +39,7 @@ def borrow(state: PoolState, timeout: float | None = None) -> Wire:
         raise state.refusal() from exc
     finally:
         state.waiting.discard(token)
-    state.borrowed[wire] = monotonic()
+    state.borrowed[wire.reference] = monotonic()
     if state.statement_timeout is not None:
         wire.limit(None)
     return wire
@@ -62,27 +62,33 @@ def _replaced(state: PoolState, wire: Wire, deadline: float) -> Wire:
 
 
 def _discard(state: PoolState, wire: Wire) -> None:
-    wire.pgconn.finish()
+    wire.drop()
     state.pool.putconn(wire)
 
 
 def give_back(state: PoolState, wire: Wire) -> None:
     """Give a connection back, whatever happens meanwhile; clean it first if that is needed."""
-    state.borrowed.pop(wire, None)
+    if state.forked:
+        return  # it is the parent's
     if wire.deadline is not None:
         wire.unlimit()
     if wire.pgconn.transaction_status != _IDLE or wire.dirty or wire.evict or state.reset_always:
         finish(_clean_and_put(state, wire))
-    else:
+        return
+    try:
         finish(state.pool.putconn(wire))
+    finally:
+        state.borrowed.pop(wire.reference, None)
 
 
 def _clean_and_put(state: PoolState, wire: Wire) -> None:
     if wire.evict:
-        wire.pgconn.finish()
+        wire.drop()
     elif not wire.closed:
         wire.clean(wire.dirty or state.reset_always)
     state.pool.putconn(wire)
+    # At last: a connection that is closed and not in here has been replaced already.
+    state.borrowed.pop(wire.reference, None)
     if wire.evict and state.wants_writable:
         # Its fellows lead to the same server; new ones look for the one that can be written to.
         state.pool.drain()

@@ -7,7 +7,9 @@ import logging
 import os
 import select
 import socket
+import weakref
 from collections.abc import Iterable, Mapping
+from sys import is_finalizing
 from time import monotonic
 from typing import Any, Final
 
@@ -28,8 +30,9 @@ from liteorm.postgres._session.commands import (
 from liteorm.postgres._session.notices import NoticeWatch
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.outcomes import is_over
-from liteorm.postgres._session.primitives import WaitTimeout, finish, wait_io
+from liteorm.postgres._session.primitives import WaitTimeout, finish, running, wait_io
 from liteorm.postgres._session.protocol import NamedQuery, drain_step, run_step
+from liteorm.postgres._session.reclaiming import reclaim
 from liteorm.postgres._session.translate import FatalNotice, is_stale, one_line, translate
 
 __all__ = ["SendingCursor", "Wire"]
@@ -67,6 +70,8 @@ class Wire(Connection[tuple[Any, ...]]):
     """What the server said before it closed the connection."""
     transaction_tag: str | None = None
     """A transaction command was sent as text."""
+    reference: weakref.ref[Wire]
+    """To itself: what notes that it is in use must not hold it."""
     _poll: select.poll | None = None
     _transformer: Any = None
     """Dumps parameters, of one statement after the other."""
@@ -87,6 +92,7 @@ class Wire(Connection[tuple[Any, ...]]):
             raise
         state.connect_error = None
         wire.state = state
+        wire.reference = weakref.ref(wire)
         wire.add_notice_handler(NoticeWatch(wire.__dict__, state.on_notice))
         return wire
 
@@ -123,6 +129,9 @@ class Wire(Connection[tuple[Any, ...]]):
         self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None
     ) -> Any:
         """Let a step of the protocol run: bounded by the deadline, cancelled on interruption."""
+        state = self.state
+        if state.forked or state.loop is not running():
+            raise state.refusal()
         deadline = self.deadline
         limited = timeout is None and deadline is not None
         if limited and deadline is not None:
@@ -134,7 +143,7 @@ class Wire(Connection[tuple[Any, ...]]):
                 raise
             self.timed_out = True
             if self.drop_late:
-                self.pgconn.finish()
+                self.drop()
                 raise psycopg.OperationalError("the server did not answer") from None
             return finish(self._stop(gen))
         except (psycopg.Error, Error):
@@ -155,7 +164,7 @@ class Wire(Connection[tuple[Any, ...]]):
         while self.pgconn.transaction_status == _ACTIVE:
             left = end - monotonic()
             if left <= 0:
-                self.pgconn.finish()
+                self.drop()
                 raise psycopg.OperationalError("the server did not answer; connection closed")
             try:
                 self.cancel_safe(timeout=left)
@@ -177,7 +186,7 @@ class Wire(Connection[tuple[Any, ...]]):
         except psycopg.Error as exc:
             logger.debug("a stream was stopped: %s", exc)
         if self.pgconn.transaction_status == _ACTIVE:
-            self.pgconn.finish()
+            self.drop()
 
     def translated(
         self, exc: BaseException, sql: str | None = None, params: Any = None
@@ -189,7 +198,8 @@ class Wire(Connection[tuple[Any, ...]]):
         """Run one statement with binary results; return the driver's result."""
         transformer = self._transformer
         if transformer is None:
-            transformer = self._transformer = Transformer(self)
+            # Not of the wire itself: the two would keep each other alive.
+            transformer = self._transformer = Transformer(self.state.context)
         try:
             result = self.wait(run_step(self, transformer, sql, params))
         except psycopg.Error as exc:
@@ -257,8 +267,23 @@ class Wire(Connection[tuple[Any, ...]]):
         tag, self.transaction_tag = self.transaction_tag, None
         raise transaction_command(tag or "this")
 
+    def drop(self) -> None:
+        """Close the connection at once; in a forked child the socket is the parent's."""
+        if not self.state.forked:
+            self.pgconn.finish()
+
+    def __del__(self, *_: Any) -> None:
+        state = self.__dict__.get("state")
+        if state is None or state.blocked or state.forked or is_finalizing():
+            return
+        # Closed and not in use, it has been replaced or was not wanted any more.
+        if not self.closed or self.reference in state.borrowed:
+            reclaim(state, self)
+
     def cut(self) -> None:
         """End the connection under somebody who waits on it, without taking the descriptor."""
+        if self.state.forked:
+            return
         try:
             with socket.socket(fileno=os.dup(self.pgconn.socket)) as end:
                 end.shutdown(socket.SHUT_RDWR)
@@ -303,7 +328,7 @@ class Wire(Connection[tuple[Any, ...]]):
         try:
             status = self.pgconn.transaction_status
             if status == _ACTIVE:
-                self.pgconn.finish()
+                self.drop()
                 return
             if status != _IDLE:
                 self.command("ROLLBACK")
@@ -313,6 +338,6 @@ class Wire(Connection[tuple[Any, ...]]):
                 self.dirty = False
         except psycopg.Error as exc:
             logger.debug("a connection could not be reset and is dropped: %s", exc)
-            self.pgconn.finish()
+            self.drop()
         finally:
             self.unlimit()

@@ -26,9 +26,18 @@ from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.session import AnySession
 from liteorm.postgres._sync.transaction import Transaction, Tx, begin_transaction
 from liteorm.postgres._session.commands import begin_text, check_pooled, check_transaction_text
+from liteorm.postgres._session.nesting import entered, is_inside
 from liteorm.postgres._session.notices import OnNotice
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, Reset, make_state
-from liteorm.postgres._session.primitives import Answer, current, finish, sleep, within
+from liteorm.postgres._session.primitives import (
+    Answer,
+    finish,
+    running,
+    serves_strangers,
+    sleep,
+    within,
+)
+from liteorm.postgres._session.reclaiming import start_reclaiming
 from liteorm.postgres._session.translate import connect_failed, pool_not_filled
 from liteorm.postgres._types.custom import CustomType
 
@@ -118,7 +127,10 @@ class DB(AnySession):
             deferrable: Whether a serializable read-only transaction may wait for a safe start.
         """
         begin = begin_text(isolation, read_only, deferrable)
-        return begin_transaction(self._state, begin, read_only)
+        tx = begin_transaction(self._state, begin, read_only)
+        if not serves_strangers():
+            entered(tx)
+        return tx
 
     def run(
         self,
@@ -150,7 +162,7 @@ class DB(AnySession):
         """
         if attempts < 1:
             raise ValueError("attempts must be at least 1")
-        if self._state.owners.get(current()):
+        if is_inside(self._state):
             raise TransactionError(
                 "run() inside an open transaction: only the whole of it could be tried again",
                 hint="call db.run() outside, or use tx.transaction() for a savepoint",
@@ -188,8 +200,9 @@ class DB(AnySession):
                 `ConnectionLost`.
         """
         state = self._state
-        if state.blocked:
+        if state.forked or state.closed:
             return
+        state.check_here()
         state.blocked = True
         try:
             for listener in list(state.listeners):
@@ -198,12 +211,13 @@ class DB(AnySession):
             while state.borrowed and monotonic() < deadline:
                 sleep(0.01)
         finally:
-            for wire in list(state.borrowed):
+            for wire in state.lent():
                 wire.cut()
             if state.spare is not None:
-                state.spare.pgconn.finish()
+                state.spare.drop()
                 state.spare = None
             state.pool.close(timeout=CLEANUP_BOUND)
+        state.closed = True
 
     def __enter__(self) -> DB:
         return self
@@ -283,6 +297,9 @@ def open(
         types=types,
     )
 
+    state.loop = running()
+    start_reclaiming()
+
     def reconnect(pool: Any) -> None:
         # The pool gave up for now. Whoever still waits wants it to go on.
         if state.waiting and not state.blocked:
@@ -332,7 +349,7 @@ def open(
     except BaseException:
         # The pool's workers would go on without anybody who could close it.
         state.blocked = True
-        wire.pgconn.finish()
+        wire.drop()
         finish(_give_up(state))
         raise
     return DB(state)

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import warnings
 from collections import deque
 from collections.abc import Iterator, Awaitable, Callable
+from sys import is_finalizing
 from time import monotonic
 from types import TracebackType
 from typing import Any, Final
@@ -90,6 +92,7 @@ class Listener:
             ConnectionLost: If notifications may have been missed and there is no `on_gap`.
             TransactionError: If another task or thread is receiving.
         """
+        self._check_open()
         if not self._receiving.acquire(blocking=False):
             raise TransactionError(
                 "this listener is receiving in another task or thread already",
@@ -271,10 +274,11 @@ class Listener:
         if watch is not None:
             watch.close()
         if wire is not None:
-            wire.pgconn.finish()
+            wire.drop()
             give_back(self._state, wire)
 
     def _check_open(self) -> None:
+        self._state.check_here()
         if self._closed is not None:
             raise PoolClosed(f"this listener is {self._closed}")
 
@@ -347,6 +351,10 @@ class Listener:
     def _close(self, why: str) -> None:
         if self._closed is not None:
             return
+        if self._state.forked:
+            self._closed = why
+            return  # it goes on listening in the parent
+        self._state.check_here()
         self._closed = why
         self._state.listeners.discard(self)
         if self._watch is not None:
@@ -356,7 +364,7 @@ class Listener:
     def _give_back(self) -> None:
         with self._using:
             if self._lost is not None and self._wire is not None:
-                self._wire.pgconn.finish()
+                self._wire.drop()
             wire, self._wire = self._wire, None
             watch, self._watch = self._watch, None
             if watch is not None:
@@ -370,7 +378,7 @@ class Listener:
                 wire.dirty = False
                 wire.pgconn.notify_handler = None
             except psycopg.Error:
-                wire.pgconn.finish()
+                wire.drop()
             give_back(self._state, wire)
 
     def __iter__(self) -> Iterator[Notification]:
@@ -386,6 +394,19 @@ class Listener:
 
     def _closed_by_user(self) -> bool:
         return self._closed == _CLOSED
+
+    def __del__(self) -> None:
+        state, wire = self.__dict__.get("_state"), self.__dict__.get("_wire")
+        if state is None or wire is None or state.blocked or state.forked or is_finalizing():
+            return
+        if self._watch is not None:
+            self._watch.close()
+        warnings.warn(
+            "a listener was not closed; its connection is dropped",
+            ResourceWarning,
+            source=self,
+            stacklevel=2,
+        )
 
     def __enter__(self) -> Listener:
         return self

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import warnings
 from contextlib import AbstractContextManager
+from sys import is_finalizing
 from time import monotonic
 from types import TracebackType
 from typing import Any, Final, NoReturn
@@ -24,9 +26,10 @@ from liteorm.postgres._sync.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.session import AnySession
 from liteorm.postgres._session.commands import check_pooled, check_transaction_text
+from liteorm.postgres._session.nesting import entered
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.outcomes import is_interruption, leaves_commit_open
-from liteorm.postgres._session.primitives import current, finish, sleep
+from liteorm.postgres._session.primitives import finish, sleep
 from liteorm.postgres._session.translate import lost
 
 __all__ = ["Transaction", "Tx", "begin_transaction"]
@@ -57,8 +60,6 @@ class Tx(AnySession):
         if parent is None:
             self._depth = 0
             self._lock = threading.Lock()
-            self._owner = current()
-            state.entered(self._owner)
         else:
             self._root._depth += 1
             self._savepoint = f"liteorm_{self._root._depth}"
@@ -69,6 +70,7 @@ class Tx(AnySession):
         return f"<{type(self).__name__}: {kind}, {self._ended or 'open'}>"
 
     def _check_open(self) -> None:
+        self._state.check_here()
         tx: Tx | None = self
         while tx is not None:
             if tx._ended is not None:
@@ -256,18 +258,22 @@ class Tx(AnySession):
             # A transaction that cannot be reached is rolled back by the server. One that can,
             # but did not obey, must not be used any more.
             logger.debug("rolling back failed, the connection is dropped: %s", exc)
-            wire.pgconn.finish()
+            wire.drop()
 
     def _end(self, how: str) -> None:
         self._ended = how
         self._unlock()
         if self._parent is None:
-            self._state.left(self._owner)
             give_back(self._state, self._wire)
 
     def _leave(self, *, commit: bool, raising: bool) -> None:
         """End the block this transaction was opened for."""
         if self._ended is not None:
+            return
+        if self._state.is_elsewhere:
+            # The transaction goes on where it was opened, and nothing is sent from here.
+            if not raising:
+                raise self._state.refusal()
             return
         if self._lock.locked() and self._parent is None:
             finish(self._take_away())
@@ -289,8 +295,20 @@ class Tx(AnySession):
         deadline = monotonic() + CLEANUP_BOUND
         while not self._lock.acquire(blocking=False) and monotonic() < deadline:
             sleep(0.01)
-        self._wire.pgconn.finish()
+        self._wire.drop()
         self._end("rolled back")
+
+    def __del__(self) -> None:
+        state = self.__dict__.get("_state")
+        if state is None or self.__dict__.get("_parent", self) is not None:
+            return
+        if self._ended is None and not (state.blocked or state.forked or is_finalizing()):
+            warnings.warn(
+                "a transaction was neither committed nor rolled back; its connection is dropped",
+                ResourceWarning,
+                source=self,
+                stacklevel=2,
+            )
 
     def __enter__(self) -> Tx:
         self._check_open()
@@ -328,6 +346,7 @@ class Transaction:
         if self._parent is None:
             assert self._begin is not None
             self._tx = begin_transaction(self._state, self._begin, self._read_only)
+            entered(self._tx)
         else:
             self._tx = _begin_savepoint(self._parent)
         return self._tx

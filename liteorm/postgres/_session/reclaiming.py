@@ -1,0 +1,77 @@
+"""Connections that nobody holds any more: lost to an interruption or to the garbage collector.
+
+Whoever borrowed one holds it, and the pool those that are idle. One that is collected is lost, and
+its place in the pool would be lost with it. A finalizer may run anywhere, also where this thread
+holds the pool's lock: it only hands the connection on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from queue import SimpleQueue
+from typing import Any, Final
+
+from liteorm.postgres._driver import belong_to
+
+__all__ = ["areclaim", "reclaim", "start_reclaiming"]
+
+logger: Final = logging.getLogger("liteorm")
+
+_lost: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
+_running: list[int] = []
+"""The process in which the thread below runs."""
+_tasks: Final[set[asyncio.Task[None]]] = set()
+
+
+def start_reclaiming() -> None:
+    """See to it that lost connections are taken care of in this process."""
+    pid = os.getpid()
+    if pid not in _running:
+        _running[:] = [pid]
+        threading.Thread(target=_reclaim_all, name="liteorm reclaiming", daemon=True).start()
+
+
+def _reclaim_all() -> None:
+    while True:
+        state, wire = _lost.get()
+        try:
+            if _is_lost(state, wire):
+                state.pool.putconn(wire)
+        except Exception as exc:
+            logger.debug("a lost connection could not be replaced: %s", exc)
+        del state, wire
+
+
+def _is_lost(state: Any, wire: Any) -> bool:
+    """Close a connection before its place is given back: what state it is in is not known."""
+    state.borrowed.pop(wire.reference, None)
+    wire.drop()
+    belong_to(wire, state.pool)
+    return not state.pool.closed
+
+
+def reclaim(state: Any, wire: Any) -> None:
+    """Take care of a lost connection; called by its finalizer."""
+    _lost.put((state, wire))
+
+
+def areclaim(state: Any, wire: Any) -> None:
+    """Take care of a lost connection; called by its finalizer."""
+    try:
+        state.loop.call_soon_threadsafe(_reclaim_soon, state, wire)
+    except RuntimeError:
+        wire.drop()  # its event loop has ended
+
+
+def _reclaim_soon(state: Any, wire: Any) -> None:
+    task = asyncio.ensure_future(_reclaim_async(state, wire))
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+
+
+async def _reclaim_async(state: Any, wire: Any) -> None:
+    if _is_lost(state, wire):
+        await state.pool.putconn(wire)

@@ -1,0 +1,108 @@
+"""State belongs to its owner: nesting by context, what is lost is given back, closing again."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from typing import Any
+
+import pytest
+
+import liteorm
+from liteorm.postgres import AsyncDB, AsyncTx, listen_async, open_async
+from tests.postgres.support import AsyncBackground
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def db(liteorm_database: Any) -> Any:
+    """A database with one connection, which soon says so if it is lost."""
+    async with await open_async(liteorm_database.dsn, max_size=1, timeout=15) as opened:
+        yield opened
+
+
+async def one(tx: AsyncTx) -> int:
+    """Ask for a number."""
+    return liteorm.scan_one(await tx.query("SELECT 1"), int)
+
+
+async def test_a_block_around_is_seen_at_any_depth(db: AsyncDB) -> None:
+    """Run inside a block is refused, also from what it calls; after it, and beside it, it works."""
+    async with db.transaction() as tx:
+        async with tx.transaction():
+            with pytest.raises(liteorm.TransactionError, match="inside an open transaction"):
+                await db.run(one)
+    assert await db.run(one) == 1
+    tx = await db.begin()
+    await tx.rollback()
+    assert await db.run(one) == 1
+
+
+async def test_another_database_is_no_matter(db: AsyncDB, liteorm_database: Any) -> None:
+    """A transaction of one database does not keep another from running its own."""
+    async with await open_async(liteorm_database.dsn) as other, db.transaction():
+        assert await other.run(one) == 1
+
+
+async def test_what_is_open_elsewhere_is_no_matter(liteorm_async_db: AsyncDB) -> None:
+    """A transaction begun in the background, which has ended, is nobody's that runs now."""
+    db = liteorm_async_db
+    async with AsyncBackground() as background:
+        txs = [await background.start(db.begin).result() for _ in range(3)]
+        for _ in range(10):
+            assert await background.start(db.run, one).result() == 1
+        assert await db.run(one) == 1
+        for tx in txs:
+            await tx.rollback()
+
+
+LOSING = ["transaction", "savepoint", "block", "stream", "listener"]
+
+
+async def lose(db: AsyncDB, what: str) -> None:
+    """Open something and let go of it."""
+    if what == "transaction":
+        await db.begin()
+    elif what == "savepoint":
+        tx = await db.begin()
+        await tx.transaction().__aenter__()
+    elif what == "block":
+        await db.transaction().__aenter__()
+    elif what == "stream":
+        await db.stream("SELECT generate_series(1, 100000)").__aenter__()
+    else:
+        await listen_async(db, "a")
+
+
+async def collected(db: AsyncDB, what: str) -> None:
+    """Open something, let go of it, and have it collected."""
+    await lose(db, what)
+    gc.collect()
+
+
+@pytest.mark.parametrize("what", LOSING)
+async def test_what_is_lost_gives_its_connection_back(db: AsyncDB, what: str) -> None:
+    """Collected without an end: a ResourceWarning, and the pool has its connection again."""
+    for _ in range(3):
+        with pytest.warns(ResourceWarning, match="its connection is dropped"):
+            await collected(db, what)
+        assert list(await db.query("SELECT 1")) == [(1,)]
+    assert db.stats().in_use == 0
+    assert db.stats().size == 1
+
+
+async def test_what_is_closed_does_not_warn(db: AsyncDB) -> None:
+    """Each of them ended as it should: nothing is said when it is collected."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tx = await db.begin()
+        await tx.commit()
+        async with db.stream("SELECT generate_series(1, 100000)") as rows:
+            async for _ in rows:
+                break
+        async with await listen_async(db, "a"):
+            pass
+        del tx, rows
+        gc.collect()
+        assert list(await db.query("SELECT 1")) == [(1,)]
