@@ -6,6 +6,8 @@ from random import Random
 
 from attrs import define, field
 
+from tests.check import odd
+
 SCHEMA = """
 CREATE TABLE a (id int PRIMARY KEY, n int, t text NOT NULL, u text, f bool NOT NULL, g bool);
 CREATE TABLE b (id int NOT NULL, a_id int, n int NOT NULL, t text, j jsonb,
@@ -29,6 +31,7 @@ INSERT INTO b VALUES (1, 1, 5, NULL, '{"k": null}'), (1, 2, 0, 'q', '1'), (2, NU
 INSERT INTO c VALUES (1, 1, 'x', 'y'), (1, 2, 'y', 'z'), (3, 0, '', 'x');
 INSERT INTO child VALUES (1, 1), (2, 5);
 """
+SCHEMA += odd.SCHEMA
 
 TABLES = {
     "a": {"id": "int", "n": "int", "t": "text", "u": "text", "f": "bool", "g": "bool"},
@@ -38,6 +41,7 @@ TABLES = {
     "parent": {"id": "int", "n": "int"},
     "v": {"id": "int", "n": "int", "t": "text", "m": "int"},
     "w": {"id": "int", "n": "int", "t": "text"},
+    **odd.TABLES,
 }
 
 Columns = list[tuple[str, str]]
@@ -125,11 +129,13 @@ class Queries:
             return f"SELECT * FROM {source}{where}", [t for _, t in columns]
         types = [self.one_of("int", "text", "bool") for _ in range(self.random.randint(1, 4))]
         tail = where
+        if how == "grouped" and self.chance(0.3):
+            return self.grouped_by_expression(source, columns, where, types, depth)
         if how == "plain":
             items = [self.expression(t, seen, depth, window=True) for t in types]
         else:
             keys = self.random.sample(columns, min(len(columns), 2)) if how == "grouped" else []
-            keys = [key for key in keys if key[1] != "jsonb"]
+            keys = [key for key in keys if key[1] not in ("jsonb", "point")]
             items = [self.aggregate(t, keys, columns, depth) for t in types]
             if keys:
                 tail += f" GROUP BY {self.grouping([name for name, _ in keys])}"
@@ -138,6 +144,39 @@ class Queries:
         shown = ", ".join(f"{item} AS c{n}" for n, item in enumerate(items))
         distinct = "DISTINCT " if self.chance(0.1) else ""
         return f"SELECT {distinct}{shown} FROM {source}{tail}", types
+
+    def grouped_by_expression(
+        self, source: str, columns: Columns, where: str, types: list[str], depth: int
+    ) -> tuple[str, list[str]]:
+        """Return a SELECT that groups by an expression, named by its text or its position."""
+        key = self.expression(types[0], columns, 1)
+        other, of = self.random.choice(
+            [column for column in columns if column[1] in ("int", "text", "bool")] or [("1", "int")]
+        )
+        items = [key]
+        for type_ in types[1:]:
+            most = "bool_or" if type_ == "bool" else "max"
+            shown = (
+                other if of == type_ else f"{most}({self.expression(type_, columns, depth - 1)})"
+            )
+            again = key if types[0] == type_ else shown
+            items.append(
+                self.one_of(
+                    shown,
+                    f"CASE WHEN {key} IS NULL THEN {shown} ELSE {again} END",
+                    f"CASE WHEN {other} IS NOT NULL THEN {again} END",
+                    f"coalesce({again}, {shown})",
+                )
+            )
+        named = (
+            self.one_of("1", "1", "c0")
+            if not any(name.endswith("c0") for name, _ in columns)
+            else "1"
+        )
+        keys = self.grouping([named, other]) if other != "1" else f"ROLLUP ({named})"
+        shown = ", ".join(f"{item} AS c{n}" for n, item in enumerate(items))
+        having = f" HAVING {self.one_of(key, other)} IS NOT NULL" if self.chance(0.2) else ""
+        return f"SELECT {shown} FROM {source}{where} GROUP BY {keys}{having}", types
 
     def grouping(self, keys: list[str]) -> str:
         """Return what follows GROUP BY."""
@@ -154,12 +193,14 @@ class Queries:
     def source(self, depth: int) -> tuple[str, Columns]:
         """Return something for FROM, and the columns it brings."""
         kind = self.random.choices(
-            ["table", "join", "using", "subquery", "lateral", "list", "alias", "function"],
-            [4, 6, 1, 2, 1, 1, 1, 1],
+            ["table", "join", "using", "subquery", "lateral", "list", "alias", "function", "odd"],
+            [4, 6, 1, 2, 1, 1, 1, 1, 1],
         )[0]
         if depth <= 0 or kind == "table":
             table, alias = self.random.choice(list(TABLES)), self.alias()
             return f"{table} {alias}", [(f"{alias}.{c}", t) for c, t in TABLES[table].items()]
+        if kind == "odd":
+            return odd.source(self)
         if kind == "join":
             left, one = self.source(depth - 1)
             right, two = self.source(depth - 1)
@@ -231,6 +272,8 @@ class Queries:
         """Return something true, false or NULL."""
         if depth <= 0:
             return self.expression("bool", columns, 0)
+        if self.chance(0.25):
+            return self.random.choice(odd.conditions(self, columns, depth))
         x = self.expression("int", columns, depth - 1)
         y = self.expression("int", columns, depth - 1)
         t = self.expression("text", columns, depth - 1)
@@ -280,6 +323,8 @@ class Queries:
             if self.chance(0.08):
                 return f"NULL::{type_}"
             return self.random.choice(names or literals)
+        if self.chance(0.2):
+            return self.random.choice(odd.expressions(self, type_, columns, depth))
         x, y = (self.expression("int", columns, depth - 1) for _ in range(2))
         t, u = (self.expression("text", columns, depth - 1) for _ in range(2))
         p = self.condition(columns, depth - 1)
@@ -366,6 +411,8 @@ class Queries:
         named = [name for name, of in keys if of == type_]
         if named and self.chance(0.4):
             return self.random.choice(named)
+        if self.chance(0.3):
+            return self.random.choice(odd.aggregates(self, type_, columns, depth))
         x = self.expression(type_, columns, depth - 1)
         p = self.condition(columns, 1)
         filtered = f" FILTER (WHERE {p})" if self.chance(0.3) else ""

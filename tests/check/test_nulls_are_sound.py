@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +15,7 @@ from liteorm import postgres
 from liteorm.postgres._describing.shapes import Described
 from liteorm.postgres._sync.describing import describe_all
 from liteorm_testing import Server, database
+from tests.check.odd import CHANGES, NEWER
 from tests.check.queries import SCHEMA, Queries, change
 
 
@@ -27,15 +29,23 @@ def db(liteorm_server: Server) -> Iterator[postgres.DB]:
         yield opened
 
 
+REFUSED = "42803"
+"""A subquery in what is grouped by, of which the server says that it is not grouped."""
+
+
 def broken_claims(db: postgres.DB, seeds: list[int]) -> tuple[list[str], int, int]:
-    """Return queries with a NULL in a column claimed free of it, the claims, and all columns."""
+    """Return queries that do not keep what was said of them, the claims, and all columns."""
     texts = [Queries(Random(seed)).query()[0] for seed in seeds]
     broken: list[str] = []
     claims = columns = 0
     for seed, text, found in zip(seeds, texts, describe_all(db, texts), strict=True):
+        if isinstance(found, liteorm.Error) and found.sqlstate == REFUSED:
+            continue
         assert isinstance(found, Described), f"{found}\n{text}"
         try:
             rows = list(db.query(text))  # type: ignore[arg-type]
+        except liteorm.DataError:  # Python has no infinite datetime
+            continue
         except liteorm.Error as error:
             # A scalar subquery with two rows, a sum too large, a lateral join that PostgreSQL's
             # planner cannot order (XX000): nothing came out.
@@ -43,11 +53,26 @@ def broken_claims(db: postgres.DB, seeds: list[int]) -> tuple[list[str], int, in
                 continue
             raise
         columns += len(found.nulls)
-        for position, out in enumerate(found.nulls):
-            claims += out.nullable is False
-            if out.nullable is False and any(row[position] is None for row in rows):
-                broken.append(f"seed {seed}, column {position + 1} of: {text}")
+        claims += sum(out.nullable is False for out in found.nulls)
+        broken += [f"seed {seed}, {what} of: {text}" for what in unkept(found, rows)]
     return broken, claims, columns
+
+
+def unkept(found: Described, rows: list[tuple[Any, ...]]) -> Iterator[str]:
+    """Yield the columns with a NULL although they have none, or with one of its own.
+
+    Columns whose joins are all among another's are NULL only where that one is too.
+    """
+    for position, out in enumerate(found.nulls):
+        if out.nullable is False and any(row[position] is None for row in rows):
+            yield f"column {position + 1}"
+        if out.nullable_within is not False or not out.joins:
+            continue
+        for other, its in enumerate(found.nulls):
+            if out.joins <= its.joins and any(
+                row[position] is None and row[other] is not None for row in rows
+            ):
+                yield f"column {position + 1} beside column {other + 1}"
 
 
 @settings(
@@ -63,12 +88,10 @@ def test_a_claim_of_not_null_holds(db: postgres.DB, seed: int) -> None:
     assert broken == []
 
 
-def broken_changes(db: postgres.DB, seeds: list[int]) -> tuple[list[str], int, int]:
-    """Return changes that return NULL where none was expected, the claims, and the rows seen."""
-    texts = [change(Queries(Random(seed))) for seed in seeds]
+def broken_changes(db: postgres.DB, texts: list[str]) -> list[str]:
+    """Return changes that return NULL where none was expected."""
     broken: list[str] = []
-    claims = seen = 0
-    for seed, text, found in zip(seeds, texts, describe_all(db, texts), strict=True):
+    for text, found in zip(texts, describe_all(db, texts), strict=True):
         if not isinstance(found, Described):
             continue
         try:
@@ -76,15 +99,10 @@ def broken_changes(db: postgres.DB, seeds: list[int]) -> tuple[list[str], int, i
                 rows = list(tx.query(text))  # type: ignore[arg-type]
                 raise LookupError
         except LookupError:
-            pass
+            broken += [f"{what} of: {text}" for what in unkept(found, rows)]
         except liteorm.Error:  # a constraint, a row touched twice: nothing came out
             continue
-        seen += len(rows)
-        for position, out in enumerate(found.nulls):
-            claims += out.nullable is False
-            if out.nullable is False and any(row[position] is None for row in rows):
-                broken.append(f"seed {seed}, column {position + 1} of: {text}")
-    return broken, claims, seen
+    return broken
 
 
 @settings(
@@ -96,8 +114,15 @@ def broken_changes(db: postgres.DB, seeds: list[int]) -> tuple[list[str], int, i
 @given(st.integers(0, 10**9))
 def test_a_claim_about_a_change_holds(db: postgres.DB, seed: int) -> None:
     """What INSERT, UPDATE and DELETE return keeps the analysis' word, triggers or not."""
-    broken, _, _ = broken_changes(db, [seed * 10 + n for n in range(10)])
-    assert broken == []
+    texts = [change(Queries(Random(seed * 10 + n))) for n in range(10)]
+    assert broken_changes(db, texts) == []
+
+
+def test_a_claim_about_an_odd_change_holds(db: postgres.DB, liteorm_server: Server) -> None:
+    """So do those that assign what casts make NULL, touch elements, and merge."""
+    version = int(liteorm_server.version.split(".")[0])
+    newer = [text for since, texts in NEWER.items() if since <= version for text in texts]
+    assert broken_changes(db, [*CHANGES, *newer]) == []
 
 
 def test_claims_are_not_rare(db: postgres.DB) -> None:

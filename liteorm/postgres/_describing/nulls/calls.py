@@ -74,7 +74,9 @@ def function_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
         return special
     total = function.own and known.total(function.signature, function.name)
     if total and function.name in known.BY_FIELD:
-        total = known.total_field(node.nodes("args")[0])
+        total = known.total_field(function.signature, node.nodes("args"))
+    elif function.own and not total and function.name in known.BY_FORMAT:
+        total = known.total_format(function.signature, node.nodes("args"))
     found = _called(function, args, total=total)
     if function.own and function.name in known.INTEGER_CASTS and len(args) == 1:
         return evolve(found, const=args[0].const)
@@ -163,7 +165,7 @@ def operator_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
     if special is not None:
         return special
     found = _called(function, args, total=_total_operator(operator, function))
-    if operator.own and operator.ordering and len(args) == 2 and found.null != ALWAYS:
+    if operator.own and len(args) == 2 and found.null != ALWAYS:
         outcome = compared(operator.name, args[0].const, args[1].const)
         if outcome is not None:
             return evolve(TRUE if outcome else FALSE, null=found.null, blurred=found.blurred)
@@ -218,9 +220,6 @@ def _fed(level: Level, owner: Level, node: Node, evaluate: Evaluate) -> int:
     rows = _rows(owner)
     if rows == ALWAYS:
         return ALWAYS
-    assumed = owner.env.get(none_atom(node))
-    if assumed is not None:
-        return ALWAYS if assumed else NEVER
     args = node.nodes("args")
     null = NEVER
     if args:
@@ -230,9 +229,14 @@ def _fed(level: Level, owner: Level, node: Node, evaluate: Evaluate) -> int:
                 # The other rows of the group need not be as the one looked at.
                 with owner.plainly():
                     null = evaluate(level, args[0]).null
-    if node["aggfilter"] is not None:
-        null = max(null, SOME) if null != ALWAYS else null
-    return null if null == ALWAYS else max(rows, null)
+    if null == NEVER and node["aggfilter"] is None:
+        return rows
+    assumed = owner.env.get(none_atom(node))
+    if assumed is not None:
+        return ALWAYS if assumed else NEVER
+    if null == ALWAYS:
+        return ALWAYS
+    return max(rows, null, NEVER if node["aggfilter"] is None else SOME)
 
 
 def window_value(level: Level, node: Node, evaluate: Evaluate) -> Value:

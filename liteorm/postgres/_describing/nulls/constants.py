@@ -59,11 +59,13 @@ def compared(name: str, one: Any, two: Any) -> bool | None:
     """Return what comparing constants gives; None if it is not certain."""
     if one is None or two is None:
         return None
-    if one == two and one != POSITIVE:
-        return {"=": True, "<>": False}.get(name)
     if one[0] == two[0] == "int":
         rule = _ORDER.get(name)
         return None if rule is None else bool(rule(one[1], two[1]))
+    if one == two and one != POSITIVE:
+        return {"=": True, "<>": False}.get(name)
+    if one[0] == two[0] == "bool":
+        return {"=": False, "<>": True}.get(name)
     if one == POSITIVE and two[0] == "int":
         return _count_compared(name, two[1])
     if two == POSITIVE and one[0] == "int":

@@ -46,7 +46,7 @@ def value_of(level: Level, node: Any) -> Value:
 
 def _rolled(level: Level, node: Node) -> Value:
     """Return the value of what grouping sets leave out of some rows."""
-    out = level.env.get(("group", node.key))
+    out = None if node.key in level.loose else level.env.get(("group", node.key))
     if out is True:
         return NOTHING
     rule = _RULES.get(node.kind)
@@ -108,6 +108,13 @@ def _through(field: str) -> Rule:
 
 def _never(_: Level, __: Node) -> Value:
     return VALUE
+
+
+def _holder(level: Level, node: Node) -> Value:
+    """Return the value of an array or a row, which may hold NULLs."""
+    items = [*node.nodes("elements"), *node.nodes("args")]
+    values = [value_of(level, item) for item in items]
+    return Value(NEVER, blurred=any(value.blurred or value.null == ALWAYS for value in values))
 
 
 def _bool(level: Level, node: Node) -> Value:
@@ -402,6 +409,7 @@ _RULES: Final[dict[str, Rule]] = {
     "PARAM": _param,
     "RELABELTYPE": _through("arg"),
     "COLLATEEXPR": _through("arg"),
+    "NAMEDARGEXPR": _through("arg"),
     "COERCEVIAIO": _through("arg"),
     "ARRAYCOERCEEXPR": _through("arg"),
     "CONVERTROWTYPEEXPR": _through("arg"),
@@ -422,10 +430,10 @@ _RULES: Final[dict[str, Rule]] = {
     "DISTINCTEXPR": _distinct,
     "ROWCOMPAREEXPR": _row_compare,
     "ROWCOMPARE": _row_compare,
-    "ARRAYEXPR": _never,
-    "ARRAY": _never,
-    "ROWEXPR": _never,
-    "ROW": _never,
+    "ARRAYEXPR": _holder,
+    "ARRAY": _holder,
+    "ROWEXPR": _holder,
+    "ROW": _holder,
     "SCALARARRAYOPEXPR": _over_array,
     "SUBSCRIPTINGREF": _subscript,
     "FIELDSELECT": _field,

@@ -137,6 +137,7 @@ COALESCING: Final = _words("array_cat(anycompatiblearray,anycompatiblearray)")
 INTEGER_CASTS: Final = _words("int2 int4 int8")
 
 BY_FIELD: Final = _words("extract date_part")
+BY_FORMAT: Final = _words("to_char to_number")
 
 _MONOTONIC: Final = _words("epoch julian year isoyear decade century millennium")
 """Fields that `extract` gives of an infinite timestamp too; the others are NULL there."""
@@ -218,9 +219,38 @@ def total(signature: str, name: str) -> bool:
     return name in TOTAL_FUNCTIONS and signature not in PARTIAL
 
 
-def total_field(field: Any) -> bool:
-    """Return whether a field is one that every date has."""
-    if not isinstance(field, Node) or field.kind != "CONST":
+def total_field(signature: str, args: list[Any]) -> bool:
+    """Return whether `extract` gives a value: a field that infinity has, or no infinity."""
+    if signature.endswith((",time)", ",timetz)")) or is_finite(args[1]):
+        return True
+    return (text_of(args[0]) or "").lower() in _MONOTONIC
+
+
+def total_format(signature: str, args: list[Any]) -> bool:
+    """Return whether `to_char` or `to_number` gives a value, although not for all values."""
+    if not text_of(args[1]):
         return False
-    text = bytes(item % 256 for item in field.nodes("constvalue"))[4:].decode("ascii", "replace")
-    return text.lower() in _MONOTONIC
+    return signature == "to_number(text,text)" or (signature in _FORMATTED and is_finite(args[0]))
+
+
+_FORMATTED: Final = _words("to_char(timestamp,text) to_char(timestamptz,text)")
+_CLOCKS: Final = frozenset({1299, 2647, 2648, 2649})
+"""The oids of `now` and its likes."""
+_NO_CURRENT_TIME: Final = 9
+"""From this number on, what SQL's own words give is no time: `current_user` and the like."""
+
+
+def is_finite(node: Any) -> bool:
+    """Return whether a date is `current_date` or the like, which is not infinite."""
+    if not isinstance(node, Node):
+        return False
+    if node.kind == "FUNCEXPR":
+        return node.number("funcid") in _CLOCKS
+    return node.kind == "SQLVALUEFUNCTION" and node.number("op") < _NO_CURRENT_TIME
+
+
+def text_of(node: Any) -> str | None:
+    """Return the text of a constant."""
+    if not isinstance(node, Node) or node.kind != "CONST" or node.flag("constisnull"):
+        return None
+    return bytes(item % 256 for item in node.nodes("constvalue"))[4:].decode("utf-8", "replace")

@@ -21,26 +21,30 @@ def read_groups(level: Level, node: Node) -> None:
             level.rels[number] = Rel(aliases=entry.nodes("groupexprs"))
     level.sets = _sets_of(sets) if sets else [_all_of(clauses)] if clauses else [NONE]
     level.filled = all(level.sets)
-    keys = {
-        entry.number("ressortgroupref"): _group_key(level, entry["expr"])
-        for entry in node.nodes("targetList")
-        if entry.number("ressortgroupref")
-    }
+    grouped = {entry.number("ressortgroupref"): entry["expr"] for entry in node.nodes("targetList")}
     for clause in clauses:
         reference = clause.number("tleSortGroupRef")
-        if reference in keys and not all(reference in one for one in level.sets):
-            level.rolled.setdefault(keys[reference], []).append(reference)
+        expression = grouped.get(reference)
+        if expression is None or all(reference in one for one in level.sets):
+            continue
+        level.rolled.setdefault(expression.key, []).append(reference)
+        if not _is_column(level, expression):
+            level.loose.add(expression.key)
     if node["havingQual"] is not None:
         level.having.append(node["havingQual"])
         for atom in unique(atoms_of(level, node["havingQual"])):
             settle_atom(level, atom)
 
 
-def _group_key(level: Level, node: Any) -> str:
-    """Return the key of a grouped expression; PostgreSQL 18 has a column that stands for it."""
-    if isinstance(node, Node):
-        return node.key
-    return ""
+def _is_column(level: Level, node: Any) -> bool:
+    """Return whether what is grouped by is a column; in PostgreSQL 18 one stands for each."""
+    if not isinstance(node, Node) or node.kind != "VAR":
+        return False
+    rel = level.rels.get(node.number("varno"))
+    if rel is None or rel.aliases is None:
+        return True
+    number = node.number("varattno")
+    return number <= len(rel.aliases) and _is_column(level, rel.aliases[number - 1])
 
 
 def _all_of(clauses: list[Node]) -> frozenset[int]:

@@ -8,11 +8,20 @@ from typing import Any, Final
 
 from liteorm.postgres._describing.nulls.calls import none_atom
 from liteorm.postgres._describing.nulls.expressions import value_of
-from liteorm.postgres._describing.nulls.levels import EMPTY, Col, Condition, Level, Out, Rel
+from liteorm.postgres._describing.nulls.levels import (
+    EMPTY,
+    NOT_FOLLOWED,
+    Col,
+    Condition,
+    Level,
+    Out,
+    Rel,
+)
 from liteorm.postgres._describing.nulls.nodes import Node
 from liteorm.postgres._describing.nulls.values import ALWAYS, NEVER, SOME, UNKNOWN, Value
 
 _MOST_ATOMS: Final = 6
+_MOST_JOINS: Final = 8
 
 
 def feasible(level: Level, atoms: Mapping[Any, bool]) -> tuple[bool, bool]:
@@ -91,28 +100,43 @@ def settle(level: Level) -> None:
                 settle_atom(level, atom)
         if len(level.fixed) == before:
             break
+    _settle_order(level)
+
+
+def _settle_order(level: Level) -> None:
+    """Find out which joins find no partner where others find none."""
+    joins = [join for rel in level.rels.values() for join in rel.joins if join not in level.fixed]
+    joins = list(dict.fromkeys(joins))[:_MOST_JOINS]
+    for one in joins:
+        level.follows[one] = frozenset(
+            other
+            for other in joins
+            if other != one and not feasible(level, {other: True, one: False})[0]
+        )
 
 
 def settle_atom(level: Level, atom: Any) -> None:
-    """Find out whether an atom is ruled out, or not as free as it looks."""
+    """Find out whether an atom is ruled out, or certain, or not as free as it looks."""
     if isinstance(atom, Col) and atom.null not in (UNKNOWN, SOME):
         return
-    assumed = _with_needs(level, atom)
-    possible, blurred = feasible(level, assumed)
+    needs = _needs(level, atom)
+    possible, blurred = feasible(level, {**needs, atom: True})
     if not possible:
         level.settle(atom, False)
     elif blurred:
         level.blurred.add(atom)
+    elif not feasible(level, {**needs, atom: False})[0]:
+        level.settle(atom, True)
 
 
-def _with_needs(level: Level, atom: Any) -> dict[Any, bool]:
+def _needs(level: Level, atom: Any) -> dict[Any, bool]:
     """A column of a table is NULL, for itself, only where the table's row is there."""
-    assumed: dict[Any, bool] = {atom: True}
-    if isinstance(atom, Col):
-        for rel in level.rels.values():
-            if any(col is atom for col in rel.cols.values()):
-                assumed.update(dict.fromkeys(rel.joins | atom.joins, False))
-    return assumed
+    if not isinstance(atom, Col):
+        return {}
+    for rel in level.rels.values():
+        if any(col is atom for col in rel.cols.values()):
+            return dict.fromkeys(rel.joins | atom.joins, False)
+    return {}
 
 
 def known(level: Level, node: Any) -> Out:
@@ -164,6 +188,10 @@ def _free(level: Level, atom: Any) -> bool:
     return not isinstance(atom, Col) or atom.null == SOME
 
 
+def _is_group(atom: Any) -> bool:
+    return type(atom) is tuple and atom[0] == "group"
+
+
 def _gathered(found: list[tuple[dict[Any, bool], int]], joins: list[int], why: str) -> Out:
     nulls = {null for _, null in found}
     if nulls <= {NEVER}:
@@ -173,8 +201,7 @@ def _gathered(found: list[tuple[dict[Any, bool], int]], joins: list[int], why: s
     whole = SOME if nulls & {SOME, ALWAYS} else UNKNOWN
     within = _one_state({null for atoms, null in found if not any(atoms[join] for join in joins)})
     if within == SOME and not any(
-        null != NEVER
-        and not any(holds for atom, holds in atoms.items() if not isinstance(atom, Col))
+        null != NEVER and not any(holds for atom, holds in atoms.items() if _is_group(atom))
         for atoms, null in found
     ):
         # Not the column itself: the rows of a grouping set that leaves it out.
@@ -210,6 +237,7 @@ def _column(level: Level, node: Any) -> Out | None:
         return _column(owner, rel.aliases[number - 1]) if number <= len(rel.aliases) else None
     col = rel.col(node.number("varattno"))
     joins = frozenset(join for join in rel.joins | col.joins if owner.env.get(join) is not False)
+    joins = joins.union(*(owner.follows.get(join, joins) for join in joins))
     if any(owner.env.get(join) for join in joins):
         return Out(ALWAYS)
     state = col.null
@@ -218,8 +246,8 @@ def _column(level: Level, node: Any) -> Out | None:
     elif state == SOME and col in owner.blurred:
         state = UNKNOWN
     if any(join in owner.blurred for join in joins):
-        return Out(UNKNOWN, why=col.why)
-    return Out(state, joins, col.why)
+        return Out(UNKNOWN, why=col.why or NOT_FOLLOWED)
+    return Out(state, joins, col.why or (NOT_FOLLOWED if state == UNKNOWN else ""))
 
 
 def atoms_of(level: Level, node: Any, depth: int = 0) -> Iterator[Any]:
@@ -231,6 +259,8 @@ def atoms_of(level: Level, node: Any, depth: int = 0) -> Iterator[Any]:
     if not isinstance(node, Node):
         return
     if depth == 0 and level.grouped and level.rolled and node.key in level.rolled:
+        if node.key in level.loose:
+            return
         yield ("group", node.key)
     if node.kind == "VAR":
         if node.number("varlevelsup") == depth:
@@ -239,7 +269,8 @@ def atoms_of(level: Level, node: Any, depth: int = 0) -> Iterator[Any]:
     if node.kind == "AGGREF" and node.number("agglevelsup") == depth:
         if not level.filled:
             yield EMPTY
-        yield none_atom(node)
+        if node.nodes("args") or node["aggfilter"] is not None:
+            yield none_atom(node)
         return
     inner = depth + 1 if node.kind == "QUERY" else depth
     for value in node.fields.values():

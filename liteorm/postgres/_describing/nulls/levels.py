@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from liteorm.postgres._describing.nulls.analysis import Analysis
 
 NONE: Final = frozenset[int]()
+NOT_FOLLOWED: Final = "what is stored in it, or a condition on it, is not followed"
+
 EMPTY: Final = ("empty",)
 """The atom of a query that aggregates: no row went in."""
 
@@ -148,11 +150,15 @@ class Level:
     env: dict[Any, bool] = Factory(dict[Any, bool])
     fixed: dict[Any, bool] = Factory(dict[Any, bool])
     """What holds for all rows of the result."""
+    follows: dict[int, frozenset[int]] = Factory(dict[int, frozenset[int]])
+    """For a join those without whose partner it finds none itself."""
     blurred: set[Any] = Factory(set[Any])
     """Atoms that may be less free than they look: a condition is not understood."""
     windows: dict[int, int] = Factory(dict[int, int])
     rolled: dict[str, list[int]] = Factory(dict[str, list[int]])
     """Expressions that not every grouping set has, and their numbers."""
+    loose: set[str] = Factory(set[str])
+    """Those of them that are not columns. HAVING may see such a one before it is left out."""
     sets: list[frozenset[int]] = Factory(list[frozenset[int]])
     filled: bool = True
     """A group has at least one row."""
@@ -229,4 +235,4 @@ class Level:
                 state = max(state, UNKNOWN if join in self.blurred else SOME)
         if state == ALWAYS:
             return Value(ALWAYS, true=False, false=False)
-        return Value(state, why=col.why)
+        return Value(state, why=col.why or (NOT_FOLLOWED if state == UNKNOWN else ""))

@@ -16,7 +16,7 @@ from attrs import Factory, define
 
 _TOKEN: Final = re.compile(r"[(){}]|(?:\\.|[^\s(){}\\])+", re.S)
 _ESCAPE: Final = re.compile(r"\\(.)", re.S)
-_MARKERS: Final = frozenset("iobx")
+_MARKERS: Final = ("i", "o", "b", "x")
 """What a list of integers, oids or members of a set begins with."""
 
 # Where in the text it stood, how it was written, and what other fields already say.
@@ -93,58 +93,56 @@ def read_nodes(text: str) -> Any:
         ValueError: It is not written as PostgreSQL 14 to 19 write it.
     """
     top: list[Any] = []
-    stack: list[tuple[Any, list[Any]]] = [(None, top)]
-    kind = False
-    for match in _TOKEN.finditer(text):
-        token = match[0]
-        if kind:
-            stack[-1] = (token, [])
-            kind = False
-        elif token == "{":
-            stack.append(("", []))
-            kind = True
+    # What is open: lists, and nodes with the name of the field whose value is next.
+    stack: list[tuple[list[Any], Node | None]] = []
+    values: list[Any] = top
+    node: Node | None = None
+    tokens = iter(_TOKEN.findall(text))
+    for token in tokens:
+        if token == "{":
+            stack.append((values, node))
+            values, node = [], Node(next(tokens, ""))
         elif token == "(":
-            stack.append((None, []))
+            stack.append((values, node))
+            values, node = [], None
         elif token in ("}", ")"):
-            name, content = stack.pop()
-            if not stack or (name is None) != (token == ")"):
+            if not stack or (token == "}") != (node is not None):
                 raise ValueError("the brackets of a node tree do not match")
-            stack[-1][1].append(_list_of(content) if name is None else _node_of(name, content))
+            found: Any = values
+            if node is not None:
+                _fill(node, values)
+                found = node
+            elif values and values[0] in _MARKERS:
+                found = values[1:]
+            values, node = stack.pop()
+            values.append(found)
+        elif token == "<>":
+            values.append(None)
         else:
-            stack[-1][1].append(token)
-    if len(stack) != 1 or len(top) != 1:
+            values.append(_plain(token))
+    if stack or len(top) != 1:
         raise ValueError("a node tree does not end where its text ends")
     return top[0]
 
 
-def _list_of(content: list[Any]) -> list[Any]:
-    if content and type(content[0]) is str and content[0] in _MARKERS:
-        content = content[1:]
-    return [_plain(item) for item in content]
-
-
-def _node_of(kind: str, content: list[Any]) -> Node:
-    node = Node(kind)
-    position = 0
-    while position < len(content):
+def _fill(node: Node, content: list[Any]) -> None:
+    """Sort what stands in a node by its fields."""
+    fields = node.fields
+    position, end = 0, len(content)
+    while position < end:
         label = content[position]
-        if type(label) is not str or not label.startswith(":"):
+        if type(label) is not str or label[:1] != ":":
             raise ValueError("a node's field has no name")
-        value = content[position + 1] if position + 1 < len(content) else None
+        value = content[position + 1] if position + 1 < end else None
         position += 2
-        if value == "[" or (position < len(content) and content[position] == "["):
+        if position < end and content[position] == "[":
             # The bytes of a constant: "4 [ 1 0 0 0 ]".
-            end = content.index("]", position)
-            value, position = [int(item) for item in content[position + 1 : end]], end + 1
-        node.fields[label[1:]] = _plain(value)
-    return node
+            close = content.index("]", position)
+            value, position = [int(item) for item in content[position + 1 : close]], close + 1
+        fields[label[1:]] = value
 
 
-def _plain(value: Any) -> Any:
-    if type(value) is not str:
-        return value
-    if value == "<>":
-        return None
-    if len(value) > 1 and value[0] == value[-1] == '"':
-        value = value[1:-1]
-    return _ESCAPE.sub(r"\1", value)
+def _plain(token: str) -> str:
+    if token[0] == token[-1] == '"' and len(token) > 1:
+        token = token[1:-1]
+    return _ESCAPE.sub(r"\1", token) if "\\" in token else token

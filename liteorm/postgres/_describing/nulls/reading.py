@@ -43,20 +43,22 @@ def read_trees(statements: Sequence[tuple[str, Sequence[int]]], *, inside: bool)
     opening = "SAVEPOINT liteorm_reading" if inside else "BEGIN READ WRITE"
     if refused := (yield Trial(opening), ()):
         return [Unread(refused[0][0])] * len(statements)
-    found: list[Node | Unread] = []
+    refusals: dict[int, str] = {}
     for number, (text, parameters) in enumerate(statements):
         arguments = ", ".join(types.get(oid, "pg_catalog.text") for oid in parameters)
         command = _CREATE.format(number=number, arguments=arguments, text=text)
-        refused = yield Trial(command), ()
-        if refused:
+        if refused := (yield Trial(command), ()):
             yield Trial("ROLLBACK TO liteorm_statement; RELEASE liteorm_statement"), ()
-            found.append(Unread(refused[0][0]))
-            continue
-        [(tree,)] = yield _BODY, (f"liteorm_reading_{number}",)
-        found.append(_query_of(tree))
+            refusals[number] = refused[0][0]
+    bodies: dict[str, str] = dict((yield _BODIES, ()))
     closing = "ROLLBACK TO liteorm_reading; RELEASE liteorm_reading" if inside else "ROLLBACK"
     yield Trial(closing), ()
-    return found
+    return [
+        Unread(refusals[number])
+        if number in refusals
+        else _query_of(bodies.get(f"liteorm_reading_{number}", ""))
+        for number in range(len(statements))
+    ]
 
 
 def _query_of(text: str) -> Node | Unread:
@@ -78,7 +80,7 @@ CREATE FUNCTION pg_temp.liteorm_reading_{number} ({arguments}) RETURNS void LANG
 BEGIN ATOMIC {text}
 ; END; RELEASE liteorm_statement"""
 
-_BODY: Final = """
-SELECT prosqlbody::text FROM pg_proc
-WHERE proname = %s AND pronamespace = pg_my_temp_schema()
+_BODIES: Final = r"""
+SELECT proname::text, prosqlbody::text FROM pg_proc
+WHERE proname LIKE 'liteorm\_reading\_%' AND pronamespace = pg_my_temp_schema()
 """

@@ -43,8 +43,8 @@ class Value:
 
 VALUE: Final = Value(NEVER)
 NOTHING: Final = Value(ALWAYS, true=False, false=False)
-TRUE: Final = Value(NEVER, true=True, false=False)
-FALSE: Final = Value(NEVER, true=False, false=True)
+TRUE: Final = Value(NEVER, true=True, false=False, const=("bool", True))
+FALSE: Final = Value(NEVER, true=False, false=True, const=("bool", False))
 
 
 def unknown(why: str, *, blurred: bool = False) -> Value:
@@ -92,7 +92,8 @@ def either(values: Iterable[Value]) -> Value:
 
 def negated(value: Value) -> Value:
     """Return NOT of a condition."""
-    return evolve(value, true=value.false, false=value.true, const=None)
+    const = ("bool", not value.const[1]) if value.const and value.const[0] == "bool" else None
+    return evolve(value, true=value.false, false=value.true, const=const)
 
 
 def conjoined(values: list[Value]) -> Value:

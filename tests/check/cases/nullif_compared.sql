@@ -1,0 +1,10 @@
+-- nullif(x, …) = … keeps NULL out.
+
+CREATE TABLE t (id int NOT NULL, deleted_at timestamptz, qty int, note text, a int, b int);
+INSERT INTO t VALUES (1, NULL, 2, '', NULL, 1), (2, now(), NULL, NULL, 3, NULL), (3, 'infinity', 5, 'x', 3, 3);
+
+-- statement
+SELECT qty FROM t WHERE nullif(qty, 0) = 5
+
+-- expected
+--   qty: fits

@@ -1,0 +1,11 @@
+-- A comparison of rows keeps NULL out of both.
+
+CREATE TABLE t (id int NOT NULL, deleted_at timestamptz, qty int, note text, a int, b int);
+INSERT INTO t VALUES (1, NULL, 2, '', NULL, 1), (2, now(), NULL, NULL, 3, NULL), (3, 'infinity', 5, 'x', 3, 3);
+
+-- statement
+SELECT qty, a FROM t WHERE (qty, a) = (5, 3)
+
+-- expected
+--   qty: fits
+--   a: fits

@@ -1,0 +1,11 @@
+-- UPDATE of a column that WHERE asks for.
+
+CREATE TABLE t (id int NOT NULL, deleted_at timestamptz, qty int, note text, a int, b int);
+INSERT INTO t VALUES (1, NULL, 2, '', NULL, 1), (2, now(), NULL, NULL, 3, NULL), (3, 'infinity', 5, 'x', 3, 3);
+
+-- statement
+UPDATE t SET qty = qty - 1 WHERE qty >= 1 RETURNING qty, a
+
+-- expected
+--   qty: fits
+--   a: can be NULL

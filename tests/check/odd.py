@@ -1,0 +1,247 @@
+"""What is rare in queries, and was once taken for never NULL: parts for random queries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.check.queries import Columns, Queries
+
+SCHEMA = """
+CREATE TYPE two AS (a int, b int);
+CREATE TYPE mood AS ENUM ('sad', 'glad');
+CREATE FUNCTION mood_int(mood) RETURNS int IMMUTABLE STRICT LANGUAGE sql
+    AS $$SELECT CASE WHEN $1 = 'glad' THEN 1 END$$;
+CREATE CAST (mood AS int) WITH FUNCTION mood_int(mood);
+CREATE TABLE m (id int NOT NULL, at timestamptz NOT NULL, n int, mood mood NOT NULL, clock time);
+INSERT INTO m VALUES (1, 'infinity', 1, 'glad'), (2, '-infinity', NULL, 'sad'),
+                     (3, '2024-01-01', 3, 'glad');
+CREATE TABLE named (id int NOT NULL, length int, upper text);
+INSERT INTO named VALUES (1, NULL, NULL), (2, 2, 'x');
+CREATE FUNCTION most(VARIADIC int[]) RETURNS int IMMUTABLE STRICT LANGUAGE sql
+    AS 'SELECT max(x) FROM unnest($1) x';
+CREATE VIEW rolled AS SELECT coalesce(id, 0) AS id, n, t, count(*)::int AS k, coalesce(n, 1) AS m
+    FROM a GROUP BY ROLLUP (1), CUBE (n, t);
+CREATE TABLE made (id int NOT NULL, n int NOT NULL, o int,
+                   s int GENERATED ALWAYS AS (n + 1) STORED,
+                   CONSTRAINT here CHECK (o IS NOT NULL) NO INHERIT);
+DO $$ BEGIN
+    -- PostgreSQL 15 and older want the same expression in all tables.
+    IF current_setting('server_version_num')::int < 160000 THEN
+        CREATE TABLE made_below () INHERITS (made);
+    ELSE
+        EXECUTE 'CREATE TABLE made_below (s int GENERATED ALWAYS AS (nullif(n, n)) STORED)
+                 INHERITS (made)';
+    END IF;
+END $$;
+INSERT INTO made (id, n, o) VALUES (1, 1, 1);
+INSERT INTO made_below (id, n) VALUES (2, 2);
+CREATE TABLE lists (id int NOT NULL, arr int[], p point);
+INSERT INTO lists VALUES (1, '{1,NULL}', NULL), (2, NULL, '(1,1)'), (3, '{}', NULL);
+CREATE DOMAIN counted AS int DEFAULT 7;
+CREATE TABLE checked (id int NOT NULL, d counted, x int, y int, z text,
+                      CHECK (x IS NOT NULL OR y IS NOT NULL), CHECK ((x IS NULL) = (z IS NULL)));
+INSERT INTO checked VALUES (1, 1, 1, NULL, 'x'), (2, NULL, NULL, 2, NULL), (3, 3, 3, 3, '');
+"""
+
+TABLES = {
+    "m": {"id": "int", "at": "ts", "n": "int", "mood": "mood"},
+    "named": {"id": "int", "length": "int", "upper": "text"},
+    "rolled": {"id": "int", "n": "int", "t": "text", "k": "int", "m": "int"},
+    "made": {"id": "int", "n": "int", "o": "int", "s": "int"},
+    "lists": {"id": "int", "arr": "ints", "p": "point"},
+    "checked": {"id": "int", "d": "int", "x": "int", "y": "int", "z": "text"},
+}
+
+
+def source(queries: Queries) -> tuple[str, Columns]:
+    """Return a function in FROM, and the columns it brings; its alias is one of them."""
+    alias = queries.alias()
+    p, q = f"{alias}.p", f"{alias}.q"
+    return queries.random.choice(
+        [
+            (f"jsonb_array_elements_text('[\"x\", null]') {alias}", [(alias, "text")]),
+            (f"string_to_table('x,,y', ',', '') AS {alias} (p)", [(alias, "text")]),
+            (f"unnest(ARRAY[1, NULL]) {alias}", [(alias, "int")]),
+            (f"unnest(ARRAY[1, 2], ARRAY['x']) {alias} (p, q)", [(p, "int"), (q, "text")]),
+            (
+                f"ROWS FROM (generate_series(1, 2), generate_series(1, 1)) {alias} (p, q)",
+                [(p, "int"), (q, "int")],
+            ),
+            (f"regexp_split_to_table('xy', '') {alias} (p)", [(p, "text")]),
+            (
+                f"jsonb_to_recordset('[{{\"p\": 1}}, {{}}]') AS {alias} (p int, q text)",
+                [(p, "int"), (q, "text")],
+            ),
+            (
+                f"jsonb_each_text('{{\"k\": null}}') {alias}",
+                [(f"{alias}.key", "text"), (f"{alias}.value", "text")],
+            ),
+            (f"(VALUES (1, 'x'), (NULL, 'y')) {alias} (p, q)", [(p, "int"), (q, "text")]),
+            (f"coalesce(odd(2), odd(3)) {alias}", [(alias, "int")]),
+        ]
+    )
+
+
+def expressions(queries: Queries, type_: str, columns: Columns, depth: int) -> list[str]:
+    """Return expressions of a type over some columns."""
+    x, y = (queries.expression("int", columns, depth - 1) for _ in range(2))
+    t, u = (queries.expression("text", columns, depth - 1) for _ in range(2))
+    e, f = (queries.expression(type_, columns, depth - 1) for _ in range(2))
+    of = {kind: [name for name, its in columns if its == kind] for kind in ("ts", "mood", "ints")}
+    named = [name for name, _ in columns if name.count(".") == 1]
+    every = [
+        f"(SELECT {e} UNION ALL SELECT {f} LIMIT 1 OFFSET 1)",
+        f"(SELECT {e} UNION ALL SELECT {f} WHERE {y} > 1 OFFSET 1)",
+        f"(SELECT {e} EXCEPT SELECT {f})",
+        f"(SELECT {e} INTERSECT SELECT {f})",
+        f"(VALUES ({e}))",
+        f"(WITH w AS (SELECT {e} AS x) SELECT x FROM w WHERE x IS NOT NULL)",
+        f"CASE {x} WHEN {y} THEN {e} WHEN 1 THEN {f} ELSE {e} END",
+        f"(SELECT {e} FROM generate_series(1, 1))",
+        f"(SELECT q.x FROM (SELECT {e} AS x, {f} AS y) q WHERE q.x IS NOT NULL OR q.y IS NULL)",
+    ]
+    match type_:
+        case "int":
+            return [
+                *every,
+                *(f"extract(month FROM {c})::int" for c in of["ts"]),
+                *(f"date_part('year', {c})::int" for c in of["ts"]),
+                *(f"{c}::int" for c in of["mood"]),
+                *(f"{c}[1]" for c in of["ints"]),
+                *(f"cardinality({c})" for c in of["ints"]),
+                *(f"length({c.split('.')[0]})" for c in named if c.endswith(".length")),
+                f"most({x}, {y})",
+                f"most(VARIADIC ARRAY[{x}, {y}])",
+                f"(ARRAY[{x}, {y}])[2]",
+                f"cardinality(ARRAY[{x}] || {y})",
+                f"(jsonb_build_object('k', {x}) -> 'k')::text::int",
+                f"coalesce(array_length(ARRAY[{x}], 1), {y})",
+                f"(ROW({x}, {y})::two).b",
+            ]
+        case "text":
+            return [
+                *every,
+                *(f"{c}::time::text" for c in of["ts"]),
+                *(f"{c}::timetz::text" for c in of["ts"]),
+                *(f"to_char({c}, 'YYYY')" for c in of["ts"]),
+                *(f"upper({c.split('.')[0]})" for c in named if c.endswith(".upper")),
+                f"concat_ws({t}, {u}, {x})",
+                f"format({t}, {u})",
+                f"array_to_string(ARRAY[{t}, {u}], ',')",
+                f"(string_to_array({t}, {u}))[1]",
+                f"lower(int4range({x}, NULL))::text",
+                f"int4range({x}, NULL)::text",
+            ]
+        case _:
+            return [*every, *conditions(queries, columns, depth)]
+
+
+def conditions(queries: Queries, columns: Columns, depth: int) -> list[str]:
+    """Return conditions over some columns."""
+    x, y = (queries.expression("int", columns, depth - 1) for _ in range(2))
+    t, u = (queries.expression("text", columns, depth - 1) for _ in range(2))
+    ints = [name for name, type_ in columns if type_ == "ints"]
+    return [
+        f"({x} = ANY (ARRAY[ARRAY[{y}, 1], ARRAY[2, {x}]]))",
+        f"({x} <> ALL (ARRAY[ARRAY[{y}, 1], ARRAY[2, 3]]))",
+        *(f"({x} = ANY (ARRAY[{c}, {c}]))" for c in ints),
+        *(f"({x} <> ALL ({c}))" for c in ints),
+        f"(({x}, {t}) IS NOT NULL)",
+        f"(({x}, {t}) IS NULL)",
+        f"(({x}, {y}) < ({y}, 1))",
+        f"({x} IS NOT DISTINCT FROM {y})",
+        f"(({x}, {t}) IS DISTINCT FROM ({y}, {u}))",
+        f"(nullif({x}, 1) = 2)",
+        f"(coalesce({t}, '') <> '')",
+        f"({x} IS NULL OR {x} > {y})",
+        f"({x} IS NOT NULL AND {x} > 1)",
+        f"({x} IS NULL AND {y} IS NULL)",
+        f"(most({x}, {y}) > 0)",
+        f"(greatest({x}, {y}) > 1)",
+        f"(({x} > 1) IS DISTINCT FROM ({y} > 1))",
+        f"({t} SIMILAR TO {u})",
+        f"({x} > ALL (SELECT n FROM empty))",
+        f"({x} IN (SELECT n FROM a WHERE n IS NOT NULL))",
+        f"(NOT EXISTS (SELECT FROM a WHERE a.n = {x}))",
+    ]
+
+
+def aggregates(queries: Queries, type_: str, columns: Columns, depth: int) -> list[str]:
+    """Return aggregates of a type."""
+    x = queries.expression(type_, columns, depth - 1)
+    plain = queries.random.choice([name for name, its in columns if its == type_] or ["1"])
+    if type_ == "int":
+        return [
+            f"(SELECT max({plain}))",
+            f"(SELECT count({plain})::int FROM empty)",
+            f"(SELECT sum({plain})::int FROM empty LIMIT 1)",
+            f"CASE WHEN count(*) = 0 THEN 0 ELSE (sum({x}) / count(*))::int END",
+            f"CASE WHEN count({x}) > 0 THEN max({x}) ELSE 0 END",
+            f"CASE WHEN count({x}) = 0 THEN 0 ELSE min({x}) END",
+            f"mode() WITHIN GROUP (ORDER BY {x})",
+            f"percentile_disc(0.5) WITHIN GROUP (ORDER BY {x})",
+            f"stddev_pop({x})::int",
+            f"var_samp({x})::int",
+            f"(SELECT q.x FROM (SELECT max({plain}) AS x) q)" if plain != "1" else "count(*)::int",
+        ]
+    if type_ == "text":
+        return [
+            f"array_agg({x})::text",
+            f"jsonb_agg({x})::text",
+            f"string_agg({x}, NULL)",
+            f"max({x}) FILTER (WHERE {queries.condition(columns, 1)})",
+        ]
+    return [f"bool_or({x})", f"(count({x}) > 0 AND max({x}::int) > 0)"]
+
+
+CHANGES = [
+    "INSERT INTO lists (id, arr[1]) VALUES (9, 1) RETURNING arr, p",
+    "INSERT INTO lists (id, p[0]) VALUES (9, 1) RETURNING arr, p",
+    "INSERT INTO lists (id, arr[1]) VALUES (9, NULL), (8, 2) RETURNING arr",
+    "UPDATE lists SET arr[1] = 2 RETURNING arr",
+    "UPDATE lists SET p[0] = 2 RETURNING p",
+    "UPDATE m SET clock = at RETURNING clock",
+    "INSERT INTO m (id, at, mood, clock) SELECT id, at, mood, at FROM m RETURNING clock, n",
+    "INSERT INTO a (id, t, f, n) SELECT id + 100, 'x', true, mood::int FROM m RETURNING n",
+    "UPDATE a SET n = n - 1 WHERE n >= 1 RETURNING n, u",
+    "UPDATE a SET (n, u) = (SELECT max(id), max(t) FROM empty) RETURNING n, u",
+    "UPDATE a SET n = b.n FROM b LEFT JOIN c ON c.id = b.n WHERE b.id = a.id RETURNING a.n, c.id",
+    "UPDATE made SET n = 3 RETURNING s, o",
+    "INSERT INTO checked (id, x, z) VALUES (9, 1, 'a') RETURNING d, x, y, z",
+    "INSERT INTO checked (id, y) VALUES (9, 1) RETURNING d, x, y, coalesce(x, y), z",
+    "UPDATE checked SET x = NULL, z = NULL, y = 1 RETURNING x, y, z, coalesce(x, y)",
+    "DELETE FROM checked WHERE x IS NULL RETURNING x, y, z",
+    "DELETE FROM m USING a WHERE a.n = m.n RETURNING m.n, a.u, m.clock",
+    "INSERT INTO a (id, t, f) VALUES (1, 'x', true) ON CONFLICT (id) DO UPDATE SET n = excluded.n"
+    " WHERE a.n IS NOT NULL RETURNING n, u",
+    "INSERT INTO a (id, t, f, n) VALUES (1, 'x', true, 5) ON CONFLICT (id) DO UPDATE"
+    " SET n = excluded.n, u = 'z' RETURNING n, u",
+    "WITH d AS (DELETE FROM b RETURNING *) SELECT d.n, d.t, a.n FROM d LEFT JOIN a ON a.id = d.id",
+]
+"""Changes that return what is easily taken for NOT NULL, or for NULL."""
+
+NEWER = {
+    17: [
+        "MERGE INTO a USING b ON a.id = b.id WHEN MATCHED AND b.n > 1 THEN UPDATE SET n = b.n"
+        " RETURNING b.n, a.n, merge_action()",
+        "MERGE INTO a USING (SELECT DISTINCT id, max(t) AS t FROM b GROUP BY id) b ON a.id = b.id"
+        " WHEN MATCHED THEN DELETE"
+        " WHEN NOT MATCHED THEN INSERT (id, t, f) VALUES (b.id, 'x', true)"
+        " RETURNING b.id, b.t, a.n, a.t",
+        "MERGE INTO a USING c ON a.id = c.n + 100 WHEN NOT MATCHED BY SOURCE THEN UPDATE SET n = 1"
+        " WHEN NOT MATCHED BY TARGET THEN INSERT (id, t, f) VALUES (c.n + 100, c.t, true)"
+        " RETURNING c.n, a.n, a.u, c.t",
+    ],
+    18: [
+        "UPDATE a SET n = 1 WHERE n IS NULL RETURNING old.n, new.n, n",
+        "DELETE FROM a RETURNING old.t, new.t, old.n",
+        "INSERT INTO a (id, t, f) VALUES (1, 'x', true), (99, 'y', true)"
+        " ON CONFLICT (id) DO UPDATE SET n = 1 RETURNING old.id, new.id, old.n, new.n",
+        "INSERT INTO a (id, t, f) VALUES (98, 'x', true) RETURNING old.t, new.t, old, new",
+        "MERGE INTO a USING c ON a.id = c.n WHEN MATCHED THEN UPDATE SET n = 1"
+        " WHEN NOT MATCHED THEN INSERT (id, t, f) VALUES (c.n + 100, 'z', true)"
+        " RETURNING old.t, new.t, old.n, new.n",
+    ],
+}
+"""The same, of what only newer versions have."""
