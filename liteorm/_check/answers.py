@@ -14,7 +14,7 @@ from liteorm._core.scanning.types import PgType
 from liteorm._core.sql.text import quoted
 from liteorm.errors import Error
 from liteorm.postgres import DB, AsyncDB, StatementShape, open
-from liteorm.postgres._describing.shapes import Null, numbered
+from liteorm.postgres._describing.shapes import InsideShape, Null, numbered
 from liteorm.postgres._sync.describing import describe_all, load_new_types
 
 
@@ -37,6 +37,8 @@ class Answer:
     shape: StatementShape
     columns: tuple[PgType, ...]
     parameters: tuple[PgType, ...]
+    insides: tuple[InsideShape | None, ...] = ()
+    """What is inside each column that the statement puts together."""
 
 
 @attrs.frozen
@@ -126,7 +128,7 @@ class LiveAnswers:
         return [
             self._refusal(query, item)
             if isinstance(item, Error)
-            else Answer(item.shape(registry), *item.types(registry))
+            else Answer(item.shape(registry), *item.types(registry), item.insides(registry))
             for query, item in zip(queries, found, strict=True)
         ]
 

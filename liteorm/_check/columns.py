@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from liteorm._check.answers import Answer
+from liteorm._check.insides import inside_problems
 from liteorm._check.problems import Code, Problem
 from liteorm._check.targets import Targets
 from liteorm._core.models.hints import Codec, shown
@@ -52,7 +53,11 @@ def column_problems(
             "error", code, error.message, error.hint or "change the SELECT, or the type", at
         )
         return
-    for index, problem in _leaf_problems(plan.root, columns, answer.columns, ()):
+    found = [
+        *_leaf_problems(plan.root, columns, answer.columns, ()),
+        *inside_problems(statement.model, plan.root, answer.insides, names, codecs),
+    ]
+    for index, problem in found:
         yield attrs.evolve(problem, at=targets.of(index, names))
 
 

@@ -24,12 +24,12 @@ from liteorm._check.answers import (
     TableAnswer,
     TableColumn,
 )
+from liteorm._check.answertext import answer_from_json, answer_to_json
 from liteorm._check.subjects import Subject
 from liteorm._check.typetext import type_from_json, type_to_json
 from liteorm._core.models.classes import Table
 from liteorm._core.scanning.types import BY_OID
 from liteorm.postgres import CustomType
-from liteorm.postgres._describing.shapes import ColumnShape, StatementShape
 
 MISSING = "missing"
 """Stands for an SQLSTATE where nothing is known."""
@@ -155,7 +155,7 @@ class FileAnswers:
         content = self._read(_query_file(query.sql)) or {"described": []}
         for described in content["described"]:
             if _asked(query) in described["asked"]:
-                return _answer_from_json(described, self._customs)
+                return answer_from_json(described, self._customs)
         return Refusal("there is no description of this statement", _MISSING, MISSING)
 
     def tables(self, tables: Sequence[Table]) -> list[TableAnswer | Refusal]:
@@ -209,7 +209,7 @@ def _described_to_json(sql: str, found: Mapping[str, Answer | Refusal]) -> dict[
     """Return all that was said of a statement; equal answers once."""
     described: list[dict[str, Any]] = []
     for asked, answer in sorted(found.items()):
-        content = attrs.asdict(answer) if isinstance(answer, Refusal) else _answer_to_json(answer)
+        content = attrs.asdict(answer) if isinstance(answer, Refusal) else answer_to_json(answer)
         for other in described:
             if {**other, "asked": None} == {"asked": None, **content}:
                 other["asked"].append(asked)
@@ -223,49 +223,6 @@ def _name_file(kind: str, name: str) -> str:
     plain = re.sub(r"[^a-z0-9_.]", "-", name.lower())
     digest = "" if plain == name else f"-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
     return f"{kind}-{plain}{digest}.json"
-
-
-def _answer_to_json(answer: Answer) -> dict[str, Any]:
-    columns = [
-        {
-            "name": column.name,
-            "type": type_to_json(type_),
-            "table": column.table,
-            "column": column.column,
-            "nullable": column.nullable,
-            "nullable_within": column.nullable_within,
-            **({"joins": column.joins} if column.joins else {}),
-            **({"reason": column.reason} if column.reason else {}),
-        }
-        for column, type_ in zip(answer.shape.columns, answer.columns, strict=True)
-    ]
-    parameters = [type_to_json(type_) for type_ in answer.parameters]
-    return {"columns": columns, "parameters": parameters, "names": list(answer.shape.names)}
-
-
-def _answer_from_json(content: dict[str, Any], customs: Mapping[str, Any]) -> Answer | Refusal:
-    if "message" in content:
-        return Refusal(content["message"], content["hint"], content["sqlstate"], content["at"])
-    types = tuple(type_from_json(column["type"], customs) for column in content["columns"])
-    parameters = tuple(type_from_json(type_, customs) for type_ in content["parameters"])
-    columns = tuple(
-        ColumnShape(
-            name=column["name"],
-            type=type_.name,
-            oid=type_.oid,
-            table=column["table"],
-            column=column["column"],
-            nullable=column["nullable"],
-            nullable_within=column["nullable_within"],
-            joins=tuple(column.get("joins", ())),
-            reason=column.get("reason", ""),
-        )
-        for column, type_ in zip(content["columns"], types, strict=True)
-    )
-    shape = StatementShape(
-        columns, tuple(type_.name for type_ in parameters), tuple(content["names"])
-    )
-    return Answer(shape, types, parameters)
 
 
 def _table_to_json(answer: TableAnswer) -> dict[str, Any]:

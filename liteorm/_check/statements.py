@@ -142,7 +142,8 @@ def _with_nulls(answer: Answer, usual: Answer) -> Answer:
         )
         for column, known in zip(answer.shape.columns, usual.shape.columns, strict=True)
     )
-    return attrs.evolve(answer, shape=attrs.evolve(answer.shape, columns=columns))
+    shape = attrs.evolve(answer.shape, columns=columns)
+    return attrs.evolve(answer, shape=shape, insides=usual.insides)
 
 
 def _read(

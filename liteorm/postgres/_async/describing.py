@@ -100,6 +100,8 @@ async def describe_all(
             )
             inside = wire.pgconn.transaction_status != pq.TransactionStatus.IDLE
             await _ask(wire, catalog_questions(good, known, inside=inside))
+            inner = {oid for item in good for oid in item.inner_oids}
+            await load_new_types(wire, registry, inner)
     return found
 
 

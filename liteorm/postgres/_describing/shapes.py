@@ -24,7 +24,9 @@ from liteorm.postgres._types.registry import TypeRegistry
 __all__ = [
     "ColumnShape",
     "Described",
+    "InsideShape",
     "Null",
+    "PartShape",
     "StatementShape",
     "catalog_questions",
     "numbered",
@@ -65,6 +67,28 @@ class ColumnShape:
     nullable_within: bool | None = None
     joins: tuple[int, ...] = ()
     reason: str = ""
+
+
+@attrs.frozen
+class PartShape:
+    """A field of a row or of an object in JSON, or an element of an array or list."""
+
+    column: ColumnShape
+    """Its name (none for an element), and whether it can be NULL."""
+    type: PgType | None
+    inside: InsideShape | None = None
+
+
+@attrs.frozen
+class InsideShape:
+    """What is inside a column that the statement puts together.
+
+    `form` is "array" or "row", "list" or "object" in JSON, "unknown" where it is not followed.
+    """
+
+    form: str
+    parts: tuple[PartShape, ...] = ()
+    named: bool = False
 
 
 @attrs.frozen
@@ -131,6 +155,16 @@ class Described:
         """The oids of all types in it."""
         return {oid for _, oid, _, _ in self.columns} | set(self.parameters)
 
+    @property
+    def inner_oids(self) -> set[int]:
+        """The oids of the types of what is inside its columns."""
+        return {part.type for out in self.nulls for part in nulls.parts_in(out.inside)} - {0}
+
+    def insides(self, registry: TypeRegistry) -> tuple[InsideShape | None, ...]:
+        """Return what is inside each column, where the statement puts it together."""
+        outs = self.nulls or (nulls.Out(nulls.UNKNOWN),) * len(self.columns)
+        return tuple(_inside_shape(out.inside, registry) for out in outs)
+
     def types(self, registry: TypeRegistry) -> tuple[tuple[PgType, ...], tuple[PgType, ...]]:
         """Return the types of columns and parameters, which the registry knows by now."""
         columns = registry.get_all(oid for _, oid, _, _ in self.columns)
@@ -142,23 +176,43 @@ class Described:
         outs = self.nulls or (nulls.Out(nulls.UNKNOWN),) * len(self.columns)
         columns: list[ColumnShape] = []
         for (name, oid, table, number), type_, out in zip(self.columns, types, outs, strict=True):
-            of, column = self.origins.get((table, number), (None, None))
-            columns.append(
-                ColumnShape(
-                    name,
-                    type_.name,
-                    oid,
-                    of,
-                    column,
-                    out.nullable,
-                    out.nullable_within,
-                    tuple(sorted(out.joins)),
-                    out.why if out.nullable is None else "",
-                )
-            )
+            origin = self.origins.get((table, number), (None, None))
+            columns.append(_column_shape(name, type_, oid, out, origin))
         return StatementShape(tuple(columns), tuple(type_.name for type_ in parameters), self.names)
 
 
+def _column_shape(
+    name: str,
+    type_: PgType,
+    oid: int,
+    out: nulls.Out,
+    origin: tuple[str | None, str | None] = (None, None),
+) -> ColumnShape:
+    return ColumnShape(
+        name,
+        type_.name,
+        oid,
+        *origin,
+        out.nullable,
+        out.nullable_within,
+        tuple(sorted(out.joins)),
+        out.why if out.nullable is None else "",
+    )
+
+
+def _inside_shape(inside: nulls.Inside | None, registry: TypeRegistry) -> InsideShape | None:
+    if inside is None:
+        return None
+    parts: list[PartShape] = []
+    for part in inside.parts:
+        type_ = registry[part.type] if part.type else None
+        name = type_.name if type_ is not None else ""
+        column = _column_shape(part.name, attrs.evolve(_UNTYPED, name=name), part.type, part.out)
+        parts.append(PartShape(column, type_, _inside_shape(part.out.inside, registry)))
+    return InsideShape(inside.form, tuple(parts), inside.named)
+
+
+_UNTYPED: Final = PgType(0, "", "unreadable")
 _PLACEHOLDER: Final = re.compile(r"%(?:(%)|\((?P<name>[^()%]+)\)(?P<kind>.?)|(?P<plain>.?))", re.S)
 
 

@@ -101,6 +101,8 @@ def describe_all(
             )
             inside = wire.pgconn.transaction_status != pq.TransactionStatus.IDLE
             _ask(wire, catalog_questions(good, known, inside=inside))
+            inner = {oid for item in good for oid in item.inner_oids}
+            load_new_types(wire, registry, inner)
     return found
 
 

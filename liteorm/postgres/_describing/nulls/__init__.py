@@ -13,17 +13,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from liteorm.postgres._describing.nulls.analysis import result_columns
     from liteorm.postgres._describing.nulls.catalog import Catalog, load_catalog
-    from liteorm.postgres._describing.nulls.levels import Out
+    from liteorm.postgres._describing.nulls.insides import parts_in
+    from liteorm.postgres._describing.nulls.levels import Inside, Out
     from liteorm.postgres._describing.nulls.reading import Trial, Unread, read_trees
     from liteorm.postgres._describing.nulls.values import UNKNOWN
 
 __all__ = [
     "UNKNOWN",
     "Catalog",
+    "Inside",
     "Out",
     "Trial",
     "Unread",
     "load_catalog",
+    "parts_in",
     "read_trees",
     "result_columns",
     "unread_column",
@@ -34,7 +37,9 @@ _PLACES = {
     "result_columns": "analysis",
     "Catalog": "catalog",
     "load_catalog": "catalog",
+    "Inside": "levels",
     "Out": "levels",
+    "parts_in": "insides",
     "Trial": "reading",
     "Unread": "reading",
     "read_trees": "reading",

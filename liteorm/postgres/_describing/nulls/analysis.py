@@ -11,10 +11,12 @@ from attrs import evolve
 from liteorm.postgres._describing.nulls.catalog import Catalog, Relation
 from liteorm.postgres._describing.nulls.changes import Changes
 from liteorm.postgres._describing.nulls.grouping import read_groups
+from liteorm.postgres._describing.nulls.insides import inside_of
 from liteorm.postgres._describing.nulls.judging import feasible, known, settle
 from liteorm.postgres._describing.nulls.levels import Exhausted, Level, Out, Result
 from liteorm.postgres._describing.nulls.nodes import Node
 from liteorm.postgres._describing.nulls.sources import Sources
+from liteorm.postgres._describing.nulls.types import type_of
 from liteorm.postgres._describing.nulls.unions import flat, operand, set_operation
 from liteorm.postgres._describing.nulls.values import UNKNOWN, Null, Value, either
 
@@ -126,7 +128,10 @@ class Analysis:
         certain = self._certain(node, level)
         if grouping or node["havingQual"] is not None:
             possible, blurred = True, blurred or node["havingQual"] is not None
-        return Result(columns, certain, possible, blurred)
+        entries = [entry for entry in node.nodes("targetList") if not entry.flag("resjunk")]
+        names = tuple(str(entry["resname"] or "") for entry in entries)
+        types = tuple(type_of(entry["expr"]) for entry in entries)
+        return Result(columns, certain, possible, blurred, names, types)
 
     def targets(self, level: Level, entries: list[Any]) -> tuple[Out, ...]:
         """Return the columns of a select list or RETURNING."""
@@ -137,7 +142,7 @@ class Analysis:
             for node in _own_nodes(entry["expr"])
         )
         self.several_sets = sets > 1
-        return tuple(known(level, item) for item in shown)
+        return tuple(evolve(known(level, item), inside=inside_of(level, item)) for item in shown)
 
     def _certain(self, node: Node, level: Level) -> bool:
         """Return whether the query gives at least one row, whatever the data."""

@@ -22,6 +22,7 @@ class Column:
 
     name: str
     null: int
+    type: int = 0
     default: Node | None = None
     """What it gets where nothing is sent: its own default, or its domain's."""
     filled: bool = False
@@ -134,13 +135,13 @@ def _tree(text: str | None) -> Node | None:
 def _load_relations(catalog: Catalog, oids: set[int]) -> Loading:
     columns: dict[int, dict[int, Column]] = {}
     listed = sorted(oids)
-    for oid, number, name, not_null, domain, default, filled, generated in (
+    for oid, number, name, not_null, domain, default, filled, generated, type_ in (
         yield _COLUMNS, (listed,)
     ):
         # A domain's own NOT NULL has holes: a scalar subquery without a row passes it.
         null = NEVER if not_null else UNKNOWN if domain else SOME
         columns.setdefault(oid, {})[number] = Column(
-            name, null, _tree(default), filled, _tree(generated)
+            name, null, type_, _tree(default), filled, _tree(generated)
         )
     for oid, name, kind, definition, checks, triggers, rules, children, foreign in (
         yield _RELATIONS, (listed,)
@@ -231,7 +232,8 @@ SELECT c.oid::int8, a.attnum::int4, a.attname::text,
            OR t.typtype = 'd' AND t.typnotnull,
        CASE WHEN a.attgenerated = '' THEN coalesce(f.adbin::text, t.typdefaultbin::text) END,
        a.attidentity <> '' OR f.adbin IS NOT NULL OR t.typdefault IS NOT NULL,
-       CASE WHEN a.attgenerated <> '' THEN f.adbin::text END
+       CASE WHEN a.attgenerated <> '' THEN f.adbin::text END,
+       a.atttypid::int8
 FROM pg_class c
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_type t ON t.oid = a.atttypid

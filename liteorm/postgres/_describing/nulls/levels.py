@@ -49,6 +49,7 @@ class Col:
     null: int
     joins: frozenset[int] = NONE
     why: str = ""
+    inside: Inside | None = None
 
 
 @define(eq=False)
@@ -65,6 +66,9 @@ class Rel:
     why: str = ""
     certain: bool = False
     """There is at least one row in it."""
+    names: dict[int, str] = Factory(dict[int, str])
+    """The names of its columns, where a row of it is known by them."""
+    types: dict[int, int] = Factory(dict[int, int])
 
     def col(self, number: int) -> Col:
         """Return a column; 0 is the whole row."""
@@ -98,6 +102,8 @@ class Out:
     whole: int | None = None
     """The state of a column that comes from joins in other ways."""
     within: int | None = None
+    inside: Inside | None = None
+    """What is inside, where it is put together by the statement."""
 
     @property
     def state(self) -> int:
@@ -118,6 +124,28 @@ class Out:
 
 
 @frozen
+class Part:
+    """A field of a row or object, or (without a name) an element of an array or list."""
+
+    name: str
+    type: int
+    out: Out
+
+
+@frozen
+class Inside:
+    """What is inside a value that a statement puts together.
+
+    `form` is "array" or "row" of PostgreSQL's own, "list" or "object" in JSON, or "unknown".
+    """
+
+    form: str
+    parts: tuple[Part, ...]
+    named: bool = False
+    """A row has names: it is not made by ROW()."""
+
+
+@frozen
 class Result:
     """What is known of a query's result."""
 
@@ -127,6 +155,8 @@ class Result:
     possible: bool = True
     """A row is not ruled out."""
     blurred: bool = False
+    names: tuple[str, ...] = ()
+    types: tuple[int, ...] = ()
 
     def column(self, position: int) -> Out:
         """Return a column; nothing is known of one that should not be there."""

@@ -61,6 +61,7 @@ class Sources:
         entry = self._table[number - 1]
         joins = {index: frozenset(rel.joins) for index, rel in self._level.rels.items()}
         rel = self._level.rels[number] = self._made(number, needs)
+        _name(rel, entry)
         if entry.flag("lateral"):
             self._lateral.append((number, joins))
         return rel
@@ -127,6 +128,8 @@ class Sources:
         if relation.definition is not None:
             return self._view(relation)
         rel = Rel(system=NEVER if relation.kind in ("r", "p") else UNKNOWN)
+        rel.names = {n: column.name for n, column in relation.columns.items() if n > 0}
+        rel.types = {n: column.type for n, column in relation.columns.items() if n > 0}
         why = "a foreign table's constraints are not enforced here" if relation.foreign else ""
         for number, column in relation.columns.items():
             rel.cols[number] = Col(column.null, why=why)
@@ -217,16 +220,26 @@ def _set(join: int | None) -> frozenset[int]:
     return NONE if join is None else frozenset({join})
 
 
+def _name(rel: Rel, entry: Node) -> None:
+    """Give the columns of a subquery the names that it is read with."""
+    eref = entry["eref"]
+    if rel.names and isinstance(eref, Node):
+        names = [str(name) for name in eref.nodes("colnames")]
+        rel.names = {n: names[n - 1] if n <= len(names) else name for n, name in rel.names.items()}
+
+
 def rel_of(result: Result) -> Rel:
     """Return a result as something in FROM."""
     rel = Rel(certain=result.certain)
     for number, out in enumerate(result.columns, 1):
         rel.cols[number] = col_of(out)
+    rel.names = dict(enumerate(result.names, 1))
+    rel.types = dict(enumerate(result.types, 1))
     return rel
 
 
 def col_of(out: Out) -> Col:
     """Return a column of a result as one that can be read."""
     if out.whole is not None:
-        return Col(out.whole, why=out.why)
-    return Col(out.null, out.joins, out.why)
+        return Col(out.whole, why=out.why, inside=out.inside)
+    return Col(out.null, out.joins, out.why, out.inside)

@@ -1,0 +1,254 @@
+"""What is inside a value that a statement puts together: rows, arrays and JSON made of columns."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Literal
+
+from attrs import evolve
+
+from liteorm.postgres._describing.nulls.judging import known, settle
+from liteorm.postgres._describing.nulls.levels import EMPTY, Condition, Inside, Level, Part
+from liteorm.postgres._describing.nulls.nodes import Node
+from liteorm.postgres._describing.nulls.types import type_of
+from liteorm.postgres._describing.nulls.values import NEVER
+
+Form = Literal["array", "row", "list", "object"]
+
+_RECORD: Final = 2249
+_GATHERING: Final = {
+    "array_agg": "array",
+    "json_agg": "list",
+    "jsonb_agg": "list",
+    "json_agg_strict": "list",
+    "jsonb_agg_strict": "list",
+}
+_AS_JSON: Final = frozenset({"to_json", "to_jsonb", "row_to_json"})
+_OBJECTS: Final = frozenset({"json_build_object", "jsonb_build_object"})
+_LISTS: Final = frozenset({"json_build_array", "jsonb_build_array"})
+_MAKING: Final = frozenset(
+    {*_GATHERING, *_AS_JSON, *_OBJECTS, *_LISTS}
+    | {"json_object_agg", "jsonb_object_agg", "json_object", "jsonb_object"}
+)
+_THROUGH: Final = {
+    "RELABELTYPE": "arg",
+    "COERCEVIAIO": "arg",
+    "COLLATEEXPR": "arg",
+    "JSONVALUEEXPR": "formatted_expr",
+}
+
+NOT_FOLLOWED: Final = Inside("unknown", ())
+"""It is put together here, in a way that is not followed."""
+
+
+def inside_of(level: Level, node: Any) -> Inside | None:
+    """Return what is inside an expression's value; None for what is stored as it is."""
+    found = _inside(level, node)
+    if found is None and isinstance(node, Node) and any(_makes(level, n) for n in node.walk()):
+        return NOT_FOLLOWED
+    return found
+
+
+def _makes(level: Level, node: Node) -> bool:
+    if node.kind in ("ROWEXPR", "ROW", "JSONCONSTRUCTOREXPR"):
+        return True
+    return _function(level, node) in _MAKING
+
+
+def _function(level: Level, node: Node) -> str:
+    """Return the name of the built-in function or aggregate that a node calls."""
+    oid = {"FUNCEXPR": "funcid", "AGGREF": "aggfnoid"}.get(node.kind)
+    found = level.analysis.catalog.functions.get(node.number(oid)) if oid else None
+    return found.name if found is not None and found.own else ""
+
+
+def _inside(level: Level, node: Any) -> Inside | None:
+    if not isinstance(node, Node):
+        return None
+    level.analysis.step()
+    if node.kind in _THROUGH:
+        return _inside(level, node[_THROUGH[node.kind]])
+    match node.kind:
+        case "VAR":
+            return _var(level, node)
+        case "ROWEXPR" | "ROW":
+            return _row(level, node)
+        case "ARRAYEXPR" | "ARRAY":
+            return _array(level, node)
+        case "SUBLINK":
+            return _sublink(level, node)
+        case "COALESCEEXPR" | "COALESCE":
+            return _one_of(level, node.nodes("args"))
+        case "CASEEXPR" | "CASE":
+            results = [when["result"] for when in node.nodes("args")]
+            return _one_of(level, [*results, node["defresult"]])
+        case "AGGREF":
+            return _aggregate(level, node)
+        case "FUNCEXPR":
+            return _call(level, node)
+        case _:
+            return None
+
+
+def _var(level: Level, node: Node) -> Inside | None:
+    owner = level.up(node.number("varlevelsup"))
+    rel = owner.rels.get(node.number("varno"))
+    if rel is None:
+        return None
+    number = node.number("varattno")
+    if rel.aliases is not None:
+        if 0 < number <= len(rel.aliases):
+            return _inside(owner, rel.aliases[number - 1])
+        return None
+    if number:
+        return rel.col(number).inside
+    if not rel.names:
+        return None
+    parts = [
+        _part(
+            owner,
+            name,
+            Node("VAR", {**node.fields, "varattno": str(place), "varlevelsup": "0"}),
+            rel.types.get(place, 0),
+        )
+        for place, name in rel.names.items()
+    ]
+    return Inside("row", tuple(parts), named=node.number("vartype") != _RECORD)
+
+
+def _part(level: Level, name: str, node: Any, type_: int = 0) -> Part:
+    out = known(level, node)
+    return Part(name, type_ or type_of(node), evolve(out, inside=inside_of(level, node)))
+
+
+def _row(level: Level, node: Node) -> Inside:
+    names = [str(name) for name in node.nodes("colnames")]
+    args = node.nodes("args")
+    labels = names if len(names) == len(args) else [f"f{n}" for n in range(1, len(args) + 1)]
+    parts = [_part(level, name, arg) for name, arg in zip(labels, args, strict=True)]
+    return Inside("row", tuple(parts), named=node.number("row_typeid") != _RECORD)
+
+
+def _array(level: Level, node: Node) -> Inside | None:
+    items = node.nodes("elements")
+    if node.flag("multidims") or not items:
+        return None
+    return Inside("array", _different(_part(level, "", item) for item in items))
+
+
+def _different(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """Return the elements that are not as another one."""
+    return tuple(dict.fromkeys(parts))
+
+
+def _sublink(level: Level, node: Node) -> Inside | None:
+    kind = node.number("subLinkType")
+    if kind not in (4, 6):
+        return None
+    column = level.analysis.query(node["subselect"], level).column(0)
+    if kind == 4:
+        return column.inside
+    entries = node["subselect"].nodes("targetList")
+    return Inside("array", (Part("", type_of(entries[0]["expr"]), column),))
+
+
+def _one_of(level: Level, nodes: list[Any]) -> Inside | None:
+    """Return the inside that all of several values have; constants are taken for empty ones."""
+    found = [
+        _inside(level, node)
+        for node in nodes
+        if isinstance(node, Node) and _bare(node).kind not in ("CONST", "ARRAYEXPR", "ARRAY")
+    ]
+    if not found or any(inside != found[0] for inside in found):
+        return None
+    return found[0]
+
+
+def _bare(node: Node) -> Node:
+    while node.kind in _THROUGH and isinstance(node[_THROUGH[node.kind]], Node):
+        node = node[_THROUGH[node.kind]]
+    return node
+
+
+def _aggregate(level: Level, node: Node) -> Inside | None:
+    name = _function(level, node)
+    args = node.nodes("args")
+    form = _GATHERING.get(name)
+    if form is None or not args or node.number("agglevelsup"):
+        return None
+    with _over_rows(level, node["aggfilter"]):
+        part = _part(level, "", args[0]["expr"])
+    if name.endswith("_strict"):
+        part = evolve(part, out=evolve(part.out, null=NEVER, joins=frozenset(), whole=None))
+    return Inside("array", (part,)) if form == "array" else Inside("list", (_as_json(part),))
+
+
+@contextmanager
+def _over_rows(level: Level, condition: Any) -> Generator[None]:
+    """Look at the rows that go into an aggregate."""
+    before = level.conditions, level.fixed, level.env, level.blurred
+    level.conditions, level.blurred = list(level.conditions), set(level.blurred)
+    try:
+        with level.over(groups=False), level.assuming({EMPTY: False}):
+            if isinstance(condition, Node):
+                level.conditions.append(Condition(condition))
+                settle(level)
+            yield
+    finally:
+        level.conditions, level.fixed, level.env, level.blurred = before
+
+
+def _call(level: Level, node: Node) -> Inside | None:
+    name = _function(level, node)
+    args = node.nodes("args")
+    if node.flag("funcvariadic"):
+        return None
+    if name in _AS_JSON:
+        part = _as_json(_part(level, "", args[0]))
+        return part.out.inside
+    if name in _LISTS:
+        parts = [_as_json(_part(level, "", arg)) for arg in args]
+        return Inside("list", _different(parts)) if parts else None
+    if name in _OBJECTS and len(args) % 2 == 0:
+        keys = [_text(arg) for arg in args[::2]]
+        if None in keys:
+            return None
+        parts = [_as_json(_part(level, str(k), v)) for k, v in zip(keys, args[1::2], strict=True)]
+        return Inside("object", tuple(parts))
+    return None
+
+
+def _text(node: Any) -> str | None:
+    """Return a constant of type text or unknown."""
+    node = _bare(node) if isinstance(node, Node) else node
+    if not isinstance(node, Node) or node.kind != "CONST" or node.flag("constisnull"):
+        return None
+    data = node["constvalue"]
+    if not isinstance(data, list):
+        return None
+    content = bytes(item % 256 for item in data)
+    if node.number("consttype") == 25:
+        content = content[1:] if content[0] & 1 else content[4:]
+    elif node.number("consttype") == 705:
+        content = content.rstrip(b"\0")
+    else:
+        return None
+    return content.decode(errors="replace")
+
+
+def _as_json(part: Part) -> Part:
+    """Return a part as it comes in JSON: arrays are lists, rows are objects with their names."""
+    inside = part.out.inside
+    if inside is None or inside.form not in ("array", "row"):
+        return part
+    parts = tuple(_as_json(inner) for inner in inside.parts)
+    form = "list" if inside.form == "array" else "object"
+    return evolve(part, out=evolve(part.out, inside=Inside(form, parts)))
+
+
+def parts_in(inside: Inside | None) -> Iterator[Part]:
+    """Yield all parts, those inside others included."""
+    for part in inside.parts if inside is not None else ():
+        yield part
+        yield from parts_in(part.out.inside)

@@ -1,0 +1,191 @@
+"""What is inside rows, arrays and JSON that a statement makes: types, names and NULLs."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, TypedDict
+
+import attrs
+import pytest
+
+import liteorm
+from liteorm import postgres
+from liteorm._check import check_all
+from liteorm._check.answers import LiveAnswers
+from liteorm._check.subjects import Subject
+from liteorm_testing import Server, database
+
+SCHEMA = """
+CREATE TABLE a (id int PRIMARY KEY, name text NOT NULL, day date NOT NULL, price numeric NOT NULL);
+CREATE TABLE b (id int PRIMARY KEY, a_id int NOT NULL REFERENCES a, note text NOT NULL, tag text);
+CREATE FUNCTION own(a) RETURNS jsonb LANGUAGE sql AS $$SELECT '{}'::jsonb$$;
+INSERT INTO a VALUES (1, 'one', '2024-01-01', 1.5), (2, 'two', '2024-01-02', 2);
+INSERT INTO b VALUES (1, 1, 'n', NULL), (2, 1, 'm', 't');
+"""
+
+
+@attrs.define
+class B:
+    """A note."""
+
+    id: int
+    note: str
+
+
+@attrs.define
+class BTag:
+    """A note with its tag."""
+
+    id: int
+    tag: str
+
+
+@attrs.define
+class BMaybe:
+    """A note with a tag, or none."""
+
+    id: int
+    tag: str | None
+
+
+@attrs.define
+class BWrong:
+    """A field of another type."""
+
+    id: str
+    note: str
+
+
+@attrs.define
+class Extra:
+    """A field that is not there."""
+
+    id: int
+    note: str
+    other: str
+
+
+class Item(TypedDict):
+    """A dict."""
+
+    id: int
+    note: str
+
+
+@attrs.define
+class A:
+    """Its notes inside."""
+
+    id: int
+    notes: list[B]
+
+
+@attrs.define
+class Whole:
+    """A row of a."""
+
+    id: int
+    name: str
+    day: datetime.date
+    price: Decimal
+
+
+JOIN = "FROM a LEFT JOIN b ON b.a_id = a.id GROUP BY a.id"
+RIGHT: list[tuple[Any, str]] = [
+    (list[str], "SELECT array_agg(b.note) FROM b GROUP BY a_id"),
+    (list[str | None], f"SELECT array_agg(b.note) {JOIN}"),
+    (list[str] | None, f"SELECT array_agg(b.note) FILTER (WHERE b.id IS NOT NULL) {JOIN}"),
+    (list[B], "SELECT ARRAY(SELECT ROW(b.id, b.note) FROM b WHERE b.a_id = a.id) FROM a"),
+    (list[B | None], f"SELECT array_agg(ROW(b.id, b.note)) {JOIN}"),
+    (list[BMaybe], "SELECT jsonb_agg(b) FROM b GROUP BY a_id"),
+    (list[B], "SELECT coalesce(jsonb_agg(q), '[]') FROM (SELECT id, note FROM b) q"),
+    (list[Item], "SELECT coalesce(json_agg(q), '[]') FROM (SELECT id, note FROM b) q"),
+    (B, "SELECT json_build_object('id', id, 'note', note) FROM b"),
+    (B, "SELECT jsonb_build_object('id', id, 'note', coalesce(tag, '')) FROM b"),
+    (BMaybe, "SELECT row_to_json(b) FROM b"),
+    (BMaybe, "SELECT to_jsonb(b.*) FROM b"),
+    (Whole, "SELECT to_jsonb(a) FROM a"),
+    (Whole, "SELECT row_to_json(x)::jsonb FROM (SELECT * FROM a) x"),
+    (B | None, "SELECT (SELECT to_jsonb(b) FROM b WHERE b.id = a.id) FROM a"),
+    (
+        list[B],
+        "SELECT coalesce(jsonb_agg(jsonb_build_object('id', b.id, 'note', b.note))"
+        f" FILTER (WHERE b.id IS NOT NULL), '[]') AS notes {JOIN}",
+    ),
+    (
+        list[A],
+        "SELECT coalesce(jsonb_agg(q), '[]') FROM (SELECT a.id, coalesce((SELECT jsonb_agg(n)"
+        " FROM (SELECT id, note FROM b WHERE a_id = a.id) n), '[]') AS notes FROM a) q",
+    ),
+    (dict[str, Any], "SELECT to_jsonb(b) FROM b"),
+    (Any, f"SELECT array_agg(b.note) {JOIN}"),
+    (list[int], "SELECT jsonb_build_array(1, 2)"),
+    (list[int], "SELECT ARRAY[id, a_id] FROM b"),
+    (tuple[int, str], "SELECT ROW(id, note) FROM b"),
+]
+WRONG: list[tuple[Any, str, str, str]] = [
+    (list[str], f"SELECT array_agg(b.note) {JOIN}", "inside-null", "an element of column"),
+    (list[str], "SELECT array_agg(tag) FROM b GROUP BY a_id", "inside-null", "element"),
+    (list[str], "SELECT ARRAY[note, tag] FROM b", "inside-null", "element"),
+    (list[B], f"SELECT array_agg(ROW(b.id, b.note)) {JOIN}", "inside-null", '"f1" in'),
+    (list[BTag], "SELECT ARRAY(SELECT ROW(id, tag) FROM b)", "inside-null", '"f2" in'),
+    (list[BWrong], "SELECT ARRAY(SELECT ROW(id, note) FROM b)", "inside-type", "is integer (int)"),
+    (list[B], "SELECT ARRAY(SELECT ROW(id) FROM b)", "inside-names", "fields id, note"),
+    (list[BTag], "SELECT jsonb_agg(b) FROM b GROUP BY a_id", "inside-null", '"tag" in an element'),
+    (list[BMaybe], f"SELECT jsonb_agg(b) {JOIN}", "inside-null", "an element of column"),
+    (list[Extra], "SELECT jsonb_agg(b) FROM b GROUP BY a_id", "inside-names", "id, a_id, note"),
+    (BWrong, "SELECT to_jsonb(b) FROM b", "inside-type", '"id" in column "to_jsonb"'),
+    (B, "SELECT json_build_object('id', id, 'notes', note) FROM b", "inside-names", "id, notes"),
+    (B, "SELECT json_build_object('id', note, 'note', note) FROM b", "inside-type", "text"),
+    (BTag, "SELECT row_to_json(b) FROM b", "inside-null", '"tag" in column "row_to_json"'),
+    (
+        Whole,
+        "SELECT jsonb_build_object('id', id, 'name', name, 'day', now(), 'price', 1) FROM a",
+        "inside-type",
+        '"day" in',
+    ),
+    (
+        list[A],
+        "SELECT jsonb_agg(q) FROM (SELECT a.id, (SELECT jsonb_agg(n) FROM (SELECT id, tag AS note"
+        " FROM b WHERE a_id = a.id) n) AS notes FROM a) q HAVING count(*) > 0",
+        "inside-null",
+        '"notes" in an element of column',
+    ),
+    (dict[str, int], "SELECT to_jsonb(q) FROM (SELECT id, note FROM b) q", "inside-type", "note"),
+    (B, "SELECT jsonb_strip_nulls(to_jsonb(b)) FROM b", "inside-unknown", "not followed"),
+    (dict[str, B], "SELECT jsonb_object_agg(id, b) FROM b GROUP BY a_id", "inside-unknown", "not"),
+    (list[int], "SELECT jsonb_build_array(id, note) FROM b", "inside-type", "element"),
+]
+
+
+@pytest.fixture(scope="module")
+def db(liteorm_server: Server) -> Iterator[postgres.DB]:
+    """Two tables."""
+    with database(liteorm_server, SCHEMA) as made, postgres.open(made.dsn, max_size=1) as opened:
+        yield opened
+
+
+def found(db: postgres.DB, model: Any, sql: Any) -> list[Any]:
+    """Return what is found in a statement."""
+    item = liteorm.statement(tuple[model], sql)
+    subject = Subject("statement", "item", __name__, __file__, 1, item)
+    return check_all(LiveAnswers(db), [subject])
+
+
+@pytest.mark.parametrize(("model", "sql"), RIGHT)
+def test_what_fits_passes(db: postgres.DB, model: Any, sql: Any) -> None:
+    """Nothing is said, and the rows scan."""
+    assert [str(finding) for finding in found(db, model, sql)] == []
+    liteorm.scan(db.query(sql), tuple[model])
+
+
+@pytest.mark.parametrize(("model", "sql", "code", "words"), WRONG)
+def test_what_does_not_fit_is_said(
+    db: postgres.DB, model: Any, sql: Any, code: str, words: str
+) -> None:
+    """It is said where, and the wording names the part."""
+    findings = found(db, model, sql)
+    assert code in [finding.code for finding in findings]
+    assert any(words in finding.message for finding in findings if finding.code == code)
