@@ -110,7 +110,7 @@ def _variant_problems(
     statement = declaration.fixed(variant)
     text = _read(declaration, variant, codecs, oid, problems)
     if text is None:
-        [reply] = yield [Query(statement.sql)]
+        [reply] = yield [Query(statement.sql, sent=_of_values(declaration, oid))]
         if isinstance(reply, Refusal):
             return [*problems, refused(statement.sql, reply)]
         return [*problems, *column_problems(statement, reply, codecs)]
@@ -128,6 +128,15 @@ def _variant_problems(
             said = text.columns(_with_nulls(reply, usual))
             problems += [p.when(way.when) for p in said if p not in known]
     return problems
+
+
+def _of_values(statement: Command, oid: Oid) -> tuple[int, ...]:
+    """Return the types of the values that a statement's text brings along."""
+    try:
+        sent = tuple(oid(value) for value in statement._contents.values or ())
+    except Error:
+        return ()  # a call says what cannot be sent
+    return sent if any(sent) else ()
 
 
 def _with_nulls(answer: Answer, usual: Answer) -> Answer:

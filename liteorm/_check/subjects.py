@@ -18,6 +18,7 @@ from typing import Any, Literal
 import attrs
 
 from liteorm._core.models.classes import Table
+from liteorm._core.statements.files import LoadedStatement
 from liteorm._core.statements.statement import Command, declared_in
 from liteorm.errors import IntegrityError
 from liteorm.postgres import CustomType
@@ -184,7 +185,7 @@ def _statements(scopes: Sequence[_Scope]) -> dict[str, list[Subject]]:
     }
     names |= {id(item): (scope, n) for scope, n, item in pairs if item.module == scope.name}
     declared = {item for scope in scopes for item in declared_in(scope.name)}
-    if any(id(item) not in names and not item.name for item in declared):
+    if any(id(item) not in names and not isinstance(item, LoadedStatement) for item in declared):
         # The registry holds statements weakly; one in a reference cycle may be waiting there.
         del declared
         gc.collect()

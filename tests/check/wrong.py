@@ -207,6 +207,7 @@ parameter_empty = statement(int, "SELECT unnest(%(xs)s) AS x", params={"xs": lis
 parameter_unsendable = statement(
     int, "SELECT id FROM app.staff WHERE id = %(f)s", params={"f": complex}
 )
+value_inside = statement(Decimal, liteorm.sql("SELECT price * {} AS cost FROM app.products", 1.5))
 in_list = statement(int, "SELECT id FROM app.staff WHERE id IN %(ids)s", params={"ids": list[int]})
 not_in_list = statement(int, "SELECT id FROM app.staff WHERE id NOT IN %s", params={"ids": int})
 set_value = statement(None, "SET LOCAL work_mem = %s")
