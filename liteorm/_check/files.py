@@ -185,7 +185,8 @@ def _subject_files(subject: Subject) -> list[str]:
         return [_query_file(variant.sql) for variant in subject.item.variants()]
     if subject.kind == "constraint":
         return [_name_file("constraint", subject.name)]
-    return [_name_file("table", vars(subject.item)["__liteorm_table__"].text)]
+    table: Table = vars(subject.item)["__liteorm_table__"]
+    return [_name_file("table", table.text)]
 
 
 def _query_file(sql: str) -> str:

@@ -16,8 +16,7 @@ from liteorm.postgres._session.options import PoolState
 from liteorm.postgres._types.registry import TypeRegistry
 
 if TYPE_CHECKING:
-    from liteorm.postgres._async.statements import AsyncStatements
-    from liteorm.postgres._sync.statements import Statements
+    from liteorm._core.contracts import AsyncSession, Session
 
 __all__ = ["pool", "rows"]
 
@@ -26,10 +25,10 @@ _REGISTRIES: WeakKeyDictionary[Any, TypeRegistry] = WeakKeyDictionary()
 
 
 @overload
-def pool(session: Statements) -> ConnectionPool[Any]: ...
+def pool(session: Session) -> ConnectionPool[Any]: ...
 @overload
-def pool(session: AsyncStatements) -> AsyncConnectionPool[Any]: ...
-def pool(session: Statements | AsyncStatements) -> ConnectionPool[Any] | AsyncConnectionPool[Any]:
+def pool(session: AsyncSession) -> AsyncConnectionPool[Any]: ...
+def pool(session: Session | AsyncSession) -> ConnectionPool[Any] | AsyncConnectionPool[Any]:
     """Hand out the psycopg_pool under a database, for what only the driver can do.
 
     Connections taken from it are in autocommit mode. Give them back as they were.
@@ -37,7 +36,10 @@ def pool(session: Statements | AsyncStatements) -> ConnectionPool[Any] | AsyncCo
     Example:
         `with pool(db).connection() as connection: …`
     """
-    found: ConnectionPool[Any] | AsyncConnectionPool[Any] = session._state.pool
+    state: Any = getattr(session, "_state", None)
+    if not isinstance(state, PoolState):
+        raise TypeError(f"pool() takes a session such as DB, not {type(session).__name__}")
+    found: ConnectionPool[Any] | AsyncConnectionPool[Any] = state.pool
     return found
 
 

@@ -42,8 +42,6 @@ def scanner_for(model: Any, shape: Shape, extra: Extra = "error") -> Scanner:
 def scan(rows: Rows, model: type[T], *, extra: Extra = "error") -> list[T]: ...
 @overload
 def scan(rows: Rows, model: TypeForm[T], *, extra: Extra = "error") -> list[T]: ...
-@overload
-def scan(rows: Rows, model: Any, *, extra: Extra = "error") -> list[Any]: ...
 def scan(rows: Rows, model: Any, *, extra: Extra = "error") -> list[Any]:
     """Make an object of every row.
 
@@ -72,8 +70,6 @@ def scan(rows: Rows, model: Any, *, extra: Extra = "error") -> list[Any]:
 def scan_one(rows: Rows, model: type[T], *, extra: Extra = "error") -> T: ...
 @overload
 def scan_one(rows: Rows, model: TypeForm[T], *, extra: Extra = "error") -> T: ...
-@overload
-def scan_one(rows: Rows, model: Any, *, extra: Extra = "error") -> Any: ...
 def scan_one(rows: Rows, model: Any, *, extra: Extra = "error") -> Any:
     """Make an object of the only row.
 
@@ -98,8 +94,6 @@ def scan_one(rows: Rows, model: Any, *, extra: Extra = "error") -> Any:
 def scan_optional(rows: Rows, model: type[T], *, extra: Extra = "error") -> T | None: ...
 @overload
 def scan_optional(rows: Rows, model: TypeForm[T], *, extra: Extra = "error") -> T | None: ...
-@overload
-def scan_optional(rows: Rows, model: Any, *, extra: Extra = "error") -> Any: ...
 def scan_optional(rows: Rows, model: Any, *, extra: Extra = "error") -> Any:
     """Make an object of the only row, or return None if there is none.
 
@@ -170,12 +164,6 @@ def scan_iter(
 def scan_iter(
     stream: AsyncRowStream, model: TypeForm[T], *, extra: Extra = "error"
 ) -> AsyncIterator[T]: ...
-@overload
-def scan_iter(stream: RowStream | Rows, model: Any, *, extra: Extra = "error") -> Iterator[Any]: ...
-@overload
-def scan_iter(
-    stream: AsyncRowStream, model: Any, *, extra: Extra = "error"
-) -> AsyncIterator[Any]: ...
 def scan_iter(stream: Any, model: Any, *, extra: Extra = "error") -> Any:
     """Make objects of a stream's rows as they arrive, in bounded memory.
 

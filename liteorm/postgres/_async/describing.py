@@ -9,13 +9,13 @@ import psycopg
 from psycopg import pq
 from psycopg.rows import tuple_row
 
+from liteorm._core.contracts import AsyncSession
 from liteorm._core.sql.text import SqlText
 from liteorm.errors import Error
 from liteorm.postgres._async.catalog import load_types
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.database import AsyncDB
 from liteorm.postgres._async.statements import AsyncStatements
-from liteorm.postgres._async.transaction import AsyncTx
 from liteorm.postgres._describing import nulls
 from liteorm.postgres._describing.shapes import (
     Answers,
@@ -35,7 +35,7 @@ _AT_ONCE: Final = 100
 """Statements described in one round trip."""
 
 
-async def describe_async(session: AsyncDB | AsyncTx, sql: SqlText) -> StatementShape:
+async def describe_async(session: AsyncSession, sql: SqlText) -> StatementShape:
     """Return a statement's columns and parameters as the server sees them; nothing is run.
 
     Whether a column can be NULL follows from the server's own reading of the statement, for which
@@ -54,7 +54,7 @@ async def describe_async(session: AsyncDB | AsyncTx, sql: SqlText) -> StatementS
         >>> shape.columns[0].type, shape.parameters
         ('integer', ('text',))
     """
-    if not isinstance(session, AsyncStatements):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(session, AsyncStatements):
         raise wrong_session(describe_async, session, AsyncDB)
     [found] = await describe_all(session, [sql])
     if isinstance(found, Error):
@@ -63,7 +63,7 @@ async def describe_async(session: AsyncDB | AsyncTx, sql: SqlText) -> StatementS
 
 
 async def describe_all(
-    session: AsyncDB | AsyncTx,
+    session: AsyncStatements,
     texts: Sequence[Any],
     nulls: Sequence[Mapping[int, Null]] | None = None,
     sent: Sequence[Sequence[int]] | None = None,

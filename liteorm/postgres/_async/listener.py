@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import psycopg
 
+from liteorm._core.contracts import AsyncSession
 from liteorm._core.sql.text import quoted
 from liteorm._core.values.notification import Notification
 from liteorm.errors import (
@@ -420,7 +421,7 @@ class AsyncListener:
 
 
 async def listen_async(
-    db: AsyncDB,
+    db: AsyncSession,
     *channels: str,
     on_gap: OnGap | None = None,
     heartbeat: float = 30.0,
@@ -428,7 +429,7 @@ async def listen_async(
     """Listen to channels, on a connection of the pool kept for that alone.
 
     Args:
-        db: The database.
+        db: The database, or a transaction in it: the connection is another one.
         *channels: Names of channels: any characters, case counts.
         on_gap: Called after a lost connection has been made good, since notifications may have
             been missed: read again what could have changed. May be a coroutine function. Without
@@ -444,7 +445,7 @@ async def listen_async(
             job = (await listener.receive(timeout=5)).load(Job)
         ```
     """
-    if not isinstance(db, AsyncStatements):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(db, AsyncStatements):
         raise wrong_session(listen_async, db, AsyncDB)
     check_seconds("heartbeat", heartbeat)
     if on_gap is not None and not callable(on_gap):
@@ -458,7 +459,7 @@ async def listen_async(
     return listener
 
 
-async def notify_async(session: AsyncStatements, channel: str, payload: Any = "") -> None:
+async def notify_async(session: AsyncSession, channel: str, payload: object = "") -> None:
     """Send a notification; in a transaction it is delivered at commit.
 
     Args:
@@ -469,7 +470,7 @@ async def notify_async(session: AsyncStatements, channel: str, payload: Any = ""
     Raises:
         DataError: If the payload has 8,000 bytes or more, or the channel's name over 63.
     """
-    if not isinstance(session, AsyncStatements):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(session, AsyncStatements):
         raise wrong_session(notify_async, session, AsyncDB)
     checked_channel(channel)
     text = checked_payload(payload)

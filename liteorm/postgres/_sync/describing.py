@@ -10,13 +10,13 @@ import psycopg
 from psycopg import pq
 from psycopg.rows import tuple_row
 
+from liteorm._core.contracts import Session
 from liteorm._core.sql.text import SqlText
 from liteorm.errors import Error
 from liteorm.postgres._sync.catalog import load_types
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.database import DB
 from liteorm.postgres._sync.statements import Statements
-from liteorm.postgres._sync.transaction import Tx
 from liteorm.postgres._describing import nulls
 from liteorm.postgres._describing.shapes import (
     Answers,
@@ -36,7 +36,7 @@ _AT_ONCE: Final = 100
 """Statements described in one round trip."""
 
 
-def describe(session: DB | Tx, sql: SqlText) -> StatementShape:
+def describe(session: Session, sql: SqlText) -> StatementShape:
     """Return a statement's columns and parameters as the server sees them; nothing is run.
 
     Whether a column can be NULL follows from the server's own reading of the statement, for which
@@ -55,7 +55,7 @@ def describe(session: DB | Tx, sql: SqlText) -> StatementShape:
         >>> shape.columns[0].type, shape.parameters
         ('integer', ('text',))
     """
-    if not isinstance(session, Statements):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(session, Statements):
         raise wrong_session(describe, session, DB)
     [found] = describe_all(session, [sql])
     if isinstance(found, Error):
@@ -64,7 +64,7 @@ def describe(session: DB | Tx, sql: SqlText) -> StatementShape:
 
 
 def describe_all(
-    session: DB | Tx,
+    session: Statements,
     texts: Sequence[Any],
     nulls: Sequence[Mapping[int, Null]] | None = None,
     sent: Sequence[Sequence[int]] | None = None,

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import psycopg
 
+from liteorm._core.contracts import Session
 from liteorm._core.sql.text import quoted
 from liteorm._core.values.notification import Notification
 from liteorm.errors import (
@@ -421,7 +422,7 @@ class Listener:
 
 
 def listen(
-    db: DB,
+    db: Session,
     *channels: str,
     on_gap: OnGap | None = None,
     heartbeat: float = 30.0,
@@ -429,7 +430,7 @@ def listen(
     """Listen to channels, on a connection of the pool kept for that alone.
 
     Args:
-        db: The database.
+        db: The database, or a transaction in it: the connection is another one.
         *channels: Names of channels: any characters, case counts.
         on_gap: Called after a lost connection has been made good, since notifications may have
             been missed: read again what could have changed. May be a coroutine function. Without
@@ -445,7 +446,7 @@ def listen(
             job = (listener.receive(timeout=5)).load(Job)
         ```
     """
-    if not isinstance(db, Statements):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(db, Statements):
         raise wrong_session(listen, db, DB)
     check_seconds("heartbeat", heartbeat)
     if on_gap is not None and not callable(on_gap):
@@ -459,7 +460,7 @@ def listen(
     return listener
 
 
-def notify(session: Statements, channel: str, payload: Any = "") -> None:
+def notify(session: Session, channel: str, payload: object = "") -> None:
     """Send a notification; in a transaction it is delivered at commit.
 
     Args:
@@ -470,7 +471,7 @@ def notify(session: Statements, channel: str, payload: Any = "") -> None:
     Raises:
         DataError: If the payload has 8,000 bytes or more, or the channel's name over 63.
     """
-    if not isinstance(session, Statements):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(session, Statements):
         raise wrong_session(notify, session, DB)
     checked_channel(channel)
     text = checked_payload(payload)
