@@ -124,11 +124,11 @@ class LiveAnswers:
             [query.sent for query in queries],
             [query.analysed for query in queries],
         )
-        registry = self._db._state.types
+        known = self._db._state.types.known
         return [
             self._refusal(query, item)
             if isinstance(item, Error)
-            else Answer(item.shape(registry), *item.types(registry), item.insides(registry))
+            else Answer(item.shape(known), *item.types(known), item.insides(known))
             for query, item in zip(queries, found, strict=True)
         ]
 
@@ -195,8 +195,8 @@ class LiveAnswers:
     def _types(self, oids: set[int]) -> dict[int, PgType]:
         registry = self._db._state.types
         with self._db._connection("describe") as wire:
-            load_new_types(wire, registry, oids)
-        return {oid: registry[oid] for oid in oids}
+            known = load_new_types(wire, registry, oids)
+        return {oid: known.types[oid] for oid in oids}
 
     def constraints(self, names: Sequence[str]) -> dict[str, list[ConstraintAnswer]]:
         """Look constraints and unique indexes up by name."""

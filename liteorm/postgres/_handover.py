@@ -74,13 +74,16 @@ def rows(cursor: Cursor[Any] | AsyncCursor[Any]) -> Rows:
             hint="connect with client_encoding=UTF8",
         )
     registry = _registry(connection)
+    known = registry.known
+    oids: set[int] = set()
     for _ in range(LOOKUPS):
         try:
             if result.fformat(0) == pq.Format.TEXT:
-                return text_rows(result, registry, connection)
-            return rows_from_result(result, registry)
+                return text_rows(result, known, connection)
+            return rows_from_result(result, known)
         except UnknownTypes as unknown:
-            look_up(connection.pgconn, registry, unknown.oids)
+            oids.update(unknown.oids)
+            known = look_up(connection.pgconn, registry, oids)
     raise changed_types()
 
 

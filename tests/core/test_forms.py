@@ -157,14 +157,14 @@ def test_without_a_signature_every_parameter_is_given() -> None:
     assert sent(plain, a=None, b=False) == ("SELECT 1 AS id", {})
     assert sent(plain, a=1, b=True) == ("SELECT 1 AS id WHERE a = %(a)s AND b", {"a": 1})
     for args, named, sentence in (
-        ((), {"a": 1}, "takes a, b: the parameter b is missing"),
-        ((), {"a": 1, "b": 1, "c": 1}, "there is no parameter c"),
+        ((), {"a": 1}, 'takes a, b: parameter "b" is missing'),
+        ((), {"a": 1, "b": 1, "c": 1}, 'there is no parameter "c"'),
         ((1, 2), {}, "takes its parameters by name: a, b"),
     ):
         with pytest.raises(TypeError, match=sentence):
             plain._sent(args, named)
     named_only = statement(Ticket, "SELECT %(a)s AS id")
-    with pytest.raises(TypeError, match="there is no parameter aa, the parameter a is missing"):
+    with pytest.raises(TypeError, match='there is no parameter "aa"; did you mean a instead of aa'):
         named_only._sent((), {"aa": 1})
 
 

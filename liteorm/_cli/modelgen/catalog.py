@@ -162,8 +162,8 @@ def _refuse_missing(
 def _load_types(db: DB, oids: set[int]) -> dict[int, PgType]:
     registry = db._state.types
     with db._connection("describe") as wire:
-        load_new_types(wire, registry, oids)
-    return {oid: registry[oid] for oid in oids}
+        known = load_new_types(wire, registry, oids)
+    return {oid: known.types[oid] for oid in oids}
 
 
 def _parts(type_: PgType) -> list[tuple[int, PgType]]:

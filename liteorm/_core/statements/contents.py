@@ -9,6 +9,7 @@ from typing import Any
 from attrs import define, evolve, field, frozen
 
 from liteorm._core.sql.lexer import Placeholder, place, placeholders
+from liteorm._core.sql.near import other_names
 from liteorm._core.sql.placeholders import Style, names_in
 from liteorm._core.statements.forms import Form, Text, in_line
 from liteorm._core.statements.signature import binder, check_names, parameters_of
@@ -150,11 +151,8 @@ class Contents:
             takes = ", ".join(self.names) or "nothing"
             if args:
                 return f"{name} takes its parameters by name: {takes}"
-            surplus = [each for each in named if each not in self._known]
-            missing = [each for each in self.names if each not in named]
-            wrong = [f"there is no parameter {each}" for each in surplus]
-            wrong += [f"the parameter {each} is missing" for each in missing]
-            return f"{name} takes {takes}: {', '.join(wrong)}"
+            wrong, meant = other_names(named, self.names)
+            return f"{name} takes {takes}: {wrong}" + (f"; {meant}" if meant else "")
         if self.style == "positional":
             return f"{name} takes its parameters by position (%s), not by name"
         if self.values is None and placeholders(self.sql):

@@ -6,18 +6,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from liteorm.postgres._async.connection import AsyncWire
-from liteorm.postgres._types.registry import CUSTOM_SQL, TypeRegistry
+from liteorm.postgres._types.registry import CUSTOM_SQL, KnownTypes, TypeRegistry
 
 
-async def load_types(wire: AsyncWire, registry: TypeRegistry, oids: Iterable[int]) -> None:
-    """Look up types by oid, and those they are made of, and register them."""
+async def load_types(wire: AsyncWire, registry: TypeRegistry, oids: Iterable[int]) -> KnownTypes:
+    """Look up types by oid, and those they are made of; return what is known with them."""
     lookup = registry.lookup(oids)
     result: Any = None
     while True:
         try:
             sql = lookup.send(result)
-        except StopIteration:
-            return
+        except StopIteration as end:
+            known: KnownTypes = end.value
+            return known
         result = await wire.run(sql)
 
 

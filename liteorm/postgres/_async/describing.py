@@ -27,7 +27,7 @@ from liteorm.postgres._describing.shapes import (
 )
 from liteorm.postgres._session.options import wrong_session
 from liteorm.postgres._session.protocol import descriptions_step
-from liteorm.postgres._types.registry import TypeRegistry
+from liteorm.postgres._types.registry import KnownTypes, TypeRegistry
 
 __all__ = ["describe_all", "describe_async", "load_new_types"]
 
@@ -59,7 +59,7 @@ async def describe_async(session: AsyncSession, sql: SqlText) -> StatementShape:
     [found] = await describe_all(session, [sql])
     if isinstance(found, Error):
         raise found
-    return found.shape(session._state.types)
+    return found.shape(session._state.types.known)
 
 
 async def describe_all(
@@ -105,11 +105,13 @@ async def describe_all(
     return found
 
 
-async def load_new_types(wire: AsyncWire, registry: TypeRegistry, oids: Iterable[int]) -> None:
-    """Look up those types that are not known yet."""
-    new = {oid for oid in oids if oid not in registry.types or registry.wants_money((oid,))}
-    if new:
-        await load_types(wire, registry, new)
+async def load_new_types(
+    wire: AsyncWire, registry: TypeRegistry, oids: Iterable[int]
+) -> KnownTypes:
+    """Look up those types that are not known yet; return what is known with them."""
+    known = registry.known
+    new = {oid for oid in oids if oid not in known.types or known.wants_money((oid,))}
+    return await load_types(wire, registry, new) if new else known
 
 
 def _read_text(

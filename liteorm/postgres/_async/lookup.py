@@ -33,7 +33,7 @@ def writing_of(state: PoolState) -> Writing:
     writing: Writing | None = state.writing
     if writing is None:
         types = state.types
-        money_unit, forms = (lambda: types.money_unit), types.custom.forms
+        money_unit, forms = (lambda: types.known.money_unit), types.custom.forms
         writing = Writing(state.adapters, state.codecs, money_unit, forms)
         state.writing = writing
     return writing
@@ -70,10 +70,11 @@ async def looked_up(
     try:
         state = session._state
         target = await target_for(
-            state, wire, model, table, fields, returned=returned, left_out=left_out
+            *(state, wire, model, table, fields),
+            returned=returned,
+            inserts=inserts,
+            left_out=left_out,
         )
-        if returned is not None:
-            check_readable(state.types, target, returned, inserts)
     except BaseException as exc:
         error = await session._failed(wire, exc, COLUMNS_SQL)
         if error is exc:
@@ -92,6 +93,7 @@ async def target_for(
     fields: tuple[Field, ...],
     *,
     returned: Model | None = None,
+    inserts: bool = False,
     left_out: tuple[Field, ...] = (),
 ) -> Target:
     """Ask the catalog about the columns of a table.
@@ -105,11 +107,15 @@ async def target_for(
     columns = columns_of(rows)
     wanted = {field.column for field in (*fields, *(returned.fields if returned else ()))}
     oids = [column.oid for column in columns if column.name in wanted]
+    known = state.types.known
     try:
-        types = state.types.get_all(oids)
+        types = known.get_all(oids)
     except UnknownTypes as unknown:
-        await load_types(wire, state.types, unknown.oids)
-        types = state.types.get_all(oids)
+        known = await load_types(wire, state.types, unknown.oids)
+        types = known.get_all(oids)
     by_oid = dict(zip(oids, types, strict=True))
     traits = traits_of(rows)
-    return writing_of(state).target(model, table, fields, columns, by_oid, traits, left_out)
+    target = writing_of(state).target(model, table, fields, columns, by_oid, traits, left_out)
+    if returned is not None:
+        check_readable(known, target, returned, inserts)
+    return target

@@ -96,7 +96,7 @@ class AsyncStatements:
         try:
             result = await wire.run(sql, params)
             try:
-                rows = rows_from_result(result, state.types)
+                rows = rows_from_result(result, state.types.known)
             except UnknownTypes as unknown:
                 rows = await self._rows_of_new_types(wire, result, unknown)
         except BaseException as exc:
@@ -114,7 +114,7 @@ class AsyncStatements:
         async with (use := self._connection("query", text, values, timeout)) as wire:
             result = await wire.run(text, values)
             try:
-                rows = rows_from_result(result, self._state.types)
+                rows = rows_from_result(result, self._state.types.known)
             except UnknownTypes as unknown:
                 rows = await self._rows_of_new_types(wire, result, unknown)
             use.rows = len(rows)
@@ -122,12 +122,14 @@ class AsyncStatements:
 
     async def _rows_of_new_types(self, wire: AsyncWire, result: Any, unknown: UnknownTypes) -> Rows:
         """Look up in the catalog what a result's types are."""
+        oids: set[int] = set()
         for _ in range(LOOKUPS):
+            oids.update(unknown.oids)
             if wire.pgconn.transaction_status == pq.TransactionStatus.INERROR:
                 raise unknown
-            await load_types(wire, self._state.types, unknown.oids)
+            known = await load_types(wire, self._state.types, oids)
             try:
-                return rows_from_result(result, self._state.types)
+                return rows_from_result(result, known)
             except UnknownTypes as deeper:
                 # a record inside a composite that has just become known
                 unknown = deeper

@@ -130,7 +130,7 @@ class AsyncStreaming:
             # Once rows arrive nothing can be looked up on this connection.
             described = await wire.wait(describe_step(wire, self._sql, self._params))
             try:
-                rows_from_result(described, types)
+                rows_from_result(described, types.known)
             except UnknownTypes as unknown:
                 await load_types(wire, types, unknown.oids)
         await wire.wait(send_step(wire, self._sql, self._params, self._size))
@@ -182,14 +182,17 @@ class AsyncStreaming:
 
 async def _rows(state: PoolState, result: Any) -> Rows:
     """Wrap a batch; types that only its rows tell, or new ones, are looked up elsewhere."""
+    known = state.types.known
+    oids: set[int] = set()
     for _ in range(LOOKUPS):
         try:
-            return rows_from_result(result, state.types)
+            return rows_from_result(result, known)
         except UnknownTypes as unknown:
+            oids.update(unknown.oids)
             # The stream's own connection is busy with it.
             other = await borrow(state)
             try:
-                await load_types(other, state.types, unknown.oids)
+                known = await load_types(other, state.types, oids)
             finally:
                 await give_back(state, other)
     raise changed_types()

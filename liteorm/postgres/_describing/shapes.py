@@ -19,7 +19,7 @@ from liteorm.errors import StatementError
 from liteorm.postgres._describing import nulls
 from liteorm.postgres._types.custom import CustomType, CustomTypes
 from liteorm.postgres._types.dumpers import register_dumpers
-from liteorm.postgres._types.registry import TypeRegistry
+from liteorm.postgres._types.registry import KnownTypes
 
 __all__ = [
     "ColumnShape",
@@ -160,19 +160,19 @@ class Described:
         """The oids of the types of what is inside its columns."""
         return {part.type for out in self.nulls for part in nulls.parts_in(out.inside)} - {0}
 
-    def insides(self, registry: TypeRegistry) -> tuple[InsideShape | None, ...]:
+    def insides(self, known: KnownTypes) -> tuple[InsideShape | None, ...]:
         """Return what is inside each column, where the statement puts it together."""
         outs = self.nulls or (nulls.Out(nulls.UNKNOWN),) * len(self.columns)
-        return tuple(_inside_shape(out.inside, registry) for out in outs)
+        return tuple(_inside_shape(out.inside, known) for out in outs)
 
-    def types(self, registry: TypeRegistry) -> tuple[tuple[PgType, ...], tuple[PgType, ...]]:
-        """Return the types of columns and parameters, which the registry knows by now."""
-        columns = registry.get_all(oid for _, oid, _, _ in self.columns)
-        return columns, registry.get_all(self.parameters)
+    def types(self, known: KnownTypes) -> tuple[tuple[PgType, ...], tuple[PgType, ...]]:
+        """Return the types of columns and parameters, which are known by now."""
+        columns = known.get_all(oid for _, oid, _, _ in self.columns)
+        return columns, known.get_all(self.parameters)
 
-    def shape(self, registry: TypeRegistry) -> StatementShape:
+    def shape(self, known: KnownTypes) -> StatementShape:
         """Return what was found out."""
-        types, parameters = self.types(registry)
+        types, parameters = self.types(known)
         outs = self.nulls or (nulls.Out(nulls.UNKNOWN),) * len(self.columns)
         columns: list[ColumnShape] = []
         for (name, oid, table, number), type_, out in zip(self.columns, types, outs, strict=True):
@@ -200,15 +200,15 @@ def _column_shape(
     )
 
 
-def _inside_shape(inside: nulls.Inside | None, registry: TypeRegistry) -> InsideShape | None:
+def _inside_shape(inside: nulls.Inside | None, known: KnownTypes) -> InsideShape | None:
     if inside is None:
         return None
     parts: list[PartShape] = []
     for part in inside.parts:
-        type_ = registry[part.type] if part.type else None
+        type_ = known.types[part.type] if part.type else None
         name = type_.name if type_ is not None else ""
         column = _column_shape(part.name, attrs.evolve(_UNTYPED, name=name), part.type, part.out)
-        parts.append(PartShape(column, type_, _inside_shape(part.out.inside, registry)))
+        parts.append(PartShape(column, type_, _inside_shape(part.out.inside, known)))
     return InsideShape(inside.form, tuple(parts), inside.named)
 
 

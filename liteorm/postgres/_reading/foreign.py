@@ -14,17 +14,17 @@ from liteorm._core.values.results import Rows
 from liteorm.errors import StatementError
 from liteorm.postgres._reading.results import ResultRows, shape_of
 from liteorm.postgres._types.loaders import Adapters
-from liteorm.postgres._types.registry import TypeRegistry
+from liteorm.postgres._types.registry import KnownTypes, TypeRegistry
 from liteorm.postgres._types.text import variant_reader
 
 
-def text_rows(result: pq.abc.PGresult, registry: TypeRegistry, connection: Any) -> Rows:
+def text_rows(result: pq.abc.PGresult, known: KnownTypes, connection: Any) -> Rows:
     """Wrap a result in text form.
 
     Raises:
         UnknownTypes: the catalog must be asked for some types first.
     """
-    return Rows(TextRows(result, shape_of(result, registry), registry, connection))
+    return Rows(TextRows(result, shape_of(result, known), known, connection))
 
 
 class TextRows(ResultRows):
@@ -35,12 +35,12 @@ class TextRows(ResultRows):
     handle = None
 
     def __init__(
-        self, result: pq.abc.PGresult, shape: Shape, registry: TypeRegistry, connection: Any
+        self, result: pq.abc.PGresult, shape: Shape, known: KnownTypes, connection: Any
     ) -> None:
-        super().__init__(result, shape, registry)
+        super().__init__(result, shape, known)
         # With the connection: DateStyle and TimeZone decide how text is to be read.
         # Not with its adapters: what the application registered there is not what we promise.
-        self._transformer = Transformer(Adapters(registry.adapters, connection))
+        self._transformer = Transformer(Adapters(known.adapters, connection))
 
     def loader(self, variants: tuple[Variant, ...] | None) -> LoadRows:
         """Return the function that loads rows [start, stop)."""
@@ -72,8 +72,8 @@ class TextRows(ResultRows):
         return self._readers(variants)[column](data)
 
 
-def look_up(pgconn: pq.abc.PGconn, registry: TypeRegistry, oids: Iterable[int]) -> None:
-    """Ask the catalog about types, blocking, on a connection of either kind.
+def look_up(pgconn: pq.abc.PGconn, registry: TypeRegistry, oids: Iterable[int]) -> KnownTypes:
+    """Ask the catalog about types, blocking; return what is known with them.
 
     Raises:
         StatementError: the connection is busy, broken, or in a failed transaction.
@@ -88,8 +88,9 @@ def look_up(pgconn: pq.abc.PGconn, registry: TypeRegistry, oids: Iterable[int]) 
     while True:
         try:
             sql = lookup.send(result)
-        except StopIteration:
-            return
+        except StopIteration as end:
+            known: KnownTypes = end.value
+            return known
         result = _asked(pgconn, sql)
 
 

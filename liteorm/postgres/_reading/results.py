@@ -15,7 +15,7 @@ from liteorm.postgres._native.programs import executor_for
 from liteorm.postgres._types.arrays import elements_of
 from liteorm.postgres._types.loaders import VARIANT_OIDS
 from liteorm.postgres._types.records import fields_of
-from liteorm.postgres._types.registry import TypeRegistry, UnknownTypes
+from liteorm.postgres._types.registry import KnownTypes, UnknownTypes
 
 __all__ = ["LOOKUPS", "UnknownTypes", "changed_types", "rows_from_result"]
 
@@ -39,12 +39,12 @@ class _Loader:
     works for one thread at a time, so each use takes one from the shelf and puts it back.
     """
 
-    __slots__ = ("_deep", "_oids", "_registry", "_shelf")
+    __slots__ = ("_deep", "_known", "_oids", "_shelf")
 
     def __init__(
-        self, registry: TypeRegistry, shape: Shape, variants: tuple[Variant, ...] | None
+        self, known: KnownTypes, shape: Shape, variants: tuple[Variant, ...] | None
     ) -> None:
-        self._registry = registry
+        self._known = known
         self._deep = variants is not None and "deep" in variants
         plain: list[Variant] = ["plain"] * len(shape.types)
         self._oids = list(map(self._oid, shape.types, variants or plain))
@@ -54,14 +54,14 @@ class _Loader:
         if variant not in ("plain", "deep"):
             return VARIANT_OIDS[variant]
         if self._deep and variant == "plain":
-            return self._registry.plain_oid(underlying(type_))
+            return self._known.plain_oid(underlying(type_))
         return type_.oid
 
     def _transformer(self) -> abc.Transformer:
         try:
             return self._shelf.pop()
         except IndexError:
-            transformer = self._registry.transformer(deep=self._deep)
+            transformer = self._known.transformer(deep=self._deep)
             transformer.set_loader_types(self._oids, BINARY)
             return transformer
 
@@ -77,18 +77,18 @@ class _Loader:
 
     def load_cell(self, column: int, data: bytes) -> Any:
         """Load one value on its own."""
-        transformer = self._registry.transformer(deep=self._deep)
+        transformer = self._known.transformer(deep=self._deep)
         return transformer.get_loader(self._oids[column], BINARY).load(data)
 
 
 class ResultRows:
     """The rows of a binary result: a `RowSource`."""
 
-    __slots__ = ("_registry", "_result", "count", "shape")
+    __slots__ = ("_known", "_result", "count", "shape")
 
-    def __init__(self, result: pq.abc.PGresult, shape: Shape, registry: TypeRegistry) -> None:
+    def __init__(self, result: pq.abc.PGresult, shape: Shape, known: KnownTypes) -> None:
         self._result = result
-        self._registry = registry
+        self._known = known
         self.shape = shape
         self.count = result.ntuples
 
@@ -107,7 +107,7 @@ class ResultRows:
     def _loader(self, variants: tuple[Variant, ...] | None) -> _Loader:
         loader: _Loader | None = self.shape.loaders.get(variants)
         if loader is None:
-            loader = self.shape.loaders[variants] = _Loader(self._registry, self.shape, variants)
+            loader = self.shape.loaders[variants] = _Loader(self._known, self.shape, variants)
         return loader
 
     def loader(self, variants: tuple[Variant, ...] | None) -> LoadRows:
@@ -170,7 +170,7 @@ def _innermost(type_: PgType) -> PgType:
     return type_
 
 
-def shape_of(result: pq.abc.PGresult, registry: TypeRegistry) -> Shape:
+def shape_of(result: pq.abc.PGresult, known: KnownTypes) -> Shape:
     """Return the shape of a result; equal results have the same one.
 
     Raises:
@@ -179,8 +179,8 @@ def shape_of(result: pq.abc.PGresult, registry: TypeRegistry) -> Shape:
     columns = range(result.nfields)
     names: tuple[bytes, ...] = tuple([result.fname(i) or b"" for i in columns])
     oids = tuple([result.ftype(i) for i in columns])
-    shape = registry.shapes.get((names, oids))
-    return registry.shape(names, oids, executor_for) if shape is None else shape
+    shape = known.shapes.get((names, oids))
+    return known.shape(names, oids, executor_for) if shape is None else shape
 
 
 LOOKUPS: Final = 10
@@ -196,19 +196,19 @@ def changed_types() -> ScanError:
     )
 
 
-def rows_from_result(result: pq.abc.PGresult, registry: TypeRegistry) -> Rows:
+def rows_from_result(result: pq.abc.PGresult, known: KnownTypes) -> Rows:
     """Wrap a binary result.
 
     Raises:
         UnknownTypes: the catalog must be asked for some types first.
     """
-    shape = shape_of(result, registry)
+    shape = shape_of(result, known)
     if shape.nested:
-        _check_nested(result, shape, registry)
-    return Rows(ResultRows(result, shape, registry))
+        _check_nested(result, shape, known)
+    return Rows(ResultRows(result, shape, known))
 
 
-def _check_nested(result: pq.abc.PGresult, shape: Shape, registry: TypeRegistry) -> None:
+def _check_nested(result: pq.abc.PGresult, shape: Shape, known: KnownTypes) -> None:
     """Look into composites and records for types that are new, or that changed meanwhile.
 
     An anonymous record tells its types only in its values; a composite may have been altered
@@ -221,18 +221,18 @@ def _check_nested(result: pq.abc.PGresult, shape: Shape, registry: TypeRegistry)
             data = result.get_value(row, column)
             if data is None:
                 continue
-            _look_inside(bytes(data), underlying(type_), registry, unknown)
+            _look_inside(bytes(data), underlying(type_), known, unknown)
             if not _has_record(type_):
                 break
     if unknown:
         raise UnknownTypes(unknown)
 
 
-def _look_inside(data: bytes, type_: PgType, registry: TypeRegistry, unknown: set[int]) -> None:
+def _look_inside(data: bytes, type_: PgType, known: KnownTypes, unknown: set[int]) -> None:
     if type_.kind == "array" and type_.element is not None:
         _, elements = elements_of(data)
         for element in elements if _has_record(type_) else elements[:1]:
-            _look_inside(element, underlying(type_.element), registry, unknown)
+            _look_inside(element, underlying(type_.element), known, unknown)
         return
     if type_.kind not in _NESTED:
         return
@@ -243,11 +243,11 @@ def _look_inside(data: bytes, type_: PgType, registry: TypeRegistry, unknown: se
         unknown.add(type_.oid)
         return
     for oid, raw in fields:
-        known = registry.types.get(oid)
-        if known is None or registry.wants_money((oid,)):
+        inner = known.types.get(oid)
+        if inner is None or known.wants_money((oid,)):
             unknown.add(oid)
         elif raw is not None:
-            _look_inside(raw, underlying(known), registry, unknown)
+            _look_inside(raw, underlying(inner), known, unknown)
 
 
 def _has_record(type_: PgType) -> bool:

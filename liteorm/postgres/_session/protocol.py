@@ -11,7 +11,7 @@ from psycopg.abc import PQGen
 from psycopg.adapt import Transformer
 from psycopg.generators import execute, fetch, send
 
-from liteorm._core.sql.near import near_name
+from liteorm._core.sql.near import other_names
 from liteorm.errors import StatementError
 from liteorm.postgres._driver import (
     NOT_PREPARED,
@@ -70,16 +70,9 @@ class NamedQuery(PostgresQuery):
 
 def _other_names(given: Any, names: Sequence[str]) -> StatementError:
     """Return the refusal of a mapping with other names than the statement's placeholders."""
-    surplus = [str(name) for name in given if name not in names]
-    missing = [name for name in names if name not in given]
-    near = {name: near_name(name, missing or names) for name in surplus}
-    wrong = [f'there is no placeholder for parameter "{name}"' for name in surplus]
-    wrong += [f'parameter "{name}" is missing' for name in missing if name not in near.values()]
-    meant = [f"{other} instead of {name}" for name, other in near.items() if other]
-    return StatementError(
-        f"{'; '.join(wrong)}; the statement takes {', '.join(names) or 'no names'}",
-        hint=f"did you mean {', '.join(meant)}?" if meant else None,
-    )
+    wrong, meant = other_names(given, names)
+    takes = ", ".join(names) or "no names"
+    return StatementError(f"{wrong}; the statement takes {takes}", hint=meant)
 
 
 def run_step(wire: Any, transformer: Any, sql: Any, params: Any) -> PQGen[Any]:

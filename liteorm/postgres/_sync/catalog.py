@@ -7,18 +7,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from liteorm.postgres._sync.connection import Wire
-from liteorm.postgres._types.registry import CUSTOM_SQL, TypeRegistry
+from liteorm.postgres._types.registry import CUSTOM_SQL, KnownTypes, TypeRegistry
 
 
-def load_types(wire: Wire, registry: TypeRegistry, oids: Iterable[int]) -> None:
-    """Look up types by oid, and those they are made of, and register them."""
+def load_types(wire: Wire, registry: TypeRegistry, oids: Iterable[int]) -> KnownTypes:
+    """Look up types by oid, and those they are made of; return what is known with them."""
     lookup = registry.lookup(oids)
     result: Any = None
     while True:
         try:
             sql = lookup.send(result)
-        except StopIteration:
-            return
+        except StopIteration as end:
+            known: KnownTypes = end.value
+            return known
         result = wire.run(sql)
 
 

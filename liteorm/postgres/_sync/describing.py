@@ -28,7 +28,7 @@ from liteorm.postgres._describing.shapes import (
 )
 from liteorm.postgres._session.options import wrong_session
 from liteorm.postgres._session.protocol import descriptions_step
-from liteorm.postgres._types.registry import TypeRegistry
+from liteorm.postgres._types.registry import KnownTypes, TypeRegistry
 
 __all__ = ["describe_all", "describe", "load_new_types"]
 
@@ -60,7 +60,7 @@ def describe(session: Session, sql: SqlText) -> StatementShape:
     [found] = describe_all(session, [sql])
     if isinstance(found, Error):
         raise found
-    return found.shape(session._state.types)
+    return found.shape(session._state.types.known)
 
 
 def describe_all(
@@ -106,11 +106,13 @@ def describe_all(
     return found
 
 
-def load_new_types(wire: Wire, registry: TypeRegistry, oids: Iterable[int]) -> None:
-    """Look up those types that are not known yet."""
-    new = {oid for oid in oids if oid not in registry.types or registry.wants_money((oid,))}
-    if new:
-        load_types(wire, registry, new)
+def load_new_types(
+    wire: Wire, registry: TypeRegistry, oids: Iterable[int]
+) -> KnownTypes:
+    """Look up those types that are not known yet; return what is known with them."""
+    known = registry.known
+    new = {oid for oid in oids if oid not in known.types or known.wants_money((oid,))}
+    return load_types(wire, registry, new) if new else known
 
 
 def _read_text(

@@ -97,7 +97,7 @@ class Statements:
         try:
             result = wire.run(sql, params)
             try:
-                rows = rows_from_result(result, state.types)
+                rows = rows_from_result(result, state.types.known)
             except UnknownTypes as unknown:
                 rows = self._rows_of_new_types(wire, result, unknown)
         except BaseException as exc:
@@ -115,7 +115,7 @@ class Statements:
         with (use := self._connection("query", text, values, timeout)) as wire:
             result = wire.run(text, values)
             try:
-                rows = rows_from_result(result, self._state.types)
+                rows = rows_from_result(result, self._state.types.known)
             except UnknownTypes as unknown:
                 rows = self._rows_of_new_types(wire, result, unknown)
             use.rows = len(rows)
@@ -123,12 +123,14 @@ class Statements:
 
     def _rows_of_new_types(self, wire: Wire, result: Any, unknown: UnknownTypes) -> Rows:
         """Look up in the catalog what a result's types are."""
+        oids: set[int] = set()
         for _ in range(LOOKUPS):
+            oids.update(unknown.oids)
             if wire.pgconn.transaction_status == pq.TransactionStatus.INERROR:
                 raise unknown
-            load_types(wire, self._state.types, unknown.oids)
+            known = load_types(wire, self._state.types, oids)
             try:
-                return rows_from_result(result, self._state.types)
+                return rows_from_result(result, known)
             except UnknownTypes as deeper:
                 # a record inside a composite that has just become known
                 unknown = deeper

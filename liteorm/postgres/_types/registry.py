@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from psycopg import abc, pq
-from psycopg.adapt import Transformer
+from psycopg.adapt import AdaptersMap, Transformer
 
 from liteorm._core.models.hints import Codec
 from liteorm._core.scanning.shape import NO_CODECS, ExecutorFor, Shape
@@ -89,41 +89,33 @@ class UnknownTypes(Exception):
         self.oids = tuple(dict.fromkeys(oids))
 
 
-class TypeRegistry:
-    """The types of one database, by oid, and how each is loaded.
+class KnownTypes:
+    """What is known of a database's types at one moment.
 
-    Shared by the threads and tasks of a pool. Built-in types are known from the start; what is
-    looked up stays until `clear`.
+    It only grows by what it can find out by itself: what the catalog tells makes a new one, so
+    that a result is read as it was when it came, whatever is looked up or forgotten meanwhile.
     """
 
     def __init__(
-        self, codecs: Mapping[Any, Codec] = NO_CODECS, custom: Iterable[CustomType] = ()
+        self, codecs: Mapping[Any, Codec], custom: CustomTypes, before: KnownTypes | None = None
     ) -> None:
         self.codecs = codecs
-        self.custom = CustomTypes(custom)
-        self._lock = threading.RLock()
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget what was looked up."""
-        with self._lock:
-            self.types: dict[int, PgType] = dict(BY_OID)
-            self.custom.forget()
+        self.custom = custom
+        self.types: dict[int, PgType]
+        self.money_unit: int | None = None
+        self.shapes: dict[Any, Any] = {}
+        self._plain_oids: dict[int, int] = {}
+        self._lock = threading.Lock()
+        if before is None:
+            self.types = dict(BY_OID)
             self.adapters, self.deep_adapters = loading_adapters()
-            self.money_unit: int | None = None
-            self._plain_oids: dict[int, int] = {}
-            self.shapes: dict[Any, Any] = {}
-
-    def __getitem__(self, oid: int) -> PgType:
-        """Return a known type.
-
-        Raises:
-            UnknownTypes: it is not known yet.
-        """
-        found = self.types.get(oid)
-        if found is None or self._needs_money(found):
-            raise UnknownTypes((oid,))
-        return found
+        else:
+            self.types = dict(before.types)
+            self.money_unit = before.money_unit
+            with before._lock:
+                self._plain_oids.update(before._plain_oids)
+                self.adapters = AdaptersMap(before.adapters)
+                self.deep_adapters = AdaptersMap(before.deep_adapters)
 
     def get_all(self, oids: Iterable[int]) -> tuple[PgType, ...]:
         """Return known types.
@@ -150,64 +142,30 @@ class TypeRegistry:
         """Tell whether one of these types has money in it, whose unit is not known yet."""
         return any(oid in self.types and self._needs_money(self.types[oid]) for oid in oids)
 
-    def set_money_unit(self, unit: int) -> None:
-        """Take note of how many of its smallest unit make one of the server's currency."""
-        with self._lock:
-            self.money_unit = unit
-            register_money(self.adapters, self.deep_adapters, unit)
+    def with_money(self, unit: int) -> KnownTypes:
+        """Return the same with the number of the smallest units in one of the currency."""
+        new = KnownTypes(self.codecs, self.custom, self)
+        new.money_unit = unit
+        register_money(new.adapters, new.deep_adapters, unit)
+        return new
 
-    def lookup(self, oids: Iterable[int]) -> Generator[str, pq.abc.PGresult, None]:
-        """Look up types, and those they are made of; yield what to ask, be sent binary results."""
-        asked = wanted = set(oids)
-        if self.wants_money(wanted):
-            self._set_money((yield MONEY_SQL))
-            wanted = wanted - self.types.keys()
-        rows: list[CatalogRow] = []
-        known: set[int] = set()
-        while wanted:
-            result = yield CATALOG_SQL.replace("%s", "'{" + ",".join(map(str, wanted)) + "}'")
-            rows += self._catalog_rows(result)
-            known |= wanted
-            wanted = self._missing(rows) - known
-        self.add(rows, asked)
-        if self.wants_money(asked):
-            self._set_money((yield MONEY_SQL))
-
-    def _catalog_rows(self, result: pq.abc.PGresult) -> list[CatalogRow]:
-        transformer = self.transformer(deep=False)
-        transformer.set_pgresult(result, set_loaders=False)
-        transformer.set_loader_types(_CATALOG_OIDS, pq.Format.BINARY)
-        return transformer.load_rows(0, result.ntuples, tuple)
-
-    def _set_money(self, result: pq.abc.PGresult) -> None:
-        data = result.get_value(0, 0)
-        self.set_money_unit(int.from_bytes(data, "big") if data else 100)
-
-    def _missing(self, rows: list[CatalogRow]) -> set[int]:
-        """Return the oids that catalog rows refer to and that are not known."""
-        own = {row[0] for row in rows}
-        refers = {oid for row in rows for oid in (row[6], *row[9]) if oid}
-        return refers - own - self.types.keys()
-
-    def add(self, rows: Iterable[CatalogRow], asked: Iterable[int] = ()) -> None:
-        """Register the types that the catalog described, with all that they refer to.
-
-        Types asked for which the catalog does not have are known as unreadable from now on, so
-        that a result with a type dropped meanwhile ends in an error and not in a loop.
-        """
+    def with_rows(self, rows: Iterable[CatalogRow], asked: Iterable[int]) -> KnownTypes:
+        """Return the same with the types that the catalog described, and all they refer to."""
+        new = KnownTypes(self.codecs, self.custom, self)
         by_oid = {row[0]: row for row in rows}
-        with self._lock:
-            before = {oid: self.types.pop(oid) for oid in by_oid if oid in self.types}
-            for oid in by_oid:
-                self._made(oid, by_oid)
-            changed = {oid for oid, type_ in before.items() if self.types[oid] != type_}
-            for oid in self._made_of(changed):
-                if oid not in by_oid:
-                    del self.types[oid]
-            for oid in asked:
-                if oid not in self.types:
-                    self._made(oid, {})
-            self.shapes.clear()
+        before = {oid: new.types.pop(oid) for oid in by_oid if oid in new.types}
+        for oid in by_oid:
+            new._made(oid, by_oid)
+        changed = {oid for oid, type_ in before.items() if new.types[oid] != type_}
+        for oid in new._made_of(changed):
+            if oid not in by_oid:
+                del new.types[oid]
+        if changed:
+            new._plain_oids.clear()
+        for oid in asked:
+            if oid not in new.types:
+                new._made(oid, {})
+        return new
 
     def _made_of(self, oids: Collection[int]) -> list[int]:
         """Return known types which are, or are made of, others."""
@@ -239,6 +197,9 @@ class TypeRegistry:
         Raises:
             UnknownTypes: the catalog must be asked first.
         """
+        known: Shape | None = self.shapes.get((names, oids))
+        if known is not None:
+            return known
         types = self.get_all(oids)
         # the name of a column may be anything in a database in SQL_ASCII
         decoded = tuple(name.decode(errors="backslashreplace") for name in names)
@@ -269,6 +230,72 @@ class TypeRegistry:
     def transformer(self, *, deep: bool) -> abc.Transformer:
         """Return a loader of rows, which no connection is needed for."""
         return Transformer(Adapters(self.deep_adapters if deep else self.adapters))
+
+
+class TypeRegistry:
+    """The types of one database, by oid, and how each is loaded.
+
+    Shared by the threads and tasks of a pool. Built-in types are known from the start; what is
+    looked up stays until `clear`. `known` is what is known now: a result keeps to the one it
+    was first held against.
+    """
+
+    def __init__(
+        self, codecs: Mapping[Any, Codec] = NO_CODECS, custom: Iterable[CustomType] = ()
+    ) -> None:
+        self.codecs = codecs
+        self.custom = CustomTypes(custom)
+        self._lock = threading.Lock()
+        self.known = KnownTypes(codecs, self.custom)
+
+    def clear(self) -> None:
+        """Forget what was looked up."""
+        self.custom.forget()
+        self.known = KnownTypes(self.codecs, self.custom)
+
+    def lookup(self, oids: Iterable[int]) -> Generator[str, pq.abc.PGresult, KnownTypes]:
+        """Look up types, and those they are made of; yield what to ask, be sent binary results.
+
+        Types asked for which the catalog does not have are known as unreadable from then on, so
+        that a result with a type dropped meanwhile ends in an error and not in a loop.
+        """
+        asked = wanted = set(oids)
+        before = known = self.known
+        if known.wants_money(wanted):
+            known = known.with_money(_unit((yield MONEY_SQL)))
+            wanted = wanted - known.types.keys()
+        rows: list[CatalogRow] = []
+        told: set[int] = set()
+        while wanted:
+            result = yield CATALOG_SQL.replace("%s", "'{" + ",".join(map(str, wanted)) + "}'")
+            rows += _catalog_rows(result, known)
+            told |= wanted
+            wanted = _referred(rows) - known.types.keys() - told
+        known = known.with_rows(rows, asked)
+        if known.wants_money(asked):
+            known = known.with_money(_unit((yield MONEY_SQL)))
+        with self._lock:
+            # What others looked up or forgot meanwhile is newer; this result has its own.
+            if self.known is before:
+                self.known = known
+        return known
+
+
+def _unit(result: pq.abc.PGresult) -> int:
+    data = result.get_value(0, 0)
+    return int.from_bytes(data, "big") if data else 100
+
+
+def _catalog_rows(result: pq.abc.PGresult, known: KnownTypes) -> list[CatalogRow]:
+    transformer = known.transformer(deep=False)
+    transformer.set_pgresult(result, set_loaders=False)
+    transformer.set_loader_types(_CATALOG_OIDS, pq.Format.BINARY)
+    return transformer.load_rows(0, result.ntuples, tuple)
+
+
+def _referred(rows: list[CatalogRow]) -> set[int]:
+    """Return the oids that catalog rows refer to and do not describe."""
+    return {oid for row in rows for oid in (row[6], *row[9]) if oid} - {row[0] for row in rows}
 
 
 _KINDS: Final = {"e": "an enum", "d": "a domain", "c": "a composite", "r": "a range"}

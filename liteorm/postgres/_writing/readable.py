@@ -6,20 +6,20 @@ from liteorm._core.models.classes import Model
 from liteorm._core.scanning.scan import scanner_for
 from liteorm._core.scanning.types import underlying
 from liteorm.errors import ScanError
-from liteorm.postgres._types.registry import TypeRegistry
+from liteorm.postgres._types.registry import KnownTypes
 from liteorm.postgres._writing.tables import check_returned
 from liteorm.postgres._writing.targets import Target
 
 __all__ = ["check_readable"]
 
 
-def check_readable(registry: TypeRegistry, target: Target, model: Model, inserts: bool) -> None:
+def check_readable(known: KnownTypes, target: Target, model: Model, inserts: bool) -> None:
     """Refuse a class whose objects the table's rows cannot fill.
 
     The shape is that of RETURNING, so that the scanner which is made here is the one used later.
 
     Args:
-        registry: The pool's types; those of the columns are known.
+        known: The pool's types, those of the columns among them.
         target: Where the objects go, with the table's columns.
         model: What the row comes back as.
         inserts: The row is a new one: what nothing fills is NULL in it.
@@ -35,8 +35,8 @@ def check_readable(registry: TypeRegistry, target: Target, model: Model, inserts
     columns = [by_name[field.column] for field in model.fields]
     names = tuple(column.name.encode() for column in columns)
     # A result has the types below its domains.
-    oids = tuple(underlying(registry[column.oid]).oid for column in columns)
-    shape = registry.shapes.get((names, oids)) or registry.shape(names, oids)
+    oids = tuple(underlying(known.types[column.oid]).oid for column in columns)
+    shape = known.shape(names, oids)
     scanner_for(model.cls, shape)
     if not inserts:
         return

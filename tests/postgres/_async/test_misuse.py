@@ -162,9 +162,11 @@ async def test_an_error_class_with_a_constructor_of_its_own(liteorm_database: An
 async def test_a_pool_that_cannot_be_filled(db: AsyncDB, liteorm_database: Any) -> None:
     """What the server says of the second connection is told with its SQLSTATE."""
     role = f"few_{liteorm_database.name}"
-    await db.execute(liteorm.sql("CREATE ROLE {} LOGIN CONNECTION LIMIT 1", liteorm.Ident(role)))
+    await db.execute(
+        liteorm.sql("CREATE ROLE {} LOGIN PASSWORD 'few' CONNECTION LIMIT 1", liteorm.Ident(role))
+    )
     try:
-        dsn = with_params(liteorm_database.dsn, user=role)
+        dsn = with_params(liteorm_database.dsn, user=role, password="few")
         with pytest.raises(liteorm.ConnectFailed, match="too many connections") as caught:
             await open_async(dsn, min_size=2, timeout=1)
         assert caught.value.sqlstate == "53300"

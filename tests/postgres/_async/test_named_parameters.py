@@ -58,7 +58,7 @@ CALLS = [query, query_within, execute, execute_many, stream, statement]
     [
         ({"status": None, "owner": 1, "stauts": "open"}, ["stauts", "status instead of stauts"]),
         ({"status": None, "owner": 1, "x": 1, "y": 2}, ['"x"', '"y"', "takes status, owner"]),
-        ({"stauts": "open", "owner": 1}, ['no placeholder for parameter "stauts"', "did you mean"]),
+        ({"stauts": "open", "owner": 1}, ['no parameter "stauts"', "did you mean"]),
         ({"status": None}, ['parameter "owner" is missing']),
         ({}, ['parameter "status" is missing', 'parameter "owner" is missing']),
     ],
