@@ -60,6 +60,19 @@ class Account:
             extra_groups=[] if drop else None,
         )
 
+    def refuse_nameless(self) -> None:
+        """Say what to do where initdb would only say that the user does not exist."""
+        import pwd  # not everywhere, and the plugin is imported everywhere
+
+        try:
+            pwd.getpwuid(self.uid)
+        except KeyError:
+            raise ClusterError(
+                f"the account with uid {self.uid}, which runs the server, has no name here, and "
+                "initdb works for no account without one: give it an entry in /etc/passwd, such as "
+                f"tests:x:{self.uid}:{self.gid}::/tmp:/bin/sh, or run the tests as another user"
+            ) from None
+
     def own(self, path: Path) -> None:
         if os.geteuid() == 0:
             os.chown(path, self.uid, self.gid)

@@ -53,15 +53,16 @@ def _clean(dsns: Sequence[str], *, dry_run: bool) -> tuple[int, list[str]]:
         try:
             if not _dsn.is_dsn(dsn):
                 raise ValueError("a DSN begins with postgresql:// or has keyword=value pairs")
-            found = sweep(dsn, kept=True, dry_run=True)
-            gone = found if dry_run else sweep(dsn, kept=True)
+            swept = sweep(dsn, kept=True, dry_run=dry_run)
             shown = _dsn.without_password(dsn)
         except (liteorm.Error, ValueError) as error:
             problems.append(f"--dsn: {error}")
             continue
-        for name in gone:
+        for name in swept.gone:
             print(f"database {name} on {shown}")
-        removed += len(gone)
-        left = sorted(set(found) - set(gone))
-        problems += [f"database {name} on {shown} could not be dropped" for name in left]
+        removed += len(swept.gone)
+        problems += [
+            f"database {name} on {shown} could not be dropped: {reason}"
+            for name, reason in swept.left.items()
+        ]
     return removed, problems

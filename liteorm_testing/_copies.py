@@ -8,6 +8,7 @@ import itertools
 import sys
 import threading
 import time
+import warnings
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ import liteorm
 from liteorm import Ident, Sql, postgres
 from liteorm_testing import _dsn, _sqltext, _watchdog
 from liteorm_testing._schema import Migration, Schema, check, fill, sql_of
+from liteorm_testing._scram import password_for, verifier
 from liteorm_testing._stock import Stock
 from liteorm_testing._sweep import LOCK_CLASS, admin, kept_name, lock_key, remove_run, sweep
 from liteorm_testing.servers import Server
@@ -129,6 +131,32 @@ class Copies:
         """The connection string of a database."""
         return _dsn.replace(self._server.dsn, dbname=name)
 
+    def password_of(self, role: str) -> str | None:
+        """The password of a role on a server of ours, which has one from now on at the latest."""
+        if self.on_shared_server:
+            return None
+        password = password_for(role, _dsn.parse(self._server.dsn)["password"])
+        stored = verifier(password)
+        key = int.from_bytes(hashlib.sha256(role.encode()).digest()[:4], signed=True)
+        find = "SELECT rolcanlogin, rolpassword FROM pg_authid WHERE rolname = %s"
+        with self._admin.transaction() as tx:
+            # Other processes of the run may do the same.
+            tx.query("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS + 2, key])
+            found = liteorm.scan_optional(tx.query(find, [role]), tuple[bool, str | None])
+            if found is None:
+                raise ValueError(f"there is no role {role!r}: the schema would have to make it")
+            may_log_in, known = found
+            if not may_log_in:
+                raise ValueError(f"the role {role!r} may not log in: ALTER ROLE {role} LOGIN")
+            if known not in (None, stored):
+                raise ValueError(
+                    f"the role {role!r} has a password of its own: dsn_for({role!r}, password=...)"
+                )
+            if known is None:
+                change = "ALTER ROLE {} PASSWORD {}"
+                tx.execute(liteorm.sql(change, Ident(role), _sqltext.literal(stored)))
+        return password
+
     def keep(self, name: str) -> None:
         """Keep a database for a look at it, under the name that no sweep removes."""
         self.rename(name, kept_name(name))
@@ -205,11 +233,12 @@ class Copies:
 
     def close(self) -> None:
         """Stop the threads; on a shared server remove what was made."""
+        left: dict[str, str] = {}
         ended = self._stock.close(_PATIENCE * (6 if self.on_shared_server else 1))
         if ended and self.on_shared_server:
             worker = self._worker if self._claim is None else None
             try:
-                remove_run(self._server.dsn, self._server.run, worker)
+                left = remove_run(self._server.dsn, self._server.run, worker).left
             except liteorm.Error:
                 ended = False  # it is gone, or somebody else's matter: leaving is no error
         if ended and self._claim is not None:
@@ -219,6 +248,11 @@ class Copies:
         self._admin.close(timeout=_PATIENCE if ended else 0)
         if ended:
             self._forget_databases()  # else the watchdog sees to them when this process ends
+        shown = _dsn.without_password(self._server.dsn)
+        for name, reason in left.items():
+            warnings.warn(
+                f"the database {name} on {shown} could not be dropped: {reason}", stacklevel=2
+            )
 
     def _forget_databases(self) -> None:
         if self._ticket is not None:

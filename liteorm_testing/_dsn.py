@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
@@ -56,6 +57,23 @@ def build(parts: dict[str, str]) -> str:
     return f"postgresql://{login}{'@' if login else ''}{authority}/{name}{query}"
 
 
+_ON_LIBPQ: Final = ("psycopg", "psycopg_async", "psycopg2", "psycopg2cffi")
+
+
+def url(dsn: str, driver: str | None) -> str:
+    """The URL that other programs take; words of libpq's are left to drivers that know them."""
+    if driver is not None and not driver.isidentifier():
+        raise ValueError("a driver is a name such as asyncpg, psycopg or psycopg2")
+    parts = parse(dsn)
+    if driver not in _ON_LIBPQ:
+        parts = {key: value for key, value in parts.items() if key in _OF_ALL}
+    scheme, rest = build(parts).split("://", 1)
+    return f"{scheme}{f'+{driver}' if driver else ''}://{rest}"
+
+
+_OF_ALL: Final = ("user", "password", "host", "port", "dbname")
+
+
 def without_password(dsn: str) -> str:
     """The connection string as it may be shown."""
     if dsn.startswith(_SCHEMES):
@@ -66,22 +84,47 @@ def without_password(dsn: str) -> str:
     return replace(dsn, password=None, sslpassword=None)
 
 
-# What a variable of libpq's would make of a connection to a server of ours, and what it is here.
-_VARIABLES: Final = {
+# What a variable of libpq's would make of a connection to a server of ours, and what it is here;
+# "" is for libpq what was not set. Not listed is what is the client's own affair (PGAPPNAME,
+# PGCONNECT_TIMEOUT, PGTZ), and what a connection string of ours says anyway (PGHOST, PGPASSWORD).
+_VARIABLES: Final[Mapping[str, tuple[str, str]]] = {
     "PGSSLMODE": ("sslmode", "disable"),
+    "PGREQUIRESSL": ("sslmode", "disable"),
+    "PGSSLNEGOTIATION": ("sslnegotiation", "postgres"),
+    "PGSSLROOTCERT": ("sslrootcert", ""),
+    "PGSSLCERTMODE": ("sslcertmode", "disable"),
     "PGGSSENCMODE": ("gssencmode", "disable"),
+    "PGCHANNELBINDING": ("channel_binding", "disable"),
+    "PGREQUIREAUTH": ("require_auth", "scram-sha-256,none"),
     "PGHOSTADDR": ("hostaddr", "127.0.0.1"),
     "PGTARGETSESSIONATTRS": ("target_session_attrs", "any"),
+    "PGLOADBALANCEHOSTS": ("load_balance_hosts", "disable"),
+    "PGOPTIONS": ("options", ""),
+    "PGCLIENTENCODING": ("client_encoding", "UTF8"),
+    "PGMINPROTOCOLVERSION": ("min_protocol_version", "3.0"),
+    "PGMAXPROTOCOLVERSION": ("max_protocol_version", ""),
 }
+# A service may set any of them; these are known to every libpq.
+_OF_SERVICES: Final = (
+    *("PGSSLMODE", "PGSSLROOTCERT", "PGGSSENCMODE", "PGCHANNELBINDING", "PGHOSTADDR"),
+    *("PGTARGETSESSIONATTRS", "PGOPTIONS", "PGCLIENTENCODING"),
+)
 
 
 def with_our_say(dsn: str) -> str:
     """The connection string of a server of ours, whatever the environment says of others."""
+    names = {name for name in _VARIABLES if os.environ.get(name)}
+    if os.environ.get("PGSERVICE"):
+        names.update(_OF_SERVICES)
+    if not names:
+        return dsn
     given = parse(dsn)
-    changes = {key: value for name, (key, value) in _VARIABLES.items() if os.environ.get(name)}
+    changes = dict(_VARIABLES[name] for name in _VARIABLES if name in names)
+    if "sslrootcert" in changes or "sslcertmode" in changes or "sslnegotiation" in changes:
+        changes["sslmode"] = "disable"
     if "hostaddr" in changes:
         changes["hostaddr"] = ",".join([changes["hostaddr"]] * len(given["host"].split(",")))
-    return replace(dsn, **{**changes, **given}) if changes else dsn
+    return build({**changes, **given})
 
 
 def _parse_uri(dsn: str) -> dict[str, str]:

@@ -284,6 +284,7 @@ def make(
         source: Another one that does not run, whose data it gets a copy of.
     """
     account = Account.current()
+    account.refuse_nameless()
     binaries = reachable(binaries, account)
     folder = Folder.make(account)
     try:

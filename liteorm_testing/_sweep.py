@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from attrs import field, frozen
+
 import liteorm
 from liteorm import Ident, postgres
 from liteorm_testing import _dsn
@@ -51,14 +53,27 @@ def kept_name(name: str) -> str:
     return name.replace("liteorm_", "liteorm_kept_", 1)
 
 
-def remove_run(dsn: str, run: str, worker: str | None = None) -> list[str]:
+@frozen
+class Removed:
+    """What became of databases that were to be dropped.
+
+    Attributes:
+        gone: The names of those that are gone.
+        left: Those that the server would not drop, and its reason.
+    """
+
+    gone: list[str] = field(factory=list[str])
+    left: dict[str, str] = field(factory=dict[str, str])
+
+
+def remove_run(dsn: str, run: str, worker: str | None = None) -> Removed:
     """Drop the databases of a run, or of one of its workers."""
     prefix = f"liteorm_{run}_" + (f"{worker}_" if worker else "")
     with admin(dsn, 1) as db:
         return _remove(db, [name for name in _names(db) if name.startswith(prefix)])
 
 
-def sweep(dsn: str, *, kept: bool = False, dry_run: bool = False) -> list[str]:
+def sweep(dsn: str, *, kept: bool = False, dry_run: bool = False) -> Removed:
     """Drop the databases of runs that are over, whose advisory lock is free; tell which are gone.
 
     Args:
@@ -84,7 +99,7 @@ def sweep(dsn: str, *, kept: bool = False, dry_run: bool = False) -> list[str]:
             )
 
         unwanted = [name for name in names if abandoned(name)]
-        return unwanted if dry_run else _remove(db, unwanted)
+        return Removed(unwanted) if dry_run else _remove(db, unwanted)
 
 
 def _names(db: postgres.DB) -> list[str]:
@@ -98,9 +113,9 @@ def _names(db: postgres.DB) -> list[str]:
     )
 
 
-def _remove(db: postgres.DB, names: list[str]) -> list[str]:
+def _remove(db: postgres.DB, names: list[str]) -> Removed:
     """Drop databases, and tell which are gone: one that cannot be dropped keeps no other."""
-    dropped: list[str] = []
+    removed = Removed()
     for name in names:
         try:
             db.execute(liteorm.sql("ALTER DATABASE {} IS_TEMPLATE false", Ident(name)))
@@ -108,6 +123,7 @@ def _remove(db: postgres.DB, names: list[str]) -> list[str]:
         except liteorm.Error as error:
             # Another sweep may be at it: what is gone is gone.
             if error.sqlstate != "3D000":
+                removed.left[name] = "; ".join(filter(None, (error.message, error.detail)))
                 continue
-        dropped.append(name)
-    return dropped
+        removed.gone.append(name)
+    return removed

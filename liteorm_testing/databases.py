@@ -34,6 +34,34 @@ class Database:
     _copies: Copies = field(repr=False, alias="copies")
     _snapshot: str | None = field(default=None, init=False, repr=False)
 
+    def dsn_for(self, user: str, password: str | None = None) -> str:
+        """Give the connection string for another role, such as the application's own.
+
+        On a server of the kit's a role needs no password of its own: it gets a random one, the
+        same in every process of the run. On a server that was named by its DSN, nothing is
+        changed, and without a password libpq's own ways count.
+
+        Args:
+            user: The role, which is there already: the schema makes it.
+            password: Its password, if it has one.
+
+        Raises:
+            ValueError: There is no such role, it may not log in, or it has a password that was
+                not given.
+        """
+        if password is None:
+            password = self._copies.password_of(user)
+        return _dsn.replace(self.dsn, user=user, password=password)
+
+    def url(self, driver: str | None = None) -> str:
+        """Give the database's address as a URL for drivers that are not built on libpq.
+
+        Args:
+            driver: The name that SQLAlchemy wants in its URLs: "asyncpg" gives
+                `postgresql+asyncpg://...`. Without it the URL is as asyncpg itself takes it.
+        """
+        return _dsn.url(self.dsn, driver)
+
     def snapshot(self) -> None:
         """Remember the database as it is now; a later snapshot replaces this one.
 

@@ -219,12 +219,14 @@ def fail_next_commit(
 
     Args:
         db: The database; use plain `with` also for an `AsyncDB`. A `Database` is for code that
-            uses another driver: its transactions fail if they have changed a row.
+            uses another driver, and for one whose role may not create: its transactions fail if
+            they have changed a row.
         error: The error, such as `liteorm.SerializationFailure`, or a SQLSTATE.
         times: How many commits fail.
 
     Raises:
         ValueError: The server raises no such error, or `times` is no positive number.
+        InsufficientPrivilege: The session's role may not make the triggers: give the `Database`.
 
     Example:
         >>> import liteorm
@@ -243,7 +245,7 @@ def fail_next_commit(
     schema = f"liteorm_testing_{secrets.token_hex(4)}"
     with _helper(db) as helper:
         tables = liteorm.scan(helper.query(_USER_TABLES), tuple[str, str])
-        with _while_tables_are_free(helper), helper.transaction() as tx:
+        with _may_create(), _while_tables_are_free(helper), helper.transaction() as tx:
             tx.execute("SET LOCAL lock_timeout = '2s'")
             for statement in _commit_triggers(schema, code, times, tables):
                 tx.execute(statement)
@@ -270,6 +272,20 @@ def fail_next_commit(
             with _while_tables_are_free(helper), helper.transaction() as tx:
                 tx.execute("SET LOCAL lock_timeout = '2s'")
                 tx.execute(liteorm.sql("DROP SCHEMA {} CASCADE", Ident(schema)))
+
+
+@contextmanager
+def _may_create() -> Generator[None]:
+    """Say what to give instead of a session whose role may not make what is needed."""
+    try:
+        yield
+    except liteorm.InsufficientPrivilege as error:
+        raise liteorm.InsufficientPrivilege(
+            "fail_next_commit makes a schema and triggers on all tables, which the role of this "
+            f"session may not: {error.message}",
+            sqlstate=error.sqlstate,
+            hint="give it the test's Database in place of the session: liteorm_database",
+        ) from error
 
 
 @contextmanager

@@ -249,9 +249,10 @@ def _isolation(request: pytest.FixtureRequest) -> str:
         return "rollback" if alone else "clone"
     isolation = marker.kwargs.get("isolation", "clone")
     if isolation not in _ISOLATIONS or marker.args or set(marker.kwargs) - {"isolation"}:
-        raise pytest.UsageError(
+        pytest.fail(
             f"{request.node.nodeid}: the mark liteorm takes isolation= one of "
-            f"{', '.join(_ISOLATIONS)}"
+            f"{', '.join(_ISOLATIONS)}",
+            pytrace=False,
         )
     return str(isolation)
 
@@ -387,7 +388,8 @@ def liteorm_async_tx(request: pytest.FixtureRequest) -> Generator[Any]:
 
 def _refuse_in_rollback(request: pytest.FixtureRequest, name: str) -> None:
     if _isolation(request) == "rollback":
-        raise pytest.UsageError(
+        pytest.fail(
             f'{request.node.nodeid} has isolation="rollback" and asks for {name}, whose work '
-            "would not be rolled back: use liteorm_tx there, or another isolation"
+            "would not be rolled back: use liteorm_tx there, or another isolation",
+            pytrace=False,
         )

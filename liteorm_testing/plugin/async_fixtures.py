@@ -44,10 +44,11 @@ def in_the_tests_loop(request: pytest.FixtureRequest, name: str) -> Any:
                 pytrace=False,
             )
         return request.getfixturevalue(f"_{name}_anyio")
-    raise pytest.UsageError(
+    pytest.fail(
         f"{request.node.nodeid} asks for {name}, and nothing runs it in an event loop: "
         "let it be an async def, install pytest-asyncio or anyio, and mark the test "
-        "pytest.mark.asyncio or pytest.mark.anyio"
+        "pytest.mark.asyncio or pytest.mark.anyio",
+        pytrace=False,
     )
 
 

@@ -16,7 +16,16 @@ import pytest
 
 import liteorm
 from liteorm import postgres
-from liteorm_testing import Server, _binaries, _folders, _launched, _watchdog, server
+from liteorm_testing import (
+    Server,
+    _binaries,
+    _dsn,
+    _folders,
+    _launched,
+    _watchdog,
+    database,
+    server,
+)
 from tests.testing.support import IMAGES, eventually, needs_docker, needs_embedded
 
 Run = Callable[..., pytest.RunResult]
@@ -322,6 +331,33 @@ def test_clean_sweeps_shared_servers(liteorm_server: Server) -> None:
         db.execute(liteorm.sql("CREATE DATABASE {}", liteorm.Ident(name)))
         assert f"database {name} on postgresql://" in _clean("--dsn", liteorm_server.dsn)
         assert not db.query("SELECT FROM pg_database WHERE datname = %s", [name])
+
+
+def _subscribe(dsn: str) -> str:
+    """Make a database with a subscription, which cannot be dropped; give its name."""
+    subscribe = "CREATE SUBSCRIPTION s CONNECTION 'host=h' PUBLICATION p WITH (connect = false)"
+    with server(kind=dsn) as given, database(given) as d:
+        with postgres.open(d.dsn) as db:
+            db.execute(subscribe)
+        return d.name
+
+
+@needs_embedded
+@pytest.mark.usefixtures("clean_lock")
+def test_a_database_that_cannot_be_dropped_is_named_with_the_reason() -> None:
+    """A subscription holds its database: whoever made it is told, and may end it."""
+    with server(kind="embedded") as own:
+        with pytest.warns(UserWarning, match=r"could not be dropped: database .*1 subscription"):
+            name = _subscribe(own.dsn)
+        command = [sys.executable, "-m", "liteorm_testing", "clean", "--dsn", own.dsn]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert f"database {name} on " in done.stderr
+        assert "being used by logical replication subscription" in done.stderr
+        with postgres.open(_dsn.replace(own.dsn, dbname=name)) as db:
+            db.execute("ALTER SUBSCRIPTION s SET (slot_name = NONE)")
+            db.execute("DROP SUBSCRIPTION s")
+        assert f"database {name} on " in _clean("--dsn", own.dsn)
 
 
 def test_clean_says_what_it_cannot_reach() -> None:

@@ -6,11 +6,14 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 import liteorm
@@ -402,26 +405,112 @@ def test_a_url_of_another_kind_is_refused_without_its_password(dsn: str, message
     assert "geheim" not in str(caught.value)
 
 
+ELSEWHERE = {
+    "PGHOST": "elsewhere.invalid",
+    "PGHOSTADDR": "127.0.0.2",
+    "PGPORT": "1",
+    "PGDATABASE": "elsewhere",
+    "PGUSER": "somebody",
+    "PGPASSWORD": "geheim",
+    "PGPASSFILE": "/nonexistent/passwords",
+    "PGREQUIREAUTH": "md5",
+    "PGCHANNELBINDING": "require",
+    "PGSERVICEFILE": "/nonexistent/services",
+    "PGOPTIONS": "-c statement_timeout=1 -c search_path=elsewhere",
+    "PGSSLMODE": "require",
+    "PGREQUIRESSL": "1",
+    "PGSSLNEGOTIATION": "direct",
+    "PGSSLCERT": "/nonexistent/certificate",
+    "PGSSLKEY": "/nonexistent/key",
+    "PGSSLCERTMODE": "require",
+    "PGSSLROOTCERT": "system",
+    "PGSSLCRL": "/nonexistent/revoked",
+    "PGREQUIREPEER": "somebody",
+    "PGGSSENCMODE": "require",
+    "PGTARGETSESSIONATTRS": "standby",
+    "PGLOADBALANCEHOSTS": "random",
+    "PGCLIENTENCODING": "LATIN1",
+    "PGMINPROTOCOLVERSION": "latest",
+}
+"""What the environment may say of a server elsewhere, in libpq's variables."""
+
+
 @needs_embedded
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("PGSSLMODE", "require"),
-        ("PGGSSENCMODE", "require"),
-        ("PGHOSTADDR", "127.0.0.2"),
-        ("PGTARGETSESSIONATTRS", "standby"),
-    ],
-)
+@pytest.mark.parametrize("names", [*([name] for name in ELSEWHERE), list(ELSEWHERE)])
 def test_variables_for_other_servers_do_not_reach_ours(
-    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+    names: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the environment says of a server elsewhere is overruled in the connection string."""
-    monkeypatch.setenv(name, value)
+    for name in names:
+        monkeypatch.setenv(name, ELSEWHERE[name])
     with server(kind="embedded") as s, database(s, "CREATE TABLE t (n int)") as d:
-        assert _one(d.dsn, "SELECT 1::text") == "1"
-    monkeypatch.delenv(name)
+        for reached in (s.dsn, d.dsn):
+            with psycopg.connect(reached) as connection:
+                shown = "SELECT current_setting('search_path'), current_setting('client_encoding')"
+                assert connection.execute(shown).fetchone() == ('"$user", public', "UTF8")
+                assert connection.execute("SHOW statement_timeout").fetchone() == ("0",)
+        assert _one(d.dsn, "SELECT count(*)::text FROM t") == "0"
+    for name in names:
+        monkeypatch.delenv(name)
     with server(kind="embedded") as s:
         assert "?" not in s.dsn
+
+
+@needs_embedded
+def test_a_service_for_another_server_does_not_reach_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that a service file says of a connection counts for the kit's servers."""
+    services = tmp_path / "services"
+    services.write_text(
+        "[elsewhere]\nhost=elsewhere.invalid\nhostaddr=127.0.0.2\nport=1\nuser=somebody\n"
+        "sslmode=verify-full\nsslrootcert=system\nchannel_binding=require\n"
+        "options=-c statement_timeout=1\ntarget_session_attrs=standby\n"
+    )
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    monkeypatch.setenv("PGSERVICE", "elsewhere")
+    with server(kind="embedded") as s, database(s, "CREATE TABLE t (n int)") as d:
+        with psycopg.connect(d.dsn) as connection:
+            assert connection.execute("SHOW statement_timeout").fetchone() == ("0",)
+        assert _one(d.dsn, "SELECT count(*)::text FROM t") == "0"
+
+
+@needs_embedded
+@pytest.mark.parametrize("name", ["with,comma", "with space", "with'quote", 'with"quote', "žluť"])
+def test_a_temporary_folder_may_have_any_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comma would end a path in a list of folders for sockets."""
+    outer = Path(tempfile.mkdtemp(prefix="liteorm-names-"))
+    outer.chmod(0o755)
+    base = outer / name
+    base.mkdir(mode=0o755)
+    monkeypatch.setattr(_folders, "base_directory", lambda: base)
+    try:
+        with server(kind="embedded") as s, database(s, "CREATE TABLE t (n int)") as d:
+            assert _one(d.dsn, "SELECT count(*)::text FROM t") == "0"
+            assert "ready to accept connections" in s.log()
+            assert (s.socket is None) == ("," in name)
+            s.restart()
+        assert list(base.iterdir()) == []
+    finally:
+        shutil.rmtree(outer)
+
+
+@needs_embedded
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes any other user")
+def test_an_account_that_the_system_does_not_know_is_told_what_to_do() -> None:
+    """A container may run as any number; initdb wants a name for it."""
+    script = (
+        "import os\n"
+        "from pathlib import Path\n"
+        "from liteorm_testing import _binaries, _launched\n"
+        "binaries = _binaries.embedded_binaries()\n"
+        "os.setgroups([]); os.setgid(54321); os.setuid(54321)\n"
+        "_launched.start(binaries)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert "uid 54321, which runs the server, has no name here" in done.stderr
 
 
 @needs_embedded
