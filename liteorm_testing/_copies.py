@@ -19,7 +19,8 @@ from attrs import frozen
 import liteorm
 from liteorm import Ident, Sql, postgres
 from liteorm_testing import _dsn, _sqltext, _watchdog
-from liteorm_testing._schema import Migration, Schema, check, fill, sql_of
+from liteorm_testing._migration import Migration
+from liteorm_testing._schema import Schema, check, fill, sql_of
 from liteorm_testing._scram import password_for, verifier
 from liteorm_testing._stock import Stock
 from liteorm_testing._sweep import LOCK_CLASS, admin, kept_name, lock_key, remove_run, sweep
@@ -273,7 +274,7 @@ class Copies:
             return self._callables[-1][1]
         if schema not in self._digests:
             if isinstance(schema, Migration):
-                text = f"migration {schema.fingerprint}"
+                text = f"migration {schema.digest()}"
             else:
                 text = "\0".join(text for _, text in sql_of(schema))
             self._digests[schema] = hashlib.sha256(text.encode()).hexdigest()[:16]

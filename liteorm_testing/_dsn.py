@@ -119,7 +119,7 @@ def with_our_say(dsn: str) -> str:
     if not names:
         return dsn
     given = parse(dsn)
-    changes = dict(_VARIABLES[name] for name in _VARIABLES if name in names)
+    changes: dict[str, str] = dict(_VARIABLES[name] for name in _VARIABLES if name in names)
     if "sslrootcert" in changes or "sslcertmode" in changes or "sslnegotiation" in changes:
         changes["sslmode"] = "disable"
     if "hostaddr" in changes:

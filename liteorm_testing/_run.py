@@ -144,8 +144,8 @@ class Run:
             if not isinstance(error, (ConnectionError, TimeoutError)):
                 # The schema is kept as well: another object could get its id otherwise.
                 self._schema_problems[key] = (schema, text)
-            if callable(schema) or hasattr(schema, "apply"):
-                raise  # its own traceback says more
+            if has_a_traceback(schema):
+                raise  # its own says more
             raise SchemaFailed(text) from error
 
     def common_db(self, database: Database) -> DB:
@@ -245,6 +245,11 @@ class Run:
                 connection.send(str(error))
             else:
                 connection.send(server._described())
+
+
+def has_a_traceback(schema: object) -> bool:
+    """Whether a schema is a function of the user's, in which something has gone wrong."""
+    return callable(schema) or callable(getattr(schema, "apply", None))
 
 
 @frozen

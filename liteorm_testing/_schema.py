@@ -8,25 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from attrs import define
-
+from liteorm_testing._migration import Migration
 from liteorm_testing._scripts import run_script
 from liteorm_testing._sweep import admin
-
-
-@define(frozen=True)
-class Migration:
-    """A schema made by a program: what it is called with and what identifies its outcome.
-
-    Args:
-        apply: Called once with the connection string of an empty database.
-        fingerprint: Changes when the outcome changes, such as the last revision's name. All
-            workers of a run share the database built for one fingerprint.
-    """
-
-    apply: Callable[[str], object]
-    fingerprint: str
-
 
 Schema: TypeAlias = str | Path | Migration | Callable[[str], object] | None
 """SQL text, a .sql file, a folder of them, a callable that is given a DSN, or nothing."""
@@ -75,16 +59,27 @@ def check(schema: object) -> None:
     program = schema.apply if isinstance(schema, Migration) else schema
     if inspect.iscoroutinefunction(program):
         raise TypeError(_NOT_AWAITED)
-    if schema is not None and not isinstance(schema, (str, Path)) and not callable(program):
+    known = schema is None or isinstance(schema, (str, Path, Migration))
+    if not known and not callable(program):
         raise TypeError(
             "a schema is SQL text, a pathlib.Path, a Migration, a function that is given a DSN, "
             f"or None, not {type(program).__name__}"
         )
-    if isinstance(schema, str) and re.fullmatch(r"\s*\S+\.sql\s*", schema):
+    if isinstance(schema, str) and _is_a_path(schema.strip()):
         raise ValueError(
             f"the schema is the text {schema!r}, which is no SQL: for a file give "
             f"pathlib.Path({schema.strip()!r})"
         )
+
+
+def _is_a_path(text: str) -> bool:
+    """Whether a text is meant for a path: it ends like one, or something is there."""
+    if re.fullmatch(r"\S+\.sql", text):
+        return True
+    try:
+        return bool(text) and "\n" not in text and Path(text).exists()
+    except (OSError, ValueError):
+        return False  # too long for one, or with a NUL
 
 
 def fill(dsn: str, schema: Schema) -> None:
@@ -94,7 +89,7 @@ def fill(dsn: str, schema: Schema) -> None:
             for place, text in sql_of(schema):
                 run_script(db, place, text)
         return
-    made = schema.apply(dsn) if isinstance(schema, Migration) else schema(dsn)
+    made = schema.run(dsn) if isinstance(schema, Migration) else schema(dsn)
     if inspect.isawaitable(made):
         if inspect.iscoroutine(made):
             made.close()

@@ -12,7 +12,8 @@ import liteorm
 from liteorm_testing import _dsn
 from liteorm_testing._arguments import expect
 from liteorm_testing._copies import Copies, copies_of
-from liteorm_testing._schema import Migration, Schema
+from liteorm_testing._migration import Migration
+from liteorm_testing._schema import Schema
 from liteorm_testing._sweep import kept_name
 from liteorm_testing.servers import Server
 

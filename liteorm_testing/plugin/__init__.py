@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 import pytest
 
-from liteorm_testing._run import Run, SchemaFailed
+from liteorm_testing._run import Run, SchemaFailed, has_a_traceback
 from liteorm_testing.plugin import async_fixtures, check_items
 from liteorm_testing.servers import ServerNotAvailable
 
@@ -316,7 +316,7 @@ def _database(run: Run, server: Any, schema: Any, isolation: str) -> Any:
     except SchemaFailed as error:
         problem = f"liteorm_schema: {error}"
     except Error as error:
-        if callable(schema) or hasattr(schema, "apply"):
+        if has_a_traceback(schema):
             raise
         problem = f"liteorm_database: {error}"
     pytest.fail(problem, pytrace=False)

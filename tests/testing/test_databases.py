@@ -8,12 +8,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 import liteorm
 from liteorm import postgres
 from liteorm.postgres import DB, AsyncDB
-from liteorm_testing import Database, Migration, Server, _dsn, _sweep, database, server
+from liteorm_testing import Database, Migration, Server, _dsn, _sweep, database, server, servers
 from liteorm_testing._copies import Copies, copies_of
 from liteorm_testing._sweep import sweep
 from tests.testing.support import KINDS, eventually, needs_embedded
@@ -486,3 +487,80 @@ def test_the_kits_own_statements_are_in_no_log(
     messages = [record.getMessage() for record in caplog.records if record.name == "liteorm"]
     assert [message for message in messages if "DATABASE" in message] == []
     assert any("SELECT n FROM t" in message for message in messages)
+
+
+def _role(dsn: str, sql: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(sql)
+
+
+@pytest.mark.parametrize(("kind", "image"), KINDS)
+def test_an_applications_role_gets_in(kind: str, image: str | None) -> None:
+    """A role without a password gets one, the same every time; one with its own keeps it."""
+    with server(kind=kind, image=image) as s:
+        with database(s, "CREATE ROLE app LOGIN; CREATE TABLE t (n int)") as d:
+            dsn = d.dsn_for("app")
+            assert dsn == d.dsn_for(user="app")
+            with psycopg.connect(dsn) as connection:
+                row = connection.execute("SELECT current_user, current_database()").fetchone()
+                assert row == ("app", d.name)
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute("SELECT * FROM t")
+            assert _dsn.parse(dsn)["password"] != _dsn.parse(d.dsn)["password"]
+            _role(d.dsn, "CREATE ROLE own LOGIN PASSWORD 'geheim'; CREATE ROLE \"odd'name\" LOGIN")
+            with psycopg.connect(d.dsn_for("own", "geheim")) as connection:
+                assert connection.info.user == "own"
+            with psycopg.connect(d.dsn_for("odd'name")) as connection:
+                assert connection.info.user == "odd'name"
+            _role(d.dsn, "CREATE ROLE nologin")
+            for user, message in (
+                ("own", r"dsn_for\('own', password=...\)"),
+                ("nologin", "ALTER ROLE nologin LOGIN"),
+                ("nobody_here", "no role 'nobody_here': the schema"),
+            ):
+                with pytest.raises(ValueError, match=message):
+                    d.dsn_for(user)
+
+
+@needs_embedded
+def test_processes_agree_on_a_roles_password() -> None:
+    """Workers of one run ask at the same time, and all get in."""
+    with server(kind="embedded") as s, database(s, "CREATE ROLE app LOGIN") as d:
+        others = [Server(**s._described()) for _ in range(6)]
+        for number, other in enumerate(others):
+            other._worker = f"gw{number}"
+        got: list[str] = []
+        copies = [copies_of(other) for other in others]
+        threads = [
+            threading.Thread(target=lambda c=c: got.append(str(c.password_of("app"))))
+            for c in copies
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for other in others:
+            servers.end(other)
+        assert got == [_dsn.parse(d.dsn_for("app"))["password"]] * 6
+
+
+def test_on_a_shared_server_no_role_is_changed(liteorm_server: Server) -> None:
+    """Whoever named the server knows its roles' passwords, or libpq does."""
+    with server(kind=liteorm_server.dsn) as given, database(given) as d:
+        assert _dsn.parse(d.dsn_for("app"))["user"] == "app"
+        assert "password" not in _dsn.parse(d.dsn_for("app"))
+        assert _dsn.parse(d.dsn_for("app", "p@ss/word"))["password"] == "p@ss/word"
+
+
+def test_urls_are_as_other_drivers_want_them(liteorm_database: Database) -> None:
+    """SQLAlchemy's have the driver's name; what only libpq knows is left to drivers on it."""
+    nothing: Any = None
+    dsn = "postgresql://u:p%40@127.0.0.1:5433/x?sslmode=disable&options="
+    given = Database(dsn, "x", "", nothing)
+    assert given.url() == "postgresql://u:p%40@127.0.0.1:5433/x"
+    assert given.url("asyncpg") == "postgresql+asyncpg://u:p%40@127.0.0.1:5433/x"
+    assert given.url(driver="psycopg").startswith("postgresql+psycopg://u:p%40@127.0.0.1:5433/x?")
+    with pytest.raises(ValueError, match="a name such as asyncpg"):
+        given.url("postgresql+asyncpg://")
+    with psycopg.connect(liteorm_database.url()) as connection:
+        assert connection.info.dbname == liteorm_database.name

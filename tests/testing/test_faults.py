@@ -316,3 +316,26 @@ def test_a_transaction_in_the_way_is_named(liteorm_database: Database, liteorm_d
     liteorm_db.execute("INSERT INTO t VALUES (2)")
     with liteorm_db.transaction() as tx:
         tx.execute("INSERT INTO t VALUES (3)")
+
+
+def test_a_role_that_may_not_create_is_told_to_give_the_database(
+    liteorm_database: Database,
+) -> None:
+    """With the test's `Database` the commits of any role fail."""
+    with postgres.open(liteorm_database.dsn) as db:
+        db.execute(
+            "CREATE TABLE t (n int); DROP ROLE IF EXISTS may_not_create; "
+            "CREATE ROLE may_not_create LOGIN PASSWORD 'x'; GRANT ALL ON t TO may_not_create"
+        )
+    try:
+        with postgres.open(liteorm_database.dsn_for("may_not_create", "x")) as db:
+            with pytest.raises(liteorm.InsufficientPrivilege, match="triggers on all") as caught:
+                with fail_next_commit(db, liteorm.SerializationFailure):
+                    pass
+            assert "give it the test's Database" in str(caught.value.hint)
+            with fail_next_commit(liteorm_database, liteorm.SerializationFailure) as commits:
+                db.run(lambda tx: tx.execute("INSERT INTO t VALUES (1)"))
+            assert commits.failed == 1
+    finally:
+        with postgres.open(liteorm_database.dsn) as db:
+            db.execute("DROP OWNED BY may_not_create; DROP ROLE may_not_create")

@@ -44,6 +44,10 @@ SCHEMAS = {
         'return pathlib.Path("missing.sql")',
         ["*liteorm_schema: the schema is the path missing.sql, where nothing is*"],
     ),
+    "folder-as-text": (
+        'return "sql"',
+        ["*the text 'sql', which is no SQL: for a file give pathlib.Path('sql')*"],
+    ),
     "path-as-text": (
         'return "sql/1.sql"',
         ["*the text 'sql/1.sql', which is no SQL: for a file give pathlib.Path('sql/1.sql')*"],
@@ -388,3 +392,42 @@ def test_a_test_that_is_not_async_is_told_so(pytester: pytest.Pytester, run: Run
     result = run(EMBEDDED, "-o", "asyncio_mode=strict")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*let it be an async def*pytest.mark.asyncio*"])
+
+
+def test_fixtures_say_in_a_sentence_what_they_were_asked_for_wrongly(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    """No line of the kit's own source is shown."""
+    pytester.makepyfile("""
+        import pytest
+
+        def test_sync(liteorm_async_db):
+            pass
+
+        def test_sync_tx(liteorm_async_tx):
+            pass
+
+        @pytest.mark.liteorm(isolation="rollback")
+        def test_rollback(liteorm_db):
+            pass
+
+        @pytest.mark.liteorm(isolation="none")
+        def test_mark(liteorm_db):
+            pass
+
+        @pytest.mark.liteorm(isolation="shared")
+        def test_role(liteorm_database):
+            liteorm_database.dsn_for("nobody_here")
+    """)
+    result = run("--liteorm-server=embedded", "-p", "no:anyio")
+    result.assert_outcomes(errors=4, failed=1)
+    text = result.stdout.str()
+    for sentence in (
+        "asks for liteorm_async_db, and nothing runs it in an event loop: let it be an async def",
+        "asks for liteorm_async_tx, and nothing runs it in an event loop: let it be an async def",
+        "asks for liteorm_db, whose work would not be rolled back",
+        "the mark liteorm takes isolation= one of clone, rollback, shared",
+    ):
+        assert sentence in text
+    assert "async_fixtures.py" not in text
+    assert "plugin/__init__.py" not in text
