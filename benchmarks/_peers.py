@@ -12,6 +12,7 @@ import decimal
 import gc
 import importlib.util
 import json
+import os
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -162,6 +163,22 @@ def collector_off(case: Case) -> Case:
             return case()
         finally:
             gc.enable()
+
+    return run
+
+
+def without_native(db: postgres.DB, sql: str, model: type) -> Case:
+    """Return the case of a scan by the generated code alone."""
+    from liteorm._core.scanning.scan import scanner_for
+
+    def run() -> Any:
+        os.environ["LITEORM_NATIVE"] = "0"
+        try:
+            source: Any = db.query(sql)._source
+            scanner = scanner_for(model, source.shape)
+            return attrs.evolve(scanner, execute=None).objects(source)
+        finally:
+            del os.environ["LITEORM_NATIVE"]
 
     return run
 

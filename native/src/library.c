@@ -112,11 +112,18 @@ static PyGetSetDef library_getset[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
+static PyMethodDef library_methods[] = {
+    {"record_types", library_record_types, METH_VARARGS,
+     "record_types(result, column, arrays): the oids inside the records of a column, or None."},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyType_Slot library_slots[] = {
     {Py_tp_doc, "The functions of libpq, found in a library that is loaded already."},
     {Py_tp_new, library_new},
     {Py_tp_dealloc, library_dealloc},
     {Py_tp_getset, library_getset},
+    {Py_tp_methods, library_methods},
     {0, NULL},
 };
 

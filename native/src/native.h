@@ -149,23 +149,6 @@ PyObject *read_range(Value *, const char *, Py_ssize_t, Run *);
 PyObject *read_multirange(Value *, const char *, Py_ssize_t, Run *);
 PyObject *read_vector(Value *, const char *, Py_ssize_t, Run *);
 
-/* library.c: functions of the libpq that the driver has loaded. */
-struct Library {
-    PyObject_HEAD
-    int (*ntuples)(const void *);
-    int (*nfields)(const void *);
-    int (*fformat)(const void *, int);
-    int (*getisnull)(const void *, int, int);
-    int (*getlength)(const void *, int, int);
-    char *(*getvalue)(const void *, int, int);
-    int (*version)(void);
-};
-extern PyType_Spec library_spec;
-int is_library(PyObject *object);
-
-/* rows.c */
-extern PyType_Spec rows_spec;
-
 /* Numbers as PostgreSQL sends them, from any address. */
 static inline uint16_t
 load16(const char *data)
@@ -204,5 +187,66 @@ signed64(uint64_t bits)
     memcpy(&number, &bits, sizeof(number));
     return number;
 }
+
+/* What is left to read of a value. */
+typedef struct {
+    const char *data;
+    Py_ssize_t left;
+} Cursor;
+
+static inline int
+take32(Cursor *cursor, int32_t *number)
+{
+    if (cursor->left < 4) {
+        return -1;
+    }
+    *number = signed32(load32(cursor->data));
+    cursor->data += 4;
+    cursor->left -= 4;
+    return 0;
+}
+
+/* Take a value with its length in front. */
+static inline int
+take_cell(Cursor *cursor, Cell *cell)
+{
+    int32_t length;
+    if (take32(cursor, &length) < 0 || length < -1) {
+        return -1;
+    }
+    cell->data = cursor->data;
+    cell->length = length;
+    if (length > 0) {
+        if (length > cursor->left) {
+            return -1;
+        }
+        cursor->data += length;
+        cursor->left -= length;
+    }
+    return 0;
+}
+
+/* nested.c: the head of an array of these elements; how many dimensions, -1 if it is not good. */
+int array_head(Cursor *cursor, uint32_t oid, Py_ssize_t dims[MOST_DIMENSIONS]);
+
+/* records.c */
+PyObject *library_record_types(PyObject *self, PyObject *args);
+
+/* library.c: functions of the libpq that the driver has loaded. */
+struct Library {
+    PyObject_HEAD
+    int (*ntuples)(const void *);
+    int (*nfields)(const void *);
+    int (*fformat)(const void *, int);
+    int (*getisnull)(const void *, int, int);
+    int (*getlength)(const void *, int, int);
+    char *(*getvalue)(const void *, int, int);
+    int (*version)(void);
+};
+extern PyType_Spec library_spec;
+int is_library(PyObject *object);
+
+/* rows.c */
+extern PyType_Spec rows_spec;
 
 #endif

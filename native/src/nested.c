@@ -2,47 +2,6 @@
 
 #include "native.h"
 
-#define ARRAY_HEAD 12
-#define ARRAY_DIMENSION 8
-
-/* What is left to read of a value. */
-typedef struct {
-    const char *data;
-    Py_ssize_t left;
-} Cursor;
-
-static int
-take32(Cursor *cursor, int32_t *number)
-{
-    if (cursor->left < 4) {
-        return -1;
-    }
-    *number = signed32(load32(cursor->data));
-    cursor->data += 4;
-    cursor->left -= 4;
-    return 0;
-}
-
-/* Take a value with its length in front. */
-static int
-take_cell(Cursor *cursor, Cell *cell)
-{
-    int32_t length;
-    if (take32(cursor, &length) < 0 || length < -1) {
-        return -1;
-    }
-    cell->data = cursor->data;
-    cell->length = length;
-    if (length > 0) {
-        if (length > cursor->left) {
-            return -1;
-        }
-        cursor->data += length;
-        cursor->left -= length;
-    }
-    return 0;
-}
-
 static PyObject *
 read_cell(Value *value, const Cell *cell, int nullable, Run *run)
 {
@@ -60,7 +19,7 @@ read_cell(Value *value, const Cell *cell, int nullable, Run *run)
 /* Arrays */
 
 /* Read an array's head; return how many dimensions it has, -1 if it is not as it should be. */
-static int
+int
 array_head(Cursor *cursor, uint32_t oid, Py_ssize_t dims[MOST_DIMENSIONS])
 {
     int32_t count, flags, element, size, lower;

@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg import pq
 
-__all__ = ["Unavailable", "library", "module"]
+__all__ = ["Unavailable", "library", "module", "record_types"]
 
 
 class Unavailable(Exception):
@@ -30,6 +30,16 @@ def module() -> Any:
     if isinstance(found, str):
         raise Unavailable(found)
     return found[0]
+
+
+def record_types(result: Any, column: int, *, arrays: bool) -> tuple[int, ...] | None:
+    """Return the types inside the anonymous records of a column; None: look at each value."""
+    try:
+        module()
+    except Unavailable:
+        return None
+    found: tuple[int, ...] | None = library().record_types(result.pgresult_ptr, column, arrays)
+    return found
 
 
 def library() -> Any:

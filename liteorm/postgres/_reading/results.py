@@ -8,13 +8,22 @@ from typing import Any, Final
 from psycopg import abc, pq
 
 from liteorm._core.scanning.shape import LoadRows, Shape
-from liteorm._core.scanning.types import PgType, Variant, cast_of, underlying
+from liteorm._core.scanning.types import (
+    RECORD_ARRAY_OID,
+    RECORD_OID,
+    PgType,
+    Variant,
+    cast_of,
+    has_fields,
+    underlying,
+)
 from liteorm._core.values.results import Rows
 from liteorm.errors import DataError, Error, ScanError
+from liteorm.postgres._native.library import record_types
 from liteorm.postgres._native.programs import executor_for
 from liteorm.postgres._types.arrays import elements_of
 from liteorm.postgres._types.loaders import VARIANT_OIDS
-from liteorm.postgres._types.records import fields_of
+from liteorm.postgres._types.records import fields_of, types_in_records
 from liteorm.postgres._types.registry import KnownTypes, UnknownTypes
 
 __all__ = ["LOOKUPS", "UnknownTypes", "changed_types", "rows_from_result"]
@@ -217,6 +226,8 @@ def _check_nested(result: pq.abc.PGresult, shape: Shape, known: KnownTypes) -> N
     unknown: set[int] = set()
     for column in shape.nested:
         type_ = shape.types[column]
+        if _types_are_known(result, column, underlying(type_), known, unknown):
+            continue
         for row in range(result.ntuples):
             data = result.get_value(row, column)
             if data is None:
@@ -226,6 +237,29 @@ def _check_nested(result: pq.abc.PGresult, shape: Shape, known: KnownTypes) -> N
                 break
     if unknown:
         raise UnknownTypes(unknown)
+
+
+def _types_are_known(
+    result: pq.abc.PGresult, column: int, type_: PgType, known: KnownTypes, unknown: set[int]
+) -> bool:
+    """Look at the types in a column of records; False: each value must be looked into.
+
+    They are enough where none of them is itself put together from others.
+    """
+    if type_.oid not in (RECORD_OID, RECORD_ARRAY_OID):
+        return False
+    array = type_.oid == RECORD_ARRAY_OID
+    found = set(record_types(result, column, arrays=array) or ())
+    if not found:
+        for row in range(result.ntuples):
+            data = result.get_value(row, column)
+            if data is not None:
+                types_in_records(bytes(data), found, array=array)
+    types = known.types
+    if any(oid in types and has_fields(types[oid]) for oid in found):
+        return False
+    unknown.update(oid for oid in found if oid not in types or known.wants_money((oid,)))
+    return True
 
 
 def _look_inside(data: bytes, type_: PgType, known: KnownTypes, unknown: set[int]) -> None:

@@ -34,6 +34,34 @@ _BOX = r"()([^;{}]*)"
 """An element of box[], the only type whose elements are not split by commas."""
 
 
+def dimensions_of(data: bytes) -> list[int]:
+    """Return the size of each dimension of an array, none for an empty one."""
+    count = _int4(data)[0]
+    return [_int4(data, 12 + 8 * place)[0] for place in range(count)]
+
+
+def all_elements(data: bytes) -> list[bytes | None]:
+    """Return the bytes of an array's elements; None is NULL."""
+    at = 12 + 8 * _int4(data)[0]
+    found: list[bytes | None] = []
+    while at < len(data):
+        length = _int4(data, at)[0]
+        at += 4
+        if length < 0:
+            found.append(None)
+        else:
+            found.append(data[at : at + length])
+            at += length
+    return found
+
+
+def shaped(items: list[Any], dimensions: list[int]) -> list[Any]:
+    """Return the elements of an array as lists inside lists."""
+    for size in dimensions[:0:-1]:
+        items = [items[at : at + size] for at in range(0, len(items), size)]
+    return items
+
+
 def elements_of(data: bytes) -> tuple[int, list[bytes]]:
     """Return the element oid of an array and the bytes of its elements which are not NULL."""
     dimensions, _, oid = _head.unpack_from(data)

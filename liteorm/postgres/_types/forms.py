@@ -23,6 +23,10 @@ Load = Callable[[bytes], Any]
 """Reads the binary form."""
 LoaderFor = Callable[[int], Load]
 """Returns the loader of a type by its oid."""
+LoadValues = Callable[[list[bytes | None]], tuple[Any, ...]]
+"""Loads the fields of a record; None is NULL."""
+ValuesFor = Callable[[tuple[int, ...]], LoadValues]
+"""Returns what loads the fields of records with these types."""
 FromText = Callable[[str], Any]
 """Reads the text form."""
 

@@ -13,11 +13,11 @@ from psycopg.types.string import ByteaBinaryLoader, TextBinaryLoader
 
 from liteorm._core.scanning.types import BY_OID, MONEY_OID, ROWS, PgType, Variant
 from liteorm.errors import DataError
-from liteorm.postgres._types.forms import Form, Load, LoaderFor, text_bytes
+from liteorm.postgres._types.forms import Form, Load, LoaderFor, LoadValues, text_bytes
 from liteorm.postgres._types.geometry import pair
 from liteorm.postgres._types.numbers import money_reader
 from liteorm.postgres._types.ranges import multirange_reader, range_reader
-from liteorm.postgres._types.records import record_reader
+from liteorm.postgres._types.records import record_array_reader, record_reader
 from liteorm.postgres._types.table import FORMS
 from liteorm.postgres._types.times import interval
 
@@ -55,6 +55,30 @@ def reader_class(read: Load) -> type[adapt.Loader]:
             return read(bytes(data))
 
     return FunctionLoader
+
+
+def records_class(*, deep: bool, array: bool = False) -> type[adapt.Loader]:
+    """Return the loader class of composites and records, or of arrays of them."""
+    reader = record_array_reader if array else record_reader
+
+    class RecordLoader(adapt.Loader):
+        format = BINARY
+
+        def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+            super().__init__(oid, context)
+
+            def values_for(oids: tuple[int, ...]) -> LoadValues:
+                # A transformer for each kind of record: its row of loaders is of that kind.
+                transformer = adapt.Transformer(context)
+                transformer.set_loader_types(list(oids), BINARY)
+                return transformer.load_sequence
+
+            self._read = reader(values_for, deep=deep)
+
+        def load(self, data: Buffer) -> Any:
+            return self._read(bytes(data))
+
+    return RecordLoader
 
 
 def nested_class(make: Callable[[LoaderFor], Load]) -> type[adapt.Loader]:
@@ -187,15 +211,18 @@ def _loader_class(type_: PgType, form: Form | None, *, deep: bool) -> type[adapt
         case "enum":
             return TextBinaryLoader
         case "array":
+            element = type_.element
+            if element is not None and element.kind in ("composite", "record"):
+                return records_class(deep=deep and element.kind == "record", array=True)
             return ArrayBinaryLoader
         case "domain":
             assert type_.element is not None
             base = type_.element
             return nested_class(lambda loader_for: loader_for(base.oid))
         case "composite":
-            return nested_class(lambda f: record_reader(f, deep=False))
+            return records_class(deep=False)
         case "record":
-            return nested_class(lambda f: record_reader(f, deep=deep))
+            return records_class(deep=deep)
         case "range":
             assert type_.element is not None
             # its bounds are plain values, wherever the range is

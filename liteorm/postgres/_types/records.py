@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from liteorm._core.models.classes import model_of
 from liteorm._core.models.hints import is_model
 from liteorm._core.scanning.types import PgType, Record
 from liteorm.errors import ModelError
-from liteorm.postgres._types.arrays import NULL
+from liteorm.postgres._types.arrays import NULL, all_elements, dimensions_of, shaped
 from liteorm.postgres._types.forms import (
     Encoder,
     FromText,
     Load,
-    LoaderFor,
+    LoadValues,
     Misfit,
+    ValuesFor,
     encoded_inside,
     is_a,
     misfit,
@@ -27,6 +29,9 @@ from liteorm.postgres._types.quoting import quoted, unescaped
 _int4 = struct.Struct("!i").unpack_from
 _int32 = struct.Struct("!i").pack
 _oid_and_length = struct.Struct("!Ii").unpack_from
+_length_and_count = struct.Struct("!ii").unpack_from
+_KEPT = 64
+_BLOCK = 16
 _FIELD = r'(?:"((?:[^"\\]|\\.|"")*)"|([^,"]*))(,|$)'
 
 
@@ -45,15 +50,120 @@ def fields_of(data: bytes) -> list[tuple[int, bytes | None]]:
     return found
 
 
-def record_reader(loader_for: LoaderFor, *, deep: bool) -> Load:
+def record_reader(values_for: ValuesFor, *, deep: bool) -> Load:
     """Return the reader of records and composites: a tuple, or its deep form."""
+    known: dict[tuple[int, ...], LoadValues] = {}
+    made = partial(tuple.__new__, Record)
 
     def read(data: bytes) -> Any:
-        fields = fields_of(data)
-        values = tuple(None if raw is None else loader_for(oid)(raw) for oid, raw in fields)
-        return Record(tuple(oid for oid, _ in fields), values) if deep else values
+        # the loop of fields_of, written out: records come in thousands
+        oids: list[int] = []
+        raws: list[bytes | None] = []
+        at = 4
+        for _ in range(_int4(data)[0]):
+            oid, length = _oid_and_length(data, at)
+            at += 8
+            oids.append(oid)
+            if length < 0:
+                raws.append(None)
+            else:
+                raws.append(data[at : at + length])
+                at += length
+        types = tuple(oids)
+        load = known.get(types)
+        if load is None:
+            if len(known) >= _KEPT:
+                known.clear()
+            load = known[types] = values_for(types)
+        values = load(raws)
+        return made((types, values)) if deep else values
 
     return read
+
+
+def record_array_reader(values_for: ValuesFor, *, deep: bool) -> Load:
+    """Return the reader of arrays of composites or records.
+
+    Records of one array have, nearly always, the same types: they are taken apart in one loop, and
+    their fields loaded in blocks, which costs half of reading them one by one.
+    """
+    one = record_reader(values_for, deep=deep)
+    known: dict[tuple[int, ...], tuple[LoadValues, LoadValues]] = {}
+    made = partial(tuple.__new__, Record)
+
+    def taken(data: bytes, types: tuple[int, ...], count: int) -> list[bytes | None] | None:
+        """Return all fields of all records; None if some are of other types, or NULL."""
+        raws: list[bytes | None] = []
+        append = raws.append
+        at, width = 20, len(types)
+        for _ in range(count):
+            length, fields = _length_and_count(data, at)
+            if length < 0 or fields != width:
+                return None
+            at += 8
+            for expected in types:
+                oid, length = _oid_and_length(data, at)
+                if oid != expected:
+                    return None
+                at += 8
+                if length < 0:
+                    append(None)
+                else:
+                    append(data[at : at + length])
+                    at += length
+        return raws
+
+    def read(data: bytes) -> list[Any]:
+        dims = dimensions_of(data)
+        first = data[24:] if len(dims) == 1 else b""
+        if len(first) < 4:
+            return shaped([None if raw is None else one(raw) for raw in all_elements(data)], dims)
+        types = tuple([oid for oid, _ in fields_of(first)])
+        width = len(types)
+        try:
+            raws = taken(data, types, dims[0]) if width else None
+        except struct.error:
+            # a NULL at the end is shorter than a record; so is what was cut off
+            raws = None
+        if raws is None:
+            return shaped([None if raw is None else one(raw) for raw in all_elements(data)], dims)
+        loads = known.get(types)
+        if loads is None:
+            if len(known) >= _KEPT:
+                known.clear()
+            loads = known[types] = values_for(types), values_for(types * _BLOCK)
+        load, load_block = loads
+        values: list[Any] = []
+        at, step = 0, width * _BLOCK
+        while at + step <= len(raws):
+            values += load_block(raws[at : at + step])
+            at += step
+        while at < len(raws):
+            values += load(raws[at : at + width])
+            at += width
+        records = zip(*[iter(values)] * width, strict=True)
+        return [made((types, record)) for record in records] if deep else list(records)
+
+    return read
+
+
+def types_in_records(data: bytes, found: set[int], *, array: bool) -> None:
+    """Add the types of all fields of a record, or of an array of records."""
+    at, end = 0, len(data)
+    if array:
+        at = 12 + 8 * _int4(data)[0]
+    while at < end:
+        if array:
+            length = _int4(data, at)[0]
+            at += 4
+            if length < 0:
+                continue
+        count = _int4(data, at)[0]
+        at += 4
+        for _ in range(count):
+            oid, length = _oid_and_length(data, at)
+            at += 8 if length < 0 else 8 + length
+            found.add(oid)
 
 
 def record_from_text(reads: list[FromText]) -> FromText:
