@@ -41,6 +41,7 @@ RENAMES = {
     "afinish": "finish",
     "agetconn": "getconn",
     "await_io": "wait_io",
+    "apause": "pause",
     "areclaim": "reclaim",
     "arunning": "running",
     "aserves_strangers": "serves_strangers",

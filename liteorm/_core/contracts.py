@@ -80,7 +80,12 @@ class Session(RowCalls, Protocol):
         ...
 
     def stream(
-        self, sql: SqlText, params: Params = None, *, batch_size: int = 1000
+        self,
+        sql: SqlText,
+        params: Params = None,
+        *,
+        batch_size: int = 1000,
+        timeout: float | None = None,
     ) -> AbstractContextManager[RowStream]:
         """Run a statement and receive its rows as they come, in bounded memory.
 
@@ -90,6 +95,8 @@ class Session(RowCalls, Protocol):
             sql: The statement, with `%s` or `%(name)s` for parameters.
             params: A sequence or a mapping to match; without it a `%` is just a `%`.
             batch_size: Rows received at a time.
+            timeout: Seconds that the server may take for the next rows; the time that is spent
+                reading in between is not counted.
         """
         ...
 
@@ -178,7 +185,12 @@ class AsyncSession(AsyncRowCalls, Protocol):
         ...
 
     def stream(
-        self, sql: SqlText, params: Params = None, *, batch_size: int = 1000
+        self,
+        sql: SqlText,
+        params: Params = None,
+        *,
+        batch_size: int = 1000,
+        timeout: float | None = None,
     ) -> AbstractAsyncContextManager[AsyncRowStream]:
         """Run a statement and receive its rows as they come, in bounded memory.
 
@@ -188,6 +200,8 @@ class AsyncSession(AsyncRowCalls, Protocol):
             sql: The statement, with `%s` or `%(name)s` for parameters.
             params: A sequence or a mapping to match; without it a `%` is just a `%`.
             batch_size: Rows received at a time.
+            timeout: Seconds that the server may take for the next rows; the time that is spent
+                reading in between is not counted.
         """
         ...
 

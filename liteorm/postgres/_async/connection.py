@@ -8,6 +8,7 @@ import select
 import socket
 import weakref
 from collections.abc import Iterable, Mapping
+from math import ceil
 from sys import is_finalizing
 from time import monotonic
 from typing import Any, Final
@@ -22,12 +23,13 @@ from liteorm.postgres._driver import KNOWN_QUERY, prepared_statements
 from liteorm.postgres._session.commands import (
     DEALLOCATING_TAGS,
     SPECIAL_TAGS,
+    count_statements,
     is_transaction,
     lasts,
     transaction_command,
 )
 from liteorm.postgres._session.notices import NoticeWatch
-from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
+from liteorm.postgres._session.options import ANSWER_GRACE, CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.outcomes import is_over
 from liteorm.postgres._session.primitives import WaitTimeout, afinish, arunning, await_io
 from liteorm.postgres._session.protocol import NamedQuery, drain_step, run_step
@@ -40,6 +42,8 @@ logger: Final = logging.getLogger("liteorm")
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
 _IDLE: Final = pq.TransactionStatus.IDLE
+_LIMIT_NAME: Final = "statement_timeout"
+_LIMIT_SQL: Final = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'"
 
 
 class AsyncSendingCursor(AsyncCursor[Any]):
@@ -57,6 +61,12 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
     """When the operation that runs is to be cancelled, on the monotonic clock."""
     limited_since: float | None = None
     """When a statement began that the server's statement_timeout is over."""
+    lasting: float | None = None
+    """How long the deadline is from the last answer on."""
+    bounded: bool = False
+    """The deadline is the one of `open(statement_timeout=…)`, for each statement; not a call's."""
+    own_limit: float | None = None
+    """The server's statement_timeout if it is other than the pool's; 0.0 is for none."""
     timed_out: bool = False
     """The deadline passed."""
     drop_late: bool = False
@@ -103,26 +113,88 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
     @property
     def statement_timed_out(self) -> bool:
         """Whether the server's statement_timeout has passed for the running statement."""
-        since, limit = self.limited_since, self.state.statement_timeout
-        return since is not None and limit is not None and monotonic() - since >= limit * 0.98
+        since, limit = self.limited_since, self.server_limit
+        if since is None or limit is None or not self.bounded:
+            return False
+        return monotonic() - since >= limit * 0.98
+
+    @property
+    def server_limit(self) -> float | None:
+        """The statement_timeout that is set on the server, None for none."""
+        own = self.own_limit
+        return self.state.statement_timeout if own is None else own or None
 
     def limit(self, timeout: float | None, *, drop: bool = False) -> None:
-        """Set the bounds of the operation that begins; past them, cancel it or drop all."""
+        """Set the bounds of the operation that begins; past them, cancel it or drop all.
+
+        Args:
+            timeout: Seconds; None for what `open(statement_timeout=…)` says of each statement.
+            drop: Drop the connection then.
+        """
         now = monotonic()
-        limit = self.state.limit
+        state = self.state
         self.timed_out = False
         self.drop_late = drop
-        self.limited_since = now if limit is not None else None
-        if timeout is None or (limit is not None and limit < timeout):
-            timeout = limit
+        self.limited_since = now if state.statement_timeout is not None else None
+        self.bounded = timeout is None
+        if timeout is None and (limit := self.server_limit) is not None:
             # Where the server keeps the time it has had its chance: a cancel would not help.
-            self.drop_late = drop or self.state.server_keeps_timeout
+            self.drop_late = drop or state.server_keeps_timeout
+            timeout = limit + (ANSWER_GRACE if state.server_keeps_timeout else 0.0)
+        self.lasting = timeout
         self.deadline = None if timeout is None else now + timeout
+
+    def renew(self, statements: int = 1) -> None:
+        """Count anew: something was answered, or the time since was not the server's."""
+        if self.bounded and self.lasting is not None:
+            more = (statements - 1) * (self.server_limit or 0.0)
+            self.deadline = monotonic() + self.lasting + more
 
     def unlimit(self) -> None:
         """Lift the bounds: the operation has ended, and its error is told."""
-        self.deadline = self.limited_since = None
+        self.deadline = self.limited_since = self.lasting = None
         self.timed_out = False
+
+    async def raise_limit(self, timeout: float | None) -> bool:
+        """Let the server take longer than the pool's statement_timeout; say whether it had to.
+
+        Args:
+            timeout: Seconds, which are the client's to keep; None for any time.
+        """
+        limit = self.server_limit
+        if limit is None or not self.state.server_keeps_timeout:
+            return False
+        if timeout is not None and timeout <= limit:
+            return False
+        milliseconds = 0 if timeout is None else ceil((timeout + ANSWER_GRACE) * 1000)
+        if self.pgconn.transaction_status == _IDLE:
+            # Reset before its next use if it does not come to `lower_limit`.
+            self.dirty = True
+            await self.command(f"SET statement_timeout = {milliseconds}")
+        else:
+            await self.command(f"SET LOCAL statement_timeout = {milliseconds}")
+        return True
+
+    async def lower_limit(self) -> None:
+        """Take back what `raise_limit` did, unless the transaction's end will."""
+        status = self.pgconn.transaction_status
+        if status == _IDLE:
+            self.limit(CLEANUP_BOUND, drop=True)
+            await self.command("RESET statement_timeout")
+            self.dirty = False
+        elif status == pq.TransactionStatus.INTRANS:
+            milliseconds = ceil((self.server_limit or 0.0) * 1000)
+            self.limit(CLEANUP_BOUND, drop=True)
+            await self.command(f"SET LOCAL statement_timeout = {milliseconds}")
+
+    async def learn_limit(self) -> None:
+        """Ask for the statement_timeout of a transaction that has changed it."""
+        if self.pgconn.transaction_status != pq.TransactionStatus.INTRANS:
+            return
+        cursor = AsyncCursor(self)
+        await cursor.execute(_LIMIT_SQL, prepare=False)
+        row = await cursor.fetchone()
+        self.own_limit = int(row[0]) / 1000 if row is not None else None
 
     async def wait(
         self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None
@@ -136,7 +208,18 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
         if limited and deadline is not None:
             timeout = max(deadline - monotonic(), 0.0)
         try:
-            return await await_io(gen, self.pgconn.socket, interval=interval, timeout=timeout)
+            while True:
+                try:
+                    return await await_io(
+                        gen, self.pgconn.socket, interval=interval, timeout=timeout
+                    )
+                except WaitTimeout:
+                    if not limited:
+                        raise
+                    timeout = (self.deadline or 0.0) - monotonic()
+                    if timeout <= 0.0:
+                        raise
+                    # Something was answered meanwhile.
         except WaitTimeout:
             if not limited:
                 raise
@@ -208,11 +291,15 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
         tag = result.command_status
         if tag in SPECIAL_TAGS:
             self._note_tag(tag, sql)
+        if self.state.statement_timeout is not None and _LIMIT_NAME in sql:
+            await self.learn_limit()
         return result
 
     async def run_script(self, sql: Any, params: Any = None) -> list[Any]:
         """Run one statement, or several split by semicolons; return the driver's results."""
         cursor = AsyncSendingCursor(self)
+        if self.lasting is not None and self.bounded and ";" in sql:
+            self.renew(count_statements(sql))
         try:
             await cursor.execute(sql, params)
         except psycopg.Error as exc:
@@ -223,6 +310,8 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
         while cursor.nextset():
             results.append(cursor.pgresult)
         self.note_results(results, sql)
+        if self.state.statement_timeout is not None and _LIMIT_NAME in sql:
+            await self.learn_limit()
         return results
 
     def note_results(self, results: Iterable[Any], sql: Any) -> None:

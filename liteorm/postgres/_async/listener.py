@@ -18,21 +18,27 @@ from liteorm._core.contracts import AsyncSession
 from liteorm._core.sql.text import quoted
 from liteorm._core.values.notification import Notification
 from liteorm.errors import (
-    ConnectFailed,
     ConnectionLost,
+    Error,
     PoolClosed,
     PoolTimeout,
     StatementError,
-    StatementTimeout,
     TransactionError,
 )
-from liteorm.postgres._async.borrow import borrow, give_back
+from liteorm.postgres._async.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.database import AsyncDB
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._session.notifying import Backoff, checked_channel, checked_payload
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, check_seconds, wrong_session
-from liteorm.postgres._session.primitives import AsyncLock, AsyncWatch, acall, afinish, asleep
+from liteorm.postgres._session.primitives import (
+    AsyncLock,
+    AsyncSignal,
+    AsyncWatch,
+    acall,
+    afinish,
+    apause,
+)
 from liteorm.postgres._session.translate import lost
 
 __all__ = ["AsyncListener", "listen_async", "notify_async"]
@@ -43,6 +49,8 @@ QUEUE_LIMIT: Final = 100_000
 """Notifications held for a consumer that does not come for them; past it, a gap."""
 
 _CLOSED: Final = "closed"
+_STEP: Final = 0.25
+"""Seconds for which it waits at a time for a connection of the pool."""
 
 OnGap = Callable[[], Awaitable[object] | object]
 
@@ -68,6 +76,7 @@ class AsyncListener:
         # Held by who receives. Not waited for: a second receiver is a mistake.
         self._receiving = threading.Lock()
         self._closed: str | None = None
+        self._closing = AsyncSignal()
         self._lost: ConnectionLost | None = None
         self._gap = False
         self._overflowed = False
@@ -213,13 +222,18 @@ class AsyncListener:
             left = None if deadline is None else max(deadline - monotonic(), 0.0)
             try:
                 await self._reconnect(left)
-            except (ConnectFailed, ConnectionLost, PoolTimeout, StatementTimeout) as exc:
-                pause = backoff.pause()
+            except (PoolClosed, StatementError):
+                raise
+            except Error as exc:
+                # Also of a standby, which cannot LISTEN: perhaps it is promoted, or another
+                # server takes its place.
+                wait = backoff.pause()
                 logger.warning("a listener could not connect again yet: %s", exc.message)
-                if deadline is not None and monotonic() + pause >= deadline:
-                    await asleep(max(deadline - monotonic(), 0.0))
+                if deadline is not None and monotonic() + wait >= deadline:
+                    await apause(max(deadline - monotonic(), 0.0), self._closing)
+                    self._check_open()
                     raise TimeoutError("no notification came in time") from exc
-                await asleep(pause)
+                await apause(wait, self._closing)
                 self._check_open()
         if self._on_gap is not None:
             # Before the flag goes down: one that fails is called again by the next receive.
@@ -229,13 +243,26 @@ class AsyncListener:
     async def _reconnect(self, timeout: float | None) -> None:
         async with self._using:
             await self._drop()
-        wire = await borrow(self._state, timeout)
+        wire = await self._borrow(timeout)
         async with self._using:
             self._queue.clear()
             self._overflowed = False
             await self._connect(wire)
             self._lost = None
             logger.info("a listener has connected again: %s", ", ".join(self._channels))
+
+    async def _borrow(self, timeout: float | None) -> AsyncWire:
+        """Take a connection; in short steps, so that closing is noticed meanwhile."""
+        limit = self._state.timeout if timeout is None else min(timeout, self._state.timeout)
+        deadline = monotonic() + limit
+        while True:
+            self._check_open()
+            left = deadline - monotonic()
+            try:
+                return await borrow(self._state, min(left, _STEP))
+            except PoolTimeout:
+                if left <= _STEP:
+                    raise
 
     async def _connect(self, wire: AsyncWire) -> None:
         """LISTEN to every channel on a connection just taken."""
@@ -256,6 +283,7 @@ class AsyncListener:
                 await wire.command(f"LISTEN {quoted(channel)}")
         except BaseException as exc:
             error = wire.translated(exc, "LISTEN")
+            evict_if_read_only(wire, error, None)
             await give_back(state, wire)
             if error is exc:
                 raise
@@ -356,6 +384,7 @@ class AsyncListener:
             return  # it goes on listening in the parent
         self._state.check_here()
         self._closed = why
+        self._closing.set()
         self._state.listeners.discard(self)
         if self._watch is not None:
             self._watch.wake()

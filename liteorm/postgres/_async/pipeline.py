@@ -66,6 +66,8 @@ async def execute_many(
             cursor.last = []
             sets = AsyncChunks(seq_of_params)
             while taken := await sets.take(_SETS):
+                # Their answers come together, so that the time is that of all.
+                wire.renew(len(taken))
                 try:
                     await cursor.executemany(own_text(text), cursor.counted(taken))
                 except Exception as exc:

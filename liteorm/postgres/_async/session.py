@@ -11,6 +11,7 @@ from liteorm._core.values.results import Result
 from liteorm.postgres._async import pipeline
 from liteorm.postgres._async.row_calls import AsyncRowCalls
 from liteorm.postgres._async.stream import AsyncRowStream, AsyncStreaming
+from liteorm.postgres._session.options import check_seconds
 
 __all__ = ["AsyncAnySession"]
 
@@ -30,7 +31,12 @@ class AsyncAnySession(AsyncRowCalls):
         return await pipeline.execute_many(self, sql, seq_of_params)
 
     def stream(
-        self, sql: SqlText, params: Params = None, *, batch_size: int = 1000
+        self,
+        sql: SqlText,
+        params: Params = None,
+        *,
+        batch_size: int = 1000,
+        timeout: float | None = None,
     ) -> AbstractAsyncContextManager[AsyncRowStream]:
         """Run a statement and receive its rows as they come, in bounded memory.
 
@@ -40,9 +46,14 @@ class AsyncAnySession(AsyncRowCalls):
             sql: The statement, with `%s` or `%(name)s` for parameters.
             params: A sequence or a mapping to match; without it a `%` is just a `%`.
             batch_size: Rows received at a time.
+            timeout: Seconds that the server may take for the next rows; the time that is spent
+                reading in between is not counted.
         """
         if batch_size < 1:
             raise ValueError("batch_size must be at least 1")
         text, values = rendered(sql, params)
         self._check_text(text)
-        return AsyncStreaming(self._connection("stream", text, values), text, values, batch_size)
+        if timeout is not None:
+            check_seconds("timeout", timeout)
+        use = self._connection("stream", text, values)
+        return AsyncStreaming(use, text, values, batch_size, timeout)

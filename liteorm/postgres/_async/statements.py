@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Final
 
+import psycopg
 from psycopg import pq
 
 from liteorm._core.contracts import Params
@@ -19,6 +20,7 @@ from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._reading.results import LOOKUPS, UnknownTypes, changed_types, rows_from_result
 from liteorm.postgres._session.commands import result_of
 from liteorm.postgres._session.options import PoolState
+from liteorm.postgres._session.primitives import afinish
 
 __all__ = ["AsyncStatements", "AsyncUse"]
 
@@ -166,7 +168,10 @@ class AsyncStatements:
 class AsyncUse:
     """One operation: a connection for it, observers told, errors translated."""
 
-    __slots__ = ("_event", "_params", "_session", "_timeout", "_wire", "operation", "rows", "sql")
+    __slots__ = (
+        *("_event", "_params", "_raised", "_session", "_timeout", "_wire"),
+        *("operation", "rows", "sql"),
+    )
 
     def __init__(
         self,
@@ -181,6 +186,7 @@ class AsyncUse:
         self._timeout = timeout
         self._event: QueryEvent | None = None
         self._wire: AsyncWire | None = None
+        self._raised = False
         self.operation = operation
         self.sql = sql
         self.rows: int | None = None
@@ -197,10 +203,23 @@ class AsyncUse:
         except BaseException as exc:
             state.end_event(self._event, exc)
             raise
-        if self._timeout is not None:
-            wire.limit(self._timeout)
         self._wire = wire
+        if self._timeout is not None:
+            await self._limit(wire, self._timeout)
         return wire
+
+    async def _limit(self, wire: AsyncWire, timeout: float) -> None:
+        """Bound the call; one that may take longer than others is told to the server."""
+        try:
+            self._raised = await wire.raise_limit(timeout)
+        except BaseException as exc:
+            await self.__aexit__(type(exc), exc, None)
+            raise
+        wire.limit(timeout)
+
+    async def lift(self, wire: AsyncWire) -> None:
+        """Let the server take any time: the client keeps it, where a reader may be slow."""
+        self._raised = await wire.raise_limit(None)
 
     async def __aexit__(
         self,
@@ -220,7 +239,10 @@ class AsyncUse:
                 sql=self.sql,
             )
             exc.stored = session._autocommit
+        met = exc
         try:
+            if self._raised:
+                exc = await self._lower(wire, exc)
             if exc is None:
                 await session._release(wire)
             else:
@@ -232,5 +254,19 @@ class AsyncUse:
             if self._event is not None:
                 self._event.rows = self.rows
                 state.end_event(self._event, error)
-        if error is not None and (error is not exc or exc_type is None):
-            raise error from (None if error is exc else exc)
+        if error is not None and (error is not met or exc_type is None):
+            raise error from (None if error is met else met)
+
+    async def _lower(self, wire: AsyncWire, exc: BaseException | None) -> BaseException | None:
+        """Give the server its limit back; return what is to be raised."""
+        if exc is not None:
+            # Before the bounds are taken off: what the error was is known by them.
+            exc = wire.translated(exc, self.sql, self._params)
+        if not wire.closed:
+            try:
+                await afinish(wire.lower_limit())
+            except psycopg.Error:
+                wire.drop()
+            except BaseException as interruption:
+                return interruption
+        return exc

@@ -32,7 +32,10 @@ _SAVEPOINT: Final = "liteorm_stream"
 class AsyncRowStream:
     """Rows of a statement as they arrive; read it with `scan_iter`, or iterate over tuples."""
 
-    def __init__(self, wire: AsyncWire, sql: str, first: Rows, last: bool) -> None:
+    def __init__(
+        self, wire: AsyncWire, sql: str, first: Rows, last: bool, timeout: float | None
+    ) -> None:
+        self._timeout = timeout
         self._wire = wire
         self._sql = sql
         self._first: Rows | None = first
@@ -71,7 +74,7 @@ class AsyncRowStream:
         self._reading = True
         try:
             # A bound for each batch: how long the reader takes in between is its own affair.
-            self._wire.limit(None)
+            self._wire.limit(self._timeout)
             result, self._last = await self._wire.wait(result_step(self._wire.pgconn))
         except Exception as exc:
             self._last = True
@@ -87,7 +90,10 @@ class AsyncRowStream:
 class AsyncStreaming:
     """The block in which a stream can be read."""
 
-    def __init__(self, use: AsyncUse, sql: str, params: Any, batch_size: int) -> None:
+    def __init__(
+        self, use: AsyncUse, sql: str, params: Any, batch_size: int, timeout: float | None
+    ) -> None:
+        self._timeout = timeout
         self._use = use
         self._sql = sql
         self._params = params
@@ -125,6 +131,12 @@ class AsyncStreaming:
             # Leaving early cancels the statement, which must not spoil the whole transaction.
             await wire.command(f"SAVEPOINT {_SAVEPOINT}")
             self._saved = True
+        if wire.server_limit is not None:
+            if self._timeout is None:
+                self._timeout = wire.server_limit
+            await self._use.lift(wire)
+        if self._timeout is not None:
+            wire.limit(self._timeout)
         types, streamed = wire.state.types, wire.state.streamed
         if self._sql not in streamed:
             # Once rows arrive nothing can be looked up on this connection.
@@ -141,7 +153,7 @@ class AsyncStreaming:
         if len(streamed) > 500:
             streamed.clear()
         streamed.add(self._sql)
-        return AsyncRowStream(wire, self._sql, rows, last)
+        return AsyncRowStream(wire, self._sql, rows, last, self._timeout)
 
     async def __aexit__(
         self,

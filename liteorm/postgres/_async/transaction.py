@@ -230,6 +230,8 @@ class AsyncTx(AsyncAnySession):
     async def _roll_back_to(self, wire: AsyncWire) -> None:
         await wire.command(f"ROLLBACK TO SAVEPOINT {self._savepoint}")
         self._root._swallowed = None
+        if wire.own_limit is not None:
+            await wire.learn_limit()
         await wire.command(f"RELEASE SAVEPOINT {self._savepoint}")
 
     async def rollback(self) -> None:

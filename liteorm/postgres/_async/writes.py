@@ -116,6 +116,7 @@ async def _copy(
             data.add(chunk)
             if (batch := data.batch()) is None:
                 continue
+            wire.renew()
             await writer.write(batch)
             now = monotonic()
             if objection.raised(now):
@@ -123,6 +124,7 @@ async def _copy(
             if progress is not None and now - told >= _PROGRESS_SECONDS:
                 progress(data.rows)
                 told = now
+        wire.renew()
         await writer.write(data.last())
         if progress is not None:
             # Before the end, which stores the rows: what it raises stores nothing.
@@ -135,6 +137,7 @@ async def _copy(
         raise
     finally:
         objection.close()
+    wire.renew()
     result = await wire.wait(copy_end_step(wire.pgconn, None))
     # What the server counted: a trigger may have suppressed rows.
     return int(result.command_tuples or 0)

@@ -138,6 +138,11 @@ def transaction_command(command: str) -> StatementError:
     )
 
 
+def count_statements(sql: str) -> int:
+    """Return how many statements a script has, at least 1."""
+    return max(1, sum(1 for _ in lexer.statements(sql)))
+
+
 def check_transaction_text(sql: str) -> None:
     """Refuse transaction commands, alone or in a script."""
     if command := _judged(sql).transaction:

@@ -138,13 +138,6 @@ class PoolState:
         """Loaders and dumpers of every connection of the pool."""
         return self.context.adapters
 
-    @property
-    def limit(self) -> float | None:
-        """Seconds after which the client gives up waiting for a statement's answer."""
-        if self.statement_timeout is None:
-            return None
-        return self.statement_timeout + (ANSWER_GRACE if self.server_keeps_timeout else 0.0)
-
     def begin_event(self, operation: str, sql: str | None, params: Any = None) -> QueryEvent | None:
         """Tell observers that an operation begins; None if nobody watches."""
         if not (self.observers or (self.logged and logger.isEnabledFor(_DEBUG))):

@@ -26,13 +26,16 @@ __all__ = [
     "Answer",
     "AsyncAnswer",
     "AsyncLock",
+    "AsyncSignal",
     "AsyncWatch",
     "Lock",
+    "Signal",
     "WaitTimeout",
     "Watch",
     "acall",
     "afinish",
     "agetconn",
+    "apause",
     "arunning",
     "aserves_strangers",
     "asleep",
@@ -41,6 +44,7 @@ __all__ = [
     "call",
     "finish",
     "getconn",
+    "pause",
     "running",
     "serves_strangers",
     "sleep",
@@ -54,6 +58,9 @@ Answer: TypeAlias = Annotated[T, "at once"]
 
 AsyncLock = asyncio.Lock
 Lock = threading.Lock
+
+AsyncSignal = asyncio.Event
+Signal = threading.Event
 
 asleep = asyncio.sleep
 sleep = time.sleep
@@ -79,6 +86,20 @@ arunning = asyncio._get_running_loop
 def running() -> None:
     """Say in which event loop this runs: a database of threads belongs to none."""
     return
+
+
+async def apause(seconds: float, signal: asyncio.Event) -> None:
+    """Wait for a while, or until something is signalled."""
+    try:
+        async with asyncio.timeout(seconds):
+            await signal.wait()
+    except TimeoutError:
+        pass
+
+
+def pause(seconds: float, signal: threading.Event) -> None:
+    """Wait for a while, or until something is signalled."""
+    signal.wait(seconds)
 
 
 @types.coroutine

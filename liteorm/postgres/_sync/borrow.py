@@ -70,8 +70,9 @@ def give_back(state: PoolState, wire: Wire) -> None:
     """Give a connection back, whatever happens meanwhile; clean it first if that is needed."""
     if state.forked:
         return  # it is the parent's
-    if wire.deadline is not None:
+    if wire.lasting is not None:
         wire.unlimit()
+        wire.own_limit = None
     if wire.pgconn.transaction_status != _IDLE or wire.dirty or wire.evict or state.reset_always:
         finish(_clean_and_put(state, wire))
         return

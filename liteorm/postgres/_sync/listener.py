@@ -19,21 +19,27 @@ from liteorm._core.contracts import Session
 from liteorm._core.sql.text import quoted
 from liteorm._core.values.notification import Notification
 from liteorm.errors import (
-    ConnectFailed,
     ConnectionLost,
+    Error,
     PoolClosed,
     PoolTimeout,
     StatementError,
-    StatementTimeout,
     TransactionError,
 )
-from liteorm.postgres._sync.borrow import borrow, give_back
+from liteorm.postgres._sync.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.database import DB
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._session.notifying import Backoff, checked_channel, checked_payload
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, check_seconds, wrong_session
-from liteorm.postgres._session.primitives import Lock, Watch, call, finish, sleep
+from liteorm.postgres._session.primitives import (
+    Lock,
+    Signal,
+    Watch,
+    call,
+    finish,
+    pause,
+)
 from liteorm.postgres._session.translate import lost
 
 __all__ = ["Listener", "listen", "notify"]
@@ -44,6 +50,8 @@ QUEUE_LIMIT: Final = 100_000
 """Notifications held for a consumer that does not come for them; past it, a gap."""
 
 _CLOSED: Final = "closed"
+_STEP: Final = 0.25
+"""Seconds for which it waits at a time for a connection of the pool."""
 
 OnGap = Callable[[], Awaitable[object] | object]
 
@@ -69,6 +77,7 @@ class Listener:
         # Held by who receives. Not waited for: a second receiver is a mistake.
         self._receiving = threading.Lock()
         self._closed: str | None = None
+        self._closing = Signal()
         self._lost: ConnectionLost | None = None
         self._gap = False
         self._overflowed = False
@@ -214,13 +223,18 @@ class Listener:
             left = None if deadline is None else max(deadline - monotonic(), 0.0)
             try:
                 self._reconnect(left)
-            except (ConnectFailed, ConnectionLost, PoolTimeout, StatementTimeout) as exc:
-                pause = backoff.pause()
+            except (PoolClosed, StatementError):
+                raise
+            except Error as exc:
+                # Also of a standby, which cannot LISTEN: perhaps it is promoted, or another
+                # server takes its place.
+                wait = backoff.pause()
                 logger.warning("a listener could not connect again yet: %s", exc.message)
-                if deadline is not None and monotonic() + pause >= deadline:
-                    sleep(max(deadline - monotonic(), 0.0))
+                if deadline is not None and monotonic() + wait >= deadline:
+                    pause(max(deadline - monotonic(), 0.0), self._closing)
+                    self._check_open()
                     raise TimeoutError("no notification came in time") from exc
-                sleep(pause)
+                pause(wait, self._closing)
                 self._check_open()
         if self._on_gap is not None:
             # Before the flag goes down: one that fails is called again by the next receive.
@@ -230,13 +244,26 @@ class Listener:
     def _reconnect(self, timeout: float | None) -> None:
         with self._using:
             self._drop()
-        wire = borrow(self._state, timeout)
+        wire = self._borrow(timeout)
         with self._using:
             self._queue.clear()
             self._overflowed = False
             self._connect(wire)
             self._lost = None
             logger.info("a listener has connected again: %s", ", ".join(self._channels))
+
+    def _borrow(self, timeout: float | None) -> Wire:
+        """Take a connection; in short steps, so that closing is noticed meanwhile."""
+        limit = self._state.timeout if timeout is None else min(timeout, self._state.timeout)
+        deadline = monotonic() + limit
+        while True:
+            self._check_open()
+            left = deadline - monotonic()
+            try:
+                return borrow(self._state, min(left, _STEP))
+            except PoolTimeout:
+                if left <= _STEP:
+                    raise
 
     def _connect(self, wire: Wire) -> None:
         """LISTEN to every channel on a connection just taken."""
@@ -257,6 +284,7 @@ class Listener:
                 wire.command(f"LISTEN {quoted(channel)}")
         except BaseException as exc:
             error = wire.translated(exc, "LISTEN")
+            evict_if_read_only(wire, error, None)
             give_back(state, wire)
             if error is exc:
                 raise
@@ -357,6 +385,7 @@ class Listener:
             return  # it goes on listening in the parent
         self._state.check_here()
         self._closed = why
+        self._closing.set()
         self._state.listeners.discard(self)
         if self._watch is not None:
             self._watch.wake()

@@ -12,6 +12,7 @@ from liteorm._core.values.results import Result
 from liteorm.postgres._sync import pipeline
 from liteorm.postgres._sync.row_calls import RowCalls
 from liteorm.postgres._sync.stream import RowStream, Streaming
+from liteorm.postgres._session.options import check_seconds
 
 __all__ = ["AnySession"]
 
@@ -31,7 +32,12 @@ class AnySession(RowCalls):
         return pipeline.execute_many(self, sql, seq_of_params)
 
     def stream(
-        self, sql: SqlText, params: Params = None, *, batch_size: int = 1000
+        self,
+        sql: SqlText,
+        params: Params = None,
+        *,
+        batch_size: int = 1000,
+        timeout: float | None = None,
     ) -> AbstractContextManager[RowStream]:
         """Run a statement and receive its rows as they come, in bounded memory.
 
@@ -41,9 +47,14 @@ class AnySession(RowCalls):
             sql: The statement, with `%s` or `%(name)s` for parameters.
             params: A sequence or a mapping to match; without it a `%` is just a `%`.
             batch_size: Rows received at a time.
+            timeout: Seconds that the server may take for the next rows; the time that is spent
+                reading in between is not counted.
         """
         if batch_size < 1:
             raise ValueError("batch_size must be at least 1")
         text, values = rendered(sql, params)
         self._check_text(text)
-        return Streaming(self._connection("stream", text, values), text, values, batch_size)
+        if timeout is not None:
+            check_seconds("timeout", timeout)
+        use = self._connection("stream", text, values)
+        return Streaming(use, text, values, batch_size, timeout)

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Final
 
+import psycopg
 from psycopg import pq
 
 from liteorm._core.contracts import Params
@@ -20,6 +21,7 @@ from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._reading.results import LOOKUPS, UnknownTypes, changed_types, rows_from_result
 from liteorm.postgres._session.commands import result_of
 from liteorm.postgres._session.options import PoolState
+from liteorm.postgres._session.primitives import finish
 
 __all__ = ["Statements", "Use"]
 
@@ -167,7 +169,10 @@ class Statements:
 class Use:
     """One operation: a connection for it, observers told, errors translated."""
 
-    __slots__ = ("_event", "_params", "_session", "_timeout", "_wire", "operation", "rows", "sql")
+    __slots__ = (
+        *("_event", "_params", "_raised", "_session", "_timeout", "_wire"),
+        *("operation", "rows", "sql"),
+    )
 
     def __init__(
         self,
@@ -182,6 +187,7 @@ class Use:
         self._timeout = timeout
         self._event: QueryEvent | None = None
         self._wire: Wire | None = None
+        self._raised = False
         self.operation = operation
         self.sql = sql
         self.rows: int | None = None
@@ -198,10 +204,23 @@ class Use:
         except BaseException as exc:
             state.end_event(self._event, exc)
             raise
-        if self._timeout is not None:
-            wire.limit(self._timeout)
         self._wire = wire
+        if self._timeout is not None:
+            self._limit(wire, self._timeout)
         return wire
+
+    def _limit(self, wire: Wire, timeout: float) -> None:
+        """Bound the call; one that may take longer than others is told to the server."""
+        try:
+            self._raised = wire.raise_limit(timeout)
+        except BaseException as exc:
+            self.__exit__(type(exc), exc, None)
+            raise
+        wire.limit(timeout)
+
+    def lift(self, wire: Wire) -> None:
+        """Let the server take any time: the client keeps it, where a reader may be slow."""
+        self._raised = wire.raise_limit(None)
 
     def __exit__(
         self,
@@ -221,7 +240,10 @@ class Use:
                 sql=self.sql,
             )
             exc.stored = session._autocommit
+        met = exc
         try:
+            if self._raised:
+                exc = self._lower(wire, exc)
             if exc is None:
                 session._release(wire)
             else:
@@ -233,5 +255,19 @@ class Use:
             if self._event is not None:
                 self._event.rows = self.rows
                 state.end_event(self._event, error)
-        if error is not None and (error is not exc or exc_type is None):
-            raise error from (None if error is exc else exc)
+        if error is not None and (error is not met or exc_type is None):
+            raise error from (None if error is met else met)
+
+    def _lower(self, wire: Wire, exc: BaseException | None) -> BaseException | None:
+        """Give the server its limit back; return what is to be raised."""
+        if exc is not None:
+            # Before the bounds are taken off: what the error was is known by them.
+            exc = wire.translated(exc, self.sql, self._params)
+        if not wire.closed:
+            try:
+                finish(wire.lower_limit())
+            except psycopg.Error:
+                wire.drop()
+            except BaseException as interruption:
+                return interruption
+        return exc

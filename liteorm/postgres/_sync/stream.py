@@ -33,7 +33,10 @@ _SAVEPOINT: Final = "liteorm_stream"
 class RowStream:
     """Rows of a statement as they arrive; read it with `scan_iter`, or iterate over tuples."""
 
-    def __init__(self, wire: Wire, sql: str, first: Rows, last: bool) -> None:
+    def __init__(
+        self, wire: Wire, sql: str, first: Rows, last: bool, timeout: float | None
+    ) -> None:
+        self._timeout = timeout
         self._wire = wire
         self._sql = sql
         self._first: Rows | None = first
@@ -72,7 +75,7 @@ class RowStream:
         self._reading = True
         try:
             # A bound for each batch: how long the reader takes in between is its own affair.
-            self._wire.limit(None)
+            self._wire.limit(self._timeout)
             result, self._last = self._wire.wait(result_step(self._wire.pgconn))
         except Exception as exc:
             self._last = True
@@ -88,7 +91,10 @@ class RowStream:
 class Streaming:
     """The block in which a stream can be read."""
 
-    def __init__(self, use: Use, sql: str, params: Any, batch_size: int) -> None:
+    def __init__(
+        self, use: Use, sql: str, params: Any, batch_size: int, timeout: float | None
+    ) -> None:
+        self._timeout = timeout
         self._use = use
         self._sql = sql
         self._params = params
@@ -126,6 +132,12 @@ class Streaming:
             # Leaving early cancels the statement, which must not spoil the whole transaction.
             wire.command(f"SAVEPOINT {_SAVEPOINT}")
             self._saved = True
+        if wire.server_limit is not None:
+            if self._timeout is None:
+                self._timeout = wire.server_limit
+            self._use.lift(wire)
+        if self._timeout is not None:
+            wire.limit(self._timeout)
         types, streamed = wire.state.types, wire.state.streamed
         if self._sql not in streamed:
             # Once rows arrive nothing can be looked up on this connection.
@@ -142,7 +154,7 @@ class Streaming:
         if len(streamed) > 500:
             streamed.clear()
         streamed.add(self._sql)
-        return RowStream(wire, self._sql, rows, last)
+        return RowStream(wire, self._sql, rows, last, self._timeout)
 
     def __exit__(
         self,

@@ -231,6 +231,8 @@ class Tx(AnySession):
     def _roll_back_to(self, wire: Wire) -> None:
         wire.command(f"ROLLBACK TO SAVEPOINT {self._savepoint}")
         self._root._swallowed = None
+        if wire.own_limit is not None:
+            wire.learn_limit()
         wire.command(f"RELEASE SAVEPOINT {self._savepoint}")
 
     def rollback(self) -> None:

@@ -117,6 +117,7 @@ def _copy(
             data.add(chunk)
             if (batch := data.batch()) is None:
                 continue
+            wire.renew()
             writer.write(batch)
             now = monotonic()
             if objection.raised(now):
@@ -124,6 +125,7 @@ def _copy(
             if progress is not None and now - told >= _PROGRESS_SECONDS:
                 progress(data.rows)
                 told = now
+        wire.renew()
         writer.write(data.last())
         if progress is not None:
             # Before the end, which stores the rows: what it raises stores nothing.
@@ -136,6 +138,7 @@ def _copy(
         raise
     finally:
         objection.close()
+    wire.renew()
     result = wire.wait(copy_end_step(wire.pgconn, None))
     # What the server counted: a trigger may have suppressed rows.
     return int(result.command_tuples or 0)

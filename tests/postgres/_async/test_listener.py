@@ -18,8 +18,9 @@ from liteorm.postgres import (
     open_async,
 )
 from liteorm.postgres._async import listener as listener_module
+from liteorm.postgres._session.primitives import asleep
 from liteorm_testing import Proxy, kill_backend
-from tests.postgres.support import AsyncBackground, Witness, auntil
+from tests.postgres.support import AsyncBackground, Pair, Witness, auntil
 
 pytestmark = pytest.mark.anyio
 
@@ -382,3 +383,42 @@ async def test_a_heartbeat_must_be_positive(db: AsyncDB, heartbeat: float) -> No
     """A heartbeat of nothing is refused."""
     with pytest.raises(ValueError, match="positive"):
         await listen_async(db, "a", heartbeat=heartbeat)
+
+
+@pytest.mark.parametrize("closing", ["listener", "database"])
+async def test_closing_ends_a_receive_that_connects_again(
+    liteorm_database: Any, closing: str
+) -> None:
+    """The network is away: receive goes on trying, and ends at once when the listener is closed."""
+    with Proxy(liteorm_database.dsn) as proxy:
+        async with (
+            await open_async(proxy.dsn, max_size=2, timeout=600) as db,
+            AsyncBackground() as background,
+        ):
+            listener = await listen_async(db, "a", on_gap=lambda: None)
+            receiving = background.start(listener.receive)
+            proxy.cut()
+            await auntil(lambda: listener._wire is None, "the loss")
+            await (listener.close() if closing == "listener" else db.close())
+            with pytest.raises(liteorm.PoolClosed):
+                await receiving.result()
+            proxy.restore()
+
+
+async def test_a_standby_is_no_end(pair: Pair) -> None:
+    """One that meets a standby goes on trying, until it is promoted."""
+    calls: list[int] = []
+    async with (
+        await open_async(pair.dsn(attributes="any"), timeout=5) as db,
+        await listen_async(db, "a", on_gap=lambda: calls.append(1)) as listener,
+        AsyncBackground() as background,
+    ):
+        receiving = background.start(listener.receive)
+        pair.stop_primary()
+        await auntil(lambda: listener._wire is None, "the loss")
+        await asleep(1.0)
+        assert not receiving.done()
+        pair.promote()
+        await auntil(lambda: calls == [1], "the gap")
+        await notify_async(db, "a", "x")
+        assert (await receiving.result()).payload == "x"

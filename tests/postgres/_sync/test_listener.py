@@ -19,8 +19,9 @@ from liteorm.postgres import (
     open,
 )
 from liteorm.postgres._sync import listener as listener_module
+from liteorm.postgres._session.primitives import sleep
 from liteorm_testing import Proxy, kill_backend
-from tests.postgres.support import Background, Witness, until
+from tests.postgres.support import Background, Pair, Witness, until
 
 
 NAMES = ["plain", "With Case", 'quo"ted', "semi;colon", "ünïcode", "%s", "x" * 63, "ü" * 31]
@@ -382,3 +383,42 @@ def test_a_heartbeat_must_be_positive(db: DB, heartbeat: float) -> None:
     """A heartbeat of nothing is refused."""
     with pytest.raises(ValueError, match="positive"):
         listen(db, "a", heartbeat=heartbeat)
+
+
+@pytest.mark.parametrize("closing", ["listener", "database"])
+def test_closing_ends_a_receive_that_connects_again(
+    liteorm_database: Any, closing: str
+) -> None:
+    """The network is away: receive goes on trying, and ends at once when the listener is closed."""
+    with Proxy(liteorm_database.dsn) as proxy:
+        with (
+            open(proxy.dsn, max_size=2, timeout=600) as db,
+            Background() as background,
+        ):
+            listener = listen(db, "a", on_gap=lambda: None)
+            receiving = background.start(listener.receive)
+            proxy.cut()
+            until(lambda: listener._wire is None, "the loss")
+            (listener.close() if closing == "listener" else db.close())
+            with pytest.raises(liteorm.PoolClosed):
+                receiving.result()
+            proxy.restore()
+
+
+def test_a_standby_is_no_end(pair: Pair) -> None:
+    """One that meets a standby goes on trying, until it is promoted."""
+    calls: list[int] = []
+    with (
+        open(pair.dsn(attributes="any"), timeout=5) as db,
+        listen(db, "a", on_gap=lambda: calls.append(1)) as listener,
+        Background() as background,
+    ):
+        receiving = background.start(listener.receive)
+        pair.stop_primary()
+        until(lambda: listener._wire is None, "the loss")
+        sleep(1.0)
+        assert not receiving.done()
+        pair.promote()
+        until(lambda: calls == [1], "the gap")
+        notify(db, "a", "x")
+        assert (receiving.result()).payload == "x"

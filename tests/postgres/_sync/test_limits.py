@@ -1,0 +1,130 @@
+# Generated from tests/postgres/_async/test_limits.py by .ci/unasync.py: edit that file, not this one.
+"""How long statements may take: the pool's limit is each statement's, a call's longer one wins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import pytest
+
+import liteorm
+from liteorm.postgres import DB, open
+from liteorm.postgres._session.primitives import sleep
+from tests.postgres.support import Witness
+
+
+LIMIT = 0.4
+SLOW: Any = "SELECT pg_sleep(0.9)"
+
+
+@liteorm.table("item")
+@attrs.frozen
+class Item:
+    """A row of the table."""
+
+    id: int
+
+
+@pytest.fixture(params=[True, False], ids=["server", "client"])
+def db(request: Any, liteorm_database: Any, witness: Witness) -> Iterator[DB]:
+    """A database whose statements have a limit, which the server or the client alone keeps."""
+    witness.run("CREATE TABLE item (id int)")
+    with open(
+        liteorm_database.dsn, statement_timeout=LIMIT, prepare=request.param, max_size=1
+    ) as opened:
+        yield opened
+
+
+def limited(session: Any) -> None:
+    """See that the limit holds."""
+    with pytest.raises(liteorm.StatementTimeout):
+        session.query("SELECT pg_sleep(20)")
+
+
+def test_a_longer_limit_of_a_call_wins(db: DB) -> None:
+    """For this call only, in and out of a transaction, and after an error."""
+    for _ in range(2):
+        db.query(SLOW, timeout=20)
+        db.execute(SLOW, timeout=20)
+        limited(db)
+    with db.transaction() as tx:
+        tx.query(SLOW, timeout=20)
+        with pytest.raises(liteorm.StatementTimeout):
+            with tx.transaction() as inner:
+                inner.query("SELECT pg_sleep(20)")
+    with pytest.raises(liteorm.DataError):
+        db.query("SELECT 1 / 0", timeout=20)
+    with pytest.raises(liteorm.StatementTimeout):
+        db.query("SELECT pg_sleep(20)", timeout=0.9)
+    limited(db)
+
+
+def test_a_shorter_limit_of_a_call_holds(db: DB) -> None:
+    """The call's own is kept as before."""
+    with pytest.raises(liteorm.StatementTimeout):
+        db.query("SELECT pg_sleep(20)", timeout=0.1)
+    assert list(db.query("SELECT 1")) == [(1,)]
+
+
+def test_what_a_transaction_sets_for_itself_holds(db: DB) -> None:
+    """SET LOCAL statement_timeout goes beyond the pool's limit, until the transaction's end."""
+    for sql in ("SET LOCAL statement_timeout = '20s'", "SET LOCAL statement_timeout = 0"):
+        with db.transaction() as tx:
+            tx.execute(sql)
+            tx.query(SLOW)
+        with db.transaction() as tx:
+            tx.query("SELECT set_config('statement_timeout', '20s', true)")
+            tx.query(SLOW)
+            tx.rollback()
+        limited(db)
+
+
+def read_slowly(session: Any) -> None:
+    """Read more than the sockets hold, with pauses; then something that is slow to come."""
+    many = "SELECT n, repeat('x', 10000) FROM generate_series(1, 4000) AS n"
+    with session.stream(many, batch_size=100) as rows:
+        count = 0
+        for _ in rows:
+            count += 1
+            if count % 800 == 0:
+                sleep(0.2)
+    assert count == 4000
+    with session.stream(SLOW, timeout=20) as rows:
+        assert len([row for row in rows]) == 1
+
+
+def test_a_stream_has_time_for_each_batch(db: DB) -> None:
+    """A slow reader is not the server's fault; the server has its limit for the next rows."""
+    read_slowly(db)
+    with db.transaction() as tx:
+        read_slowly(tx)
+    for timeout in (None, 0.2):
+        with pytest.raises(liteorm.StatementTimeout):
+            with db.stream("SELECT pg_sleep(20)", timeout=timeout) as rows:
+                assert [row for row in rows] == []
+    limited(db)
+
+
+def test_the_limit_is_of_each_statement(db: DB) -> None:
+    """Not of the sum of a script or of execute_many."""
+    db.execute("; ".join(["SELECT pg_sleep(0.2)"] * 5))
+    db.execute_many("SELECT pg_sleep(%s)", [[0.15]] * 6)
+    with pytest.raises(liteorm.StatementTimeout):
+        db.execute_many("SELECT pg_sleep(%s)", [[0.1], [20], [0.1]])
+    limited(db)
+
+
+def test_a_source_may_be_slow(liteorm_database: Any, witness: Witness) -> None:
+    """The client's own limit does not count the time that a COPY's source takes."""
+    witness.run("CREATE TABLE item (id int)")
+
+    def slow() -> Iterator[Item]:
+        for n in range(1, 2001):
+            if n % 400 == 0:
+                sleep(0.2)
+            yield Item(n)
+
+    with open(liteorm_database.dsn, statement_timeout=LIMIT, prepare=False) as db:
+        assert db.insert_many(slow()) == 2000
