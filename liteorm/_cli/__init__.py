@@ -16,7 +16,7 @@ import liteorm
 COMMANDS = {
     "demo": "a tour of liteorm on an embedded PostgreSQL with 28,000 airports",
     "check": "hold declared statements and tables against a real schema",
-    "models": "write attrs classes from a live schema",
+    "models": "write classes from a live schema",
 }
 
 

@@ -1,4 +1,4 @@
-"""`liteorm models`: attrs classes written from a live schema."""
+"""`liteorm models`: classes written from a live schema."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 from liteorm import postgres
-from liteorm._check import custom_types
-from liteorm._cli.modelgen import blocks_of, merged, read_schema
+from liteorm._cli.modelgen import STYLES, blocks_of, merged, read_old, read_schema
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +40,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a module that declares types of your own (CustomType); may be given several times",
     )
     parser.add_argument(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a table or view to leave out, name or schema.name, * for any text; may be given"
+        " several times (those of migration tools are left out anyway)",
+    )
+    parser.add_argument(
+        "--style",
+        choices=tuple(STYLES),
+        default="attrs",
+        help="the kind of classes (default: attrs)",
+    )
+    parser.add_argument(
         "-o",
         "--output",
         type=Path,
@@ -51,29 +64,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the classes."""
-    if not arguments.dsn:
-        print("liteorm models: give --dsn: classes are written from a live schema", file=sys.stderr)
-        return 2
-    sys.path.insert(0, os.getcwd())
-    try:
-        types = custom_types(arguments.types)
-    except ImportError as error:
-        print(f"liteorm models: a module cannot be imported: {error}", file=sys.stderr)
-        return 2
-    with postgres.open(arguments.dsn, application_name="liteorm-models", types=types) as db:
-        schema = read_schema(db, arguments.schema, arguments.table)
-    blocks = blocks_of(schema)
-    modules = sorted({custom.cls.__module__ for custom in types} - {"builtins"})
     path: Path | None = arguments.output
+    if not arguments.dsn:
+        return _refused("give --dsn: classes are written from a live schema")
+    if path is not None and not path.parent.is_dir():
+        return _refused(f"there is no folder {path.parent}")
+    try:
+        text = path.read_text(encoding="utf-8") if path is not None and path.exists() else None
+        old = None if text is None else read_old(text)
+    except (OSError, UnicodeError) as error:
+        return _refused(f"{path} cannot be read: {error}")
+    except (SyntaxError, ValueError) as error:
+        return _refused(f"{path} is not Python ({error}): mend it, or write to another file")
+    with postgres.open(arguments.dsn, application_name="liteorm-models") as db:
+        schema = read_schema(db, arguments.schema, arguments.table, arguments.exclude)
+    if schema.left_out:
+        print(f"left out: {', '.join(schema.left_out)}", file=sys.stderr)
+    names = {} if old is None else old.class_names
+    taken = () if old is None else old.names
+    blocks = blocks_of(schema, style=arguments.style, names=names, taken=taken)
+    partial = bool(arguments.schema or arguments.table)
+    new = merged(blocks, old, partial=partial)
     if path is None:
-        sys.stdout.write(merged(blocks, modules=modules))
+        sys.stdout.write(new)
         return 0
-    old = path.read_text(encoding="utf-8") if path.exists() else None
-    new = merged(blocks, old, modules)
-    if new != old:
-        path.write_text(new, encoding="utf-8")
-    print(
-        f"{path}: {'unchanged' if new == old else 'written'}, {len(blocks)} classes",
-        file=sys.stderr,
-    )
+    if new != text:
+        try:
+            path.write_text(new, encoding="utf-8")
+        except OSError as error:
+            return _refused(f"{path} cannot be written: {error.strerror or error}")
+    count = f"{len(blocks)} classes" if len(blocks) != 1 else "1 class"
+    print(f"{path}: {'unchanged' if new == text else 'written'}, {count}", file=sys.stderr)
     return 0
+
+
+def _refused(problem: str) -> int:
+    print(f"liteorm models: {problem}", file=sys.stderr)
+    return 2

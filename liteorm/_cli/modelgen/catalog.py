@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from fnmatch import fnmatchcase
+from typing import Any, Final
 
 import attrs
 
@@ -101,22 +102,46 @@ class Schema:
     """Enums and composites, those inside others included."""
     names: dict[int, TypeName]
     """Names of all types in sight, domains and row types too."""
+    left_out: tuple[str, ...] = ()
+    """Tables that were not taken."""
 
 
-def read_schema(db: DB, schemas: Collection[str] = (), tables: Collection[str] = ()) -> Schema:
+MIGRATION_TABLES: Final = frozenset(
+    {
+        *("alembic_version", "ar_internal_metadata", "aerich", "atlas_schema_revisions"),
+        *("databasechangelog", "databasechangeloglock", "django_migrations"),
+        *("flyway_schema_history", "goose_db_version", "knex_migrations", "knex_migrations_lock"),
+        *("piccolo_migrations", "pgmigrations", "schema_migrations", "__diesel_schema_migrations"),
+        *("_prisma_migrations", "_sqlx_migrations", "_yoyo_log", "_yoyo_migration"),
+        *("_yoyo_version", "yoyo_lock", "south_migrationhistory", "tern_schema_version"),
+    }
+)
+"""Where migration tools keep what they did; no application reads these."""
+
+
+def read_schema(
+    db: DB,
+    schemas: Collection[str] = (),
+    tables: Collection[str] = (),
+    excluded: Collection[str] = (),
+) -> Schema:
     """Read the schema of a database.
 
     Args:
         db: The database.
         schemas: Schemas to take; all of the user's if there are none.
         tables: Tables and views to take, `name` or `schema.name`; all if there are none.
+        excluded: Tables and views to leave out, likewise, with `*` for any text. Those of migration
+            tools are left out too, unless they are among `tables`.
 
     Raises:
         UndefinedTable: One of the tables or schemas is not there.
     """
     found = liteorm.scan(db.query(_RELATIONS), RelationFacts)
-    chosen = [facts for facts in found if _wanted(facts, schemas, tables)]
     _refuse_missing(found, schemas, tables)
+    wanted = [facts for facts in found if _wanted(facts, schemas, tables)]
+    left_out = [facts for facts in wanted if _excluded(facts, tables, excluded)]
+    chosen = [facts for facts in wanted if facts not in left_out]
     types = _load_types(db, {column.type_oid for facts in chosen for column in facts.columns})
     relations = _relations(db, chosen, types)
     if not tables:
@@ -138,7 +163,15 @@ def read_schema(db: DB, schemas: Collection[str] = (), tables: Collection[str] =
         if name.relation and (name.schema, name.name) not in taken
     ]
     written.sort(key=lambda pair: (pair[1].kind != "enum", pair[0].schema, pair[0].name))
-    return Schema(tuple(relations), tuple(written), names)
+    names_left_out = tuple(f"{facts.schema}.{facts.name}" for facts in left_out)
+    return Schema(tuple(relations), tuple(written), names, names_left_out)
+
+
+def _excluded(facts: RelationFacts, tables: Collection[str], excluded: Collection[str]) -> bool:
+    name, full = facts.name, f"{facts.schema}.{facts.name}"
+    if any(fnmatchcase(name, one) or fnmatchcase(full, one) for one in excluded):
+        return True
+    return name in MIGRATION_TABLES and name not in tables and full not in tables
 
 
 def _wanted(facts: RelationFacts, schemas: Collection[str], tables: Collection[str]) -> bool:

@@ -12,7 +12,7 @@ _USED_IN_ANNOTATIONS = frozenset(
     {
         *("annotated", "any", "attrs", "bool", "bytes", "column", "datetime", "decimal", "dict"),
         *("enum", "float", "int", "ipaddress", "list", "liteorm", "object", "self", "str", "tuple"),
-        *("typing", "uuid"),
+        *("typing", "uuid", "dataclasses", "msgspec", "pydantic"),
     }
 )
 
@@ -27,19 +27,19 @@ def class_name(name: str) -> str:
     return f"{camel}_" if keyword.iskeyword(camel) else camel
 
 
-def field_name(column: str, taken: Collection[str] = ()) -> str:
+def field_name(column: str, taken: Collection[str] = (), reserved: Collection[str] = ()) -> str:
     """Return a column's name as a field: itself if it can be, else something like it."""
     name = column if _is_usual(column) else _snake(column)
-    if keyword.iskeyword(name) or name in _USED_IN_ANNOTATIONS:
+    if keyword.iskeyword(name) or name in _USED_IN_ANNOTATIONS or name in reserved:
         name += "_"
     return _free(name, taken)
 
 
-def field_names(columns: Collection[str]) -> dict[str, str]:
+def field_names(columns: Collection[str], reserved: Collection[str] = ()) -> dict[str, str]:
     """Return the field of each column; one that can keep its name does."""
     given: dict[str, str] = {}
     for column in sorted(columns, key=lambda name: not _is_usual(name)):
-        given[column] = field_name(column, given.values())
+        given[column] = field_name(column, given.values(), reserved)
     return given
 
 

@@ -6,16 +6,15 @@ import hashlib
 import json
 import re
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import attrs
 
 from liteorm._cli.modelgen.annotations import annotation_of, empty_value, optional
-from liteorm._cli.modelgen.catalog import Column, Relation, Schema, TypeName
+from liteorm._cli.modelgen.catalog import Column, ColumnFacts, Relation, Schema, TypeName
 from liteorm._cli.modelgen.naming import class_name, field_names, member_name
+from liteorm._cli.modelgen.styles import STYLES, WIDTH, Style, StyleName
 from liteorm._core.scanning.types import PgType
-
-WIDTH = 88
 
 _KINDS = {
     "r": "table",
@@ -32,57 +31,127 @@ class Block:
 
     key: str
     """What it is for: `table app.users`."""
+    name: str
     text: str
-
-    @property
-    def digest(self) -> str:
-        """What tells whether the text is still that of the last run."""
-        return hashlib.sha256(self.text.encode()).hexdigest()[:12]
+    digest: str
+    """What tells whether the schema is still that of the last run, whatever classes are called."""
 
 
-def blocks_of(schema: Schema) -> list[Block]:
-    """Return the classes of a schema: enums, composites, then tables and views by name."""
-    classes, relations = _class_names(schema)
-    blocks: list[Block] = []
-    for name, type_ in schema.types:
-        write = _enum if type_.kind == "enum" else _composite
-        text = "\n".join(write(name, type_, classes))
-        blocks.append(Block(f"type {name.schema}.{name.name}", f"{text}\n"))
-    for relation in schema.relations:
-        facts = relation.facts
-        text = "\n".join(_relation(relation, relations[facts.schema, facts.name], schema, classes))
-        blocks.append(Block(f"table {facts.schema}.{facts.name}", f"{text}\n"))
-    return blocks
+def blocks_of(
+    schema: Schema,
+    *,
+    style: StyleName = "attrs",
+    names: Mapping[str, str] | None = None,
+    taken: Collection[str] = (),
+) -> list[Block]:
+    """Return the classes of a schema: enums, composites, then tables and views by name.
 
-
-def _class_names(schema: Schema) -> tuple[dict[int, str], dict[tuple[str, str], str]]:
-    """Give every class a name of its own: with its schema's where two would be the same."""
-    wanted: list[tuple[str, str, str]] = [
-        ("relation", r.facts.schema, r.facts.name) for r in schema.relations
+    Args:
+        schema: What there is.
+        style: The kind of classes.
+        names: Names that classes have already, by the keys of their blocks.
+        taken: Further names that are not free.
+    """
+    chosen = _Names(schema, _class_names(schema, names or {}, taken))
+    # By names that do not depend on what else there is, or on what somebody called a class.
+    plain = _Names(schema, {key: class_name(key) for key in _keys(schema)})
+    written = list(_texts(schema, STYLES[style], chosen))
+    digests = [_digest(text) for _, text in _texts(schema, STYLES[style], plain)]
+    return [
+        Block(key, chosen.by_key[key], text, digest)
+        for (key, text), digest in zip(written, digests, strict=True)
     ]
-    wanted += [("type", name.schema, name.name) for name, _ in schema.types]
-    simple = [class_name(name) for _, _, name in wanted]
-    taken: set[str] = set()
-    given: dict[tuple[str, str, str], str] = {}
-    for (kind, of, name), short in zip(wanted, simple, strict=True):
-        chosen = short if simple.count(short) == 1 else class_name(f"{of}_{name}")
-        if chosen in taken and kind == "type":
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _keys(schema: Schema) -> Iterator[str]:
+    yield from (_type_key(name) for name, _ in schema.types)
+    for relation in schema.relations:
+        yield _table_key(relation)
+        yield _insert_key(relation)
+
+
+def _type_key(name: TypeName) -> str:
+    return f"type {name.schema}.{name.name}"
+
+
+def _table_key(relation: Relation) -> str:
+    return f"table {relation.facts.schema}.{relation.facts.name}"
+
+
+def _insert_key(relation: Relation) -> str:
+    return f"insert {relation.facts.schema}.{relation.facts.name}"
+
+
+@attrs.define
+class _Names:
+    """The names of classes: by the keys of their blocks, and by the types they are for."""
+
+    schema: Schema
+    by_key: Mapping[str, str]
+    by_oid: dict[int, str] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.by_oid = {name.oid: self.by_key[_type_key(name)] for name, _ in self.schema.types}
+        for oid, row in self.schema.names.items():
+            key = f"table {row.schema}.{row.name}"
+            if row.relation and key in self.by_key:
+                self.by_oid[oid] = self.by_key[key]
+
+
+def _class_names(
+    schema: Schema, names: Mapping[str, str], taken: Collection[str]
+) -> dict[str, str]:
+    """Give every class a name of its own: with its schema's where two would be the same."""
+    wanted = [(_table_key(r), r.facts.schema, r.facts.name, "") for r in schema.relations]
+    wanted += [(_type_key(name), name.schema, name.name, "") for name, _ in schema.types]
+    wanted += [(_insert_key(r), r.facts.schema, r.facts.name, "New") for r in schema.relations]
+    keys = [key for key, _, _, _ in wanted]
+    given = {key: names[key] for key in keys if key in names}
+    used = {*given.values(), *taken}
+    simple = [prefix + class_name(name) for _, _, name, prefix in wanted]
+    for (key, of, name, prefix), short in zip(wanted, simple, strict=True):
+        if key in given:
+            continue
+        if prefix and f"table {of}.{name}" in given:
+            short = prefix + given[f"table {of}.{name}"]
+            chosen = short
+        else:
+            alone = simple.count(short) == 1 and short not in used
+            chosen = short if alone else prefix + class_name(f"{of}_{name}")
+        if chosen in used and key.startswith("type "):
             chosen += "Type"
         number, stem = 2, chosen
-        while chosen in taken:
+        while chosen in used:
             chosen, number = f"{stem}{number}", number + 1
-        taken.add(chosen)
-        given[kind, of, name] = chosen
-    relations = {(of, name): cls for (kind, of, name), cls in given.items() if kind == "relation"}
-    classes = {name.oid: given["type", name.schema, name.name] for name, _ in schema.types}
-    for oid, row in schema.names.items():
-        if row.relation and (row.schema, row.name) in relations:
-            classes[oid] = relations[row.schema, row.name]
-    return classes, relations
+        used.add(chosen)
+        given[key] = chosen
+    return given
 
 
-def _enum(name: TypeName, type_: PgType, classes: Mapping[int, str]) -> Iterator[str]:
-    yield f"class {classes[name.oid]}(enum.Enum):"
+def _texts(schema: Schema, style: Style, names: _Names) -> Iterator[tuple[str, str]]:
+    for name, type_ in schema.types:
+        key = _type_key(name)
+        lines = (
+            _enum(name, type_, names.by_key[key])
+            if type_.kind == "enum"
+            else _composite(name, type_, names.by_key[key], names.by_oid, style)
+        )
+        yield key, "\n".join(lines) + "\n"
+    for relation in schema.relations:
+        key = _table_key(relation)
+        table = _Table(relation, schema, names.by_oid, style)
+        yield key, "\n".join(table.row(names.by_key[key])) + "\n"
+        if table.has_insert:
+            key = _insert_key(relation)
+            yield key, "\n".join(table.insert(names.by_key[key])) + "\n"
+
+
+def _enum(name: TypeName, type_: PgType, cls: str) -> Iterator[str]:
+    yield f"class {cls}(enum.Enum):"
     yield from _docstring(name.comment or f"Enum {name.schema}.{name.name}.")
     if type_.labels:
         yield ""
@@ -93,52 +162,111 @@ def _enum(name: TypeName, type_: PgType, classes: Mapping[int, str]) -> Iterator
         yield f"    {member} = {_string(label)}"
 
 
-def _composite(name: TypeName, type_: PgType, classes: Mapping[int, str]) -> Iterator[str]:
-    yield "@attrs.frozen(kw_only=True)"
-    yield f"class {classes[name.oid]}:"
+def _composite(
+    name: TypeName, type_: PgType, cls: str, classes: Mapping[int, str], style: Style
+) -> Iterator[str]:
+    yield from style.begin(cls, frozen=True)
     yield from _docstring(name.comment or f"Composite type {name.schema}.{name.name}.")
-    if type_.attributes:
-        yield ""
-    fields = field_names([attribute.name for attribute in type_.attributes])
+    fields = field_names([attribute.name for attribute in type_.attributes], style.reserved)
     comments = [*name.attributes, *([None] * len(type_.attributes))]
+    lines: list[str] = []
     for attribute, comment in zip(type_.attributes, comments, strict=False):
         field = fields[attribute.name]
         if comment:
-            yield from _comment(comment)
+            lines += _comment(comment)
         annotation = optional(annotation_of(attribute.type, classes))
         marks = [f"name={_string(attribute.name)}"] if field != attribute.name else []
-        yield from _field(field, annotation, marks, "None")
+        lines += _field(field, annotation, marks, "None")
+    yield from _body(style, lines, frozen=True)
 
 
-def _relation(
-    relation: Relation, cls: str, schema: Schema, classes: Mapping[int, str]
-) -> Iterator[str]:
-    facts = relation.facts
-    fields = field_names([column.facts.name for column in relation.columns])
-    yield from _table_decorator(relation, fields)
-    yield "@attrs.define(kw_only=True)" if relation.writable else "@attrs.frozen(kw_only=True)"
-    yield f"class {cls}:"
-    kind = _KINDS[facts.kind]
-    yield from _docstring(facts.comment or f"{kind.capitalize()} {facts.schema}.{facts.name}.")
-    if relation.columns or relation.unreadable:
+def _body(style: Style, lines: list[str], *, frozen: bool) -> Iterator[str]:
+    """Yield what stands below a class's docstring."""
+    yield from style.below_docstring(lines, frozen=frozen)
+    if lines:
         yield ""
-    for column in relation.columns:
-        yield from _column(relation, column, fields[column.facts.name], schema, classes)
-    for column in relation.unreadable:
-        yield from _comment(
-            f'column "{column.facts.name}" ({column.type.name}) has no form that liteorm reads:'
-            " select it cast to text"
+    yield from lines
+
+
+@attrs.frozen
+class _Table:
+    """Writes the classes of one table or view."""
+
+    relation: Relation
+    schema: Schema
+    classes: Mapping[int, str]
+    style: Style
+
+    @property
+    def has_insert(self) -> bool:
+        """Whether an insert has another shape than the row."""
+        return self.relation.writable and any(
+            _is_filled(column.facts) or column.facts.default for column in self.relation.columns
         )
 
+    def _fields(self) -> dict[str, str]:
+        names = [column.facts.name for column in self.relation.columns]
+        return field_names(names, self.style.reserved)
 
-def _table_decorator(relation: Relation, fields: Mapping[str, str]) -> Iterator[str]:
+    def row(self, cls: str) -> Iterator[str]:
+        """Yield the class of a row."""
+        relation, facts = self.relation, self.relation.facts
+        fields = self._fields()
+        yield from _table_decorator(relation, fields, facts.key)
+        yield from self.style.begin(cls, frozen=not relation.writable)
+        kind = _KINDS[facts.kind]
+        yield from _docstring(facts.comment or f"{kind.capitalize()} {facts.schema}.{facts.name}.")
+        lines: list[str] = []
+        for column in relation.columns:
+            lines += _column(relation, column, fields[column.facts.name], self.schema, self.classes)
+        for column in relation.unreadable:
+            lines += _comment(
+                f'column "{column.facts.name}" ({column.type.name}) has no form that liteorm'
+                " reads: select it cast to text"
+            )
+        yield from _body(self.style, lines, frozen=not relation.writable)
+
+    def insert(self, cls: str) -> Iterator[str]:
+        """Yield the class of what an insert sends."""
+        facts = self.relation.facts
+        fields = self._fields()
+        sent = [column for column in self.relation.columns if not _is_filled(column.facts)]
+        names = {column.facts.name for column in sent}
+        key = facts.key if set(facts.key) <= names else []
+        yield from _table_decorator(self.relation, fields, key)
+        yield from self.style.begin(cls, frozen=False)
+        yield from _docstring(f"A new row of {facts.schema}.{facts.name}.")
+        lines: list[str] = []
+        for column in sent:
+            lines += self._sent(column, fields[column.facts.name])
+        yield from _body(self.style, lines, frozen=False)
+
+    def _sent(self, column: Column, field: str) -> Iterator[str]:
+        facts = column.facts
+        annotation = annotation_of(
+            column.type, self.classes, dimensions=facts.dimensions, null_free=facts.null_free
+        )
+        value = None
+        if column.nullable:
+            annotation, value = optional(annotation), "None"
+        if facts.default:
+            yield from _comment(f"default {' '.join(facts.default.split())}")
+            annotation = f"{annotation} | liteorm.Unset"
+            value = "liteorm.UNSET"
+        marks = [f"name={_string(facts.name)}"] if field != facts.name else []
+        yield from _field(field, annotation, marks, value)
+
+
+def _table_decorator(
+    relation: Relation, fields: Mapping[str, str], key_columns: Collection[str]
+) -> Iterator[str]:
     facts = relation.facts
     if "." in facts.name or "." in facts.schema:
         arguments = [_string(facts.name)]
         extra = [f"schema={_string(facts.schema)}"]
     else:
         arguments, extra = [_string(f"{facts.schema}.{facts.name}")], []
-    key = [_string(fields[name]) for name in facts.key if name in fields]
+    key = [_string(fields[name]) for name in key_columns if name in fields]
     if len(key) == 1:
         arguments.append(f"key={key[0]}")
     elif key:
@@ -180,7 +308,7 @@ def _column(
     if column.type.kind == "domain" and column.type.oid in schema.names:
         domain = schema.names[column.type.oid]
         yield from _comment(f"domain {domain.schema}.{domain.name}")
-    filled = bool(facts.identity or facts.generated) or _is_serial(facts.default)
+    filled = _is_filled(facts)
     if facts.default and not filled and relation.writable:
         yield from _comment(f"default {' '.join(facts.default.split())}")
     annotation = annotation_of(
@@ -196,8 +324,10 @@ def _column(
     yield from _field(field, annotation, marks, default)
 
 
-def _is_serial(default: str | None) -> bool:
-    return default is not None and default.startswith("nextval(")
+def _is_filled(facts: ColumnFacts) -> bool:
+    """Tell whether the database fills a column by itself: nobody sends it."""
+    serial = facts.default is not None and facts.default.startswith("nextval(")
+    return bool(facts.identity or facts.generated) or serial
 
 
 def _field(field: str, annotation: str, marks: list[str], default: str | None) -> Iterator[str]:

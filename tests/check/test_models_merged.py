@@ -1,0 +1,266 @@
+"""`liteorm models` into a file that is there already, and the kinds of classes it writes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import liteorm
+from liteorm import postgres
+from liteorm._check import check
+from liteorm._cli import main
+from liteorm_testing import Database, Server, database
+
+SCHEMA = """
+CREATE TYPE mood AS ENUM ('sad', 'ok');
+CREATE TABLE users (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL,
+    mood mood NOT NULL DEFAULT 'ok', "json" jsonb, born date,
+    created timestamptz NOT NULL DEFAULT now(), span daterange
+);
+CREATE TABLE plain (id int PRIMARY KEY, what text);
+CREATE VIEW names AS SELECT id, name FROM users;
+CREATE TABLE alembic_version (version_num text PRIMARY KEY);
+"""
+
+
+@pytest.fixture
+def made(liteorm_server: Server) -> Iterator[Database]:
+    """A database of its own for each test, which may change it."""
+    with database(liteorm_server, SCHEMA) as found:
+        yield found
+
+
+def written(made: Database, path: Path, *options: str) -> str:
+    """Run the command, twice: the second run changes nothing."""
+    arguments = ["models", "--dsn", made.dsn, "-o", str(path), *options]
+    assert main(arguments) == 0
+    text = path.read_text()
+    assert main(arguments) == 0
+    assert path.read_text() == text
+    compile(text, str(path), "exec")
+    return text
+
+
+def changed(made: Database, sql: Any) -> None:
+    """Change the schema."""
+    with postgres.open(made.dsn, max_size=1) as db:
+        db.execute(sql)
+
+
+def imported(text: str, name: str = "merged_models") -> types.ModuleType:
+    """Return the text as a module."""
+    module = types.ModuleType(name)
+    sys.modules[name] = module
+    exec(compile(text, name, "exec"), vars(module))
+    return module
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "\n\n",
+        '"""My own words."""\n',
+        "import os\nfrom typing import Any\n\n\ndef mine() -> Any:\n    return os.name\n",
+        '"""Doc."""\n\nfrom __future__ import annotations\n\nimport datetime\n\nX = 1\n',
+        "class Users:\n    pass\n",
+        "# A comment only.\n",
+        "import liteorm as lo, attrs\n",
+    ],
+)
+def test_any_file_can_be_written_to(made: Database, tmp_path: Path, before: str) -> None:
+    """What is there stays, whether or not a mark is in it."""
+    path = tmp_path / "models.py"
+    path.write_text(before)
+    text = written(made, path)
+    for line in before.splitlines():
+        assert line in text
+    module = imported(text)
+    assert hasattr(module, "Plain")
+    if "class Users" in before:
+        assert hasattr(module, "PublicUsers")
+    else:
+        assert hasattr(module, "Users")
+
+
+def test_what_is_no_python_is_refused(
+    made: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One sentence, and the file is left as it is."""
+    path = tmp_path / "models.py"
+    path.write_text("def (:\n")
+    assert main(["models", "--dsn", made.dsn, "-o", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert "models.py is not Python" in said
+    assert said.count("\n") == 1
+    assert path.read_text() == "def (:\n"
+    assert main(["models", "--dsn", made.dsn, "-o", str(tmp_path / "no" / "x.py")]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+    assert main(["models", "--dsn", made.dsn, "-o", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_names_stay(made: Database, tmp_path: Path) -> None:
+    """A table of the same name in another schema takes another name, the first one keeps its."""
+    path = tmp_path / "models.py"
+    text = written(made, path)
+    text = text.replace("class Plain:", "class Simple:").replace("class Mood(", "class Temper(")
+    text = text.replace("mood: Mood", "mood: Temper")
+    text = text.replace('"""Table public.plain."""', '"""My words."""')
+    path.write_text(text)
+    changed(made, "CREATE SCHEMA a; CREATE TABLE a.users (id int); CREATE TABLE a.plain (id int)")
+    after = written(made, path)
+    assert text.rstrip() in after
+    module = imported(after)
+    for name in ("Users", "Simple", "Temper", "AUsers", "NewUsers"):
+        assert hasattr(module, name)
+    assert after.count("class Users:") == after.count("class Simple:") == 1
+    assert '"""My words."""' in after
+    changed(made, "ALTER TABLE plain ADD more int; ALTER TABLE users ADD moods mood[]")
+    after = written(made, path)
+    assert "class Simple:" in after
+    assert "more: int | None" in after
+    assert "moods: list[Temper | None] | None" in after
+
+
+def test_code_of_the_users_own_stays(made: Database, tmp_path: Path) -> None:
+    """Between the classes and behind the last one, also when that one changes or goes."""
+    path = tmp_path / "models.py"
+    text = written(made, path)
+    before, mark, after = text.partition("# liteorm models: insert")
+    text = f"{before}BETWEEN = 1\n\n\n{mark}{after}\n\ndef last() -> int:\n    return 1\n"
+    path.write_text(text)
+    assert written(made, path) == text
+    changed(made, "CREATE TABLE more (id int); DROP TABLE plain; ALTER TABLE users ADD x int")
+    after = written(made, path)
+    assert "BETWEEN = 1\n" in after
+    assert after.endswith("def last() -> int:\n    return 1\n")
+    assert "class Plain" not in after
+    assert "class More:" in after
+    changed(made, "DROP TABLE users CASCADE; DROP TABLE more")
+    after = written(made, path)
+    assert "BETWEEN = 1\n" in after
+    assert "def last() -> int:\n    return 1\n" in after
+
+
+def test_one_table_leaves_the_others(made: Database, tmp_path: Path) -> None:
+    """With --table, only its class is written anew."""
+    path = tmp_path / "models.py"
+    text = written(made, path)
+    changed(made, "ALTER TABLE plain ADD more int; ALTER TABLE users ADD other int")
+    after = written(made, path, "--table", "plain")
+    assert "more: int | None" in after
+    assert "other: int" not in after
+    for name in ("class Users:", "class Names:", "class Mood(", "class NewUsers:"):
+        assert name in after
+        assert name in text
+
+
+def test_tables_can_be_left_out(
+    made: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of migration tools are, and named; --exclude takes others."""
+    text = written(made, tmp_path / "models.py")
+    assert "AlembicVersion" not in text
+    assert "left out: public.alembic_version" in capsys.readouterr().err
+    text = written(made, tmp_path / "two.py", "--exclude", "pla*", "--exclude", "public.names")
+    assert "class Plain" not in text
+    assert "class Names" not in text
+    assert "class Users" in text
+    assert "class AlembicVersion" in written(
+        made, tmp_path / "three.py", "--table", "alembic_version"
+    )
+
+
+@pytest.mark.parametrize("style", ["attrs", "dataclass", "pydantic", "struct"])
+def test_styles_are_clean(made: Database, tmp_path: Path, style: str) -> None:
+    """Each kind of classes is formatted, and has the names that its kind allows."""
+    path = tmp_path / f"models_{style}.py"
+    text = written(made, path, "--style", style)
+    for arguments in (["format", "--check", "--line-length", "88"], ["check"]):
+        run = subprocess.run(
+            [sys.executable, "-m", "ruff", *arguments, "--isolated", str(path)],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
+    first = {
+        "attrs": "@attrs.define(kw_only=True)\nclass Users:",
+        "dataclass": "@dataclasses.dataclass(kw_only=True)\nclass Users:",
+        "pydantic": "class Users(pydantic.BaseModel):",
+        "struct": "class Users(msgspec.Struct, kw_only=True):",
+    }[style]
+    assert first in text
+    assert ("json_: " in text) == (style == "pydantic")
+
+
+@pytest.mark.parametrize("style", ["attrs", "dataclass"])
+def test_what_is_written_can_insert(made: Database, tmp_path: Path, style: str) -> None:
+    """`NewUsers` leaves what the database fills out, and what has a default UNSET."""
+    module = imported(written(made, tmp_path / "models.py", "--style", style))
+    with postgres.open(made.dsn, max_size=1) as db:
+        findings = [str(item) for item in check(db, module)]
+        assert findings == []
+        user = db.insert(module.NewUsers(name="Ada"), returning=module.Users)
+        assert (user.id, user.name, user.mood) == (1, "Ada", module.Mood.OK)
+        sad = module.NewUsers(name="Bob", mood=module.Mood.SAD)
+        assert db.insert(sad, returning=module.Users).mood is module.Mood.SAD
+        assert db.insert_many([module.NewUsers(name="Cy"), module.NewUsers(name="Dee")]) == 2
+        assert [n.name for n in liteorm.scan(db.query("SELECT * FROM names"), module.Names)] == [
+            *("Ada", "Bob", "Cy", "Dee")
+        ]
+
+
+def test_a_plain_table_has_no_insert_shape(made: Database, tmp_path: Path) -> None:
+    """Where an insert sends the row, the row's class does."""
+    text = written(made, tmp_path / "models.py")
+    assert "class NewUsers:" in text
+    assert "NewPlain" not in text
+    assert "NewNames" not in text
+
+
+HOSTILE = [
+    "a\nimport os",
+    "b\rx = 1",
+    "c\u2028y = 2",
+    'd"""; e',
+    "f' + x",
+    "g\\",
+    "{h}",
+    "# i",
+    "\f",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_cannot_break_out(made: Database, tmp_path: Path, name: str) -> None:
+    """Whatever a table, type, column, label or comment is called, it is no statement."""
+    quoted = name.replace('"', '""')
+    text = name.replace("'", "''")
+    changed(
+        made,
+        f"""
+        CREATE TYPE "{quoted}t" AS ENUM ('{text}');
+        CREATE TYPE "{quoted}c" AS ("{quoted}" int);
+        CREATE DOMAIN "{quoted}d" AS int;
+        CREATE SCHEMA "{quoted}s";
+        CREATE TABLE "{quoted}s"."{quoted}" ("{quoted}" "{quoted}t"[] PRIMARY KEY,
+            c "{quoted}c" DEFAULT NULL, d "{quoted}d", x aclitem, y text DEFAULT '{text}');
+        COMMENT ON TABLE "{quoted}s"."{quoted}" IS '{text}';
+        COMMENT ON COLUMN "{quoted}s"."{quoted}".c IS '{text}';
+        ALTER TABLE "{quoted}s"."{quoted}" ADD UNIQUE ("{quoted}");
+        """,
+    )
+    for style in ("attrs", "dataclass"):
+        source = written(made, tmp_path / f"{style}.py", "--style", style)
+        module = imported(source)
+        assert not {"os", "x", "y", "e"} & vars(module).keys()
