@@ -120,3 +120,39 @@ async def test_identifiers_and_templates_are_sql_too(db: AsyncDB) -> None:
     assert shape.parameters == ("text",)
     odd = liteorm.sql("SELECT id AS {} FROM users", liteorm.Ident("%s"))
     assert (await describe_async(db, odd)).columns[0].name == "%s"
+
+
+async def test_describing_leaves_nothing_behind(db: AsyncDB) -> None:
+    """The function by which the server reads a statement is gone, and the transaction goes on."""
+    async with db.transaction() as tx:
+        await tx.execute("INSERT INTO users VALUES (1, 'Ada', NULL, '{}')")
+        shape = await describe_async(tx, "SELECT name FROM users WHERE id = %s -- the last line")
+        assert [column.nullable for column in shape.columns] == [False]
+        rows = await tx.query("SELECT count(*) FROM pg_proc WHERE proname LIKE 'liteorm%'")
+        assert liteorm.scan_one(rows, int) == 0
+    assert liteorm.scan_one(await db.query("SELECT count(*) FROM users"), int) == 1
+
+
+async def test_a_read_only_transaction_says_why_nothing_is_known(db: AsyncDB) -> None:
+    """Where the server may not make the function, the column's reason says so."""
+    async with db.transaction(read_only=True) as tx:
+        [column] = (await describe_async(tx, "SELECT name FROM users")).columns
+        assert (column.nullable, column.column) == (None, "name")
+        assert "read-only transaction" in column.reason
+        assert len(await tx.query("SELECT 1")) == 1
+    await db.execute("SET default_transaction_read_only = on")
+    [column] = (await describe_async(db, "SELECT name FROM users")).columns
+    assert column.nullable is False
+
+
+async def test_columns_of_one_outer_join_are_known_to_go_together(db: AsyncDB) -> None:
+    """Columns that are NULL in the same rows have the same joins."""
+    shape = await describe_async(
+        db,
+        "SELECT a.id, b.id, b.name, c.name FROM users a LEFT JOIN users b ON b.id = a.id"
+        " LEFT JOIN users c ON c.name = a.name",
+    )
+    first, second, third, fourth = (column.joins for column in shape.columns)
+    assert first == ()
+    assert second == third != ()
+    assert not set(second) & set(fourth)

@@ -120,3 +120,39 @@ def test_identifiers_and_templates_are_sql_too(db: DB) -> None:
     assert shape.parameters == ("text",)
     odd = liteorm.sql("SELECT id AS {} FROM users", liteorm.Ident("%s"))
     assert (describe(db, odd)).columns[0].name == "%s"
+
+
+def test_describing_leaves_nothing_behind(db: DB) -> None:
+    """The function by which the server reads a statement is gone, and the transaction goes on."""
+    with db.transaction() as tx:
+        tx.execute("INSERT INTO users VALUES (1, 'Ada', NULL, '{}')")
+        shape = describe(tx, "SELECT name FROM users WHERE id = %s -- the last line")
+        assert [column.nullable for column in shape.columns] == [False]
+        rows = tx.query("SELECT count(*) FROM pg_proc WHERE proname LIKE 'liteorm%'")
+        assert liteorm.scan_one(rows, int) == 0
+    assert liteorm.scan_one(db.query("SELECT count(*) FROM users"), int) == 1
+
+
+def test_a_read_only_transaction_says_why_nothing_is_known(db: DB) -> None:
+    """Where the server may not make the function, the column's reason says so."""
+    with db.transaction(read_only=True) as tx:
+        [column] = (describe(tx, "SELECT name FROM users")).columns
+        assert (column.nullable, column.column) == (None, "name")
+        assert "read-only transaction" in column.reason
+        assert len(tx.query("SELECT 1")) == 1
+    db.execute("SET default_transaction_read_only = on")
+    [column] = (describe(db, "SELECT name FROM users")).columns
+    assert column.nullable is False
+
+
+def test_columns_of_one_outer_join_are_known_to_go_together(db: DB) -> None:
+    """Columns that are NULL in the same rows have the same joins."""
+    shape = describe(
+        db,
+        "SELECT a.id, b.id, b.name, c.name FROM users a LEFT JOIN users b ON b.id = a.id"
+        " LEFT JOIN users c ON c.name = a.name",
+    )
+    first, second, third, fourth = (column.joins for column in shape.columns)
+    assert first == ()
+    assert second == third != ()
+    assert not set(second) & set(fourth)

@@ -14,7 +14,7 @@ from liteorm.postgres._describing.nulls.grouping import read_groups
 from liteorm.postgres._describing.nulls.insides import inside_of
 from liteorm.postgres._describing.nulls.judging import feasible, known, settle
 from liteorm.postgres._describing.nulls.levels import Exhausted, Level, Out, Result
-from liteorm.postgres._describing.nulls.nodes import Node
+from liteorm.postgres._describing.nulls.nodes import Node, items_of
 from liteorm.postgres._describing.nulls.sources import Sources
 from liteorm.postgres._describing.nulls.types import type_of
 from liteorm.postgres._describing.nulls.unions import flat, operand, set_operation
@@ -22,6 +22,7 @@ from liteorm.postgres._describing.nulls.values import UNKNOWN, Null, Value, eith
 
 _MOST_STEPS: Final = 400_000
 _DEPTH: Final = 40
+NO_PARAMS: Final[Mapping[int, Null]] = {}
 
 
 def result_columns(
@@ -36,7 +37,7 @@ def result_columns(
         params: Whether `$1`, `$2` … can be NULL, where it is known.
     """
     try:
-        result = Analysis(catalog, params or {}).query(tree, None)
+        result = Analysis(catalog, params or NO_PARAMS).query(tree, None)
     except (RecursionError, Exhausted):
         return [Out(UNKNOWN, why="the statement is too large to be analysed")] * columns
     if len(result.columns) != columns:
@@ -77,7 +78,7 @@ class Analysis:
             if relation.oid in self._reading or len(self._reading) > _DEPTH:
                 return None
             self._reading.append(relation.oid)
-            params, self.params = self.params, {}
+            params, self.params = self.params, NO_PARAMS
             try:
                 self._views[relation.oid] = self.query(relation.definition, None)
             finally:
@@ -204,8 +205,8 @@ def _own_nodes(node: Any) -> Iterator[Node]:
     stack: list[Any] = [node]
     while stack:
         top = stack.pop()
-        if type(top) is list:
-            stack.extend(top)
-        elif isinstance(top, Node) and top.kind != "QUERY":
+        if not isinstance(top, Node):
+            stack.extend(items_of(top))
+        elif top.kind != "QUERY":
             yield top
             stack.extend(top.fields.values())

@@ -212,7 +212,8 @@ def _rows(owner: Level) -> int:
     """Return the state of what is NULL where there is no row."""
     if owner.filled:
         return NEVER
-    return {True: ALWAYS, False: NEVER}.get(owner.env.get(EMPTY), SOME)  # type: ignore[arg-type]
+    empty = owner.env.get(EMPTY)
+    return SOME if empty is None else ALWAYS if empty else NEVER
 
 
 def _fed(level: Level, owner: Level, node: Node, evaluate: Evaluate) -> int:

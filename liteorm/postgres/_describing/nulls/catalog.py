@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from attrs import Factory, define, frozen
 
-from liteorm.postgres._describing.nulls.nodes import Node, read_nodes
+from liteorm.postgres._describing.nulls.nodes import Node, items_of, read_nodes
 from liteorm.postgres._describing.nulls.values import NEVER, SOME, UNKNOWN
 
 Loading = Generator[tuple[str, tuple[Any, ...]], list[tuple[Any, ...]], None]
@@ -93,7 +93,7 @@ def load_catalog(catalog: Catalog, trees: Iterable[Any]) -> Loading:
                 operators |= {node.number("opno")}
         found -= relations
         relations |= found
-        wanted = []
+        wanted.clear()
         if found:
             yield from _load_relations(catalog, found)
             for oid in found & catalog.relations.keys():
@@ -125,10 +125,8 @@ def _tree(text: str | None) -> Node | None:
         found = read_nodes(text)
     except ValueError:
         return None
-    while type(found) is list:
-        if len(found) != 1:
-            return None
-        found = found[0]
+    while len(items := items_of(found)) == 1:
+        found = items[0]
     return found if isinstance(found, Node) else None
 
 

@@ -86,7 +86,7 @@ def _param(level: Level, node: Node) -> Value:
     match node.number("paramkind"):
         case 0:
             null = level.analysis.params.get(node.number("paramid"))
-            state = {False: NEVER, True: SOME}.get(null, UNKNOWN) if null is not None else UNKNOWN
+            state = UNKNOWN if null is None else SOME if null else NEVER
             return Value(state, why="a parameter's value may be None")
         case 2 if level.subvalues:
             out = level.subvalues[-1].column(node.number("paramid") - 1)
@@ -143,7 +143,7 @@ def _null_test(level: Level, node: Node) -> Value:
 def _row_test(level: Level, arg: Any, *, wanted: bool) -> Value:
     """Return what `row IS NULL` (all fields are) or `IS NOT NULL` (none is) gives."""
     values: list[Value] = []
-    if isinstance(arg, Node) and arg.kind == "ROWEXPR":
+    if isinstance(arg, Node) and arg.kind in ("ROWEXPR", "ROW"):
         values = [value_of(level, item) for item in arg.nodes("args")]
     elif isinstance(arg, Node) and arg.kind == "VAR" and arg.number("varattno") == 0:
         owner = level.up(arg.number("varlevelsup"))

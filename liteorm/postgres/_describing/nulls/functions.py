@@ -1,7 +1,7 @@
 """PostgreSQL's own functions and operators, by what comes out of them.
 
-Whatever is not listed here is not known. `.ci/total_functions.py` runs everything listed, on a
-server, with the odd values of each type.
+Whatever is not listed here is not known. `tests/check/total_functions.py` runs everything listed,
+on a server, with the odd values of each type.
 """
 
 from __future__ import annotations

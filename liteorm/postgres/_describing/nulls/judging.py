@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import product
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from liteorm.postgres._describing.nulls.calls import none_atom
 from liteorm.postgres._describing.nulls.expressions import value_of
@@ -17,7 +17,7 @@ from liteorm.postgres._describing.nulls.levels import (
     Out,
     Rel,
 )
-from liteorm.postgres._describing.nulls.nodes import Node
+from liteorm.postgres._describing.nulls.nodes import Node, items_of
 from liteorm.postgres._describing.nulls.values import ALWAYS, NEVER, SOME, UNKNOWN, Value
 
 _MOST_ATOMS: Final = 6
@@ -189,7 +189,7 @@ def _free(level: Level, atom: Any) -> bool:
 
 
 def _is_group(atom: Any) -> bool:
-    return type(atom) is tuple and atom[0] == "group"
+    return isinstance(atom, tuple) and cast("tuple[Any, ...]", atom)[0] == "group"
 
 
 def _gathered(found: list[tuple[dict[Any, bool], int]], joins: list[int], why: str) -> Out:
@@ -252,11 +252,9 @@ def _column(level: Level, node: Any) -> Out | None:
 
 def atoms_of(level: Level, node: Any, depth: int = 0) -> Iterator[Any]:
     """Yield what decides about NULL in an expression."""
-    if type(node) is list:
-        for item in node:
-            yield from atoms_of(level, item, depth)
-        return
     if not isinstance(node, Node):
+        for item in items_of(node):
+            yield from atoms_of(level, item, depth)
         return
     if depth == 0 and level.grouped and level.rolled and node.key in level.rolled:
         if node.key in level.loose:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from attrs import Factory, define
 
@@ -47,8 +47,7 @@ class Node:
 
     def nodes(self, name: str) -> list[Any]:
         """Return a field that is a list; empty where there is none."""
-        found = self.fields.get(name)
-        return found if type(found) is list else []
+        return items_of(self.fields.get(name))
 
     def numbers(self, name: str) -> list[int]:
         """Return a field that is a list of numbers."""
@@ -74,15 +73,20 @@ class Node:
             if isinstance(top, Node):
                 yield top
                 stack.extend(top.fields.values())
-            elif type(top) is list:
-                stack.extend(top)
+            else:
+                stack.extend(items_of(top))
+
+
+def items_of(value: Any) -> list[Any]:
+    """Return the items of what is a list; of what is none there are none."""
+    return cast("list[Any]", value) if type(value) is list else []
 
 
 def _key_of(value: Any) -> str:
     if isinstance(value, Node):
         return value.key
     if type(value) is list:
-        return f"({' '.join(_key_of(item) for item in value)})"
+        return f"({' '.join(_key_of(item) for item in items_of(value))})"
     return str(value)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from liteorm.postgres._describing.nulls.nodes import Node, read_nodes
+from liteorm.postgres._describing.nulls.nodes import Node, items_of, read_nodes
 
 __all__ = ["Trial", "Unread", "read_trees"]
 
@@ -67,8 +67,8 @@ def _query_of(text: str) -> Node | Unread:
     except ValueError as error:
         return Unread(str(error))
     # A list of statements, each of which rules might have made several of.
-    while type(found) is list and len(found) == 1:
-        found = found[0]
+    while len(items := items_of(found)) == 1:
+        found = items[0]
     return found if isinstance(found, Node) else Unread("it is not one statement")
 
 

@@ -1,7 +1,7 @@
 """Runs every function and operator that the analysis of NULLs trusts, with odd values of each type.
 
-    python .ci/total_functions.py            # on an embedded server; --server=local or a DSN
-    python .ci/total_functions.py --find     # functions that never gave NULL and are not listed
+    python -m tests.check.total_functions            # --server=local or a DSN for another one
+    python -m tests.check.total_functions --find     # what never gave NULL and is not listed
 
 What it finds is a NULL from arguments that are not: such a signature belongs into `PARTIAL`. That
 it finds none is no proof: what is listed was read in PostgreSQL's source as well.
@@ -176,9 +176,10 @@ def nulls_of(conn: psycopg.Connection[Any], calls: Iterator[str]) -> tuple[list[
     return found, count
 
 
-def check(conn: psycopg.Connection[Any], most: int) -> int:
-    """Run all that is listed; print what gave NULL, and return how many that were."""
-    wrong = ran = calls = 0
+def wrongly_trusted(conn: psycopg.Connection[Any], most: int) -> tuple[list[str], int, int]:
+    """Run all that is listed; return the calls that gave NULL, and how many were run of what."""
+    wrong: list[str] = []
+    ran = calls = 0
     for _, name, _, _, types, _, _ in conn.execute(FUNCTIONS).fetchall():
         signature = f"{name}({','.join(types)})"
         never = len(types) if name in known.NEVER_NULL else 0
@@ -189,9 +190,7 @@ def check(conn: psycopg.Connection[Any], most: int) -> int:
         texts = (f'pg_catalog."{name}"({", ".join(args)})' for args in every)
         found, count = nulls_of(conn, texts)
         ran, calls = ran + 1, calls + count
-        wrong += bool(found)
-        for call in found[:3]:
-            print(f"NULL: {signature}: {call}")
+        wrong += [f"{signature}: {call}" for call in found[:1]]
     for operator, left, right, function, types in conn.execute(OPERATORS).fetchall():
         signature = f"{function}({','.join(types)})"
         if operator not in known.TOTAL_OPERATORS or signature in known.PARTIAL:
@@ -203,11 +202,8 @@ def check(conn: psycopg.Connection[Any], most: int) -> int:
         )
         found, count = nulls_of(conn, texts)
         ran, calls = ran + 1, calls + count
-        wrong += bool(found)
-        for call in found[:3]:
-            print(f"NULL: {signature}: {call}")
-    print(f"{ran} functions and operators, {calls} calls with a result, {wrong} gave NULL")
-    return wrong
+        wrong += [f"{signature}: {call}" for call in found[:1]]
+    return wrong, ran, calls
 
 
 def find(conn: psycopg.Connection[Any], most: int) -> None:
@@ -247,7 +243,10 @@ def main() -> int:
         if arguments.find:
             find(conn, arguments.most)
             return 0
-        return 1 if check(conn, arguments.most) else 0
+        wrong, ran, calls = wrongly_trusted(conn, arguments.most)
+        print(*wrong, sep="\n")
+        print(f"{ran} functions and operators, {calls} results, {len(wrong)} gave NULL")
+        return 1 if wrong else 0
 
 
 if __name__ == "__main__":
