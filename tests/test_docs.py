@@ -13,6 +13,7 @@ How a page is written so that it can be run:
                                    raised, ``ScanError: message`` as a traceback ends with
   ``<!-- file: app/models.py -->`` a block of any language: written to that file, not run; a
                                    file called ``test_*.py`` is run by pytest at the page's end
+  ``<!-- file: test_x.py, with asyncpg -->``  only where this package is installed
   ``<!-- since 3.14 -->``          run from this Python on
 
 - ``<!-- setup`` … ``-->`` around lines of Python is run like a block and is not shown.
@@ -23,6 +24,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import contextlib
+import importlib.util
 import inspect
 import io
 import os
@@ -151,7 +153,10 @@ def test_page_runs(
                 if block.mark == "output":
                     assert printed.strip() == block.text.strip(), f"{page.name}:{block.line}"
                 elif block.mark == "file":
-                    path = tmp_path / block.argument
+                    name, _, package = block.argument.partition(", with ")
+                    if package and importlib.util.find_spec(package) is None:
+                        continue
+                    path = tmp_path / name
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_text(block.text, "utf-8")
                 elif block.language == "python" and block.mark in ("", "raises", "since"):
