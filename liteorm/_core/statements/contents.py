@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import define, evolve, field, frozen
 
+from liteorm._core.generated import compiled
 from liteorm._core.sql.lexer import Placeholder, place, placeholders
 from liteorm._core.sql.near import other_names
 from liteorm._core.sql.placeholders import Style, names_in
@@ -50,6 +51,10 @@ class Variant:
         return at if not self._texts else self._texts[-1].start
 
 
+def _no_key(_: Mapping[str, Any]) -> tuple[Any, ...]:
+    return ()
+
+
 @define(eq=False)
 class Contents:
     """The text of a statement, and how a call's arguments become its parameters."""
@@ -72,6 +77,7 @@ class Contents:
     """The names of placeholders."""
     _texts: dict[Any, tuple[str, tuple[str, ...]]] = field(init=False, factory=dict[Any, Any])
     _flags: frozenset[str] = field(init=False, default=frozenset())
+    _key: Callable[[Mapping[str, Any]], tuple[Any, ...]] = field(init=False, default=_no_key)
     _groups: tuple[tuple[str, ...], ...] = field(init=False, default=())
 
     def __attrs_post_init__(self) -> None:
@@ -87,51 +93,90 @@ class Contents:
         sent = {name for text in self._all_texts() for name in names_in(text)}
         self.sendable = frozenset(sent) if self.style == "named" else frozenset()
         self._flags = self._known - self.sendable - set(self.form.choices)
+        self._key = self._combination()
+
+    def _combination(self) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+        """Return a generated function that says which of the texts a call means."""
+        assert self.form is not None
+        names = dict.fromkeys(name for group in self._groups for name in group)
+        asked = [
+            f"not given[{name!r}]" if name in self._flags else f"given[{name!r}] is None"
+            for name in names
+        ]
+        asked += [f"given[{name!r}]" for name in self.form.choices]
+        source = f"def combination(given):\n    return ({''.join(f'{each}, ' for each in asked)})\n"
+        made: Callable[[Mapping[str, Any]], tuple[Any, ...]]
+        made, _ = compiled(source, {}, "combination", "combination of a statement")
+        return made
 
     def called(self, name: str) -> None:
         """Give it a name, which goes with each of its texts."""
         self.name = name
         self.sql = _named(self.sql, name)
 
-    def sent(self, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[str, Any]:
-        """Return the text and the parameters of a call.
+    def sender(self) -> Callable[[tuple[Any, ...], dict[str, Any]], tuple[str, Any]]:
+        """Return what gives the text and the parameters of a call, from its arguments.
 
-        Raises:
-            TypeError: The arguments are others than the statement takes.
-            ValueError: A choice has no such word.
+        It raises TypeError for others than the statement takes, ValueError for an unknown word.
+        Each kind of statement has one of its own, since every call goes through it.
         """
-        if self.binds is not None:
-            given = self.binds(*args, **named)
-            if not self.varies:
-                return self.sql, given if self.names or self.style == "positional" else None
-            return self._assembled(given)
-        if self.varies or self.style == "named":
-            if args or named.keys() != self._known:
+        sql, known, binds = self.sql, self._known, self.binds
+
+        def bound(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[str, Any]:
+            assert binds is not None
+            return sql, binds(*args, **named)
+
+        def bound_and_assembled(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[str, Any]:
+            assert binds is not None
+            return self._assembled(binds(*args, **named))
+
+        def by_name(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[str, Any]:
+            if args or named.keys() != known:
                 raise TypeError(self._misused(args, named))
-            return self._assembled(named) if self.varies else (self.sql, named)
-        if named or (args and self.style == "none"):
-            raise TypeError(self._misused(args, named))
-        return self.sql, args if self.style == "positional" else self.values
+            return (sql, named) if not self.varies else self._assembled(named)
+
+        def by_place(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[str, Any]:
+            if named:
+                raise TypeError(self._misused(args, named))
+            return sql, args
+
+        def by_nothing(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[str, Any]:
+            if binds is not None:
+                binds(*args, **named)
+            elif args or named:
+                raise TypeError(self._misused(args, named))
+            return sql, self.values
+
+        if self.varies:
+            return by_name if binds is None else bound_and_assembled
+        if self.style == "none":
+            return by_nothing
+        if binds is not None:
+            return bound
+        return by_name if self.style == "named" else by_place
 
     def _assembled(self, given: Mapping[str, Any]) -> tuple[str, Any]:
-        assert self.form is not None
-        key = (
-            tuple([all(self._is_on(name, given) for name in group) for group in self._groups]),
-            tuple([given[name] for name in self.form.choices]),
-        )
+        key = self._key(given)
         try:
             found = self._texts.get(key)
         except TypeError:
             found = None
         if found is None:
-            on = {name for name in self._known if self._is_on(name, given)}
-            text = self.form.text(on, self._words(given))
-            found = text if self.name is None else _named(text, self.name), tuple(names_in(text))
-            self._texts[key] = found
+            found = self._texts[key] = self._written(given)
         text, names = found
         if self.style != "named":
             return text, None
         return text, {name: given[name] for name in names}
+
+    def _written(self, given: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+        """Return the text of a combination and its names; the same object for the same text."""
+        assert self.form is not None
+        on = {name for name in self._known if self._is_on(name, given)}
+        text = self.form.text(on, self._words(given))
+        for known in self._texts.values():
+            if known[0] == text:
+                return known
+        return text if self.name is None else _named(text, self.name), tuple(names_in(text))
 
     def _is_on(self, name: str, given: Mapping[str, Any]) -> bool:
         return bool(given[name]) if name in self._flags else given[name] is not None

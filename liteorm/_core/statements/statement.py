@@ -97,7 +97,7 @@ class Command(Generic[P]):
 
     def _take(self, contents: Contents) -> None:
         self._contents = contents
-        self._sent = contents.sent
+        self._sent = contents.sender()
         self.name = contents.name
 
     def __repr__(self) -> str:

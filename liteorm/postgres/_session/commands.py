@@ -145,8 +145,10 @@ def count_statements(sql: str) -> int:
 
 def check_transaction_text(sql: str) -> None:
     """Refuse transaction commands, alone or in a script."""
-    if command := _judged(sql).transaction:
-        raise transaction_command(command)
+    # Every statement comes by here: no call more than it takes.
+    judged = _judge_short(sql) if len(sql) < _REMEMBERED else _judge(sql)
+    if judged[0] is not None:
+        raise transaction_command(judged[0])
 
 
 def check_pooled(sql: str) -> None:
