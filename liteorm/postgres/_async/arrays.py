@@ -173,7 +173,7 @@ async def _returning(session: AsyncStatements, first: Any, returning: Any, table
     unset = writable.unset_fields(model, first)
     into = writable.table_for(model, table)
     key = ("returning", identity(first), table, returning, unset)
-    found: _Call | None = writing.call(key)
+    found: _Call | None = writing.call((session._path, key))
     if found is not None:
         return found
     returned = returned_model(model, returning)
@@ -192,7 +192,7 @@ async def _returning(session: AsyncStatements, first: Any, returning: Any, table
         merge=version >= _MERGE_RETURNS and target.traits.takes_merge,
     )
     made = _Call(own_text(text), target)
-    writing.keep(key, made)
+    writing.keep((session._path, key), made)
     return made
 
 

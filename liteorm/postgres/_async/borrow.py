@@ -72,6 +72,8 @@ async def give_back(state: PoolState, wire: AsyncWire) -> None:
     if wire.lasting is not None:
         wire.unlimit()
         wire.own_limit = None
+    if wire.path is not None:
+        wire.path = None
     if wire.pgconn.transaction_status != _IDLE or wire.dirty or wire.evict or state.reset_always:
         await afinish(_clean_and_put(state, wire))
         return

@@ -23,6 +23,7 @@ from liteorm.postgres._driver import KNOWN_QUERY, prepared_statements
 from liteorm.postgres._session.commands import (
     DEALLOCATING_TAGS,
     SPECIAL_TAGS,
+    changes_settings,
     count_statements,
     is_transaction,
     lasts,
@@ -42,8 +43,10 @@ logger: Final = logging.getLogger("liteorm")
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
 _IDLE: Final = pq.TransactionStatus.IDLE
-_LIMIT_NAME: Final = "statement_timeout"
-_LIMIT_SQL: Final = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'"
+_SETTINGS_SQL: Final = """
+SELECT setting, pg_catalog.current_schemas(true)::text
+  FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'
+"""
 
 
 class AsyncSendingCursor(AsyncCursor[Any]):
@@ -81,6 +84,8 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
     """A transaction command was sent as text."""
     reference: weakref.ref[AsyncWire]
     """To itself: what notes that it is in use must not hold it."""
+    path: str | None = None
+    """The schemas that names are looked for in, once the transaction has changed them."""
     _poll: select.poll | None = None
     _transformer: Any = None
     """Dumps parameters, of one statement after the other."""
@@ -187,14 +192,18 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
             self.limit(CLEANUP_BOUND, drop=True)
             await self.command(f"SET LOCAL statement_timeout = {milliseconds}")
 
-    async def learn_limit(self) -> None:
-        """Ask for the statement_timeout of a transaction that has changed it."""
+    async def learn_settings(self) -> None:
+        """Ask for what a transaction has changed: its statement_timeout and its search_path."""
         if self.pgconn.transaction_status != pq.TransactionStatus.INTRANS:
             return
         cursor = AsyncCursor(self)
-        await cursor.execute(_LIMIT_SQL, prepare=False)
+        await cursor.execute(_SETTINGS_SQL, prepare=False)
         row = await cursor.fetchone()
-        self.own_limit = int(row[0]) / 1000 if row is not None else None
+        if row is None:
+            return
+        self.path = row[1]
+        if self.state.statement_timeout is not None:
+            self.own_limit = int(row[0]) / 1000
 
     async def wait(
         self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None
@@ -285,33 +294,34 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
         try:
             result = await self.wait(run_step(self, transformer, sql, params))
         except psycopg.Error as exc:
-            if not self._forget_stale(exc):
+            if not self.forget_stale(exc):
                 raise
             result = await self.wait(run_step(self, transformer, sql, params))
         tag = result.command_status
         if tag in SPECIAL_TAGS:
             self._note_tag(tag, sql)
-        if self.state.statement_timeout is not None and _LIMIT_NAME in sql:
-            await self.learn_limit()
+        if changes_settings(sql, params):
+            await self.learn_settings()
         return result
 
     async def run_script(self, sql: Any, params: Any = None) -> list[Any]:
         """Run one statement, or several split by semicolons; return the driver's results."""
         cursor = AsyncSendingCursor(self)
+        prepare = None if self.path is None else False
         if self.lasting is not None and self.bounded and ";" in sql:
             self.renew(count_statements(sql))
         try:
-            await cursor.execute(sql, params)
+            await cursor.execute(sql, params, prepare=prepare)
         except psycopg.Error as exc:
-            if not self._forget_stale(exc):
+            if not self.forget_stale(exc):
                 raise
-            await cursor.execute(sql, params)
+            await cursor.execute(sql, params, prepare=prepare)
         results: list[Any] = [cursor.pgresult]
         while cursor.nextset():
             results.append(cursor.pgresult)
         self.note_results(results, sql)
-        if self.state.statement_timeout is not None and _LIMIT_NAME in sql:
-            await self.learn_limit()
+        if changes_settings(sql, params):
+            await self.learn_settings()
         return results
 
     def note_results(self, results: Iterable[Any], sql: Any) -> None:
@@ -326,7 +336,7 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
         await cursor.execute(sql.encode(), prepare=False)
         return cursor.statusmessage or ""
 
-    def _forget_stale(self, exc: psycopg.Error) -> bool:
+    def forget_stale(self, exc: BaseException) -> bool:
         """Drop prepared statements if one was out of date; say whether to run it again."""
         if not is_stale(exc):
             return False

@@ -327,7 +327,7 @@ async def _called_again(
 
 async def _call(session: AsyncStatements, key: Any, making: Callable[[], Making]) -> _Call:
     writing = writing_of(session._state)
-    found: _Call | None = writing.call(key)
+    found: _Call | None = writing.call((session._path, key))
     if found is not None:
         return found
     made = making()
@@ -336,5 +336,5 @@ async def _call(session: AsyncStatements, key: Any, making: Callable[[], Making]
         session, made.model, made.table, fields, returned=made.returned, inserts=made.inserts
     )
     call = _Call(own_text(made.statement.sql), target)
-    writing.keep(key, call)
+    writing.keep((session._path, key), call)
     return call

@@ -13,6 +13,7 @@ from liteorm.postgres._async.lookup import own_text
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._driver import COUNTS_RESULTS
 from liteorm.postgres._session.commands import result_of
+from liteorm.postgres._session.translate import is_stale
 from liteorm.postgres._types.dumpers import parameter_error
 from liteorm.postgres._writing.chunks import AsyncChunks, AsyncObjects
 
@@ -60,21 +61,42 @@ async def execute_many(
     """Run a statement once for each of the parameter sets, pipelined, all or nothing."""
     text = rendered(sql, ())[0]
     session._check_text(text)
+    sets = AsyncChunks(seq_of_params)
+    first = await sets.take(_SETS)
+    again: list[Any] = first if session._autocommit else []
+    while True:
+        try:
+            return await _run_sets(session, text, first, sets)
+        except Error as exc:
+            # Prepared before a type was dropped and created again. What comes after the first
+            # sets cannot be asked of the source a second time.
+            if not (again and exc.row is not None and exc.row < _SETS and is_stale(exc.__cause__)):
+                raise
+            again = []
+
+
+async def _run_sets(
+    session: AsyncStatements, text: str, first: list[Any], sets: AsyncChunks
+) -> Result:
     async with session.transaction() as tx:
         async with (use := tx._connection("execute_many", text)) as wire:
             cursor = AsyncCountingCursor(wire)
             cursor.last = []
-            sets = AsyncChunks(seq_of_params)
-            while taken := await sets.take(_SETS):
+            # It is prepared by its text, which means something else in another search_path.
+            sent = text if wire.path is None else f"{text}\n/* {hash(wire.path):x} */"
+            taken = first
+            while taken:
                 # Their answers come together, so that the time is that of all.
                 wire.renew(len(taken))
                 try:
-                    await cursor.executemany(own_text(text), cursor.counted(taken))
+                    await cursor.executemany(own_text(sent), cursor.counted(taken))
                 except Exception as exc:
+                    wire.forget_stale(exc)
                     error = _of_set(wire, cursor, exc, text)
                     if error is exc:
                         raise
                     raise error from exc
+                taken = await sets.take(_SETS)
             wire.note_results(cursor.last, text)
             result = Result(cursor.affected, result_of(cursor.last).command)
             use.rows = result.rows_affected

@@ -35,6 +35,8 @@ class AsyncStatements:
     _state: PoolState
     _autocommit: bool = False
     """Whether a statement that has succeeded is stored for good."""
+    _path: str | None = None
+    """The search_path if it is another than the pool's: names mean other types there."""
 
     async def _acquire(self, timeout: float | None) -> AsyncWire:
         """Get the connection for one operation."""

@@ -64,6 +64,10 @@ class AsyncTx(AsyncAnySession):
             self._savepoint = f"liteorm_{self._root._depth}"
             self._lock = self._root._lock
 
+    @property
+    def _path(self) -> str | None:  # type: ignore[override]
+        return self._wire.path
+
     def __repr__(self) -> str:
         kind = "transaction" if self._parent is None else "savepoint"
         return f"<{type(self).__name__}: {kind}, {self._ended or 'open'}>"
@@ -230,8 +234,8 @@ class AsyncTx(AsyncAnySession):
     async def _roll_back_to(self, wire: AsyncWire) -> None:
         await wire.command(f"ROLLBACK TO SAVEPOINT {self._savepoint}")
         self._root._swallowed = None
-        if wire.own_limit is not None:
-            await wire.learn_limit()
+        if wire.own_limit is not None or wire.path is not None:
+            await wire.learn_settings()
         await wire.command(f"RELEASE SAVEPOINT {self._savepoint}")
 
     async def rollback(self) -> None:

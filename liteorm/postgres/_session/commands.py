@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import islice, pairwise, takewhile
 from typing import Any, Final, NamedTuple
@@ -35,6 +35,8 @@ _TEMPORARY: Final = {"TEMP", "TEMPORARY"}
 _QUERIES: Final = {"SELECT", "WITH", ""}
 _BEFORE_TEMPORARY: Final = {"OR", "REPLACE", "LOCAL", "GLOBAL"}
 _HIDDEN_SCHEMA: Final = {"PG_TEMP", '"pg_temp"'}
+_SHORT: Final = 200
+"""Characters of a text that may be no more than a SET."""
 # Texts up to this length are judged once, as long as they are among the last ones used.
 _REMEMBERED: Final = 10_000
 
@@ -141,6 +143,23 @@ def transaction_command(command: str) -> StatementError:
 def count_statements(sql: str) -> int:
     """Return how many statements a script has, at least 1."""
     return max(1, sum(1 for _ in lexer.statements(sql)))
+
+
+_WATCHED: Final = ("search_path", "statement_timeout")
+_ROLES: Final = re.compile(r"(?i)\bset\s+(local\s+|session\s+)?(role|session\s+auth)")
+
+
+def changes_settings(sql: str, params: Any) -> bool:
+    """Say whether a statement may have changed what has to be known of a transaction.
+
+    That is the search_path, also as it depends on the role, and the statement_timeout.
+    """
+    if "search_path" in sql or "statement_timeout" in sql:
+        return True
+    if "set_config" in sql:
+        given = params.values() if isinstance(params, Mapping) else params or ()
+        return any(isinstance(value, str) and value in _WATCHED for value in given)
+    return len(sql) < _SHORT and _ROLES.search(sql) is not None
 
 
 def check_transaction_text(sql: str) -> None:

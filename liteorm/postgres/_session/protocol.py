@@ -84,7 +84,8 @@ def run_step(wire: Any, transformer: Any, sql: Any, params: Any) -> PQGen[Any]:
     query = NamedQuery(transformer)
     query.convert(sql, params)
     pgconn, prepared = wire.pgconn, prepared_statements(wire)
-    prepare, name = prepared.get(query, None)
+    # In another search_path the same text is another statement.
+    prepare, name = prepared.get(query, None if wire.path is None else False)
     if prepare is NOT_PREPARED:
         pgconn.send_query_params(
             query.query,

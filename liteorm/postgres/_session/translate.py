@@ -31,7 +31,11 @@ _UNSENDABLE: Final = (UnicodeError, OverflowError, struct.error)
 
 # The plan of a prepared statement, or the statement itself, is gone: DDL from elsewhere, or a
 # pooler that handed out another server connection.
-_STALE: Final = {"0A000": "cached plan must not change result type", "26000": "prepared statement"}
+_STALE: Final = {
+    "0A000": "cached plan must not change result type",
+    "26000": "prepared statement",
+    "XX000": "cache lookup failed for type",
+}
 
 # Sequences, but not of parameters.
 _TEXT: Final = (str, bytes, bytearray)
@@ -224,10 +228,13 @@ _SENDERS: Final = ("getTypeBinaryOutputInfo", "array_send", "record_send", "rang
 """Functions of the server that look for a type's binary form."""
 
 
-def is_stale(exc: BaseException) -> bool:
+def is_stale(exc: BaseException | None) -> bool:
     """Say whether a prepared statement failed only because it is out of date."""
     if not isinstance(exc, psycopg.Error) or exc.sqlstate not in _STALE:
         return False
+    if exc.sqlstate == "XX000":
+        # The type of a parameter was dropped. Internal errors are not translated.
+        return (exc.diag.message_primary or "").startswith(_STALE["XX000"])
     # The name of the function that raised it is the same in every language of the server.
     return exc.diag.source_function in ("RevalidateCachedQuery", "FetchPreparedStatement") or (
         _STALE[exc.sqlstate] in (exc.diag.message_primary or "")

@@ -174,7 +174,7 @@ def _returning(session: Statements, first: Any, returning: Any, table: Any) -> _
     unset = writable.unset_fields(model, first)
     into = writable.table_for(model, table)
     key = ("returning", identity(first), table, returning, unset)
-    found: _Call | None = writing.call(key)
+    found: _Call | None = writing.call((session._path, key))
     if found is not None:
         return found
     returned = returned_model(model, returning)
@@ -193,7 +193,7 @@ def _returning(session: Statements, first: Any, returning: Any, table: Any) -> _
         merge=version >= _MERGE_RETURNS and target.traits.takes_merge,
     )
     made = _Call(own_text(text), target)
-    writing.keep(key, made)
+    writing.keep((session._path, key), made)
     return made
 
 

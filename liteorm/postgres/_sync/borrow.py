@@ -73,6 +73,8 @@ def give_back(state: PoolState, wire: Wire) -> None:
     if wire.lasting is not None:
         wire.unlimit()
         wire.own_limit = None
+    if wire.path is not None:
+        wire.path = None
     if wire.pgconn.transaction_status != _IDLE or wire.dirty or wire.evict or state.reset_always:
         finish(_clean_and_put(state, wire))
         return

@@ -24,6 +24,7 @@ from liteorm.postgres._driver import KNOWN_QUERY, prepared_statements
 from liteorm.postgres._session.commands import (
     DEALLOCATING_TAGS,
     SPECIAL_TAGS,
+    changes_settings,
     count_statements,
     is_transaction,
     lasts,
@@ -43,8 +44,10 @@ logger: Final = logging.getLogger("liteorm")
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
 _IDLE: Final = pq.TransactionStatus.IDLE
-_LIMIT_NAME: Final = "statement_timeout"
-_LIMIT_SQL: Final = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'"
+_SETTINGS_SQL: Final = """
+SELECT setting, pg_catalog.current_schemas(true)::text
+  FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'
+"""
 
 
 class SendingCursor(Cursor[Any]):
@@ -82,6 +85,8 @@ class Wire(Connection[tuple[Any, ...]]):
     """A transaction command was sent as text."""
     reference: weakref.ref[Wire]
     """To itself: what notes that it is in use must not hold it."""
+    path: str | None = None
+    """The schemas that names are looked for in, once the transaction has changed them."""
     _poll: select.poll | None = None
     _transformer: Any = None
     """Dumps parameters, of one statement after the other."""
@@ -188,14 +193,18 @@ class Wire(Connection[tuple[Any, ...]]):
             self.limit(CLEANUP_BOUND, drop=True)
             self.command(f"SET LOCAL statement_timeout = {milliseconds}")
 
-    def learn_limit(self) -> None:
-        """Ask for the statement_timeout of a transaction that has changed it."""
+    def learn_settings(self) -> None:
+        """Ask for what a transaction has changed: its statement_timeout and its search_path."""
         if self.pgconn.transaction_status != pq.TransactionStatus.INTRANS:
             return
         cursor = Cursor(self)
-        cursor.execute(_LIMIT_SQL, prepare=False)
+        cursor.execute(_SETTINGS_SQL, prepare=False)
         row = cursor.fetchone()
-        self.own_limit = int(row[0]) / 1000 if row is not None else None
+        if row is None:
+            return
+        self.path = row[1]
+        if self.state.statement_timeout is not None:
+            self.own_limit = int(row[0]) / 1000
 
     def wait(
         self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None
@@ -286,33 +295,34 @@ class Wire(Connection[tuple[Any, ...]]):
         try:
             result = self.wait(run_step(self, transformer, sql, params))
         except psycopg.Error as exc:
-            if not self._forget_stale(exc):
+            if not self.forget_stale(exc):
                 raise
             result = self.wait(run_step(self, transformer, sql, params))
         tag = result.command_status
         if tag in SPECIAL_TAGS:
             self._note_tag(tag, sql)
-        if self.state.statement_timeout is not None and _LIMIT_NAME in sql:
-            self.learn_limit()
+        if changes_settings(sql, params):
+            self.learn_settings()
         return result
 
     def run_script(self, sql: Any, params: Any = None) -> list[Any]:
         """Run one statement, or several split by semicolons; return the driver's results."""
         cursor = SendingCursor(self)
+        prepare = None if self.path is None else False
         if self.lasting is not None and self.bounded and ";" in sql:
             self.renew(count_statements(sql))
         try:
-            cursor.execute(sql, params)
+            cursor.execute(sql, params, prepare=prepare)
         except psycopg.Error as exc:
-            if not self._forget_stale(exc):
+            if not self.forget_stale(exc):
                 raise
-            cursor.execute(sql, params)
+            cursor.execute(sql, params, prepare=prepare)
         results: list[Any] = [cursor.pgresult]
         while cursor.nextset():
             results.append(cursor.pgresult)
         self.note_results(results, sql)
-        if self.state.statement_timeout is not None and _LIMIT_NAME in sql:
-            self.learn_limit()
+        if changes_settings(sql, params):
+            self.learn_settings()
         return results
 
     def note_results(self, results: Iterable[Any], sql: Any) -> None:
@@ -327,7 +337,7 @@ class Wire(Connection[tuple[Any, ...]]):
         cursor.execute(sql.encode(), prepare=False)
         return cursor.statusmessage or ""
 
-    def _forget_stale(self, exc: psycopg.Error) -> bool:
+    def forget_stale(self, exc: BaseException) -> bool:
         """Drop prepared statements if one was out of date; say whether to run it again."""
         if not is_stale(exc):
             return False

@@ -36,6 +36,8 @@ class Statements:
     _state: PoolState
     _autocommit: bool = False
     """Whether a statement that has succeeded is stored for good."""
+    _path: str | None = None
+    """The search_path if it is another than the pool's: names mean other types there."""
 
     def _acquire(self, timeout: float | None) -> Wire:
         """Get the connection for one operation."""

@@ -65,6 +65,10 @@ class Tx(AnySession):
             self._savepoint = f"liteorm_{self._root._depth}"
             self._lock = self._root._lock
 
+    @property
+    def _path(self) -> str | None:  # type: ignore[override]
+        return self._wire.path
+
     def __repr__(self) -> str:
         kind = "transaction" if self._parent is None else "savepoint"
         return f"<{type(self).__name__}: {kind}, {self._ended or 'open'}>"
@@ -231,8 +235,8 @@ class Tx(AnySession):
     def _roll_back_to(self, wire: Wire) -> None:
         wire.command(f"ROLLBACK TO SAVEPOINT {self._savepoint}")
         self._root._swallowed = None
-        if wire.own_limit is not None:
-            wire.learn_limit()
+        if wire.own_limit is not None or wire.path is not None:
+            wire.learn_settings()
         wire.command(f"RELEASE SAVEPOINT {self._savepoint}")
 
     def rollback(self) -> None:

@@ -1,0 +1,122 @@
+# Generated from tests/postgres/_async/test_tenants.py by .ci/unasync.py: edit that file, not this one.
+"""A schema for each tenant, and types that were dropped and created again."""
+
+from __future__ import annotations
+
+import enum
+import itertools
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import attrs
+import pytest
+
+import liteorm
+from liteorm.postgres import DB, Tx, open
+from tests.postgres.support import Witness
+
+
+
+class Mood(enum.Enum):
+    """An enum that each schema has for itself."""
+
+    OK = "ok"
+    SAD = "sad"
+
+
+@liteorm.table("item", key="id")
+@attrs.frozen
+class Item:
+    """A row of the table that each schema has for itself."""
+
+    id: int
+    mood: Mood
+    moods: list[Mood]
+
+
+TABLE: Final[Any] = """
+CREATE TYPE mood AS ENUM ('ok', 'sad');
+CREATE TABLE item (id int PRIMARY KEY, mood mood, moods mood[]);
+"""
+INSERT: Final = "INSERT INTO item VALUES (%s, %s, %s) RETURNING id, mood, moods"
+Session = DB | Tx
+
+
+def _update(session: Session, item: Item) -> Any:
+    session.execute("INSERT INTO item VALUES (%s)", [item.id])
+    return session.update(item)
+
+
+CALLS: Final[dict[str, Callable[[Any, Item], Awaitable[Any]]]] = {
+    "insert": lambda session, item: session.insert(item),
+    "update": _update,
+    "upsert": lambda session, item: session.upsert(item),
+    "insert_many": lambda session, item: session.insert_many([item]),
+    "upsert_many": lambda session, item: session.upsert_many([item]),
+    "insert_returning": lambda session, item: session.insert_returning([item, another(item)]),
+    "execute": lambda session, item: session.execute(INSERT, attrs.astuple(item)),
+    "execute_many": lambda session, item: session.execute_many(INSERT, [attrs.astuple(item)]),
+    "query": lambda session, item: session.query(INSERT, attrs.astuple(item)),
+    "get": lambda session, item: session.insert(item),
+}
+CHANGES: Final[dict[str, Any]] = {
+    "set": "SET LOCAL search_path = {}",
+    "set_config": "SELECT set_config('search_path', '{}', true)",
+    "role": "SET LOCAL ROLE {}",
+}
+
+
+def another(item: Item) -> Item:
+    """Return the item under another key."""
+    return attrs.evolve(item, id=-item.id)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("name", CALLS)
+def test_each_tenant_writes_to_its_own(
+    liteorm_database: Any, witness: Witness, name: str, change: str
+) -> None:
+    """Types of the same name, often enough to be prepared: no error, and the right schema."""
+    call, keys = CALLS[name], itertools.count(1)
+    for tenant in ("lta", "ltb"):
+        witness.run(f"DROP SCHEMA IF EXISTS {tenant} CASCADE; CREATE SCHEMA {tenant}")
+        witness.run(f"SET search_path = {tenant}; {TABLE}")
+        witness.run(f"""DO $$ BEGIN CREATE ROLE {tenant};
+            EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$""")
+        witness.run(f"GRANT ALL ON SCHEMA {tenant} TO {tenant}; GRANT ALL ON item TO {tenant}")
+    stored: dict[str, list[int]] = {"lta": [], "ltb": []}
+    with open(liteorm_database.dsn, max_size=1) as db:
+        for round_ in range(9):
+            for tenant in ("lta", "ltb") if round_ % 2 else ("ltb", "lta"):
+                item = Item(next(keys), Mood.SAD, [Mood.OK])
+                with db.transaction() as tx:
+                    tx.execute(CHANGES[change].format(tenant))
+                    with tx.transaction() as inner:
+                        call(inner, item)
+                    assert tx.get(Item, item.id) == item
+                stored[tenant].append(item.id)
+    for tenant, ids in stored.items():
+        assert [
+            row[0] for row in witness.ask(f"SELECT id FROM {tenant}.item WHERE id > 0 ORDER BY id")
+        ] == ids
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_types_that_were_created_again_are_looked_up_again(
+    liteorm_database: Any, witness: Witness, name: str
+) -> None:
+    """For parameters as well, at once outside a transaction; inside, at the second attempt."""
+    call, keys = CALLS[name], itertools.count(1)
+    witness.run(TABLE)
+    with open(liteorm_database.dsn, max_size=1) as db:
+
+        def work(tx: Tx) -> None:
+            call(tx, Item(next(keys), Mood.SAD, [Mood.OK]))
+
+        for _ in range(3):
+            for _ in range(8):
+                call(db, Item(next(keys), Mood.SAD, [Mood.OK]))
+            witness.run(f"DROP TABLE item; DROP TYPE mood; {TABLE}")
+            call(db, Item(next(keys), Mood.SAD, [Mood.OK]))
+            witness.run(f"DROP TABLE item; DROP TYPE mood; {TABLE}")
+            db.run(work)
