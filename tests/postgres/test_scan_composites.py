@@ -8,6 +8,8 @@ from typing import Annotated, Any, NamedTuple, TypedDict
 
 import attrs
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from liteorm import Column, DataError, Interval, Range, ScanError, postgres, scan, scan_one
 from liteorm_testing import Server, database
@@ -266,3 +268,27 @@ def test_domains_are_what_they_are_over(db: postgres.DB) -> None:
     assert value_of(db, "ARRAY['{\"a\": 1}'::doc]", list[dict[str, int]]) == [{"a": 1}]
     with pytest.raises(ScanError, match="is integer"):
         value_of(db, "3::small", str)
+
+
+def literal(text: str | None) -> str:
+    """Return a text, which has no quotes, as SQL."""
+    return "NULL" if text is None else f"'{text}'"
+
+
+@given(st.lists(st.none() | st.tuples(st.none() | st.integers(0, 9), st.none() | st.text("ab"))))
+@settings(max_examples=60, deadline=None)
+def test_arrays_of_records_hold_any_mix(
+    db: postgres.DB, items: list[tuple[int | None, str | None] | None]
+) -> None:
+    """NULL first, last or in between, and NULL inside: the elements come as they are."""
+    texts = [
+        "NULL" if item is None else f"ROW({item[0] or 'NULL'}::int, {literal(item[1])}::text)"
+        for item in items
+    ]
+    wanted = [None if item is None else (item[0] or None, item[1]) for item in items]
+    for cast in ("record[]", "pair[]"):
+        found = scan_one(
+            query(db, f"SELECT ARRAY[{', '.join(texts)}]::{cast} AS v"),
+            tuple[list[tuple[int | None, str | None] | None]],
+        )
+        assert found == (wanted,)

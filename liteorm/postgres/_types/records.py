@@ -115,16 +115,16 @@ def record_array_reader(values_for: ValuesFor, *, deep: bool) -> Load:
 
     def read(data: bytes) -> list[Any]:
         dims = dimensions_of(data)
-        first = data[24:] if len(dims) == 1 else b""
-        if len(first) < 4:
-            return shaped([None if raw is None else one(raw) for raw in all_elements(data)], dims)
-        types = tuple([oid for oid, _ in fields_of(first)])
-        width = len(types)
+        types: tuple[int, ...] = ()
+        raws = None
         try:
-            raws = taken(data, types, dims[0]) if width else None
+            if len(dims) == 1 and _int4(data, 20)[0] > 0:
+                types = tuple([oid for oid, _ in fields_of(data[24:])])
+                raws = taken(data, types, dims[0]) if types else None
         except struct.error:
             # a NULL at the end is shorter than a record; so is what was cut off
-            raws = None
+            pass
+        width = len(types)
         if raws is None:
             return shaped([None if raw is None else one(raw) for raw in all_elements(data)], dims)
         loads = known.get(types)
