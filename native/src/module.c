@@ -26,7 +26,7 @@ module_exec(PyObject *module)
         return -1;
     }
     if (add(module, &library_spec) < 0 || add(module, &value_spec) < 0 ||
-        add(module, &rows_spec) < 0) {
+        add(module, &rows_spec) < 0 || add(module, &encoder_spec) < 0) {
         return -1;
     }
     return 0;

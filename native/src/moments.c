@@ -133,3 +133,55 @@ read_interval(Value *value, const char *data, Py_ssize_t length, Run *run)
     };
     return layout_make(&value->layout, values);
 }
+
+/* Days since 2000-01-01 of a date of the Gregorian calendar; the reverse of `civil`. */
+static int32_t
+days_of(int year, int month, int day)
+{
+    int32_t years = year - (month <= 2);
+    int32_t of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+    return years * 365 + years / 4 - years / 100 + years / 400 + of_year - 305 - EPOCH;
+}
+
+int
+date_days(PyObject *value, int32_t *days)
+{
+    if (!PyDate_CheckExact(value)) {
+        return 0;
+    }
+    *days = days_of(PyDateTime_GET_YEAR(value), PyDateTime_GET_MONTH(value),
+                    PyDateTime_GET_DAY(value));
+    return 1;
+}
+
+static int64_t
+clock_us(int hour, int minute, int second, int us)
+{
+    return ((hour * 60 + minute) * 60 + second) * INT64_C(1000000) + us;
+}
+
+int
+time_us(PyObject *value, int64_t *us)
+{
+    if (!PyTime_CheckExact(value) || PyDateTime_TIME_GET_TZINFO(value) != Py_None) {
+        return 0;
+    }
+    *us = clock_us(PyDateTime_TIME_GET_HOUR(value), PyDateTime_TIME_GET_MINUTE(value),
+                   PyDateTime_TIME_GET_SECOND(value), PyDateTime_TIME_GET_MICROSECOND(value));
+    return 1;
+}
+
+int
+moment_us(PyObject *value, int utc, int64_t *us)
+{
+    PyObject *zone = utc ? PyDateTime_TimeZone_UTC : Py_None;
+    if (!PyDateTime_CheckExact(value) || PyDateTime_DATE_GET_TZINFO(value) != zone) {
+        return 0;
+    }
+    int32_t days = days_of(PyDateTime_GET_YEAR(value), PyDateTime_GET_MONTH(value),
+                           PyDateTime_GET_DAY(value));
+    *us = days * DAY_US +
+          clock_us(PyDateTime_DATE_GET_HOUR(value), PyDateTime_DATE_GET_MINUTE(value),
+                   PyDateTime_DATE_GET_SECOND(value), PyDateTime_DATE_GET_MICROSECOND(value));
+    return 1;
+}

@@ -90,6 +90,8 @@ Fill *fill_new(PyObject *spec);
 void fill_free(Fill *fill);
 int fill_visit(Fill *fill, visitproc visit, void *arg);
 int layout_set(Layout *layout, PyObject *cls, PyObject *stores);
+/* Where a member descriptor stores its object, -1 if it is not as it should be. */
+Py_ssize_t offset_of(PyTypeObject *type, PyObject *descriptor);
 int indexes_set(Py_ssize_t **indexes, Py_ssize_t *count, PyObject *tuple);
 /* The greatest cell that a fill looks at, -1 if none. */
 Py_ssize_t fill_width(const Fill *fill);
@@ -171,6 +173,15 @@ load64(const char *data)
     return ((uint64_t)load32(data) << 32) | load32(data + 4);
 }
 
+static inline void
+store32(char *data, uint32_t number)
+{
+    data[0] = (char)(number >> 24);
+    data[1] = (char)(number >> 16);
+    data[2] = (char)(number >> 8);
+    data[3] = (char)number;
+}
+
 /* Two's complement, without what C leaves to the implementation. */
 static inline int32_t
 signed32(uint32_t bits)
@@ -245,6 +256,14 @@ struct Library {
 };
 extern PyType_Spec library_spec;
 int is_library(PyObject *object);
+
+/* encode.c */
+extern PyType_Spec encoder_spec;
+
+/* moments.c: values of exactly these classes as PostgreSQL counts them; 0 for any other. */
+int date_days(PyObject *value, int32_t *days);
+int time_us(PyObject *value, int64_t *us);
+int moment_us(PyObject *value, int utc, int64_t *us);
 
 /* rows.c */
 extern PyType_Spec rows_spec;

@@ -305,8 +305,7 @@ value_visit(Value *value, visitproc visit, void *arg)
     return stopped ? stopped : fill_visit(value->fill, visit, arg);
 }
 
-/* Return where a member descriptor stores its object, -1 if it is not as it should be. */
-static Py_ssize_t
+Py_ssize_t
 offset_of(PyTypeObject *type, PyObject *descriptor)
 {
     if (!Py_IS_TYPE(descriptor, &PyMemberDescr_Type) ||

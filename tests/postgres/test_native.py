@@ -11,17 +11,31 @@ from typing import Any, NamedTuple, TypedDict
 from uuid import UUID
 
 import attrs
+import msgspec
+import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from psycopg.adapt import AdaptersMap
 
 import liteorm
 from liteorm import Interval, Rows, explain_plan, scan
+from liteorm._core.models.classes import Table, model_of
 from liteorm._core.scanning.scan import scanner_for
+from liteorm._core.scanning.types import BY_OID
+from liteorm.postgres._types.encoders import Encoders
+from liteorm.postgres._writing.copy import CopyData
+from liteorm.postgres._writing.tables import TableColumn
+from liteorm.postgres._writing.targets import SentColumn, Target
 from tests.executors import described
 from tests.postgres.made import made_rows
 
 native = pytest.importorskip("liteorm_native", reason="liteorm-native is not built here")
+
+
+class Word(str):
+    """A subclass, which no fast way takes."""
+
 
 INT2, INT4, INT8, TEXT, BYTEA, BOOL = 21, 23, 20, 25, 17, 16
 FLOAT4, FLOAT8, NUMERIC, UUID_, INTERVAL = 700, 701, 1700, 2950, 1186
@@ -427,3 +441,82 @@ def test_a_malformed_program_is_refused(program: Any) -> None:
     """What is no program raises when it is made, and not when it runs."""
     with pytest.raises((ValueError, TypeError)):
         native.Value(program)
+
+
+INSTANTS = st.datetimes() | st.datetimes(timezones=st.sampled_from([dt.UTC, dt.timezone.min]))
+SENT: dict[int, Any] = {
+    INT2: st.integers(-(2**15) - 2, 2**15 + 2),
+    INT4: st.integers(-(2**31) - 2, 2**31 + 2) | st.booleans(),
+    INT8: st.integers(-(2**63) - 2, 2**63 + 2),
+    BOOL: st.booleans() | st.integers(0, 1),
+    FLOAT4: st.floats() | st.integers(),
+    FLOAT8: st.floats() | st.integers(),
+    TEXT: st.text(st.characters(codec=None)) | st.sampled_from(["", "\0", Word("sub"), "\ud800"]),
+    BYTEA: st.binary() | st.binary().map(bytearray),
+    DATE: st.dates() | st.datetimes(),
+    TIME: st.times() | st.times(timezones=st.just(dt.UTC)),
+    TIMESTAMP: INSTANTS,
+    TIMESTAMPTZ: INSTANTS,
+    UUID_: st.uuids(),
+    NUMERIC: st.decimals() | st.integers(),
+    INTERVAL: st.timedeltas(),
+    JSONB: st.dictionaries(st.text("ab"), st.integers(0, 9)),
+}
+
+
+@st.composite
+def outgoing(draw: st.DrawFn) -> tuple[list[int], list[list[Any]]]:
+    """Draw columns and the values for them, of which some do not fit."""
+    oids = draw(st.lists(st.sampled_from(sorted(SENT)), min_size=1, max_size=5))
+    strange = st.sampled_from([1, "x", None, object(), dt.date.min, b"", msgspec.UNSET])
+    value = {oid: SENT[oid] if draw(st.booleans()) else SENT[oid] | strange for oid in oids}
+    return oids, draw(st.lists(st.tuples(*(value[oid] for oid in oids)).map(list), max_size=5))
+
+
+@given(outgoing(), st.sampled_from(["slots", "dict", "dataclass", "namedtuple", "keys"]))
+@settings(max_examples=500, deadline=None)
+def test_any_objects_are_encoded_the_same(
+    drawn: tuple[list[int], list[list[Any]]], kind: str
+) -> None:
+    """The bytes of a COPY, or the error that names the value, are those of the Python code."""
+    oids, rows = drawn
+    names = [f"c{i}" for i in range(len(oids))]
+    make = makers(kind, names)
+    model = model_of(make)
+    adapters = AdaptersMap(psycopg.adapters)
+    encoders = Encoders(adapters)
+    columns = tuple(
+        SentColumn(field, TableColumn(field.column, oid, BY_OID[oid].name, "", "", True), encoder)
+        for field, oid in zip(model.fields, oids, strict=True)
+        for encoder in [encoders.for_type(BY_OID[oid])]
+    )
+    nothing: Any = None
+    target = Target(model, Table(None, "t"), columns, (), nothing)
+    objects = [make(**dict(zip(names, row, strict=True))) for row in rows]
+    assert target.compiled is not None
+
+    def encoded(*, compiled: bool) -> bytes:
+        data = CopyData(target, adapters)
+        if not compiled:
+            data._compiled = None
+        data.add(objects)
+        return bytes(data.last())
+
+    assert outcome(lambda: encoded(compiled=True)) == outcome(lambda: encoded(compiled=False))
+
+
+def makers(kind: str, names: list[str]) -> Any:
+    """Return a class with these fields, of any type."""
+    match kind:
+        case "slots" | "dict":
+            return attrs.make_class(
+                "M", {n: attrs.field(type=Any) for n in names}, slots=kind == "slots"
+            )
+        case "dataclass":
+            return dataclasses.make_dataclass("M", [(n, Any) for n in names])
+        case "namedtuple":
+            make: Any = NamedTuple
+            return make("M", [(n, Any) for n in names])
+        case _:
+            make = TypedDict
+            return make("M", dict.fromkeys(names, Any))

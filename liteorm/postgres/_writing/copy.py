@@ -54,6 +54,7 @@ class CopyData:
             target.dumpers, Format.BINARY if self.binary else Format.TEXT
         )
         self._pack = format_row_binary if self.binary else format_row_text
+        self._compiled = target.compiled
         self._encode = target.trusting
         self._buffer = bytearray(_SIGNATURE if self.binary else b"")
 
@@ -72,6 +73,9 @@ class CopyData:
             DataError: One does not fit; it is named.
         """
         self.target.check_classes(objects, self.rows)
+        if self._compiled is not None and self._compiled(list(objects), self._buffer):
+            self.rows += len(objects)
+            return
         before = len(self._buffer)
         try:
             try:

@@ -18,6 +18,7 @@ from liteorm._core.models.hints import Codec
 from liteorm._core.scanning.types import PgType
 from liteorm._core.sql import writable
 from liteorm.errors import DataError, Error, UndefinedTable
+from liteorm.postgres._native.encoding import EncodeObjects, encoder_for
 from liteorm.postgres._types.dumpers import Bound
 from liteorm.postgres._types.encoders import Encoders
 from liteorm.postgres._types.forms import TEXT_OID, Encoder, Form, Misfit, reason_of
@@ -97,6 +98,13 @@ class Target:
     def careful(self) -> Encode:
         """What encodes objects for COPY, and looks at each value."""
         return extractor(self.model, self._copy_parts, trusting=False, left_out=self.left_out)
+
+    @functools.cached_property
+    def compiled(self) -> EncodeObjects | None:
+        """What encodes objects for COPY in C, where liteorm-native is installed."""
+        if self.left_out or not self.binary:
+            return None
+        return encoder_for(self.model, [(column.field, column.encoder) for column in self.columns])
 
     @functools.cached_property
     def parameters(self) -> Callable[[Any], tuple[Any, ...]]:
