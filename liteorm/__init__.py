@@ -10,6 +10,7 @@ from liteorm import errors, observe
 from liteorm._core.contracts import AsyncRowStream, AsyncSession, Params, RowStream, Session
 from liteorm._core.models.classes import table
 from liteorm._core.models.hints import Codec, Column
+from liteorm._core.scanning.collector import pause_collector
 from liteorm._core.scanning.scan import explain_plan, scan, scan_iter, scan_one, scan_optional
 from liteorm._core.sql.columns import columns
 from liteorm._core.sql.conflict import Constraint
@@ -137,6 +138,7 @@ __all__ = [
     "explain_plan",
     "load",
     "observe",
+    "pause_collector",
     "scan",
     "scan_iter",
     "scan_one",

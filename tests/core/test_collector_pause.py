@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 import liteorm
 from liteorm import Rows, scan
+from liteorm._core.scanning import collector
 from liteorm._core.scanning.scanner import CHUNK
 from liteorm._core.scanning.shape import LoadRows, Shape
 from liteorm._core.scanning.types import BY_OID, Variant
@@ -51,20 +53,29 @@ class Numbers:
 
 
 @pytest.fixture(autouse=True)
-def enabled() -> Iterator[None]:
-    """The collector is on before each test, and checked to be on after it."""
-    gc.enable()
+def awake() -> Iterator[None]:
+    """The collector is on before each test, and checked to be as it was after it."""
+    before = gc.get_threshold()
+    collector._PAUSE._back = collector._PAUSE._until = 0.0
+    assert gc.isenabled()
+    assert before[0]
     yield
     assert gc.isenabled()
+    assert gc.get_threshold() == before
+
+
+def works() -> bool:
+    """Tell whether the collector would run."""
+    return gc.isenabled() and gc.get_threshold()[0] > 0
 
 
 def test_the_collector_rests_during_a_large_scan_only() -> None:
     """It is off while chunks are built, on again after; a small result does not touch it."""
     seen: list[bool] = []
-    source = Numbers(lambda start: seen.append(gc.isenabled()))
+    source = Numbers(lambda start: seen.append(works()))
     assert scan(Rows(source), int) == list(range(COUNT))
     assert seen == [False, False, False]
-    small = Numbers(lambda start: seen.append(gc.isenabled()), count=CHUNK)
+    small = Numbers(lambda start: seen.append(works()), count=CHUNK)
     assert len(scan(Rows(small), int)) == CHUNK
     assert seen[-1] is True
 
@@ -88,7 +99,7 @@ def test_an_error_ends_the_pause() -> None:
 
     with pytest.raises(liteorm.DataError):
         scan(Rows(Numbers(fail)), int)
-    assert gc.isenabled()
+    assert works()
     assert len(scan(Rows(Numbers()), int)) == COUNT
 
 
@@ -98,7 +109,7 @@ def test_nested_scans_end_the_pause_once() -> None:
 
     def inside(start: int) -> None:
         scan(Rows(Numbers()), int)
-        states.append(gc.isenabled())
+        states.append(works())
 
     scan(Rows(Numbers(inside)), int)
     assert states == [False, False, False]
@@ -116,7 +127,7 @@ def test_threads_that_overlap_leave_the_collector_on() -> None:
     thread.start()
     assert first_in.wait(10)
     scan(Rows(Numbers()), int)
-    assert not gc.isenabled()
+    assert not works()
     second_done.set()
     thread.join(10)
 
@@ -130,9 +141,105 @@ def test_a_child_forked_during_a_scan_has_its_collector(tmp_path: Any) -> None:
         if start == 0:
             child = os.fork()
             if child == 0:
-                answer.write_text(str(gc.isenabled()))
+                answer.write_text(str(works()))
                 os._exit(0)
             os.waitpid(child, 0)
 
     scan(Rows(Numbers(fork)), int)
     assert answer.read_text() == "True"
+
+
+def test_a_wish_of_the_applications_own_is_kept() -> None:
+    """Who switches the collector off or sets thresholds during a scan finds it so after it."""
+    before = gc.get_threshold()
+    scan(Rows(Numbers(lambda start: gc.disable())), int)
+    assert not gc.isenabled()
+    gc.enable()
+    try:
+        scan(Rows(Numbers(lambda start: gc.set_threshold(123, 4, 5))), int)
+        assert gc.get_threshold()[:2] == (123, 4)
+    finally:
+        gc.set_threshold(*before)
+
+
+def test_the_pause_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After its longest rest the collector is back although the scan goes on, and rests again."""
+    now = [100.0]
+    monkeypatch.setattr(collector, "monotonic", lambda: now[0])
+    seen: list[bool] = []
+
+    def load(start: int) -> None:
+        seen.append(works())
+        now[0] += 0.3
+
+    scan(Rows(Numbers(load, count=12 * CHUNK)), int)
+    assert seen == [False] * 4 + [True] + [False] * 4 + [True] + [False] * 2
+
+
+def test_threads_without_a_gap_between_them_do_not_keep_the_collector_off() -> None:
+    """Eight threads that scan without end leave it time to collect."""
+    over = threading.Event()
+    collected = threading.Event()
+
+    def on_collection(phase: str, info: dict[str, int]) -> None:
+        if phase == "stop":
+            collected.set()
+
+    def read() -> None:
+        while not over.is_set():
+            scan(Rows(Numbers(count=40 * CHUNK)), tuple[int])
+
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    gc.callbacks.append(on_collection)
+    try:
+        assert collected.wait(20)
+    finally:
+        gc.callbacks.remove(on_collection)
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_an_exception_between_any_two_steps_ends_the_pause(number: int) -> None:
+    """Whatever a signal raises wherever it strikes, the collector is back afterwards."""
+    steps = 0
+
+    class Struck(BaseException):
+        """What a signal's handler raises."""
+
+    def strike(frame: Any, event: str, argument: Any) -> Any:
+        nonlocal steps
+        if frame.f_code.co_filename != collector.__file__ or frame.f_code.co_name == "__del__":
+            return strike if "scanner" in frame.f_code.co_filename else None
+        if event == "line":
+            steps += 1
+            if steps == number:
+                raise Struck
+        return strike
+
+    before = sys.gettrace()
+    sys.settrace(strike)
+    try:
+        scan(Rows(Numbers()), int)
+    except Struck:
+        pass
+    finally:
+        sys.settrace(before)
+    collector._PAUSE._back = 0.0
+    assert works()
+    scan(Rows(Numbers()), int)
+    assert works()
+
+
+def test_the_pause_can_be_switched_off() -> None:
+    """With `pause_collector(False)` a scan leaves the collector alone."""
+    seen: list[bool] = []
+    liteorm.pause_collector(False)
+    try:
+        scan(Rows(Numbers(lambda start: seen.append(works()))), int)
+    finally:
+        liteorm.pause_collector(True)
+    assert seen == [True, True, True]

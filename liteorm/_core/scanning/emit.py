@@ -179,9 +179,9 @@ class _Writer:
             return
         filled = [field for field, _ in node.arguments]
         self.line(depth, f"{absent}{self.constructor(node.model, filled)}(")
-        for field, inner in node.arguments:
-            keyword_ = "" if positional(node.model, field, filled) else f"{field.init_name}="
-            self.keyed(depth + 1, keyword_, inner, names)
+        values = {field.init_name: inner for field, inner in node.arguments}
+        for field, keyword_ in arguments_of(node.model, filled):
+            self.keyed(depth + 1, keyword_, values[field.init_name], names)
         self.line(depth, ")" + end)
 
     def constructor(self, model: Model, filled: list[Field]) -> str:
@@ -324,30 +324,34 @@ class _Writer:
         filled = [field for field, _, _ in step.items]
         typed = model.kind == "typeddict"
         inner.line(1, "return {" if typed else f"return {inner.constructor(model, filled)}(")
-        self.parts(
-            inner,
-            [
-                (
-                    f"{field.init_name!r}: "
-                    if typed
-                    else ("" if positional(model, field, filled) else f"{field.init_name}="),
-                    variables[index],
-                    part,
-                )
-                for field, index, part in step.items
-            ],
+        keys = (
+            [(field, f"{field.init_name!r}: ") for field in filled]
+            if typed
+            else arguments_of(model, filled)
         )
+        items = {field.init_name: (variables[i], part) for field, i, part in step.items}
+        self.parts(inner, [(key, *items[field.init_name]) for field, key in keys])
         inner.line(1, "}" if typed else ")")
         self.finish(inner)
         return name
 
 
-def positional(model: Model, field: Field, filled: list[Field]) -> bool:
-    """Tell whether a field can be given by position: nothing before it is left out."""
-    if field.kw_only:
-        return False
-    before = [f for f in model.fields if not f.kw_only]
-    return all(f in filled for f in before[: before.index(field)])
+def arguments_of(model: Model, filled: list[Field]) -> list[tuple[Field, str]]:
+    """Return a constructor's arguments in the order that Python takes: each with its keyword.
+
+    By position goes what has nothing before it that is left out; keywords come after, wherever
+    a keyword-only field stands in the class.
+    """
+    given: list[tuple[Field, str]] = []
+    named: list[tuple[Field, str]] = []
+    gap = False
+    for field in model.fields:
+        if field in filled and not field.kw_only and not gap:
+            given.append((field, ""))
+        elif field in filled:
+            named.append((field, f"{field.init_name}="))
+        gap = gap or (field not in filled and not field.kw_only)
+    return given + named
 
 
 def _unpack(variables: list[str]) -> str:

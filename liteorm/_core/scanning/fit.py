@@ -219,7 +219,7 @@ class Fitter:
 
     def _scalar(self, type_: PgType, hint: Hint, place: Place, *, deep: bool) -> Step | None:
         base = underlying(type_)
-        if base.base == "void":
+        if base.base == "void" and hint.optional:
             return None
         row = row_for(base)
         if row is not None:
@@ -299,6 +299,10 @@ class Fitter:
                 remedy=f"annotate the field list[{item.text}]",
             )
         step = self._step(type_ if nested else base.element, item, inner, deep=deep)
+        if nested and step is None:
+            # Nothing to do with the inner elements; but that they are lists has to be seen.
+            anything = item.args[0]
+            step = Each(item.type, Part(None, inner.within("an element", anything)), False, inner)
         if item.kind == "any":
             whole = step is None and hint.type is list
             return None if whole else Each(hint.type, Part(step, inner), False, place)

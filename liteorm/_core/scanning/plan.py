@@ -6,7 +6,7 @@ Every ScanError about the shape of a result is raised here, before the first obj
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import attrs
@@ -135,6 +135,7 @@ class _Planner:
             return Collect(
                 "dict",
                 tuple((name, self._leaf(i, value, None, name)) for i, name in enumerate(names)),
+                tuple(range(len(names))) if hint.optional else None,
             )
         if hint.kind == "tuple" and codec is None:
             if len(hint.args) != len(names):
@@ -145,9 +146,9 @@ class _Planner:
                     got=f"{len(names)} columns",
                     remedy="select as many columns as the tuple has values, in its order",
                 )
-            return self._tuple(zip(range(len(names)), hint.args, strict=True))
+            return self._tuple(hint, list(enumerate(hint.args)))
         if hint.kind == "sequence" and hint.type is tuple and codec is None:
-            return self._tuple((index, hint.args[0]) for index in range(len(names)))
+            return self._tuple(hint, [(index, hint.args[0]) for index in range(len(names))])
         if hint.kind == "scalar" and codec is None and hint.type not in FILLED and len(names) != 1:
             raise unmapped(self.target, hint, self.target, None)
         if len(names) != 1:
@@ -159,13 +160,18 @@ class _Planner:
             )
         return self._leaf(0, hint, None, None)
 
-    def _tuple(self, items: Iterable[tuple[int, Hint]]) -> Collect:
+    def _tuple(self, whole: Hint, items: list[tuple[int, Hint]]) -> Collect:
+        absent = None
+        if whole.optional:
+            strict = tuple(index for index, hint in items if not hint.optional)
+            absent = strict or tuple(index for index, _ in items)
         return Collect(
             "tuple",
             tuple(
                 (self.shape.names[index], self._leaf(index, hint, None, f"[{index}]"))
                 for index, hint in items
             ),
+            absent,
         )
 
     def _leaf(self, index: int, hint: Hint, field: Field | None, path: str | None) -> Leaf:
@@ -179,8 +185,7 @@ class _Planner:
         type_ = self.shape.types[index]
         fit = self.fitter.fit(type_, hint, place, codec=field.codec if field else None)
         self.variants[index] = fit.variant
-        nullable = hint.optional or type_.base == "void"
-        return Leaf(index, fit.step, nullable, place)
+        return Leaf(index, fit.step, hint.optional, place)
 
     def _build(
         self, model: Model, columns: dict[str, int], path: str, *, optional: bool

@@ -11,7 +11,7 @@ import attrs
 
 from liteorm._core.contracts import Extra
 from liteorm._core.scanning.blame import cause_of, failure
-from liteorm._core.scanning.collector import pause
+from liteorm._core.scanning.collector import Hold
 from liteorm._core.scanning.compile import compile_source
 from liteorm._core.scanning.emit import Source, emit_scan
 from liteorm._core.scanning.plan import ScanPlan, plan_scan
@@ -44,9 +44,10 @@ class Scanner:
         if count <= CHUNK:
             return self.chunk(rows, 0, count, first)
         out: list[Any] = []
-        with pause:
+        with Hold() as pause:
             for start in range(0, count, CHUNK):
                 out += self.chunk(rows, start, min(start + CHUNK, count), first)
+                pause.look()
         return out
 
     def chunks(self, rows: ScanSource, first: int = 0) -> Iterator[list[Any]]:

@@ -18,7 +18,7 @@ from psycopg.adapt import Transformer
 from liteorm._core.models.classes import Field, Model
 from liteorm._core.scanning import steps
 from liteorm._core.scanning.compile import constant_value, record_step
-from liteorm._core.scanning.emit import positional
+from liteorm._core.scanning.emit import arguments_of
 from liteorm._core.scanning.fit import Fitter
 from liteorm._core.scanning.jsontext import decode_plain
 from liteorm._core.scanning.plan import Build, Collect, Leaf, Node, ScanPlan
@@ -134,10 +134,10 @@ class _Writer:
             return ("object", programs, absent, cls, stores)
         if complete and model.kind == "namedtuple" and _made_as_tuple(cls):
             return ("subtuple", programs, absent, cls)
-        first = [part for part in parts if positional(model, part[0], filled)]
-        named = [part for part in parts if not positional(model, part[0], filled)]
-        keywords = tuple(field.init_name for field, _ in named)
-        return ("call", tuple(p for _, p in [*first, *named]), absent, cls, keywords)
+        by_name = {field.init_name: program for field, program in parts}
+        given = arguments_of(model, filled)
+        keywords = tuple(field.init_name for field, keyword in given if keyword)
+        return ("call", tuple(by_name[f.init_name] for f, _ in given), absent, cls, keywords)
 
     def column(self, type_: PgType, step: Step | None, variant: Variant) -> Program:
         """Return what reads a column in one of the variants of the plan."""
