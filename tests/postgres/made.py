@@ -47,4 +47,4 @@ def made_result(oids: Sequence[int], rows: Sequence[Sequence[bytes | None]]) -> 
 
 def made_rows(oids: Sequence[int], rows: Sequence[Sequence[bytes | None]]) -> Rows:
     """Return such a result as `Rows`."""
-    return rows_from_result(made_result(oids, rows), TypeRegistry())
+    return rows_from_result(made_result(oids, rows), TypeRegistry().known)

@@ -227,13 +227,18 @@ class Draft:
 def _model(draw: st.DrawFn, name: str, fields: dict[str, Any]) -> Any:
     """Make a class of some kind with these fields."""
     kind = draw(st.sampled_from(["define", "frozen", "dataclass", "namedtuple", "typeddict"]))
-    namespace = {"__annotations__": dict(fields), "__module__": __name__}
+    namespace: dict[str, Any] = {"__annotations__": dict(fields), "__module__": __name__}
+    # Keyword-only, field by field: such a one may stand before others.
+    named = [field for field in fields if draw(st.integers(0, 3)) == 0]
     match kind:
         case "define":
+            namespace |= {field: attrs.field(kw_only=True) for field in named}
             return attrs.define(type(name, (), namespace), kw_only=draw(st.booleans()))
         case "frozen":
+            namespace |= {field: attrs.field(kw_only=True) for field in named}
             return attrs.frozen(type(name, (), namespace), slots=draw(st.booleans()))
         case "dataclass":
+            namespace |= {field: dataclasses.field(kw_only=True) for field in named}
             return dataclasses.dataclass(frozen=draw(st.booleans()))(type(name, (), namespace))
         case "namedtuple":
             make: Any = NamedTuple
