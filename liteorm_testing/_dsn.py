@@ -58,6 +58,9 @@ def build(parts: dict[str, str]) -> str:
 
 
 _ON_LIBPQ: Final = ("psycopg", "psycopg_async", "psycopg2", "psycopg2cffi")
+_OF_ALL: Final = ("user", "password", "host", "port", "dbname")
+# What asyncpg takes from libpq, also out of the environment if its URL does not say it.
+_OF_ASYNCPG: Final = ("sslmode", "sslcert", "sslkey", "sslrootcert", "target_session_attrs")
 
 
 def url(dsn: str, driver: str | None) -> str:
@@ -66,12 +69,15 @@ def url(dsn: str, driver: str | None) -> str:
         raise ValueError("a driver is a name such as asyncpg, psycopg or psycopg2")
     parts = parse(dsn)
     if driver not in _ON_LIBPQ:
-        parts = {key: value for key, value in parts.items() if key in _OF_ALL}
+        known = _OF_ALL if driver else (*_OF_ALL, *_OF_ASYNCPG)
+        kept = {key: parts[key] for key in known if parts.get(key)}
+        if driver == "asyncpg":
+            # By these names SQLAlchemy gives them to asyncpg.
+            told = {"ssl": "sslmode", "target_session_attrs": "target_session_attrs"}
+            kept |= {name: parts[key] for name, key in told.items() if parts.get(key)}
+        parts = kept
     scheme, rest = build(parts).split("://", 1)
     return f"{scheme}{f'+{driver}' if driver else ''}://{rest}"
-
-
-_OF_ALL: Final = ("user", "password", "host", "port", "dbname")
 
 
 def without_password(dsn: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from contextlib import ExitStack
@@ -557,10 +558,41 @@ def test_urls_are_as_other_drivers_want_them(liteorm_database: Database) -> None
     nothing: Any = None
     dsn = "postgresql://u:p%40@127.0.0.1:5433/x?sslmode=disable&options="
     given = Database(dsn, "x", "", nothing)
-    assert given.url() == "postgresql://u:p%40@127.0.0.1:5433/x"
-    assert given.url("asyncpg") == "postgresql+asyncpg://u:p%40@127.0.0.1:5433/x"
+    assert given.url() == "postgresql://u:p%40@127.0.0.1:5433/x?sslmode=disable"
+    assert given.url("asyncpg") == "postgresql+asyncpg://u:p%40@127.0.0.1:5433/x?ssl=disable"
+    assert given.url("pg8000") == "postgresql+pg8000://u:p%40@127.0.0.1:5433/x"
     assert given.url(driver="psycopg").startswith("postgresql+psycopg://u:p%40@127.0.0.1:5433/x?")
     with pytest.raises(ValueError, match="a name such as asyncpg"):
         given.url("postgresql+asyncpg://")
     with psycopg.connect(liteorm_database.url()) as connection:
         assert connection.info.dbname == liteorm_database.name
+
+
+@needs_embedded
+@pytest.mark.parametrize(
+    "elsewhere", [{}, {"PGSSLMODE": "require", "PGTARGETSESSIONATTRS": "standby"}]
+)
+def test_urls_lead_asyncpg_to_the_database(
+    elsewhere: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By itself and below SQLAlchemy, whatever the environment says of other servers."""
+    asyncpg = pytest.importorskip("asyncpg")
+    pytest.importorskip("greenlet")
+    from sqlalchemy import text
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    for name, value in elsewhere.items():
+        monkeypatch.setenv(name, value)
+
+    async def look(d: Database) -> None:
+        connection = await asyncpg.connect(d.url())
+        assert await connection.fetchval("SELECT current_database()::text") == d.name
+        await connection.close()
+        engine = create_async_engine(d.url("asyncpg"))
+        async with engine.connect() as connection:
+            found = await connection.scalar(text("SELECT current_database()::text"))
+            assert found == d.name
+        await engine.dispose()
+
+    with server(kind="embedded") as s, database(s, SCHEMA) as d:
+        asyncio.run(look(d))
