@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
 from typing import Any, Generic, TypeVar, overload
 
 import attrs
@@ -15,12 +16,31 @@ _BOUNDS = ("[)", "[]", "(]", "()")
 
 
 def _before(a: Any, b: Any) -> bool:
-    """Whether `a` sorts before `b`; NaN is above everything, as in PostgreSQL."""
+    """Whether `a` sorts before `b`; NaN is above everything, as in PostgreSQL.
+
+    Raises:
+        TypeError: Python does not know: text sorts by the database's collation, an enum by the
+            order of its labels.
+    """
+    if isinstance(a, str | Enum):
+        raise TypeError(
+            f"the order of {type(a).__name__} values is the database's: compare such ranges in SQL"
+        )
     if a != a:
         return False
     if b != b:
         return True
     return bool(a < b)
+
+
+def _compared(lower: Any, upper: Any) -> tuple[bool, bool]:
+    """Tell whether a bound is above the other, and whether they are equal."""
+    try:
+        above = _before(upper, lower)
+        return above, not above and not _before(lower, upper)
+    except TypeError:
+        # Which of them is above, the database knows.
+        return False, bool(lower == upper)
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -43,7 +63,8 @@ class Range(Generic[T_co]):
         bounds: `"[)"`, `"[]"`, `"(]"` or `"()"`: a square bracket includes the bound.
 
     Raises:
-        ValueError: If `lower` is above `upper`, or `bounds` is none of the four words.
+        ValueError: If `lower` is above `upper` (as far as Python knows: the order of text and of
+            enums is the database's), or `bounds` is none of the four words.
 
     Example:
         >>> 3 in Range(1, 4)
@@ -67,9 +88,10 @@ class Range(Generic[T_co]):
         upper_inc = bounds[1] == "]" and upper is not None
         empty = False
         if lower is not None and upper is not None:
-            if _before(upper, lower):
+            above, equal = _compared(lower, upper)
+            if above:
                 raise ValueError("the lower bound of a range must not be above its upper bound")
-            if not (lower_inc and upper_inc) and not _before(lower, upper):
+            if equal and not (lower_inc and upper_inc):
                 empty, lower, upper, lower_inc, upper_inc = True, None, None, False, False
         _fill(self, lower, upper, lower_inc, upper_inc, empty)
 
@@ -214,7 +236,7 @@ class Multirange(Sequence[Range[T_co]]):
     """An ordered sequence of ranges with gaps between them, like `int8multirange`.
 
     As in PostgreSQL, the ranges given are sorted, empty ones are dropped, and those that overlap or
-    touch are joined. (Over `int4`, `int8` and `date` PostgreSQL also joins `[1,2]` and `[3,4]`,
+    touch are joined; over text and enums, whose order is the database's, they stay as they are. (Over `int4`, `int8` and `date` PostgreSQL also joins `[1,2]` and `[3,4]`,
     which only touch when there is nothing between 2 and 3.)
 
     Example:
@@ -275,8 +297,14 @@ def _joined(ranges: Iterable[Range[T_co]]) -> tuple[Range[T_co], ...]:
     for part in parts:
         if not isinstance(part, Range):
             raise TypeError(f"a multirange is made of ranges, not of {type(part).__name__}")
+    parts = [part for part in parts if not part.is_empty]
+    try:
+        parts = sorted(parts)
+    except TypeError:
+        # Only the database knows their order; what it sends is sorted and joined.
+        return tuple(parts)
     joined: list[Range[T_co]] = []
-    for part in sorted(r for r in parts if not r.is_empty):
+    for part in parts:
         if not joined or not (joined[-1].overlaps(part) or _touches(joined[-1], part)):
             joined.append(part)
             continue

@@ -14,7 +14,7 @@ from liteorm._core.models.hints import Codec
 from liteorm._core.scanning.types import PgType, underlying
 from liteorm.postgres._types.arrays import Array
 from liteorm.postgres._types.forms import ARRAYS, BYTEA_OID, Encoder, Form, Scalar
-from liteorm.postgres._types.numbers import money_sent
+from liteorm.postgres._types.numbers import MoneyUnit, money_sent
 from liteorm.postgres._types.ranges import MultirangeOf, RangeOf
 from liteorm.postgres._types.records import Composite
 from liteorm.postgres._types.strings import TEXT_ONLY, enum_encoder
@@ -43,7 +43,7 @@ class Encoders:
     Args:
         adapters: The pool's map, for the compiled dumpers.
         codecs: Codecs by Python class, which go before everything else.
-        money_unit: Gives how many of its smallest unit make one of the server's currency.
+        money_unit: Gives what the server's lc_monetary says, once that is known.
         custom: The forms of the pool's custom types.
     """
 
@@ -51,7 +51,7 @@ class Encoders:
         self,
         adapters: AdaptersMap,
         codecs: Mapping[type, Codec] | None = None,
-        money_unit: Callable[[], int | None] = lambda: None,
+        money_unit: Callable[[], MoneyUnit | None] = lambda: None,
         custom: Mapping[str, Form] = FORMS,
     ) -> None:
         self._transformer = Transformer(adapters)

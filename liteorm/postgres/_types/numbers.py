@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from decimal import Decimal
-from typing import Any, Final
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
+from typing import Any, Final, NamedTuple
 
 from liteorm.postgres._types.forms import Form, Misfit, Scalar, member_value, misfit, untold
 
@@ -79,35 +79,49 @@ def _int_type(oid: int, bits: int) -> Form:
     return Form(Scalar("int", ready, int_text, int, unless, oid, strict=bits == 64))
 
 
+class MoneyUnit(NamedTuple):
+    """What the server's lc_monetary says of its currency."""
+
+    one: int
+    """How many of the smallest unit make one."""
+    point: str
+    """What stands before the decimals."""
+
+
+# Python's own context is the application's, which may want few digits or other traps.
+_EXACT: Final = Context(prec=40, traps=[Inexact, InvalidOperation, Overflow])
+
+
 def money_reader(unit: int) -> Callable[[bytes], Decimal]:
     """Return the reader of money, whose unit is what the server's lc_monetary calls 1."""
     digits = len(str(unit)) - 1
 
     def read(data: bytes) -> Decimal:
-        return Decimal(int.from_bytes(data, "big", signed=True)).scaleb(-digits)
+        return _EXACT.scaleb(int.from_bytes(data, "big", signed=True), -digits)
 
     return read
 
 
-def money_sent(unit: int | None) -> Scalar | None:
-    """Return how money is sent: as a count of the smallest unit, which the server's locale says.
-
-    As text it would be read by the same locale, whose comma and point may mean anything.
-    """
+def money_sent(unit: MoneyUnit | None) -> Scalar | None:
+    """Return how money is sent: as a count of the smallest unit, which the server's locale says."""
     if unit is None:
         return None
 
     def count(value: Any) -> bytes:
-        amount = _decimal(value)
         try:
-            exact = amount * unit
+            exact = _EXACT.multiply(Decimal(_decimal(value)), unit.one)
             if exact != int(exact):
-                raise Misfit(f"it is finer than money is here (1/{unit})")
+                raise Misfit(f"it is finer than money is here (1/{unit.one})")
             return struct.pack("!q", int(exact))
         except (struct.error, ArithmeticError, ValueError):
             raise Misfit("it is out of range for money") from None
 
-    return Scalar("Decimal", count, str, bound=True)
+    def text(value: Any) -> str:
+        # In the locale's own words: a comma may stand before the decimals, or after thousands.
+        digits = format(_decimal(value), "f")
+        return digits.replace(".", unit.point)
+
+    return Scalar("Decimal", count, text, bound=True)
 
 
 FORMS: Final[dict[str, Form]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from functools import partial
@@ -25,6 +26,7 @@ from liteorm._core.scanning.types import (
 from liteorm._core.values.ranges import Multirange, Range
 from liteorm.errors import ScanError
 from liteorm.postgres._types.custom import CustomType, CustomTypes, refused
+from liteorm.postgres._types.numbers import MoneyUnit
 from liteorm.postgres._types.loaders import (
     FIRST_PLAIN_OID,
     PLAIN_OIDS,
@@ -73,8 +75,9 @@ SELECT oid, typarray FROM pg_catalog.pg_type WHERE typtype = 'b' AND typname = A
 """
 """Finds types by name, and the arrays of them."""
 
-MONEY_SQL: Final = "SELECT 1::numeric::money"
-"""In binary, its value is how many of the smallest unit make one: 100, or 1, or 1000."""
+MONEY_SQL: Final = "SELECT 1::numeric::money, 0.1::numeric::money::text"
+"""In binary, the first is how many of the smallest unit make one: 100, or 1, or 1000. The second
+shows what stands before the decimals."""
 
 _CATALOG_OIDS: Final = (20, 25, 25, 25, 25, 25, 20, 1009, 1009, 1016)
 
@@ -102,7 +105,7 @@ class KnownTypes:
         self.codecs = codecs
         self.custom = custom
         self.types: dict[int, PgType]
-        self.money_unit: int | None = None
+        self.money_unit: MoneyUnit | None = None
         self.shapes: dict[Any, Any] = {}
         self._plain_oids: dict[int, int] = {}
         self._lock = threading.Lock()
@@ -134,19 +137,17 @@ class KnownTypes:
     def _needs_money(self, type_: PgType) -> bool:
         if self.money_unit is not None:
             return False
-        return type_.oid == MONEY_OID or (
-            type_.element is not None and self._needs_money(type_.element)
-        )
+        return any(inner.oid == MONEY_OID for inner in types_in(type_))
 
     def wants_money(self, oids: Iterable[int]) -> bool:
         """Tell whether one of these types has money in it, whose unit is not known yet."""
         return any(oid in self.types and self._needs_money(self.types[oid]) for oid in oids)
 
-    def with_money(self, unit: int) -> KnownTypes:
-        """Return the same with the number of the smallest units in one of the currency."""
+    def with_money(self, unit: MoneyUnit) -> KnownTypes:
+        """Return the same with what the server's lc_monetary says of its currency."""
         new = KnownTypes(self.codecs, self.custom, self)
         new.money_unit = unit
-        register_money(new.adapters, new.deep_adapters, unit)
+        register_money(new.adapters, new.deep_adapters, unit.one)
         return new
 
     def with_rows(self, rows: Iterable[CatalogRow], asked: Iterable[int]) -> KnownTypes:
@@ -281,9 +282,10 @@ class TypeRegistry:
         return known
 
 
-def _unit(result: pq.abc.PGresult) -> int:
-    data = result.get_value(0, 0)
-    return int.from_bytes(data, "big") if data else 100
+def _unit(result: pq.abc.PGresult) -> MoneyUnit:
+    one = int.from_bytes(result.get_value(0, 0) or b"", "big") or 100
+    shown = re.search(r"0(\D+)1", (result.get_value(0, 1) or b"").decode(errors="replace"))
+    return MoneyUnit(one, shown[1] if shown else ".")
 
 
 def _catalog_rows(result: pq.abc.PGresult, known: KnownTypes) -> list[CatalogRow]:

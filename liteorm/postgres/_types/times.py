@@ -68,7 +68,8 @@ def pack_interval(value: Interval) -> bytes:
 
 def interval_text(value: Interval) -> str:
     """Return an interval as PostgreSQL reads it."""
-    return f"{value.months} mons {value.days} days {value.microseconds} microseconds"
+    # A sign for each: in the style of the SQL standard the first minus would stand for all.
+    return f"{value.months:+} mons {value.days:+} days {value.microseconds:+} microseconds"
 
 
 def _as_interval(value: Any) -> Interval:

@@ -22,6 +22,7 @@ from liteorm.postgres._native.encoding import EncodeObjects, encoder_for
 from liteorm.postgres._types.dumpers import Bound
 from liteorm.postgres._types.encoders import Encoders
 from liteorm.postgres._types.forms import TEXT_OID, Encoder, Form, Misfit, reason_of
+from liteorm.postgres._types.numbers import MoneyUnit
 from liteorm.postgres._writing.tables import TableColumn, Traits, no_column
 
 # datatype_mismatch, undefined_object, invalid_binary_representation; internal_error is what the
@@ -325,7 +326,7 @@ class Writing:
     Args:
         adapters: The pool's map.
         codecs: Codecs by Python class.
-        money_unit: Gives how many of its smallest unit make one of the server's currency.
+        money_unit: Gives what the server's lc_monetary says, once that is known.
         custom: The forms of the pool's custom types.
     """
 
@@ -333,7 +334,7 @@ class Writing:
         self,
         adapters: AdaptersMap,
         codecs: Mapping[type, Codec],
-        money_unit: Callable[[], int | None],
+        money_unit: Callable[[], MoneyUnit | None],
         custom: Mapping[str, Form],
     ) -> None:
         self.adapters = adapters
