@@ -50,8 +50,11 @@ Every annotation may be `X | None`; without it NULL is an error. `Any` and `obje
 value, whatever it is. The same values can be sent as parameters, inserted, and copied.
 
 An `Enum` or a `Literal` fills from every type whose values its members have: text and enum columns
-by `str` values, integers by `int` values, and so on; an enum whose values are of another type is
-found by its members' names, in text and enum columns.
+by `str` values, integers by `int` values, and so on. In text and enum columns an enum goes by its
+members' names if not all of its values are `str`, and in enum columns also if none of its values is
+a label and all of its names are (which is what SQLAlchemy makes). It is read, written and copied
+by this one rule. A parameter has no column: there its value is sent, if all values are of one class
+that a column can hold, else its name; where the labels are the names, write `member.name`.
 
 """
 

@@ -61,6 +61,17 @@ def test_a_range_that_cannot_be_is_refused() -> None:
         Range(1, "x")  # type: ignore[arg-type]
 
 
+def test_the_order_of_text_is_left_to_the_database() -> None:
+    """A range of text or of an enum may have bounds that Python would sort the other way."""
+    word = Range("ä", "b")
+    assert (word.lower, word.upper) == ("ä", "b")
+    assert Range("a", "a").is_empty
+    assert Multirange([Range("ä", "b"), Range("c", "d")]).ranges[0] == word
+    for compare in (lambda: "b" in word, lambda: word.overlaps(Range("a", "c"))):
+        with pytest.raises(TypeError, match="in SQL"):
+            compare()
+
+
 @pytest.mark.parametrize(
     ("range_", "inside", "outside"),
     [

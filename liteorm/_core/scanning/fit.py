@@ -29,6 +29,7 @@ from liteorm._core.scanning.steps import (
 )
 from liteorm._core.scanning.types import PgType, Variant, cast_of, row_for, types_in, underlying
 from liteorm._core.values.interval import Interval
+from liteorm._core.values.members import by_value, is_of, stored
 from liteorm.errors import ModelError, ScanError
 
 __all__ = ["Fit", "Fitter", "Members", "Place"]
@@ -234,31 +235,23 @@ class Fitter:
         mismatch(type_, hint, place)
 
     def _enum(self, type_: PgType, hint: Hint, place: Place) -> Step:
-        plain = self._plain_class(type_)
-        members = list(hint.type.__members__.values())
-        values = [member.value for member in members]
-        if values and all(_is(value, plain) for value in values):
+        plain, labels = self._plain_class(type_), underlying(type_).labels
+        members = hint.type.__members__
+        if by_value(hint.type, plain, labels):
             # An IntFlag has members beyond those listed; a class may define _missing_.
-            return Members(
-                tuple((value, member) for value, member in zip(values, members, strict=True)),
-                hint.text,
-                (hint.type,),
-            )
+            pairs = tuple((member.value, member) for member in members.values())
+            return Members(pairs, hint.text, (hint.type,))
         if plain is str:
-            return Members(
-                tuple((name, member) for name, member in hint.type.__members__.items()), hint.text
-            )
+            return Members(tuple(members.items()), hint.text)
         mismatch(type_, hint, place)
 
     def _literal(self, type_: PgType, hint: Hint, place: Place) -> Step:
-        plain = self._plain_class(type_)
+        plain, labels = self._plain_class(type_), underlying(type_).labels
         pairs: list[tuple[Any, Any]] = []
         for literal in hint.literals:
-            value = literal.value if isinstance(literal, enum.Enum) else literal
-            if _is(value, plain):
+            value = stored(literal, plain, labels) if isinstance(literal, enum.Enum) else literal
+            if is_of(value, plain):
                 pairs.append((value, literal))
-            elif isinstance(literal, enum.Enum) and plain is str:
-                pairs.append((literal.name, literal))
         if not pairs:
             mismatch(type_, hint, place)
         return Members(tuple(pairs), hint.text)
@@ -475,10 +468,3 @@ def _hashable(hint: Hint) -> bool:
     if hint.kind in ("tuple", "union") or hint.type is tuple:
         return all(map(_hashable, hint.args))
     return hint.type not in (list, set, dict)
-
-
-def _is(value: Any, plain: Any) -> bool:
-    """Tell whether a member's value is of a column's class; True is no int here."""
-    if plain is object or (isinstance(value, bool) and plain is not bool):
-        return False
-    return isinstance(value, plain)

@@ -39,6 +39,10 @@ def _compared(lower: Any, upper: Any) -> tuple[bool, bool]:
         above = _before(upper, lower)
         return above, not above and not _before(lower, upper)
     except TypeError:
+        if type(lower) is not type(upper) and not (
+            isinstance(lower, str) and isinstance(upper, str)
+        ):
+            raise
         # Which of them is above, the database knows.
         return False, bool(lower == upper)
 
@@ -236,8 +240,9 @@ class Multirange(Sequence[Range[T_co]]):
     """An ordered sequence of ranges with gaps between them, like `int8multirange`.
 
     As in PostgreSQL, the ranges given are sorted, empty ones are dropped, and those that overlap or
-    touch are joined; over text and enums, whose order is the database's, they stay as they are. (Over `int4`, `int8` and `date` PostgreSQL also joins `[1,2]` and `[3,4]`,
-    which only touch when there is nothing between 2 and 3.)
+    touch are joined; over text and enums, whose order is the database's, they stay as they are.
+    (Over `int4`, `int8` and `date` PostgreSQL also joins `[1,2]` and `[3,4]`, which only touch when
+    there is nothing between 2 and 3.)
 
     Example:
         >>> Multirange([Range(5, 9), Range(1, 3), Range(2, 4)])

@@ -28,6 +28,7 @@ from psycopg.types.array import ListBinaryDumper, ListDumper
 from liteorm._core.models.hints import Codec
 from liteorm._core.values.interval import Interval
 from liteorm._core.values.json import Json
+from liteorm._core.values.members import parameter_of
 from liteorm._core.values.ranges import Multirange, Range
 from liteorm.errors import DataError, Error
 from liteorm.postgres._types.custom import CustomType, CustomTypes
@@ -67,7 +68,7 @@ def register_dumpers(
         for cls in _AS_JSON:
             adapters.register_dumper(cls, dumper)
     for base in (_ThroughText, _ThroughBinary):
-        adapters.register_dumper(Enum, _through(base, enum_value))
+        adapters.register_dumper(Enum, _through(base, parameter_of))
     for array_dumper in (_ArrayText, _ArrayBinary):
         for cls in ARRAYS:
             adapters.register_dumper(cls, array_dumper)
@@ -174,12 +175,6 @@ def _plain_with(codec: Codec) -> Callable[[Any], Any]:
     return plain
 
 
-def enum_value(member: Enum) -> Any:
-    """Return what stands for a member: its value, or its name if no column could hold that."""
-    value = member.value
-    return value if isinstance(value, str | int | float | bytes) else member.name
-
-
 def as_lists(value: Any) -> list[Any]:
     """Return an array value with lists in place of tuples and sets."""
     items: list[Any] = value if value.__class__ is list else list(value)
@@ -271,7 +266,7 @@ class _ArrayText(_ArrayBinary):
 def _untyped(items: list[Any]) -> bool:
     first = _first_leaf(items)
     return isinstance(first, Range | Multirange) or (
-        isinstance(first, Enum) and not isinstance(enum_value(first), int | float)
+        isinstance(first, Enum) and isinstance(parameter_of(first), str)
     )
 
 

@@ -12,8 +12,9 @@ from psycopg.pq import Format
 
 from liteorm._core.models.hints import Codec
 from liteorm._core.scanning.types import PgType, underlying
+from liteorm._core.values.members import stored
 from liteorm.postgres._types.arrays import Array
-from liteorm.postgres._types.forms import ARRAYS, BYTEA_OID, Encoder, Form, Scalar
+from liteorm.postgres._types.forms import ARRAYS, BYTEA_OID, Encoder, Form, Scalar, misfit
 from liteorm.postgres._types.numbers import MoneyUnit, money_sent
 from liteorm.postgres._types.ranges import MultirangeOf, RangeOf
 from liteorm.postgres._types.records import Composite
@@ -103,13 +104,15 @@ class Encoders:
         if type_.base == "money":
             sent = money_sent(self._money_unit())
         scalar = sent or TEXT_ONLY
+        ready = _with_members(type_, scalar) if sent is not None else scalar.ready
         binary: Callable[[Any], Any] | None = None
         if sent is not None:
-            binary = self._packed(sent) if sent.dumper else sent.ready
+            binary = self._packed(sent, ready) if sent.dumper else ready
 
         def text(value: Any) -> str:
+            value = _plain_member(type_, value, scalar.expected)
             scalar.ready(value)
-            return scalar.text(_unwrapped(value, scalar))
+            return scalar.text(value)
 
         return Encoder(
             type_,
@@ -117,7 +120,7 @@ class Encoders:
             fast=scalar.fast,
             unless=scalar.unless,
             dumper=scalar.dumper or BYTEA_OID,
-            ready=scalar.ready,
+            ready=ready,
             binary=binary,
             text=text,
             bound=scalar.bound,
@@ -142,12 +145,11 @@ class Encoders:
             return (list,)
         return ARRAYS
 
-    def _packed(self, scalar: Scalar) -> Callable[[Any], Any]:
+    def _packed(self, scalar: Scalar, ready: Callable[[Any], Any]) -> Callable[[Any], Any]:
         # One dumper for life: those of fixed types hold no state of a connection.
         transformer = self._transformer
         cls = transformer.adapters.get_dumper_by_oid(scalar.dumper, Format.BINARY)
         dump = cls(scalar.fast or object, transformer).dump
-        ready = scalar.ready
         return lambda value: dump(ready(value))
 
     def _with_codecs(self, encoder: Encoder) -> Encoder:
@@ -174,6 +176,23 @@ class Encoders:
         )
 
 
-def _unwrapped(value: Any, scalar: Scalar) -> Any:
-    """Return what the text form is made of: for enum members what they stand for."""
-    return scalar.ready(value) if isinstance(value, Enum) and scalar.dumper else value
+def _plain_member(type_: PgType, value: Any, expected: str) -> Any:
+    """Return what is stored for a member of an enum; any other value as it is."""
+    if not isinstance(value, Enum) or type_.is_custom or type_.python is object:
+        return value
+    found = stored(value, type_.python if type_.kind == "base" else str)
+    if isinstance(found, Enum):
+        # One that is an int as well would be stored, and not be read.
+        raise misfit(value, expected)
+    return found
+
+
+def _with_members(type_: PgType, scalar: Scalar) -> Callable[[Any], Any]:
+    ready, expected = scalar.ready, scalar.expected
+    if type_.python is object or type_.is_custom:
+        return ready
+
+    def of_members(value: Any) -> Any:
+        return ready(_plain_member(type_, value, expected) if isinstance(value, Enum) else value)
+
+    return of_members

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from enum import Enum
 from typing import Any, Final, Literal
 
 import attrs
@@ -143,14 +142,6 @@ def untold(name: str) -> FromText:
 def is_a(value: Any, kinds: Any) -> bool:
     """Return `isinstance(value, kinds)`; type checkers go on taking the value for Any."""
     return isinstance(value, kinds)
-
-
-def member_value(value: Any, wanted: tuple[type, ...]) -> Any:
-    """Return what is stored for an enum member: its value if that fits, else its name."""
-    if not isinstance(value, Enum):
-        return value
-    inner = value.value
-    return inner if isinstance(inner, wanted) else value.name
 
 
 def reason_of(failure: BaseException) -> str:

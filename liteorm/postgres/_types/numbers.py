@@ -7,7 +7,7 @@ from collections.abc import Callable
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 from typing import Any, Final, NamedTuple
 
-from liteorm.postgres._types.forms import Form, Misfit, Scalar, member_value, misfit, untold
+from liteorm.postgres._types.forms import Form, Misfit, Scalar, misfit, untold
 
 
 def _bool(value: Any) -> bool:
@@ -20,7 +20,6 @@ def int_between(low: int, high: int) -> Callable[[Any], int]:
     """Return the check of integers of a range."""
 
     def ready(value: Any) -> int:
-        value = member_value(value, (int,))
         # A bool is an int, for Python and for type checkers.
         if not isinstance(value, int):
             raise misfit(value, "int")
@@ -38,7 +37,6 @@ def int_text(value: Any) -> str:
 
 def double(value: Any) -> float:
     """Return a float, or an int that a float holds exactly, as a float."""
-    value = member_value(value, (float, int))
     if isinstance(value, float):
         return float(value)
     if isinstance(value, int):
@@ -63,7 +61,6 @@ def single(value: Any) -> float:
 
 
 def _decimal(value: Any) -> Any:
-    value = member_value(value, (Decimal, int))
     if isinstance(value, Decimal):
         return value
     if isinstance(value, int):

@@ -26,7 +26,6 @@ from liteorm._core.scanning.types import (
 from liteorm._core.values.ranges import Multirange, Range
 from liteorm.errors import ScanError
 from liteorm.postgres._types.custom import CustomType, CustomTypes, refused
-from liteorm.postgres._types.numbers import MoneyUnit
 from liteorm.postgres._types.loaders import (
     FIRST_PLAIN_OID,
     PLAIN_OIDS,
@@ -36,6 +35,7 @@ from liteorm.postgres._types.loaders import (
     register,
     register_money,
 )
+from liteorm.postgres._types.numbers import MoneyUnit
 
 _SHAPES: Final = 2048
 _HOLDERS: Final = frozenset({"array", "composite", "record"})

@@ -7,13 +7,13 @@ from enum import Enum
 from typing import Any, Final
 
 from liteorm._core.scanning.types import PgType
+from liteorm._core.values.members import stored
 from liteorm.postgres._types.forms import (
     TEXT_OID,
     Encoder,
     Form,
     Misfit,
     Scalar,
-    member_value,
     misfit,
     text_bytes,
 )
@@ -21,7 +21,6 @@ from liteorm.postgres._types.forms import (
 
 def text_of(value: Any) -> str:
     """Return a str that PostgreSQL's text can hold, as a plain str."""
-    value = member_value(value, (str,))
     if not isinstance(value, str):
         raise misfit(value, "str")
     if "\0" in value:
@@ -57,14 +56,10 @@ def _one_byte(value: Any) -> bytes:
 
 def enum_encoder(type_: PgType) -> Encoder:
     """Return how the labels of an enum are sent."""
-    labels = frozenset(type_.labels)
 
     def label(value: Any) -> str:
         if isinstance(value, Enum):
-            inner = value.value
-            if not isinstance(inner, str) or (inner not in labels and value.name in labels):
-                return value.name
-            value = inner
+            value = stored(value, str, type_.labels)
         if not isinstance(value, str):
             raise misfit(value, "str or an Enum member")
         return str.__str__(value)
