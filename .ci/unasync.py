@@ -53,6 +53,7 @@ RENAMES = {
     "listen_async": "listen",
     "notify_async": "notify",
     "open_async": "open",
+    "session_async": "session",
 }
 
 IGNORED = (tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT)

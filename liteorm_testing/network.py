@@ -70,6 +70,14 @@ class Proxy:
         return self._call(lambda: len(self._links))
 
     @property
+    def round_trips(self) -> int:
+        """How many answers have come to their end so far, each with the server ready again.
+
+        Statements that go together in a pipeline count once.
+        """
+        return self._conditions.answered
+
+    @property
     def dropped(self) -> int:
         """How many answers `drop_reply_to` has lost so far."""
         return self._conditions.dropped
@@ -227,6 +235,7 @@ class _Conditions:
     refuse: bool = False
     drops: list[str] = field(factory=list[str])
     dropped: int = 0
+    answered: int = 0
     flowing: asyncio.Event = field(factory=asyncio.Event)
     restored: asyncio.Event = field(factory=asyncio.Event)
 
@@ -370,6 +379,7 @@ class _Link:
         losing = self._lose_after == 0
         if frame[:1] == b"Z":
             self._owed -= 1
+            self._conditions.answered += 1
             if self._lose_after is not None:
                 self._lose_after -= 1
         return not losing

@@ -72,8 +72,11 @@ ARROWS = {
 DRIVER_IN_CLI = {"liteorm._cli.demo"}
 # Its names are hooks and fixtures, which pytest finds without being told.
 PLUGIN = "liteorm_testing.plugin"
-# Two functions hand out the driver on purpose.
-DRIVER_IN_PUBLIC = {"liteorm.postgres.pool", "liteorm.postgres.rows"}
+# These hand out the driver, or take it in, on purpose.
+DRIVER_IN_PUBLIC = {
+    *("liteorm.postgres.pool", "liteorm.postgres.rows"),
+    *("liteorm.postgres.session", "liteorm.postgres.session_async"),
+}
 DRIVER = ("psycopg", "psycopg_pool")
 
 

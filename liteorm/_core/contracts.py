@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from decimal import Decimal
 from typing import Any, Literal, Protocol, TypeAlias
 
 from liteorm._core.row_contracts import AsyncRowCalls, RowCalls
@@ -17,6 +18,9 @@ Isolation: TypeAlias = Literal[
     "read uncommitted", "read committed", "repeatable read", "serializable"
 ]
 """How well transactions are kept apart, in PostgreSQL's words."""
+
+Settings: TypeAlias = Mapping[str, str | int | float | Decimal]
+"""Values of the server's settings, by name; a bool is an int."""
 
 Extra: TypeAlias = Literal["error", "ignore"]
 """What becomes of columns that no field takes."""
@@ -106,6 +110,8 @@ class Session(RowCalls, Protocol):
         isolation: Isolation | None = None,
         read_only: bool | None = None,
         deferrable: bool | None = None,
+        settings: Settings | None = None,
+        role: str | None = None,
     ) -> AbstractContextManager[Session]:
         """Open a transaction for a block; in a transaction, a savepoint (without options).
 
@@ -115,6 +121,8 @@ class Session(RowCalls, Protocol):
             isolation: How well it is kept apart from others; the server's default if None.
             read_only: Whether writes are refused.
             deferrable: Whether a serializable read-only transaction may wait for a safe start.
+            settings: Settings that hold until its end (`set_config(name, value, true)`).
+            role: The role that it runs as until its end.
 
         Raises:
             TransactionAborted: If an error was swallowed inside, so that nothing was stored.
@@ -211,6 +219,8 @@ class AsyncSession(AsyncRowCalls, Protocol):
         isolation: Isolation | None = None,
         read_only: bool | None = None,
         deferrable: bool | None = None,
+        settings: Settings | None = None,
+        role: str | None = None,
     ) -> AbstractAsyncContextManager[AsyncSession]:
         """Open a transaction for a block; in a transaction, a savepoint (without options).
 
@@ -220,6 +230,8 @@ class AsyncSession(AsyncRowCalls, Protocol):
             isolation: How well it is kept apart from others; the server's default if None.
             read_only: Whether writes are refused.
             deferrable: Whether a serializable read-only transaction may wait for a safe start.
+            settings: Settings that hold until its end (`set_config(name, value, true)`).
+            role: The role that it runs as until its end.
 
         Raises:
             TransactionAborted: If an error was swallowed inside, so that nothing was stored.

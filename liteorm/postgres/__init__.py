@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from liteorm.postgres._async.listener import AsyncListener, listen_async, notify_async
     from liteorm.postgres._async.transaction import AsyncTx
     from liteorm.postgres._describing.shapes import ColumnShape, StatementShape
-    from liteorm.postgres._handover import pool, rows
+    from liteorm.postgres._handover import pool, rows, session, session_async
     from liteorm.postgres._sync.describing import describe
     from liteorm.postgres._sync.listener import Listener, listen, notify
 
@@ -41,6 +41,8 @@ __all__ = [
     "open_async",
     "pool",
     "rows",
+    "session",
+    "session_async",
 ]
 
 _LATER = {
@@ -49,7 +51,7 @@ _LATER = {
     "_async.listener": ("AsyncListener", "listen_async", "notify_async"),
     "_async.transaction": ("AsyncTx",),
     "_describing.shapes": ("ColumnShape", "StatementShape"),
-    "_handover": ("pool", "rows"),
+    "_handover": ("pool", "rows", "session", "session_async"),
     "_sync.describing": ("describe",),
     "_sync.listener": ("Listener", "listen", "notify"),
 }

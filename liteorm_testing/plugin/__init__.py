@@ -13,6 +13,7 @@ import pytest
 
 from liteorm_testing._run import Run, SchemaFailed, has_a_traceback
 from liteorm_testing.plugin import async_fixtures, check_items
+from liteorm_testing.plugin.marks import transaction_options
 from liteorm_testing.servers import ServerNotAvailable
 
 # Everything that needs a driver is imported where it is used: the plugin is loaded into every
@@ -24,6 +25,7 @@ _LOG: Final = pytest.StashKey[tuple[Any, float]]()
 _DATABASE: Final = pytest.StashKey[Any]()
 _LEAKS: Final = ("ignore", "error")
 _ISOLATIONS: Final = ("clone", "rollback", "shared")
+_OPTIONS: Final = {"settings", "role"}
 _KEPT_SECTION: Final = "liteorm: kept database"
 
 
@@ -241,17 +243,17 @@ def liteorm_check_findings(
 
 def _isolation(request: pytest.FixtureRequest) -> str:
     marker = request.node.get_closest_marker("liteorm")
-    if marker is None:
+    if marker is None or (marker.kwargs and not (marker.args or set(marker.kwargs) - _OPTIONS)):
         # A test that asks for nothing but a transaction needs no copy of its own.
         asked = set(request.node.fixturenames)
         own = {"liteorm_database", "liteorm_db", "liteorm_async_db"}
         alone = asked & {"liteorm_tx", "liteorm_async_tx"} and not asked & own
         return "rollback" if alone else "clone"
     isolation = marker.kwargs.get("isolation", "clone")
-    if isolation not in _ISOLATIONS or marker.args or set(marker.kwargs) - {"isolation"}:
+    if isolation not in _ISOLATIONS or marker.args or set(marker.kwargs) - _OPTIONS - {"isolation"}:
         pytest.fail(
             f"{request.node.nodeid}: the mark liteorm takes isolation= one of "
-            f"{', '.join(_ISOLATIONS)}",
+            f"{', '.join(_ISOLATIONS)}, and settings= and role= for liteorm_tx",
             pytrace=False,
         )
     return str(isolation)
@@ -350,7 +352,7 @@ def liteorm_tx(request: pytest.FixtureRequest) -> Generator[Any]:
                 request.getfixturevalue("liteorm_database").dsn, application_name="liteorm_tx"
             )
             db = stack.enter_context(opened)
-        with db.begin() as tx:
+        with db.begin(**transaction_options(request.node)) as tx:
             yield tx
         if made is not None:
             _refuse_commit(run, made, tx)

@@ -9,6 +9,8 @@ from typing import Any, Final, cast
 
 import pytest
 
+from liteorm_testing.plugin.marks import transaction_options
+
 __all__ = ["ASYNC_DB", "asyncio_fixtures", "asyncio_is_here", "in_the_tests_loop"]
 
 ASYNC_DB: Final = pytest.StashKey[Any]()
@@ -71,7 +73,7 @@ async def _async_tx(request: pytest.FixtureRequest, liteorm_database: Any) -> As
                 liteorm_database.dsn, application_name="liteorm_async_tx"
             )
             db = await stack.enter_async_context(opened)
-        yield await stack.enter_async_context(await db.begin())
+        yield await stack.enter_async_context(await db.begin(**transaction_options(request.node)))
 
 
 _ASYNC_FIXTURES: Final = {"liteorm_async_db": _async_db, "liteorm_async_tx": _async_tx}

@@ -116,6 +116,34 @@ def test_a_transaction_fixture_is_rolled_back(pytester: pytest.Pytester, run: Ru
     run(EMBEDDED).assert_outcomes(passed=5)
 
 
+def test_the_transaction_begins_with_settings(pytester: pytest.Pytester, run: Run) -> None:
+    """The mark's settings and role hold in liteorm_tx, and other words are refused."""
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(
+        """
+        import pytest
+
+        SHOW = "SELECT current_setting('app.tenant', true), current_user::text"
+
+        @pytest.mark.liteorm(settings={"app.tenant": 7}, role="pg_monitor")
+        def test_with(liteorm_tx):
+            assert list(liteorm_tx.query(SHOW)) == [("7", "pg_monitor")]
+
+        @pytest.mark.asyncio
+        @pytest.mark.liteorm(settings={"app.tenant": 8})
+        async def test_async(liteorm_async_tx):
+            assert list(await liteorm_async_tx.query(SHOW))[0][0] == "8"
+
+        @pytest.mark.liteorm(setings={})
+        def test_misspelt(liteorm_tx):
+            pass
+        """
+    )
+    result = run(EMBEDDED)
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*the mark liteorm takes isolation=*settings= and role=*"])
+
+
 def test_isolation_is_chosen_by_a_mark(pytester: pytest.Pytester, run: Run) -> None:
     """Shared tests see each other's work, rollback tests refuse a DB, other words are an error."""
     pytester.makeconftest(CONFTEST)

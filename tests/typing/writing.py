@@ -7,6 +7,7 @@ from datetime import date
 from typing import Annotated, assert_type
 
 import attrs
+import psycopg
 
 import liteorm
 from liteorm import postgres
@@ -71,6 +72,16 @@ async def async_calls(db: liteorm.AsyncSession, user: User, users: AsyncIterator
     assert_type(await db.update_many(users), int)
     assert_type(await db.delete_many(User, [1, 2]), int)
     assert_type(await db.insert_returning([new], returning=User, table=User), list[User])
+
+
+def sessions(db: postgres.DB, owner: psycopg.Connection[tuple[object, ...]]) -> None:
+    with db.transaction(settings={"app.tenant": 1, "app.on": True}, role="app") as tx:
+        assert_type(tx, postgres.Tx)
+    with db.connection() as connection:
+        assert_type(connection, liteorm.Session)
+    inside = postgres.session(owner)
+    assert_type(inside, liteorm.Session)
+    postgres.notify(inside, "a", "b")
 
 
 def listening(db: postgres.DB) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,7 @@ import psycopg
 import psycopg_pool
 from psycopg_pool import AsyncConnectionPool
 
-from liteorm._core.contracts import Isolation
+from liteorm._core.contracts import AsyncSession, Isolation, Settings
 from liteorm._core.models.hints import Codec
 from liteorm._core.values.pool import PoolStats
 from liteorm.errors import ConnectFailed, Error, IntegrityError, TransactionError
@@ -22,9 +23,11 @@ from liteorm.observe import Observer
 from liteorm.postgres._async.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._async.catalog import load_custom
 from liteorm.postgres._async.connection import AsyncWire
+from liteorm.postgres._async.held import AsyncHolding
 from liteorm.postgres._async.session import AsyncAnySession
 from liteorm.postgres._async.transaction import AsyncTransaction, AsyncTx, begin_transaction
-from liteorm.postgres._session.commands import begin_text, check_pooled, check_transaction_text
+from liteorm.postgres._session.beginning import begin_of
+from liteorm.postgres._session.commands import check_pooled, check_transaction_text
 from liteorm.postgres._session.nesting import entered, is_inside
 from liteorm.postgres._session.notices import OnNotice
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, Reset, make_state
@@ -94,6 +97,8 @@ class AsyncDB(AsyncAnySession):
         isolation: Isolation | None = None,
         read_only: bool | None = None,
         deferrable: bool | None = None,
+        settings: Settings | None = None,
+        role: str | None = None,
     ) -> AbstractAsyncContextManager[AsyncTx]:
         """Open a transaction for a block; in a transaction, a savepoint (without options).
 
@@ -103,13 +108,15 @@ class AsyncDB(AsyncAnySession):
             isolation: How well it is kept apart from others; the server's default if None.
             read_only: Whether writes are refused.
             deferrable: Whether a serializable read-only transaction may wait for a safe start.
+            settings: Settings that hold until its end (`set_config(name, value, true)`).
+            role: The role that it runs as until its end.
 
         Raises:
             TransactionAborted: If an error was swallowed inside, so that nothing was stored.
             CommitUnknown: If the connection went away during COMMIT.
         """
-        begin = begin_text(isolation, read_only, deferrable)
-        return AsyncTransaction(self._state, begin, read_only, None)
+        begin = begin_of(isolation, read_only, deferrable, settings, role)
+        return AsyncTransaction(functools.partial(begin_transaction, self._state, begin))
 
     async def begin(
         self,
@@ -117,6 +124,8 @@ class AsyncDB(AsyncAnySession):
         isolation: Isolation | None = None,
         read_only: bool | None = None,
         deferrable: bool | None = None,
+        settings: Settings | None = None,
+        role: str | None = None,
     ) -> AsyncTx:
         """Begin a transaction to be ended by hand, with `commit()` or `rollback()`.
 
@@ -124,9 +133,11 @@ class AsyncDB(AsyncAnySession):
             isolation: How well it is kept apart from others; the server's default if None.
             read_only: Whether writes are refused.
             deferrable: Whether a serializable read-only transaction may wait for a safe start.
+            settings: Settings that hold until its end (`set_config(name, value, true)`).
+            role: The role that it runs as until its end.
         """
-        begin = begin_text(isolation, read_only, deferrable)
-        tx = await begin_transaction(self._state, begin, read_only)
+        begin = begin_of(isolation, read_only, deferrable, settings, role)
+        tx = await begin_transaction(self._state, begin)
         if not aserves_strangers():
             entered(tx)
         return tx
@@ -139,6 +150,8 @@ class AsyncDB(AsyncAnySession):
         isolation: Isolation | None = None,
         read_only: bool | None = None,
         deferrable: bool | None = None,
+        settings: Settings | None = None,
+        role: str | None = None,
     ) -> R:
         """Call `fn(tx)` in a transaction; begin the whole of it anew after a retryable error.
 
@@ -151,6 +164,8 @@ class AsyncDB(AsyncAnySession):
             isolation: How well it is kept apart from others; the server's default if None.
             read_only: Whether writes are refused.
             deferrable: Whether a serializable read-only transaction may wait for a safe start.
+            settings: Settings that hold until its end (`set_config(name, value, true)`).
+            role: The role that it runs as until its end.
 
         Returns:
             What `fn` returned.
@@ -167,11 +182,12 @@ class AsyncDB(AsyncAnySession):
                 hint="call db.run() outside, or use tx.transaction() for a savepoint",
                 retryable=False,
             )
-        begin = begin_text(isolation, read_only, deferrable)
+        begin = begin_of(isolation, read_only, deferrable, settings, role)
         attempt = 1
         while True:
             try:
-                async with AsyncTransaction(self._state, begin, read_only, None) as tx:
+                block = AsyncTransaction(functools.partial(begin_transaction, self._state, begin))
+                async with block as tx:
                     result = await fn(tx)
                 return result
             except Error as exc:
@@ -181,6 +197,17 @@ class AsyncDB(AsyncAnySession):
             # Random, so that those who met do not meet again; at most a second.
             await asleep(random.uniform(0, min(1.0, 0.01 * 2**attempt)))
             attempt += 1
+
+    def connection(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """Hold one connection for a block: a session in autocommit for what belongs to it.
+
+        For advisory locks, `SET`, temporary tables, `CREATE INDEX CONCURRENTLY` after a `SET`.
+        Whatever was changed is reset when the block is left. For one task or thread at a time.
+
+        Raises:
+            StatementError: Behind a pooler in transaction mode, where there is no such thing.
+        """
+        return AsyncHolding(self._state)
 
     def stats(self) -> PoolStats:
         """Take a snapshot of the pool, without asking the server."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import warnings
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from sys import is_finalizing
 from time import monotonic
@@ -13,7 +15,7 @@ from typing import Any, Final, NoReturn
 
 from psycopg import pq
 
-from liteorm._core.contracts import Isolation
+from liteorm._core.contracts import Isolation, Settings
 from liteorm.errors import (
     CommitUnknown,
     ConnectionLost,
@@ -24,11 +26,12 @@ from liteorm.errors import (
 from liteorm.postgres._async.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.session import AsyncAnySession
+from liteorm.postgres._session.beginning import Begin
 from liteorm.postgres._session.commands import check_pooled, check_transaction_text
 from liteorm.postgres._session.nesting import entered
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.outcomes import is_interruption, leaves_commit_open
-from liteorm.postgres._session.primitives import afinish, asleep
+from liteorm.postgres._session.primitives import AsyncAnswer, afinish, asleep
 from liteorm.postgres._session.translate import lost
 
 __all__ = ["AsyncTransaction", "AsyncTx", "begin_transaction"]
@@ -45,7 +48,14 @@ class AsyncTx(AsyncAnySession):
     """
 
     def __init__(
-        self, state: PoolState, wire: Any, read_only: bool | None, parent: AsyncTx | None
+        self,
+        state: PoolState,
+        wire: Any,
+        read_only: bool | None,
+        parent: AsyncTx | None,
+        *,
+        home: Any = None,
+        savepoint: str | None = None,
     ) -> None:
         self._state = state
         self._wire: AsyncWire = wire
@@ -55,7 +65,9 @@ class AsyncTx(AsyncAnySession):
         self._ended: str | None = None
         self._swallowed: BaseException | None = None
         """Of the root: the first error since the transaction was last whole."""
-        self._savepoint: str | None = None
+        self._home: Callable[[AsyncWire], AsyncAnswer[None]] | None = home
+        """Takes the connection when it has ended; the pool otherwise."""
+        self._savepoint = savepoint
         if parent is None:
             self._depth = 0
             self._lock = threading.Lock()
@@ -140,6 +152,8 @@ class AsyncTx(AsyncAnySession):
         isolation: Isolation | None = None,
         read_only: bool | None = None,
         deferrable: bool | None = None,
+        settings: Settings | None = None,
+        role: str | None = None,
     ) -> AbstractAsyncContextManager[AsyncTx]:
         """Open a savepoint for a block; it takes none of the options of a transaction.
 
@@ -148,9 +162,9 @@ class AsyncTx(AsyncAnySession):
         Raises:
             TransactionAborted: If an error was swallowed inside, so that it was rolled back.
         """
-        if (isolation, read_only, deferrable) != (None, None, None):
+        if (isolation, read_only, deferrable, settings, role) != (None,) * 5:
             raise ValueError("a savepoint takes no options: they belong to the transaction")
-        return AsyncTransaction(self._state, None, None, self)
+        return AsyncTransaction(functools.partial(_begin_savepoint, self))
 
     async def run(self, fn: Any, **options: Any) -> NoReturn:
         """Refuse: only a whole transaction can be run again."""
@@ -269,7 +283,10 @@ class AsyncTx(AsyncAnySession):
         self._ended = how
         self._unlock()
         if self._parent is None:
-            await give_back(self._state, self._wire)
+            if self._home is None:
+                await give_back(self._state, self._wire)
+            else:
+                await self._home(self._wire)
 
     async def _leave(self, *, commit: bool, raising: bool) -> None:
         """End the block this transaction was opened for."""
@@ -332,28 +349,16 @@ class AsyncTx(AsyncAnySession):
 class AsyncTransaction:
     """The block of a transaction or savepoint."""
 
-    def __init__(
-        self,
-        state: PoolState,
-        begin: str | None,
-        read_only: bool | None,
-        parent: AsyncTx | None,
-    ) -> None:
-        self._state = state
-        self._begin = begin
-        self._read_only = read_only
-        self._parent = parent
+    def __init__(self, begun: Callable[[], AsyncAnswer[AsyncTx]]) -> None:
+        self._begun = begun
         self._tx: AsyncTx | None = None
 
     async def __aenter__(self) -> AsyncTx:
         if self._tx is not None:
             raise TransactionError("this transaction block has been entered before")
-        if self._parent is None:
-            assert self._begin is not None
-            self._tx = await begin_transaction(self._state, self._begin, self._read_only)
-            entered(self._tx)
-        else:
-            self._tx = await _begin_savepoint(self._parent)
+        self._tx = tx = await self._begun()
+        if tx._parent is None:
+            entered(tx)
         return self._tx
 
     async def __aexit__(
@@ -366,12 +371,12 @@ class AsyncTransaction:
         await self._tx._leave(commit=exc is None, raising=exc is not None)
 
 
-async def begin_transaction(state: PoolState, begin: str, read_only: bool | None) -> AsyncTx:
+async def begin_transaction(state: PoolState, begin: Begin) -> AsyncTx:
     """Begin a transaction on a connection of the pool."""
-    event = state.begin_event("begin", begin)
+    event = state.begin_event("begin", begin.shown, begin.params)
     error: BaseException | None = None
     try:
-        return AsyncTx(state, await _begun(state, begin), read_only, None)
+        return AsyncTx(state, await _begun(state, begin), begin.read_only, None)
     except BaseException as exc:
         error = exc
         raise
@@ -379,17 +384,17 @@ async def begin_transaction(state: PoolState, begin: str, read_only: bool | None
         state.end_event(event, error)
 
 
-async def _begun(state: PoolState, begin: str) -> AsyncWire:
+async def _begun(state: PoolState, begin: Begin) -> AsyncWire:
     # BEGIN changes nothing, so one that met a dead connection is sent on another. There are at
     # most as many dead ones as the pool has connections.
     for left in range(state.pool.max_size, -1, -1):
         wire = await borrow(state)
         try:
             wire.limit(None)
-            await wire.command(begin)
+            await wire.begin(begin)
             return wire
         except BaseException as exc:
-            error = wire.translated(exc, begin)
+            error = wire.translated(exc, begin.shown)
             await give_back(state, wire)
             if isinstance(error, ConnectionLost) and left:
                 continue

@@ -188,20 +188,3 @@ def result_of(results: list[Any]) -> Result:
     tag = (last.command_status or b"").decode()
     words = tag.rstrip("0123456789 ") if tag[-1:].isdigit() else tag
     return Result(last.command_tuples or 0, words)
-
-
-_ISOLATION: Final = ("read uncommitted", "read committed", "repeatable read", "serializable")
-
-
-def begin_text(isolation: str | None, read_only: bool | None, deferrable: bool | None) -> str:
-    """Write the BEGIN of a transaction with these options."""
-    words = ["BEGIN"]
-    if isolation is not None:
-        if isolation not in _ISOLATION:
-            raise ValueError(f"isolation must be one of {', '.join(_ISOLATION)}, not {isolation!r}")
-        words.append(f"ISOLATION LEVEL {isolation.upper()}")
-    if read_only is not None:
-        words.append("READ ONLY" if read_only else "READ WRITE")
-    if deferrable is not None:
-        words.append("DEFERRABLE" if deferrable else "NOT DEFERRABLE")
-    return " ".join(words)

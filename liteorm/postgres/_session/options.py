@@ -43,6 +43,7 @@ __all__ = [
     "PoolState",
     "Reset",
     "check_seconds",
+    "lent_state",
     "make_state",
     "wrong_session",
 ]
@@ -324,6 +325,25 @@ def make_state(
         port=_port(params.get("port")),
     )
     state.connect_kwargs["state"] = state
+    return state
+
+
+def lent_state(pgconn: Any) -> PoolState:
+    """Make the state of sessions on one connection that is not from a pool of ours."""
+    state = make_state(
+        "",
+        timeout=CONNECT_TIMEOUT,
+        statement_timeout=None,
+        application_name=None,
+        prepare=False,
+        reset="auto",
+        observers=(),
+        log_params=False,
+        on_notice=None,
+        constraint_errors=None,
+        codecs=None,
+    )
+    state.met(pgconn)
     return state
 
 

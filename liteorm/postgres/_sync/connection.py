@@ -21,6 +21,7 @@ from psycopg.adapt import Transformer
 
 from liteorm.errors import Error
 from liteorm.postgres._driver import KNOWN_QUERY, prepared_statements
+from liteorm.postgres._session.beginning import Begin
 from liteorm.postgres._session.commands import (
     DEALLOCATING_TAGS,
     SPECIAL_TAGS,
@@ -330,6 +331,19 @@ class Wire(Connection[tuple[Any, ...]]):
         for result in results:
             if (tag := result.command_status) in SPECIAL_TAGS:
                 self._note_tag(tag, sql)
+
+    def begin(self, begin: Begin) -> None:
+        """Begin a transaction; note what it has changed that has to be known."""
+        cursor = Cursor(self)
+        cursor.execute(begin.sent.encode(), prepare=False)
+        if begin.moves:
+            paths: list[bytes | None] = []
+            while cursor.nextset():
+                paths.append(cursor.pgresult.get_value(0, 0) if cursor.pgresult else None)
+            if paths[-1] is not None and paths[0] != paths[-1]:
+                self.path = paths[-1].decode()
+        if begin.limits:
+            self.learn_settings()
 
     def command(self, sql: str) -> str:
         """Run a transaction command; return the server's word for what it did."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ import psycopg
 import psycopg_pool
 from psycopg_pool import ConnectionPool
 
-from liteorm._core.contracts import Isolation
+from liteorm._core.contracts import Session, Isolation, Settings
 from liteorm._core.models.hints import Codec
 from liteorm._core.values.pool import PoolStats
 from liteorm.errors import ConnectFailed, Error, IntegrityError, TransactionError
@@ -23,9 +24,11 @@ from liteorm.observe import Observer
 from liteorm.postgres._sync.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._sync.catalog import load_custom
 from liteorm.postgres._sync.connection import Wire
+from liteorm.postgres._sync.held import Holding
 from liteorm.postgres._sync.session import AnySession
 from liteorm.postgres._sync.transaction import Transaction, Tx, begin_transaction
-from liteorm.postgres._session.commands import begin_text, check_pooled, check_transaction_text
+from liteorm.postgres._session.beginning import begin_of
+from liteorm.postgres._session.commands import check_pooled, check_transaction_text
 from liteorm.postgres._session.nesting import entered, is_inside
 from liteorm.postgres._session.notices import OnNotice
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, Reset, make_state
@@ -95,6 +98,8 @@ class DB(AnySession):
         isolation: Isolation | None = None,
         read_only: bool | None = None,
         deferrable: bool | None = None,
+        settings: Settings | None = None,
+        role: str | None = None,
     ) -> AbstractContextManager[Tx]:
         """Open a transaction for a block; in a transaction, a savepoint (without options).
 
@@ -104,13 +109,15 @@ class DB(AnySession):
             isolation: How well it is kept apart from others; the server's default if None.
             read_only: Whether writes are refused.
             deferrable: Whether a serializable read-only transaction may wait for a safe start.
+            settings: Settings that hold until its end (`set_config(name, value, true)`).
+            role: The role that it runs as until its end.
 
         Raises:
             TransactionAborted: If an error was swallowed inside, so that nothing was stored.
             CommitUnknown: If the connection went away during COMMIT.
         """
-        begin = begin_text(isolation, read_only, deferrable)
-        return Transaction(self._state, begin, read_only, None)
+        begin = begin_of(isolation, read_only, deferrable, settings, role)
+        return Transaction(functools.partial(begin_transaction, self._state, begin))
 
     def begin(
         self,
@@ -118,6 +125,8 @@ class DB(AnySession):
         isolation: Isolation | None = None,
         read_only: bool | None = None,
         deferrable: bool | None = None,
+        settings: Settings | None = None,
+        role: str | None = None,
     ) -> Tx:
         """Begin a transaction to be ended by hand, with `commit()` or `rollback()`.
 
@@ -125,9 +134,11 @@ class DB(AnySession):
             isolation: How well it is kept apart from others; the server's default if None.
             read_only: Whether writes are refused.
             deferrable: Whether a serializable read-only transaction may wait for a safe start.
+            settings: Settings that hold until its end (`set_config(name, value, true)`).
+            role: The role that it runs as until its end.
         """
-        begin = begin_text(isolation, read_only, deferrable)
-        tx = begin_transaction(self._state, begin, read_only)
+        begin = begin_of(isolation, read_only, deferrable, settings, role)
+        tx = begin_transaction(self._state, begin)
         if not serves_strangers():
             entered(tx)
         return tx
@@ -140,6 +151,8 @@ class DB(AnySession):
         isolation: Isolation | None = None,
         read_only: bool | None = None,
         deferrable: bool | None = None,
+        settings: Settings | None = None,
+        role: str | None = None,
     ) -> R:
         """Call `fn(tx)` in a transaction; begin the whole of it anew after a retryable error.
 
@@ -152,6 +165,8 @@ class DB(AnySession):
             isolation: How well it is kept apart from others; the server's default if None.
             read_only: Whether writes are refused.
             deferrable: Whether a serializable read-only transaction may wait for a safe start.
+            settings: Settings that hold until its end (`set_config(name, value, true)`).
+            role: The role that it runs as until its end.
 
         Returns:
             What `fn` returned.
@@ -168,11 +183,12 @@ class DB(AnySession):
                 hint="call db.run() outside, or use tx.transaction() for a savepoint",
                 retryable=False,
             )
-        begin = begin_text(isolation, read_only, deferrable)
+        begin = begin_of(isolation, read_only, deferrable, settings, role)
         attempt = 1
         while True:
             try:
-                with Transaction(self._state, begin, read_only, None) as tx:
+                block = Transaction(functools.partial(begin_transaction, self._state, begin))
+                with block as tx:
                     result = fn(tx)
                 return result
             except Error as exc:
@@ -182,6 +198,17 @@ class DB(AnySession):
             # Random, so that those who met do not meet again; at most a second.
             sleep(random.uniform(0, min(1.0, 0.01 * 2**attempt)))
             attempt += 1
+
+    def connection(self) -> AbstractContextManager[Session]:
+        """Hold one connection for a block: a session in autocommit for what belongs to it.
+
+        For advisory locks, `SET`, temporary tables, `CREATE INDEX CONCURRENTLY` after a `SET`.
+        Whatever was changed is reset when the block is left. For one task or thread at a time.
+
+        Raises:
+            StatementError: Behind a pooler in transaction mode, where there is no such thing.
+        """
+        return Holding(self._state)
 
     def stats(self) -> PoolStats:
         """Take a snapshot of the pool, without asking the server."""

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import warnings
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from sys import is_finalizing
 from time import monotonic
@@ -14,7 +16,7 @@ from typing import Any, Final, NoReturn
 
 from psycopg import pq
 
-from liteorm._core.contracts import Isolation
+from liteorm._core.contracts import Isolation, Settings
 from liteorm.errors import (
     CommitUnknown,
     ConnectionLost,
@@ -25,11 +27,12 @@ from liteorm.errors import (
 from liteorm.postgres._sync.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.session import AnySession
+from liteorm.postgres._session.beginning import Begin
 from liteorm.postgres._session.commands import check_pooled, check_transaction_text
 from liteorm.postgres._session.nesting import entered
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.outcomes import is_interruption, leaves_commit_open
-from liteorm.postgres._session.primitives import finish, sleep
+from liteorm.postgres._session.primitives import Answer, finish, sleep
 from liteorm.postgres._session.translate import lost
 
 __all__ = ["Transaction", "Tx", "begin_transaction"]
@@ -46,7 +49,14 @@ class Tx(AnySession):
     """
 
     def __init__(
-        self, state: PoolState, wire: Any, read_only: bool | None, parent: Tx | None
+        self,
+        state: PoolState,
+        wire: Any,
+        read_only: bool | None,
+        parent: Tx | None,
+        *,
+        home: Any = None,
+        savepoint: str | None = None,
     ) -> None:
         self._state = state
         self._wire: Wire = wire
@@ -56,7 +66,9 @@ class Tx(AnySession):
         self._ended: str | None = None
         self._swallowed: BaseException | None = None
         """Of the root: the first error since the transaction was last whole."""
-        self._savepoint: str | None = None
+        self._home: Callable[[Wire], Answer[None]] | None = home
+        """Takes the connection when it has ended; the pool otherwise."""
+        self._savepoint = savepoint
         if parent is None:
             self._depth = 0
             self._lock = threading.Lock()
@@ -141,6 +153,8 @@ class Tx(AnySession):
         isolation: Isolation | None = None,
         read_only: bool | None = None,
         deferrable: bool | None = None,
+        settings: Settings | None = None,
+        role: str | None = None,
     ) -> AbstractContextManager[Tx]:
         """Open a savepoint for a block; it takes none of the options of a transaction.
 
@@ -149,9 +163,9 @@ class Tx(AnySession):
         Raises:
             TransactionAborted: If an error was swallowed inside, so that it was rolled back.
         """
-        if (isolation, read_only, deferrable) != (None, None, None):
+        if (isolation, read_only, deferrable, settings, role) != (None,) * 5:
             raise ValueError("a savepoint takes no options: they belong to the transaction")
-        return Transaction(self._state, None, None, self)
+        return Transaction(functools.partial(_begin_savepoint, self))
 
     def run(self, fn: Any, **options: Any) -> NoReturn:
         """Refuse: only a whole transaction can be run again."""
@@ -270,7 +284,10 @@ class Tx(AnySession):
         self._ended = how
         self._unlock()
         if self._parent is None:
-            give_back(self._state, self._wire)
+            if self._home is None:
+                give_back(self._state, self._wire)
+            else:
+                self._home(self._wire)
 
     def _leave(self, *, commit: bool, raising: bool) -> None:
         """End the block this transaction was opened for."""
@@ -333,28 +350,16 @@ class Tx(AnySession):
 class Transaction:
     """The block of a transaction or savepoint."""
 
-    def __init__(
-        self,
-        state: PoolState,
-        begin: str | None,
-        read_only: bool | None,
-        parent: Tx | None,
-    ) -> None:
-        self._state = state
-        self._begin = begin
-        self._read_only = read_only
-        self._parent = parent
+    def __init__(self, begun: Callable[[], Answer[Tx]]) -> None:
+        self._begun = begun
         self._tx: Tx | None = None
 
     def __enter__(self) -> Tx:
         if self._tx is not None:
             raise TransactionError("this transaction block has been entered before")
-        if self._parent is None:
-            assert self._begin is not None
-            self._tx = begin_transaction(self._state, self._begin, self._read_only)
-            entered(self._tx)
-        else:
-            self._tx = _begin_savepoint(self._parent)
+        self._tx = tx = self._begun()
+        if tx._parent is None:
+            entered(tx)
         return self._tx
 
     def __exit__(
@@ -367,12 +372,12 @@ class Transaction:
         self._tx._leave(commit=exc is None, raising=exc is not None)
 
 
-def begin_transaction(state: PoolState, begin: str, read_only: bool | None) -> Tx:
+def begin_transaction(state: PoolState, begin: Begin) -> Tx:
     """Begin a transaction on a connection of the pool."""
-    event = state.begin_event("begin", begin)
+    event = state.begin_event("begin", begin.shown, begin.params)
     error: BaseException | None = None
     try:
-        return Tx(state, _begun(state, begin), read_only, None)
+        return Tx(state, _begun(state, begin), begin.read_only, None)
     except BaseException as exc:
         error = exc
         raise
@@ -380,17 +385,17 @@ def begin_transaction(state: PoolState, begin: str, read_only: bool | None) -> T
         state.end_event(event, error)
 
 
-def _begun(state: PoolState, begin: str) -> Wire:
+def _begun(state: PoolState, begin: Begin) -> Wire:
     # BEGIN changes nothing, so one that met a dead connection is sent on another. There are at
     # most as many dead ones as the pool has connections.
     for left in range(state.pool.max_size, -1, -1):
         wire = borrow(state)
         try:
             wire.limit(None)
-            wire.command(begin)
+            wire.begin(begin)
             return wire
         except BaseException as exc:
-            error = wire.translated(exc, begin)
+            error = wire.translated(exc, begin.shown)
             give_back(state, wire)
             if isinstance(error, ConnectionLost) and left:
                 continue

@@ -1,0 +1,348 @@
+"""Sessions on one connection: of the pool, for what belongs to a connection, or somebody else's."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from time import monotonic
+from types import TracebackType
+from typing import Any, Final
+
+from psycopg import pq
+
+from liteorm._core.contracts import Isolation, Settings
+from liteorm.errors import StatementError, TransactionError
+from liteorm.postgres._async.borrow import borrow, evict_if_read_only, give_back
+from liteorm.postgres._async.connection import AsyncWire
+from liteorm.postgres._async.session import AsyncAnySession
+from liteorm.postgres._async.transaction import AsyncTransaction, AsyncTx
+from liteorm.postgres._session.beginning import Begin, begin_of
+from liteorm.postgres._session.commands import check_transaction_text
+from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
+from liteorm.postgres._session.primitives import afinish, arunning, asleep
+
+__all__ = ["AsyncHolding", "AsyncLent", "AsyncLentWire", "AsyncOwned", "lend"]
+
+_IDLE: Final = pq.TransactionStatus.IDLE
+_ACTIVE: Final = pq.TransactionStatus.ACTIVE
+_SAVEPOINT: Final = "liteorm_0"
+
+
+class AsyncHeld(AsyncAnySession):
+    """A session on one connection. For one task or thread at a time."""
+
+    def __init__(self, state: PoolState, wire: AsyncWire, lock: threading.Lock) -> None:
+        self._state = state
+        self._wire = wire
+        self._lock = lock
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self._state.database} on {self._state.host}>"
+
+    def _lock_now(self) -> None:
+        if self._closed:
+            raise TransactionError(
+                "this connection has been given back: its block has been left", retryable=False
+            )
+        if not self._lock.acquire(blocking=False):
+            raise TransactionError(
+                "this connection is in use by another task, thread, an open stream or transaction",
+                hint="inside a transaction, use that: with connection.transaction() as tx",
+                retryable=False,
+            )
+
+    def _unlock(self) -> None:
+        try:
+            self._lock.release()
+        except RuntimeError:
+            pass  # the connection was taken away from who used it
+
+    async def _acquire(self, timeout: float | None) -> AsyncWire:
+        self._lock_now()
+        if self._state.statement_timeout is not None:
+            self._wire.limit(None)
+        return self._wire
+
+    async def _release(self, wire: AsyncWire) -> None:
+        wire.unlimit()
+        try:
+            if wire.transaction_tag is not None:
+                await afinish(self._restore(wire))
+                wire.refuse_transaction_tag()
+        finally:
+            self._unlock()
+
+    async def _failed(
+        self,
+        wire: AsyncWire,
+        exc: BaseException,
+        sql: str | None = None,
+        params: Any = None,
+    ) -> BaseException:
+        error = wire.translated(exc, sql, params)
+        wire.unlimit()
+        try:
+            await afinish(self._restore(wire))
+            evict_if_read_only(wire, error, None)
+        finally:
+            self._unlock()
+        return error
+
+    async def _restore(self, wire: AsyncWire) -> None:
+        """Leave no transaction open that was not there before."""
+        if not wire.closed and wire.pgconn.transaction_status != _IDLE:
+            await wire.clean(False)
+
+    def _check_text(self, sql: str) -> None:
+        check_transaction_text(sql)
+
+    def transaction(
+        self,
+        *,
+        isolation: Isolation | None = None,
+        read_only: bool | None = None,
+        deferrable: bool | None = None,
+        settings: Settings | None = None,
+        role: str | None = None,
+    ) -> AbstractAsyncContextManager[AsyncTx]:
+        """Open a transaction for a block, on this connection.
+
+        Leaving the block commits; an exception rolls back and goes on. Until then statements go
+        through the transaction.
+
+        Args:
+            isolation: How well it is kept apart from others; the server's default if None.
+            read_only: Whether writes are refused.
+            deferrable: Whether a serializable read-only transaction may wait for a safe start.
+            settings: Settings that hold until its end (`set_config(name, value, true)`).
+            role: The role that it runs as until its end.
+        """
+        begin = begin_of(isolation, read_only, deferrable, settings, role)
+        return AsyncTransaction(functools.partial(self._begun, begin))
+
+    async def _begun(self, begin: Begin) -> AsyncTx:
+        event = self._state.begin_event("begin", begin.shown, begin.params)
+        error: BaseException | None = None
+        try:
+            wire = await self._acquire(None)
+            try:
+                savepoint = await self._begin(wire, begin)
+            except BaseException as exc:
+                error = await self._failed(wire, exc, begin.shown)
+                if error is exc:
+                    raise
+                raise error from exc
+            return AsyncTx(
+                self._state, wire, begin.read_only, None, home=self._end, savepoint=savepoint
+            )
+        except BaseException as exc:
+            error = exc
+            raise
+        finally:
+            self._state.end_event(event, error)
+
+    async def _begin(self, wire: AsyncWire, begin: Begin) -> str | None:
+        """Begin a transaction; return the savepoint's name if it is one."""
+        wire.limit(None)
+        await wire.begin(begin)
+        return None
+
+    async def _end(self, wire: AsyncWire) -> None:
+        wire.unlimit()
+        wire.path = None
+        await self._restore(wire)
+        self._unlock()
+
+
+class AsyncOwned(AsyncHeld):
+    """A session on one connection of the pool, in autocommit."""
+
+    _autocommit = True
+
+
+class AsyncHolding:
+    """The block in which a connection of the pool is held."""
+
+    def __init__(self, state: PoolState) -> None:
+        self._state = state
+        self._session: AsyncOwned | None = None
+
+    async def __aenter__(self) -> AsyncOwned:
+        if self._session is not None:
+            raise TransactionError("this block has been entered before")
+        if self._state.pooled:
+            raise StatementError(
+                "behind a pooler in transaction mode a connection is not one session of the server",
+                hint="connect to the server directly for what belongs to a connection",
+            )
+        wire = await borrow(self._state)
+        self._session = AsyncOwned(self._state, wire, threading.Lock())
+        return self._session
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        session = self._session
+        assert session is not None
+        session._closed = True
+        wire = session._wire
+        wire.dirty = True
+        await afinish(self._give_back(session, wire))
+
+    async def _give_back(self, session: AsyncOwned, wire: AsyncWire) -> None:
+        if not session._lock.acquire(blocking=False):
+            # Somebody still uses it: their statement fails.
+            wire.cut()
+            deadline = monotonic() + CLEANUP_BOUND
+            while not session._lock.acquire(blocking=False) and monotonic() < deadline:
+                await asleep(0.01)
+            wire.pgconn.finish()
+        await give_back(self._state, wire)
+
+
+class AsyncLentWire(AsyncWire):
+    """A connection that somebody else owns, with types and parameters as ours have them."""
+
+    heard: Any
+    """What hands the server's notices to our handlers."""
+    theirs: Any
+    """What hands them to the owner's."""
+
+    def __del__(self, *_: Any) -> None:
+        """Leave the owner's connection open."""
+
+    async def clean(self, everything: bool) -> None:
+        """Leave the owner's transaction as it is."""
+
+    def attach(self) -> None:
+        """Hear the server's notices beside the owner, for as long as a statement runs."""
+        ours, theirs = self.heard, self.pgconn.notice_handler
+        self.theirs = theirs
+
+        def both(result: Any) -> None:
+            ours(result)
+            if theirs is not None:
+                theirs(result)
+
+        self.pgconn.notice_handler = both
+
+    def detach(self) -> None:
+        """Hear no more."""
+        self.pgconn.notice_handler = self.theirs
+
+
+def lend(owner: Any, state: PoolState) -> AsyncLentWire:
+    """Make a connection of ours out of one that stays its owner's."""
+    pgconn = owner.pgconn
+    theirs = (pgconn.notice_handler, pgconn.notify_handler)
+    wire = AsyncLentWire(pgconn)
+    wire.heard = pgconn.notice_handler
+    pgconn.notice_handler, pgconn.notify_handler = theirs
+    wire._adapters = state.adapters
+    wire._autocommit = True
+    wire.prepare_threshold = None
+    wire.state = state
+    return wire
+
+
+class AsyncLent(AsyncHeld):
+    """A session on a connection that somebody else owns, inside their transaction."""
+
+    _wire: AsyncLentWire
+
+    def __init__(
+        self, state: PoolState, wire: AsyncLentWire, lock: threading.Lock, owner: Any
+    ) -> None:
+        super().__init__(state, wire, lock)
+        self._owner = owner
+        # The wire is kept for as long as the owner is, and must not keep it alive.
+        self._autocommit = bool(owner.autocommit)
+
+    async def _acquire(self, timeout: float | None) -> AsyncWire:
+        self._lock_now()
+        wire = self._wire
+        if wire.pgconn.transaction_status == _ACTIVE or wire.pgconn.pipeline_status:
+            self._unlock()
+            raise TransactionError(
+                "the connection is in use by its owner: a statement or a pipeline is not over",
+                retryable=False,
+            )
+        # In which event loop its connection may be used is the owner's to know.
+        self._state.loop = arunning()
+        wire.attach()
+        try:
+            # BEGIN as the driver would send it, if it would.
+            await wire.wait(self._owner._start_query())
+        except BaseException as exc:
+            error = await self._failed(wire, exc, "BEGIN")
+            if error is exc:
+                raise
+            raise error from exc
+        return wire
+
+    async def _release(self, wire: AsyncWire) -> None:
+        self._wire.detach()
+        wire.transaction_tag = None
+        await super()._release(wire)
+
+    async def _failed(
+        self,
+        wire: AsyncWire,
+        exc: BaseException,
+        sql: str | None = None,
+        params: Any = None,
+    ) -> BaseException:
+        self._wire.detach()
+        return await super()._failed(wire, exc, sql, params)
+
+    async def _restore(self, wire: AsyncWire) -> None:
+        pass
+
+    def transaction(
+        self,
+        *,
+        isolation: Isolation | None = None,
+        read_only: bool | None = None,
+        deferrable: bool | None = None,
+        settings: Settings | None = None,
+        role: str | None = None,
+    ) -> AbstractAsyncContextManager[AsyncTx]:
+        """Open a savepoint for a block in the owner's transaction; without one, a transaction.
+
+        Args:
+            isolation: How well it is kept apart from others; the server's default if None.
+            read_only: Whether writes are refused.
+            deferrable: Whether a serializable read-only transaction may wait for a safe start.
+            settings: Settings that hold until its end (`set_config(name, value, true)`).
+            role: The role that it runs as until its end.
+
+        Raises:
+            ValueError: Options for a savepoint: they belong to the owner's transaction.
+        """
+        options: Mapping[str, Any] = {
+            "isolation": isolation,
+            "read_only": read_only,
+            "deferrable": deferrable,
+            "settings": settings,
+            "role": role,
+        }
+        idle = self._wire.pgconn.transaction_status == _IDLE
+        if not (self._owner.autocommit and idle) and any(v is not None for v in options.values()):
+            raise ValueError("a savepoint takes no options: they belong to the owner's transaction")
+        return super().transaction(**options)
+
+    async def _begin(self, wire: AsyncWire, begin: Begin) -> str | None:
+        if wire.pgconn.transaction_status == _IDLE:
+            return await super()._begin(wire, begin)
+        await wire.command(f"SAVEPOINT {_SAVEPOINT}")
+        return _SAVEPOINT
+
+    async def _end(self, wire: AsyncWire) -> None:
+        self._wire.detach()
+        await super()._end(wire)

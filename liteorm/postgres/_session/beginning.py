@@ -1,0 +1,140 @@
+"""How a transaction begins: its options, its settings and its role, in one message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+
+from liteorm.errors import DataError
+
+__all__ = ["Begin", "begin_of"]
+
+_ISOLATION: Final = ("read uncommitted", "read committed", "repeatable read", "serializable")
+_PATH: Final = "SELECT pg_catalog.current_schemas(true)::text"
+
+
+@attrs.frozen
+class Begin:
+    """The beginning of a transaction.
+
+    Args:
+        sent: What is sent, several statements at once.
+        shown: The same for observers and errors, with placeholders: a setting may be a secret.
+        params: What stands behind the placeholders, None if there are none.
+        read_only: Whether writes are refused.
+        moves: It may change where names are looked for; then the path is told before and after.
+        limits: It changes the statement_timeout.
+    """
+
+    sent: str
+    shown: str
+    params: tuple[str, ...] | None
+    read_only: bool | None
+    moves: bool = False
+    limits: bool = False
+
+
+def begin_of(
+    isolation: str | None,
+    read_only: bool | None,
+    deferrable: bool | None,
+    settings: Mapping[str, Any] | None,
+    role: str | None,
+) -> Begin:
+    """Return the beginning of a transaction with these options.
+
+    Raises:
+        ValueError: The isolation is none of PostgreSQL's, a setting has no name.
+        TypeError: A setting is None, or of a class that no setting has.
+        DataError: One contains NUL.
+    """
+    words = ["BEGIN"]
+    if isolation is not None:
+        if isolation not in _ISOLATION:
+            raise ValueError(f"isolation must be one of {', '.join(_ISOLATION)}, not {isolation!r}")
+        words.append(f"ISOLATION LEVEL {isolation.upper()}")
+    if read_only is not None:
+        words.append("READ ONLY" if read_only else "READ WRITE")
+    if deferrable is not None:
+        words.append("DEFERRABLE" if deferrable else "NOT DEFERRABLE")
+    begin = " ".join(words)
+    pairs = _pairs(settings)
+    if role is not None:
+        # As SET LOCAL ROLE does, and last: the role may not be allowed to set the others.
+        pairs.append(("role", _role(role)))
+    if not pairs:
+        return Begin(begin, begin, None, read_only)
+    calls = [f"pg_catalog.set_config({_literal(name)}, {_literal(v)}, true)" for name, v in pairs]
+    shown = [f"set_config({_literal(name)}, %s, true)" for name, _ in pairs]
+    names = {name.lower() for name, _ in pairs}
+    moves = bool(names & {"search_path", "role", "session_authorization"})
+    path = f"; {_PATH}" if moves else ""
+    return Begin(
+        f"{begin}{path}; SELECT {', '.join(calls)}{path}",
+        f"{begin}; SELECT {', '.join(shown)}",
+        tuple(value for _, value in pairs),
+        read_only,
+        moves,
+        "statement_timeout" in names,
+    )
+
+
+def _pairs(settings: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    if settings is None:
+        return []
+    if not isinstance(settings, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"settings is a mapping of names to values, not {type(settings).__name__}")
+    return [(_name(name), _value(name, value)) for name, value in settings.items()]
+
+
+def _name(name: Any) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a setting is a str, not {type(name).__name__}")
+    if not name:
+        raise ValueError("a setting needs a name")
+    return _without_nul(name, "the name of a setting")
+
+
+def _value(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _without_nul(str.__str__(value), f"settings[{name!r}]")
+    if isinstance(value, int):
+        return int.__repr__(value)
+    if isinstance(value, float):
+        return float.__repr__(value)
+    if isinstance(value, Decimal):
+        return str(value)
+    if value is None:
+        raise TypeError(
+            f"settings[{name!r}] is None, and a setting is never NULL: leave it out, or give ''"
+        )
+    raise TypeError(
+        f"settings[{name!r}] is a str, a number or a bool, not {type(value).__name__}: "
+        "give it as a str"
+    )
+
+
+def _role(role: Any) -> str:
+    if not isinstance(role, str):
+        raise TypeError(f"role is a str, not {type(role).__name__}")
+    if not role:
+        raise ValueError("role is the name of a role, got an empty one")
+    return _without_nul(role, "role")
+
+
+def _without_nul(text: str, what: str) -> str:
+    if "\0" in text:
+        raise DataError(f"{what} cannot contain the character NUL")
+    return text
+
+
+def _literal(text: str) -> str:
+    # With a backslash in the form that means the same whatever standard_conforming_strings is.
+    if "\\" in text:
+        return " E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,349 @@
+# Generated from liteorm/postgres/_async/held.py by .ci/unasync.py: edit that file, not this one.
+"""Sessions on one connection: of the pool, for what belongs to a connection, or somebody else's."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from time import monotonic
+from types import TracebackType
+from typing import Any, Final
+
+from psycopg import pq
+
+from liteorm._core.contracts import Isolation, Settings
+from liteorm.errors import StatementError, TransactionError
+from liteorm.postgres._sync.borrow import borrow, evict_if_read_only, give_back
+from liteorm.postgres._sync.connection import Wire
+from liteorm.postgres._sync.session import AnySession
+from liteorm.postgres._sync.transaction import Transaction, Tx
+from liteorm.postgres._session.beginning import Begin, begin_of
+from liteorm.postgres._session.commands import check_transaction_text
+from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
+from liteorm.postgres._session.primitives import finish, running, sleep
+
+__all__ = ["Holding", "Lent", "LentWire", "Owned", "lend"]
+
+_IDLE: Final = pq.TransactionStatus.IDLE
+_ACTIVE: Final = pq.TransactionStatus.ACTIVE
+_SAVEPOINT: Final = "liteorm_0"
+
+
+class Held(AnySession):
+    """A session on one connection. For one task or thread at a time."""
+
+    def __init__(self, state: PoolState, wire: Wire, lock: threading.Lock) -> None:
+        self._state = state
+        self._wire = wire
+        self._lock = lock
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self._state.database} on {self._state.host}>"
+
+    def _lock_now(self) -> None:
+        if self._closed:
+            raise TransactionError(
+                "this connection has been given back: its block has been left", retryable=False
+            )
+        if not self._lock.acquire(blocking=False):
+            raise TransactionError(
+                "this connection is in use by another task, thread, an open stream or transaction",
+                hint="inside a transaction, use that: with connection.transaction() as tx",
+                retryable=False,
+            )
+
+    def _unlock(self) -> None:
+        try:
+            self._lock.release()
+        except RuntimeError:
+            pass  # the connection was taken away from who used it
+
+    def _acquire(self, timeout: float | None) -> Wire:
+        self._lock_now()
+        if self._state.statement_timeout is not None:
+            self._wire.limit(None)
+        return self._wire
+
+    def _release(self, wire: Wire) -> None:
+        wire.unlimit()
+        try:
+            if wire.transaction_tag is not None:
+                finish(self._restore(wire))
+                wire.refuse_transaction_tag()
+        finally:
+            self._unlock()
+
+    def _failed(
+        self,
+        wire: Wire,
+        exc: BaseException,
+        sql: str | None = None,
+        params: Any = None,
+    ) -> BaseException:
+        error = wire.translated(exc, sql, params)
+        wire.unlimit()
+        try:
+            finish(self._restore(wire))
+            evict_if_read_only(wire, error, None)
+        finally:
+            self._unlock()
+        return error
+
+    def _restore(self, wire: Wire) -> None:
+        """Leave no transaction open that was not there before."""
+        if not wire.closed and wire.pgconn.transaction_status != _IDLE:
+            wire.clean(False)
+
+    def _check_text(self, sql: str) -> None:
+        check_transaction_text(sql)
+
+    def transaction(
+        self,
+        *,
+        isolation: Isolation | None = None,
+        read_only: bool | None = None,
+        deferrable: bool | None = None,
+        settings: Settings | None = None,
+        role: str | None = None,
+    ) -> AbstractContextManager[Tx]:
+        """Open a transaction for a block, on this connection.
+
+        Leaving the block commits; an exception rolls back and goes on. Until then statements go
+        through the transaction.
+
+        Args:
+            isolation: How well it is kept apart from others; the server's default if None.
+            read_only: Whether writes are refused.
+            deferrable: Whether a serializable read-only transaction may wait for a safe start.
+            settings: Settings that hold until its end (`set_config(name, value, true)`).
+            role: The role that it runs as until its end.
+        """
+        begin = begin_of(isolation, read_only, deferrable, settings, role)
+        return Transaction(functools.partial(self._begun, begin))
+
+    def _begun(self, begin: Begin) -> Tx:
+        event = self._state.begin_event("begin", begin.shown, begin.params)
+        error: BaseException | None = None
+        try:
+            wire = self._acquire(None)
+            try:
+                savepoint = self._begin(wire, begin)
+            except BaseException as exc:
+                error = self._failed(wire, exc, begin.shown)
+                if error is exc:
+                    raise
+                raise error from exc
+            return Tx(
+                self._state, wire, begin.read_only, None, home=self._end, savepoint=savepoint
+            )
+        except BaseException as exc:
+            error = exc
+            raise
+        finally:
+            self._state.end_event(event, error)
+
+    def _begin(self, wire: Wire, begin: Begin) -> str | None:
+        """Begin a transaction; return the savepoint's name if it is one."""
+        wire.limit(None)
+        wire.begin(begin)
+        return None
+
+    def _end(self, wire: Wire) -> None:
+        wire.unlimit()
+        wire.path = None
+        self._restore(wire)
+        self._unlock()
+
+
+class Owned(Held):
+    """A session on one connection of the pool, in autocommit."""
+
+    _autocommit = True
+
+
+class Holding:
+    """The block in which a connection of the pool is held."""
+
+    def __init__(self, state: PoolState) -> None:
+        self._state = state
+        self._session: Owned | None = None
+
+    def __enter__(self) -> Owned:
+        if self._session is not None:
+            raise TransactionError("this block has been entered before")
+        if self._state.pooled:
+            raise StatementError(
+                "behind a pooler in transaction mode a connection is not one session of the server",
+                hint="connect to the server directly for what belongs to a connection",
+            )
+        wire = borrow(self._state)
+        self._session = Owned(self._state, wire, threading.Lock())
+        return self._session
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        session = self._session
+        assert session is not None
+        session._closed = True
+        wire = session._wire
+        wire.dirty = True
+        finish(self._give_back(session, wire))
+
+    def _give_back(self, session: Owned, wire: Wire) -> None:
+        if not session._lock.acquire(blocking=False):
+            # Somebody still uses it: their statement fails.
+            wire.cut()
+            deadline = monotonic() + CLEANUP_BOUND
+            while not session._lock.acquire(blocking=False) and monotonic() < deadline:
+                sleep(0.01)
+            wire.pgconn.finish()
+        give_back(self._state, wire)
+
+
+class LentWire(Wire):
+    """A connection that somebody else owns, with types and parameters as ours have them."""
+
+    heard: Any
+    """What hands the server's notices to our handlers."""
+    theirs: Any
+    """What hands them to the owner's."""
+
+    def __del__(self, *_: Any) -> None:
+        """Leave the owner's connection open."""
+
+    def clean(self, everything: bool) -> None:
+        """Leave the owner's transaction as it is."""
+
+    def attach(self) -> None:
+        """Hear the server's notices beside the owner, for as long as a statement runs."""
+        ours, theirs = self.heard, self.pgconn.notice_handler
+        self.theirs = theirs
+
+        def both(result: Any) -> None:
+            ours(result)
+            if theirs is not None:
+                theirs(result)
+
+        self.pgconn.notice_handler = both
+
+    def detach(self) -> None:
+        """Hear no more."""
+        self.pgconn.notice_handler = self.theirs
+
+
+def lend(owner: Any, state: PoolState) -> LentWire:
+    """Make a connection of ours out of one that stays its owner's."""
+    pgconn = owner.pgconn
+    theirs = (pgconn.notice_handler, pgconn.notify_handler)
+    wire = LentWire(pgconn)
+    wire.heard = pgconn.notice_handler
+    pgconn.notice_handler, pgconn.notify_handler = theirs
+    wire._adapters = state.adapters
+    wire._autocommit = True
+    wire.prepare_threshold = None
+    wire.state = state
+    return wire
+
+
+class Lent(Held):
+    """A session on a connection that somebody else owns, inside their transaction."""
+
+    _wire: LentWire
+
+    def __init__(
+        self, state: PoolState, wire: LentWire, lock: threading.Lock, owner: Any
+    ) -> None:
+        super().__init__(state, wire, lock)
+        self._owner = owner
+        # The wire is kept for as long as the owner is, and must not keep it alive.
+        self._autocommit = bool(owner.autocommit)
+
+    def _acquire(self, timeout: float | None) -> Wire:
+        self._lock_now()
+        wire = self._wire
+        if wire.pgconn.transaction_status == _ACTIVE or wire.pgconn.pipeline_status:
+            self._unlock()
+            raise TransactionError(
+                "the connection is in use by its owner: a statement or a pipeline is not over",
+                retryable=False,
+            )
+        # In which event loop its connection may be used is the owner's to know.
+        self._state.loop = running()
+        wire.attach()
+        try:
+            # BEGIN as the driver would send it, if it would.
+            wire.wait(self._owner._start_query())
+        except BaseException as exc:
+            error = self._failed(wire, exc, "BEGIN")
+            if error is exc:
+                raise
+            raise error from exc
+        return wire
+
+    def _release(self, wire: Wire) -> None:
+        self._wire.detach()
+        wire.transaction_tag = None
+        super()._release(wire)
+
+    def _failed(
+        self,
+        wire: Wire,
+        exc: BaseException,
+        sql: str | None = None,
+        params: Any = None,
+    ) -> BaseException:
+        self._wire.detach()
+        return super()._failed(wire, exc, sql, params)
+
+    def _restore(self, wire: Wire) -> None:
+        pass
+
+    def transaction(
+        self,
+        *,
+        isolation: Isolation | None = None,
+        read_only: bool | None = None,
+        deferrable: bool | None = None,
+        settings: Settings | None = None,
+        role: str | None = None,
+    ) -> AbstractContextManager[Tx]:
+        """Open a savepoint for a block in the owner's transaction; without one, a transaction.
+
+        Args:
+            isolation: How well it is kept apart from others; the server's default if None.
+            read_only: Whether writes are refused.
+            deferrable: Whether a serializable read-only transaction may wait for a safe start.
+            settings: Settings that hold until its end (`set_config(name, value, true)`).
+            role: The role that it runs as until its end.
+
+        Raises:
+            ValueError: Options for a savepoint: they belong to the owner's transaction.
+        """
+        options: Mapping[str, Any] = {
+            "isolation": isolation,
+            "read_only": read_only,
+            "deferrable": deferrable,
+            "settings": settings,
+            "role": role,
+        }
+        idle = self._wire.pgconn.transaction_status == _IDLE
+        if not (self._owner.autocommit and idle) and any(v is not None for v in options.values()):
+            raise ValueError("a savepoint takes no options: they belong to the owner's transaction")
+        return super().transaction(**options)
+
+    def _begin(self, wire: Wire, begin: Begin) -> str | None:
+        if wire.pgconn.transaction_status == _IDLE:
+            return super()._begin(wire, begin)
+        wire.command(f"SAVEPOINT {_SAVEPOINT}")
+        return _SAVEPOINT
+
+    def _end(self, wire: Wire) -> None:
+        self._wire.detach()
+        super()._end(wire)

@@ -1,0 +1,166 @@
+"""Sessions on a connection that somebody else owns: SQLAlchemy's, Django's, psycopg's own."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import attrs
+import psycopg
+import pytest
+
+import liteorm
+from liteorm.postgres import AsyncDB, notify_async, session_async
+
+pytestmark = pytest.mark.anyio
+
+SCHEMA = """
+CREATE TYPE mood AS ENUM ('good', 'bad');
+CREATE TABLE item (id int PRIMARY KEY, name text NOT NULL, mood mood, span daterange);
+"""
+
+
+@liteorm.table("item", key="id")
+@attrs.frozen
+class Item:
+    """A row of the table."""
+
+    id: int
+    name: str = ""
+    mood: str | None = None
+    span: liteorm.Range[dt.date] | None = None
+
+
+@pytest.fixture
+async def db(liteorm_async_db: AsyncDB) -> AsyncDB:
+    """A database with the table."""
+    await liteorm_async_db.execute(SCHEMA)
+    return liteorm_async_db
+
+
+SPAN = liteorm.Range(dt.date(2024, 1, 1), dt.date(2024, 2, 1))
+
+
+async def every_call(session: liteorm.AsyncSession) -> None:
+    """Use each call of a session."""
+    first = Item(1, "a", "good", SPAN)
+    assert await session.insert(first) == first
+    assert await session.get(Item, 1) == first
+    assert (await session.update(Item(1, "b"))).name == "b"
+    assert (await session.patch(Item, 1, {"name": "c"})).mood is None
+    assert (await session.upsert(Item(2), update=())) == Item(2)
+    assert await session.insert_many([Item(n, mood="bad") for n in range(10, 20)]) == 10
+    assert await session.upsert_many([Item(2, "x"), Item(3, "y")]) == 2
+    assert await session.insert_returning([Item(4), Item(5)]) == [Item(4), Item(5)]
+    assert await session.update_many([Item(4, "four")]) == 1
+    assert await session.delete_many(Item, [5]) == 1
+    assert await session.delete(Item(4)) is True
+    await session.execute_many("UPDATE item SET name = %s WHERE id = %s", [("z", 2), ("z", 3)])
+    rows = await session.query("SELECT * FROM item WHERE id = ANY(%s) ORDER BY id", [[1, 2, 3]])
+    assert [item.name for item in liteorm.scan(rows, Item)] == ["c", "z", "z"]
+    async with session.stream("SELECT * FROM item", batch_size=2) as stream:
+        async for item in liteorm.scan_iter(stream, Item):
+            assert item.id > 0
+            break
+    with pytest.raises(liteorm.UniqueViolation):
+        async with session.transaction() as inner:
+            await inner.execute("UPDATE item SET name = 'lost'")
+            await inner.insert(Item(1))
+    async with session.transaction() as inner:
+        await inner.execute("UPDATE item SET name = 'kept' WHERE id = 1")
+        async with inner.transaction() as deeper:
+            await deeper.insert(Item(6))
+    assert (await session.get(Item, 1)).name == "kept"
+    with pytest.raises(liteorm.StatementError, match="COMMIT cannot be sent as text"):
+        await session.execute("COMMIT")
+
+
+async def test_every_call_works_in_the_owners_transaction(
+    db: AsyncDB, liteorm_database: Any
+) -> None:
+    """Nothing is committed, and what the owner rolls back is gone."""
+    async with await psycopg.AsyncConnection.connect(liteorm_database.dsn) as owner:
+        await owner.execute("INSERT INTO item VALUES (100, 'owner')")
+        inside = session_async(owner)
+        await every_call(inside)
+        assert owner.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
+        assert len(await db.query("SELECT 1 FROM item")) == 0
+        with pytest.raises(ValueError, match="belong to the owner's transaction"):
+            inside.transaction(read_only=True)
+        await owner.rollback()
+        assert len(await db.query("SELECT 1 FROM item")) == 0
+        await every_call(session_async(owner))
+        await owner.commit()
+    assert len(await db.query("SELECT 1 FROM item")) == 14
+
+
+async def test_an_owner_in_autocommit(db: AsyncDB, liteorm_database: Any) -> None:
+    """Statements are on their own, and a block is a transaction."""
+    owner = await psycopg.AsyncConnection.connect(liteorm_database.dsn, autocommit=True)
+    async with owner:
+        inside = session_async(owner)
+        await inside.insert(Item(50))
+        assert len(await db.query("SELECT 1 FROM item")) == 1
+        async with inside.transaction(settings={"app.x": "1"}) as tx:
+            await tx.insert(Item(51))
+            assert len(await db.query("SELECT 1 FROM item")) == 1
+        await inside.delete_many(Item, [50, 51])
+        await every_call(inside)
+        assert owner.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        async with owner.transaction():
+            await session_async(owner).insert(Item(60))
+    assert len(await db.query("SELECT 1 FROM item")) == 15
+
+
+async def test_the_owners_connection_is_as_it_was(db: AsyncDB, liteorm_database: Any) -> None:
+    """No adapter, no handler and no prepared statement of ours is left; it is not closed."""
+    heard: list[str] = []
+    async with await psycopg.AsyncConnection.connect(liteorm_database.dsn) as owner:
+        owner.add_notice_handler(lambda diag: heard.append(diag.message_primary or ""))
+        before = (owner.pgconn.notice_handler, owner.pgconn.notify_handler)
+        cursor = await owner.execute("SELECT daterange('2024-01-01', '2024-02-01'), 'good'::mood")
+        plain = await cursor.fetchone()
+        inside = session_async(owner)
+        for _ in range(8):
+            await inside.query("SELECT %s::int", [5])
+        await inside.execute("DO $$ BEGIN RAISE NOTICE 'hello'; END $$")
+        cursor = await owner.execute("SELECT daterange('2024-01-01', '2024-02-01'), 'good'::mood")
+        assert await cursor.fetchone() == plain
+        for number in range(8):
+            await owner.execute("SELECT %s::int", [number])
+        assert (owner.pgconn.notice_handler, owner.pgconn.notify_handler) == before
+        assert heard == ["hello"]
+        prepared = await owner.execute("SELECT count(*) FROM pg_prepared_statements")
+        assert await prepared.fetchone() == (1,)
+        await notify_async(inside, "channel", "x")
+        await owner.commit()
+        assert not owner.closed
+
+
+async def test_errors_are_ours(db: AsyncDB, liteorm_database: Any) -> None:
+    """A failed statement spoils the owner's transaction as any does; a lost connection is said."""
+    async with await psycopg.AsyncConnection.connect(liteorm_database.dsn) as owner:
+        inside = session_async(owner)
+        with pytest.raises(liteorm.UndefinedTable):
+            await inside.query("SELECT 1 FROM nothing")
+        with pytest.raises(liteorm.InFailedTransaction):
+            await inside.query("SELECT 1")
+        await owner.rollback()
+        assert len(await inside.query("SELECT 1")) == 1
+        [(pid,)] = await inside.query("SELECT pg_backend_pid()")
+        await db.query("SELECT pg_terminate_backend(%s)", [pid])
+        with pytest.raises(liteorm.ConnectionLost):
+            await inside.query("SELECT 1")
+        with pytest.raises(liteorm.ConnectionLost):
+            await session_async(owner).query("SELECT 1")
+
+
+async def test_what_is_no_connection(db: AsyncDB, liteorm_database: Any) -> None:
+    """Other things are refused with what to give; so is a connection in another encoding."""
+    for wrong in (db, None, "postgresql://"):
+        with pytest.raises(TypeError, match=r"takes a psycopg\.\w+, not "):
+            session_async(wrong)  # type: ignore[arg-type]
+    dsn = liteorm_database.dsn
+    async with await psycopg.AsyncConnection.connect(dsn, client_encoding="latin1") as owner:
+        with pytest.raises(liteorm.StatementError, match="liteorm reads UTF-8"):
+            session_async(owner)

@@ -1,0 +1,166 @@
+# Generated from tests/postgres/_async/test_lent_connections.py by .ci/unasync.py: edit that file, not this one.
+"""Sessions on a connection that somebody else owns: SQLAlchemy's, Django's, psycopg's own."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import attrs
+import psycopg
+import pytest
+
+import liteorm
+from liteorm.postgres import DB, notify, session
+
+
+SCHEMA = """
+CREATE TYPE mood AS ENUM ('good', 'bad');
+CREATE TABLE item (id int PRIMARY KEY, name text NOT NULL, mood mood, span daterange);
+"""
+
+
+@liteorm.table("item", key="id")
+@attrs.frozen
+class Item:
+    """A row of the table."""
+
+    id: int
+    name: str = ""
+    mood: str | None = None
+    span: liteorm.Range[dt.date] | None = None
+
+
+@pytest.fixture
+def db(liteorm_db: DB) -> DB:
+    """A database with the table."""
+    liteorm_db.execute(SCHEMA)
+    return liteorm_db
+
+
+SPAN = liteorm.Range(dt.date(2024, 1, 1), dt.date(2024, 2, 1))
+
+
+def every_call(session: liteorm.Session) -> None:
+    """Use each call of a session."""
+    first = Item(1, "a", "good", SPAN)
+    assert session.insert(first) == first
+    assert session.get(Item, 1) == first
+    assert (session.update(Item(1, "b"))).name == "b"
+    assert (session.patch(Item, 1, {"name": "c"})).mood is None
+    assert (session.upsert(Item(2), update=())) == Item(2)
+    assert session.insert_many([Item(n, mood="bad") for n in range(10, 20)]) == 10
+    assert session.upsert_many([Item(2, "x"), Item(3, "y")]) == 2
+    assert session.insert_returning([Item(4), Item(5)]) == [Item(4), Item(5)]
+    assert session.update_many([Item(4, "four")]) == 1
+    assert session.delete_many(Item, [5]) == 1
+    assert session.delete(Item(4)) is True
+    session.execute_many("UPDATE item SET name = %s WHERE id = %s", [("z", 2), ("z", 3)])
+    rows = session.query("SELECT * FROM item WHERE id = ANY(%s) ORDER BY id", [[1, 2, 3]])
+    assert [item.name for item in liteorm.scan(rows, Item)] == ["c", "z", "z"]
+    with session.stream("SELECT * FROM item", batch_size=2) as stream:
+        for item in liteorm.scan_iter(stream, Item):
+            assert item.id > 0
+            break
+    with pytest.raises(liteorm.UniqueViolation):
+        with session.transaction() as inner:
+            inner.execute("UPDATE item SET name = 'lost'")
+            inner.insert(Item(1))
+    with session.transaction() as inner:
+        inner.execute("UPDATE item SET name = 'kept' WHERE id = 1")
+        with inner.transaction() as deeper:
+            deeper.insert(Item(6))
+    assert (session.get(Item, 1)).name == "kept"
+    with pytest.raises(liteorm.StatementError, match="COMMIT cannot be sent as text"):
+        session.execute("COMMIT")
+
+
+def test_every_call_works_in_the_owners_transaction(
+    db: DB, liteorm_database: Any
+) -> None:
+    """Nothing is committed, and what the owner rolls back is gone."""
+    with psycopg.Connection.connect(liteorm_database.dsn) as owner:
+        owner.execute("INSERT INTO item VALUES (100, 'owner')")
+        inside = session(owner)
+        every_call(inside)
+        assert owner.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
+        assert len(db.query("SELECT 1 FROM item")) == 0
+        with pytest.raises(ValueError, match="belong to the owner's transaction"):
+            inside.transaction(read_only=True)
+        owner.rollback()
+        assert len(db.query("SELECT 1 FROM item")) == 0
+        every_call(session(owner))
+        owner.commit()
+    assert len(db.query("SELECT 1 FROM item")) == 14
+
+
+def test_an_owner_in_autocommit(db: DB, liteorm_database: Any) -> None:
+    """Statements are on their own, and a block is a transaction."""
+    owner = psycopg.Connection.connect(liteorm_database.dsn, autocommit=True)
+    with owner:
+        inside = session(owner)
+        inside.insert(Item(50))
+        assert len(db.query("SELECT 1 FROM item")) == 1
+        with inside.transaction(settings={"app.x": "1"}) as tx:
+            tx.insert(Item(51))
+            assert len(db.query("SELECT 1 FROM item")) == 1
+        inside.delete_many(Item, [50, 51])
+        every_call(inside)
+        assert owner.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        with owner.transaction():
+            session(owner).insert(Item(60))
+    assert len(db.query("SELECT 1 FROM item")) == 15
+
+
+def test_the_owners_connection_is_as_it_was(db: DB, liteorm_database: Any) -> None:
+    """No adapter, no handler and no prepared statement of ours is left; it is not closed."""
+    heard: list[str] = []
+    with psycopg.Connection.connect(liteorm_database.dsn) as owner:
+        owner.add_notice_handler(lambda diag: heard.append(diag.message_primary or ""))
+        before = (owner.pgconn.notice_handler, owner.pgconn.notify_handler)
+        cursor = owner.execute("SELECT daterange('2024-01-01', '2024-02-01'), 'good'::mood")
+        plain = cursor.fetchone()
+        inside = session(owner)
+        for _ in range(8):
+            inside.query("SELECT %s::int", [5])
+        inside.execute("DO $$ BEGIN RAISE NOTICE 'hello'; END $$")
+        cursor = owner.execute("SELECT daterange('2024-01-01', '2024-02-01'), 'good'::mood")
+        assert cursor.fetchone() == plain
+        for number in range(8):
+            owner.execute("SELECT %s::int", [number])
+        assert (owner.pgconn.notice_handler, owner.pgconn.notify_handler) == before
+        assert heard == ["hello"]
+        prepared = owner.execute("SELECT count(*) FROM pg_prepared_statements")
+        assert prepared.fetchone() == (1,)
+        notify(inside, "channel", "x")
+        owner.commit()
+        assert not owner.closed
+
+
+def test_errors_are_ours(db: DB, liteorm_database: Any) -> None:
+    """A failed statement spoils the owner's transaction as any does; a lost connection is said."""
+    with psycopg.Connection.connect(liteorm_database.dsn) as owner:
+        inside = session(owner)
+        with pytest.raises(liteorm.UndefinedTable):
+            inside.query("SELECT 1 FROM nothing")
+        with pytest.raises(liteorm.InFailedTransaction):
+            inside.query("SELECT 1")
+        owner.rollback()
+        assert len(inside.query("SELECT 1")) == 1
+        [(pid,)] = inside.query("SELECT pg_backend_pid()")
+        db.query("SELECT pg_terminate_backend(%s)", [pid])
+        with pytest.raises(liteorm.ConnectionLost):
+            inside.query("SELECT 1")
+        with pytest.raises(liteorm.ConnectionLost):
+            session(owner).query("SELECT 1")
+
+
+def test_what_is_no_connection(db: DB, liteorm_database: Any) -> None:
+    """Other things are refused with what to give; so is a connection in another encoding."""
+    for wrong in (db, None, "postgresql://"):
+        with pytest.raises(TypeError, match=r"takes a psycopg\.\w+, not "):
+            session(wrong)  # type: ignore[arg-type]
+    dsn = liteorm_database.dsn
+    with psycopg.Connection.connect(dsn, client_encoding="latin1") as owner:
+        with pytest.raises(liteorm.StatementError, match="liteorm reads UTF-8"):
+            session(owner)

@@ -1,0 +1,220 @@
+# Generated from tests/postgres/_async/test_settings.py by .ci/unasync.py: edit that file, not this one.
+"""Settings and a role that begin and end with a transaction, in one round trip."""
+
+from __future__ import annotations
+
+import decimal
+import enum
+from typing import Any
+
+import attrs
+import pytest
+
+import liteorm
+from liteorm.postgres import DB, Tx, open
+from liteorm_testing import Proxy
+
+
+SHOW = "SELECT current_setting('app.tenant', true), current_user::text"
+
+
+class Tenant(enum.StrEnum):
+    """A setting as a member of an enum."""
+
+    ONE = "t-1"
+
+
+class Seen:
+    """Keeps the events it is told about."""
+
+    def __init__(self) -> None:
+        self.events: list[liteorm.QueryEvent] = []
+
+    def before(self, event: liteorm.QueryEvent) -> None:
+        """Wait for the end."""
+
+    def after(self, event: liteorm.QueryEvent) -> None:
+        """Keep it."""
+        self.events.append(event)
+
+
+def shown(session: Any) -> tuple[Any, ...]:
+    """Return the setting and the role."""
+    [row] = session.query(SHOW)
+    return tuple(row)
+
+
+@pytest.fixture
+def db(liteorm_db: DB) -> DB:
+    """A database with a role that may do little, and rows of tenants."""
+    liteorm_db.execute("""
+        DO $$ BEGIN CREATE ROLE liteorm_guest; EXCEPTION WHEN duplicate_object THEN END $$;
+        CREATE TABLE doc (tenant text, body text);
+        INSERT INTO doc VALUES ('a', '1'), ('b', '2'), ('b', '3');
+        ALTER TABLE doc ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY tenants ON doc USING (tenant = current_setting('app.tenant'));
+        GRANT SELECT, INSERT ON doc TO liteorm_guest;
+    """)
+    return liteorm_db
+
+
+def test_settings_end_with_the_transaction(db: DB) -> None:
+    """transaction, begin and run take them; nothing of them is left on the connection."""
+    [(_, me)] = db.query(SHOW)
+    options: Any = {"settings": {"app.tenant": "b"}, "role": "liteorm_guest"}
+    with db.transaction(**options) as tx:
+        assert shown(tx) == ("b", "liteorm_guest")
+        assert len(tx.query("SELECT body FROM doc")) == 2
+        with tx.transaction() as inner:
+            assert shown(inner) == ("b", "liteorm_guest")
+    with db.begin(**options) as begun:
+        assert shown(begun) == ("b", "liteorm_guest")
+    assert db.run(shown, **options) == ("b", "liteorm_guest")
+    for _ in range(3):
+        assert shown(db) == ("", me)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("", ""),
+        ("it's", "it's"),
+        ("a\\b'; DROP TABLE doc; --", "a\\b'; DROP TABLE doc; --"),
+        ("50% %s é\n", "50% %s é\n"),
+        (7, "7"),
+        (-1.5, "-1.5"),
+        (decimal.Decimal("1.50"), "1.50"),
+        (True, "true"),
+        (False, "false"),
+        (Tenant.ONE, "t-1"),
+    ],
+)
+def test_values_arrive_as_they_are(db: DB, value: Any, text: str) -> None:
+    """Strings with every character, numbers, bools."""
+    for conforming in ("on", "off"):
+        with db.connection() as connection:
+            connection.execute(f"SET standard_conforming_strings = {conforming}")
+            with connection.transaction(settings={"app.tenant": value}) as tx:
+                assert (shown(tx))[0] == text
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"settings": {"app.tenant": None}}, TypeError, r"settings\['app.tenant'\] is None"),
+        ({"settings": {"app.tenant": ["a"]}}, TypeError, "is a str, a number or a bool, not list"),
+        ({"settings": {"app.tenant": b"a"}}, TypeError, "not bytes"),
+        ({"settings": {7: "a"}}, TypeError, "the name of a setting is a str, not int"),
+        ({"settings": {"": "a"}}, ValueError, "a setting needs a name"),
+        ({"settings": {"app.tenant": "a\0"}}, liteorm.DataError, "the character NUL"),
+        ({"settings": ["app.tenant"]}, TypeError, "settings is a mapping"),
+        ({"role": 5}, TypeError, "role is a str, not int"),
+        ({"role": ""}, ValueError, "role is the name of a role"),
+    ],
+)
+def test_settings_that_cannot_be(db: DB, options: Any, error: Any, words: str) -> None:
+    """Said at the call, before anything is sent, and without the value."""
+    with pytest.raises(error, match=words):
+        db.transaction(**options)
+    with pytest.raises(error, match=words):
+        db.begin(**options)
+    with pytest.raises(error, match=words):
+        db.run(shown, **options)
+    with db.transaction() as tx:
+        with pytest.raises(ValueError, match="a savepoint takes no options"):
+            tx.transaction(**options)
+
+
+def test_what_the_server_refuses_begins_nothing(db: DB) -> None:
+    """The error is the server's, does not show the value, and the connection is as it was."""
+    with pytest.raises(liteorm.Error) as caught:
+        with db.transaction(settings={"app.tenant": "secret", "work_mem": "much"}):
+            raise AssertionError
+    assert "secret" not in str(caught.value)
+    assert "secret" not in str(caught.value.sql)
+    with pytest.raises(liteorm.Error, match="nobody"):
+        db.begin(role="nobody")
+    assert db.stats().in_use == 0
+    with db.transaction() as tx:
+        assert len(tx.query("SELECT 1")) == 1
+
+
+def test_names_are_looked_for_in_the_path_that_is_set(db: DB) -> None:
+    """A search_path among the settings counts for everything that was prepared or looked up."""
+
+    @liteorm.table("thing", key="id")
+    @attrs.frozen
+    class Thing:
+        id: int
+        state: str
+
+    for name, labels in (("one", "'a'"), ("two", "'b'")):
+        db.execute(
+            liteorm.sql(
+                "CREATE SCHEMA {0}; CREATE TYPE {0}.state AS ENUM ({1});"
+                "CREATE TABLE {0}.thing (id int PRIMARY KEY, state {0}.state)",
+                liteorm.Ident(name),
+                liteorm.sql(labels),
+            )
+        )
+    for _ in range(4):
+        for name, label in (("one", "a"), ("two", "b")):
+            with db.transaction(settings={"search_path": name}) as tx:
+                tx.upsert(Thing(1, label))
+                rows = tx.query("SELECT * FROM thing WHERE id = %s", [1])
+                assert liteorm.scan(rows, Thing) == [Thing(1, label)]
+
+
+def test_they_cost_no_round_trip(db: DB, liteorm_database: Any) -> None:
+    """BEGIN, the settings and the role go together."""
+    with Proxy(liteorm_database.dsn) as proxy:
+        with open(proxy.dsn) as far:
+            counts: list[int] = []
+            for options in ({}, {"settings": {"app.tenant": "b"}, "role": "liteorm_guest"}):
+                before = proxy.round_trips
+                with far.transaction(**options):  # type: ignore[arg-type]
+                    pass
+                counts.append(proxy.round_trips - before)
+    assert counts == [2, 2]
+
+
+def test_observers_see_names_and_not_values_in_the_text(liteorm_database: Any) -> None:
+    """The values are parameters of the event."""
+    seen = Seen()
+    with open(liteorm_database.dsn, observers=[seen]) as watched:
+        with watched.transaction(read_only=True, settings={"app.tenant": "b"}):
+            pass
+    assert [event.operation for event in seen.events] == ["begin", "commit"]
+    assert seen.events[0].sql == "BEGIN READ ONLY; SELECT set_config('app.tenant', %s, true)"
+    assert seen.events[0].params == ("b",)
+
+
+def test_writes_under_row_level_security(db: DB) -> None:
+    """Where COPY is refused rows go as arrays: all or none, bounded, in order, with progress."""
+    told: list[int] = []
+    options: Any = {"settings": {"app.tenant": "b"}, "role": "liteorm_guest"}
+
+    def rows(count: int, bad: int | None = None) -> Any:
+        for number in range(count):
+            yield {"tenant": "c" if number == bad else "b", "body": str(number)}
+
+    with db.transaction(**options) as tx:
+        assert tx.insert_many(rows(20_000), table="doc", progress=told.append) == 20_000
+    assert told == sorted(told)
+    assert told[-1] == 20_000
+    found = [body for (body,) in db.query("SELECT body FROM doc WHERE body > '' OFFSET 3")]
+    assert found == [str(number) for number in range(20_000)]
+
+    def refused(tx: Tx) -> None:
+        with pytest.raises(liteorm.InsufficientPrivilege, match="row-level security"):
+            tx.insert_many(rows(9_000, bad=8_000), table="doc")
+        # What had been sent before is undone, and the transaction goes on.
+        assert len(tx.query("SELECT 1 FROM doc")) == 20_002
+
+    db.run(refused, **options)
+    with pytest.raises(liteorm.DataError, match=r"body of object 30 does not fit") as caught:
+        with db.transaction(**options) as tx:
+            tx.insert_many(
+                [{"tenant": "b", "body": "x"}] * 30 + [{"tenant": "b", "body": 5}], table="doc"
+            )
+    assert caught.value.row == 30
