@@ -271,7 +271,9 @@ def test_values_at_the_edges_are_read_the_same(oid: int) -> None:
         rows = made_rows((oid,), [(data,)])
         compiled, generated = both(rows, annotation)
         assert compiled == generated, data.hex()
-        compiled, generated = both(made_rows((oid,), [(None,), (data,)]), annotation | None)
+        # A dict of columns whose absence a JSON column tells is left to the generated code.
+        optional = dict[str, int | None] if oid == JSONB else annotation | None
+        compiled, generated = both(made_rows((oid,), [(None,), (data,)]), optional)
         assert compiled == generated, data.hex()
 
 

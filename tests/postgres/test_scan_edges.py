@@ -92,7 +92,7 @@ def test_a_flat_array_is_no_array_of_arrays(db: postgres.DB, inner: Any) -> None
     with pytest.raises(ScanError, match="is an array of fewer dimensions"):
         scan(query(db, "SELECT '{1,2}'::int8[]"), list[inner])
     assert scan(query(db, "SELECT '{}'::int8[]"), list[inner]) == [[]]
-    if inner is not list[list]:
+    if inner != list[list]:
         [[first, second]] = scan(query(db, "SELECT '{{1,2},{3,4}}'::int8[]"), list[inner])
         assert (list(first), list(second)) == ([1, 2], [3, 4])
 
