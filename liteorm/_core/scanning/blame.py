@@ -52,11 +52,20 @@ def cause_of(error: Exception, failure: Exception) -> BaseException | None:
     return failure.__cause__
 
 
+_LISTS = ("list[", "set[", "frozenset[", "Sequence[")
+
+
 def _misfit(error: Misfit, place: Place, row: int) -> Error:
     remedy = error.remedy
     if error.sentence == "is NULL":
         what = "it" if place.whole else place.part
         remedy = f"make {what} optional: {place.annotation} | None, or keep NULL out of the query"
+        if place.annotation.startswith(_LISTS):
+            # Most often an aggregate over no rows.
+            remedy = (
+                f"make {what} optional: {place.annotation} | None, or give an empty one:"
+                " coalesce(…, '{}'), '[]' for JSON"
+            )
     message = f"{place.source}, row {row}, {error.sentence}; {place.wanted}"
     if error.data:
         return DataError(message, row=row, column=place.column, field=place.field, hint=remedy)
