@@ -2,9 +2,11 @@
 
     python benchmarks/soak.py [seconds]
 
-Threads, then tasks, move money between accounts with `run`. All the while backends are
-terminated at random and a proxy resets every connection. At the end the sum must be what it was,
-no connection may be left in use or in a transaction, and every worker must have come back.
+Threads, then tasks, then one thread that is interrupted at random points (KeyboardInterrupt, an
+exception of a signal's handler) beside others, move money between accounts with `run`. All the
+while backends are terminated at random and a proxy resets every connection. At the end the sum
+must be what it was, no connection may be left in use or in a transaction, and every worker must
+have come back.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import asyncio
 import collections
 import logging
 import random
+import signal
 import sys
 import threading
 import time
@@ -108,6 +111,76 @@ async def tasks(dsn: str, seconds: float) -> tuple[Score, Any]:
         return score, (db.stats(), len(hanging))
 
 
+class SoftLimit(Exception):
+    """What a handler of a signal raises, as Celery's does."""
+
+
+class Interrupts:
+    """Raises exceptions in the main thread at random points, where it lets them."""
+
+    def __init__(self) -> None:
+        self.armed = threading.Event()
+        self.count = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._main = threading.main_thread().ident or 0
+
+    def _handle(self, *_: object) -> None:
+        if self.armed.is_set():
+            self.armed.clear()
+            self.count += 1
+            raise KeyboardInterrupt if self.count % 2 else SoftLimit
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            if self.armed.wait(0.1):
+                time.sleep(random.random() * 0.02)
+                signal.pthread_kill(self._main, signal.SIGUSR2)
+
+    def __enter__(self) -> Interrupts:
+        signal.signal(signal.SIGUSR2, self._handle)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.armed.clear()
+        self._stop.set()
+        self._thread.join()
+
+
+def interrupted(dsn: str, seconds: float) -> tuple[Score, Any]:
+    """Transfer in the main thread, interrupted all the time, and in a few others."""
+    score, end = Score(), time.monotonic() + seconds
+    with postgres.open(dsn, max_size=3, timeout=20, statement_timeout=5) as db:
+
+        def work() -> None:
+            while time.monotonic() < end:
+                try:
+                    db.run(transfer, attempts=20)
+                    score.done += 1
+                except liteorm.Error as error:
+                    score.failed(error)
+
+        others = [threading.Thread(target=work, daemon=True) for _ in range(2)]
+        for other in others:
+            other.start()
+        with Interrupts() as interrupts:
+            while time.monotonic() < end:
+                interrupts.armed.set()
+                try:
+                    work()
+                except (KeyboardInterrupt, SoftLimit) as exc:
+                    unknown = isinstance(exc.__cause__, liteorm.CommitUnknown)
+                    score.outcomes["interrupted in COMMIT" if unknown else "interrupted"] += 1
+        for other in others:
+            other.join(seconds + 40)
+        hanging = sum(other.is_alive() for other in others)
+        # Each place of the pool is good for something still.
+        with db.transaction(), db.transaction(), db.transaction():
+            pass
+        return score, (db.stats(), hanging)
+
+
 class Trouble:
     """Terminates backends and cuts connections at random, until told to stop."""
 
@@ -174,7 +247,7 @@ def round_of(name: str, dsn: str, seconds: float, work: Callable[[str], Any]) ->
 
 
 def main(seconds: float) -> int:
-    """Run both rounds."""
+    """Run the three rounds."""
 
     def in_tasks(dsn: str) -> Any:
         return asyncio.run(tasks(dsn, seconds))
@@ -187,6 +260,7 @@ def main(seconds: float) -> int:
         well = [
             round_of(f"{THREADS} threads", made.dsn, seconds, lambda dsn: threads(dsn, seconds)),
             round_of(f"{TASKS} tasks", made.dsn, seconds, in_tasks),
+            round_of("interrupts", made.dsn, seconds, lambda dsn: interrupted(dsn, seconds)),
         ]
     print("all is well" if all(well) else "NOT WELL")
     return 0 if all(well) else 1

@@ -13,6 +13,7 @@ from liteorm._core.models.classes import Field, Model, Table, model_of
 from liteorm._core.scanning.scan import scan
 from liteorm._core.sql import bulk, writable
 from liteorm.errors import DataError, Error
+from liteorm.postgres._async.committing import commit
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.lookup import forget, looked_up, own_text, writing_of
 from liteorm.postgres._async.one_row import identity, returned_model
@@ -81,7 +82,10 @@ async def insert_arrays(
     await wire.command("BEGIN" if alone else f"SAVEPOINT {_SAVEPOINT}")
     try:
         count = await _insert_chunks(wire, sql, target, first, chunks, progress)
-        await wire.command("COMMIT" if alone else f"RELEASE SAVEPOINT {_SAVEPOINT}")
+        if alone:
+            await commit(wire)
+        else:
+            await wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
     except BaseException:
         # A transaction of its own is rolled back before the connection's next use.
         if not alone and not wire.closed:

@@ -301,7 +301,7 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
         tag = result.command_status
         if tag in SPECIAL_TAGS:
             self._note_tag(tag, sql)
-        if changes_settings(sql, params):
+        if changes_settings(tag, sql, params):
             await self.learn_settings()
         return result
 
@@ -321,7 +321,7 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
         while cursor.nextset():
             results.append(cursor.pgresult)
         self.note_results(results, sql)
-        if changes_settings(sql, params):
+        if any(changes_settings(result.command_status, sql, params) for result in results):
             await self.learn_settings()
         return results
 

@@ -35,8 +35,6 @@ _TEMPORARY: Final = {"TEMP", "TEMPORARY"}
 _QUERIES: Final = {"SELECT", "WITH", ""}
 _BEFORE_TEMPORARY: Final = {"OR", "REPLACE", "LOCAL", "GLOBAL"}
 _HIDDEN_SCHEMA: Final = {"PG_TEMP", '"pg_temp"'}
-_SHORT: Final = 200
-"""Characters of a text that may be no more than a SET."""
 # Texts up to this length are judged once, as long as they are among the last ones used.
 _REMEMBERED: Final = 10_000
 
@@ -149,7 +147,7 @@ _WATCHED: Final = ("search_path", "statement_timeout")
 _ROLES: Final = re.compile(r"(?i)\bset\s+(local\s+|session\s+)?(role|session\s+auth)")
 
 
-def changes_settings(sql: str, params: Any) -> bool:
+def changes_settings(tag: bytes, sql: str, params: Any) -> bool:
     """Say whether a statement may have changed what has to be known of a transaction.
 
     That is the search_path, also as it depends on the role, and the statement_timeout.
@@ -159,7 +157,7 @@ def changes_settings(sql: str, params: Any) -> bool:
     if "set_config" in sql:
         given = params.values() if isinstance(params, Mapping) else params or ()
         return any(isinstance(value, str) and value in _WATCHED for value in given)
-    return len(sql) < _SHORT and _ROLES.search(sql) is not None
+    return tag == b"SET" and _ROLES.search(sql) is not None
 
 
 def check_transaction_text(sql: str) -> None:

@@ -14,6 +14,7 @@ from liteorm._core.models.classes import Field, Model, Table, model_of
 from liteorm._core.scanning.scan import scan
 from liteorm._core.sql import bulk, writable
 from liteorm.errors import DataError, Error
+from liteorm.postgres._sync.committing import commit
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.lookup import forget, looked_up, own_text, writing_of
 from liteorm.postgres._sync.one_row import identity, returned_model
@@ -82,7 +83,10 @@ def insert_arrays(
     wire.command("BEGIN" if alone else f"SAVEPOINT {_SAVEPOINT}")
     try:
         count = _insert_chunks(wire, sql, target, first, chunks, progress)
-        wire.command("COMMIT" if alone else f"RELEASE SAVEPOINT {_SAVEPOINT}")
+        if alone:
+            commit(wire)
+        else:
+            wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
     except BaseException:
         # A transaction of its own is rolled back before the connection's next use.
         if not alone and not wire.closed:

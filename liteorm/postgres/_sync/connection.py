@@ -302,7 +302,7 @@ class Wire(Connection[tuple[Any, ...]]):
         tag = result.command_status
         if tag in SPECIAL_TAGS:
             self._note_tag(tag, sql)
-        if changes_settings(sql, params):
+        if changes_settings(tag, sql, params):
             self.learn_settings()
         return result
 
@@ -322,7 +322,7 @@ class Wire(Connection[tuple[Any, ...]]):
         while cursor.nextset():
             results.append(cursor.pgresult)
         self.note_results(results, sql)
-        if changes_settings(sql, params):
+        if any(changes_settings(result.command_status, sql, params) for result in results):
             self.learn_settings()
         return results
 

@@ -18,22 +18,18 @@ from psycopg import pq
 
 from liteorm._core.contracts import Isolation, Settings
 from liteorm.errors import (
-    CommitUnknown,
     ConnectionLost,
-    Error,
-    TransactionAborted,
     TransactionError,
 )
 from liteorm.postgres._sync.borrow import borrow, evict_if_read_only, give_back
+from liteorm.postgres._sync.committing import aborted, commit
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.session import AnySession
 from liteorm.postgres._session.beginning import Begin
 from liteorm.postgres._session.commands import check_pooled, check_transaction_text
 from liteorm.postgres._session.nesting import entered
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
-from liteorm.postgres._session.outcomes import is_interruption, leaves_commit_open
 from liteorm.postgres._session.primitives import Answer, finish, sleep
-from liteorm.postgres._session.translate import lost
 
 __all__ = ["Transaction", "Tx", "begin_transaction"]
 
@@ -201,35 +197,7 @@ class Tx(AnySession):
             self._end("committed" if error is None else "rolled back")
 
     def _commit(self) -> None:
-        wire = self._wire
-        if wire.closed or (wire.spoken_to and not wire.hear()):
-            raise _lost_before_commit(wire)
-        wire.limit(None)
-        before = self._state.before_commit
-        sent = False
-        try:
-            if before is not None and wire.pgconn.transaction_status != _INERROR:
-                wire.command(before)
-            sent = True
-            tag = wire.command("COMMIT")
-        except BaseException as exc:
-            if is_interruption(exc):
-                raise exc from _commit_unknown("this task was interrupted")
-            error = wire.translated(exc, "COMMIT")
-            if error is not exc:
-                error.__cause__ = exc
-            if sent and (wire.closed or wire.timed_out or leaves_commit_open(exc)):
-                why = "the connection was lost" if wire.closed else "the server could not finish"
-                unknown = _commit_unknown("it took too long" if wire.timed_out else why)
-                unknown.sqlstate = getattr(error, "sqlstate", None)
-                raise unknown from error
-            raise error  # noqa: B904 - its cause is set
-        if wire.timed_out:
-            # Cancelled while it waited for a standby: stored here, and perhaps only here.
-            raise _commit_unknown("it took too long, and was cancelled")
-        if tag != "COMMIT":
-            cause = self._swallowed
-            raise _aborted("transaction", cause) from cause
+        commit(self._wire, self._state.before_commit, self._swallowed)
 
     def _release_savepoint(self) -> None:
         wire = self._wire
@@ -238,7 +206,7 @@ class Tx(AnySession):
             if wire.pgconn.transaction_status == _INERROR:
                 cause = self._root._swallowed
                 finish(self._roll_back_to(wire))
-                raise _aborted("savepoint", cause) from cause
+                raise aborted("savepoint", cause) from cause
             wire.command(f"RELEASE SAVEPOINT {self._savepoint}")
         except Exception as exc:
             error = wire.translated(exc, "RELEASE SAVEPOINT")
@@ -411,25 +379,3 @@ def _begin_savepoint(parent: Tx) -> Tx:
         wire.limit(None)
         wire.command(f"SAVEPOINT {tx._savepoint}")
     return tx
-
-
-def _aborted(what: str, cause: BaseException | None) -> TransactionAborted:
-    return TransactionAborted(
-        f"the {what} was rolled back, not committed: an error inside it was swallowed",
-        hint="let errors leave the block, or put what may fail into a savepoint of its own",
-        sqlstate=cause.sqlstate if isinstance(cause, Error) else None,
-        retryable=cause.retryable if isinstance(cause, Error) else None,
-    )
-
-
-def _commit_unknown(why: str) -> CommitUnknown:
-    return CommitUnknown(
-        f"{why} during COMMIT: the work may or may not be stored",
-        hint="look whether it is there before doing it again",
-    )
-
-
-def _lost_before_commit(wire: Wire) -> ConnectionLost:
-    error = lost(None, wire, "COMMIT")
-    error.message += " before COMMIT was sent; nothing has been stored"
-    return error

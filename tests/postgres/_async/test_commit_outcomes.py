@@ -52,6 +52,23 @@ async def test_an_answer_to_commit_that_leaves_it_open(
     assert caught.value.retryable is False
 
 
+async def test_a_commit_that_a_call_makes_by_itself(
+    liteorm_async_db: AsyncDB,
+) -> None:
+    """What a call stores in a transaction of its own has the same rule."""
+    await liteorm_async_db.execute(SCHEMA)
+    await liteorm_async_db.execute("""
+        CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            RAISE EXCEPTION 'no' USING ERRCODE = '58030';
+        END $$;
+    """)
+    for call in ("insert_returning", "upsert_many"):
+        with pytest.raises(liteorm.CommitUnknown):
+            await getattr(liteorm_async_db, call)([Item(1), Item(2)])
+    with pytest.raises(liteorm.CommitUnknown):
+        await liteorm_async_db.execute_many("INSERT INTO item VALUES (%s)", [[1], [2]])
+
+
 @pytest.mark.parametrize("code", ["23505", "40001", "53100", "57014", "P0001", "42501"])
 async def test_an_answer_to_commit_that_is_a_refusal(liteorm_async_db: AsyncDB, code: str) -> None:
     """Whatever else the server says is its word: nothing is stored."""

@@ -1,0 +1,81 @@
+# Generated from liteorm/postgres/_async/committing.py by .ci/unasync.py: edit that file, not this one.
+"""COMMIT, and what its answers mean."""
+
+from __future__ import annotations
+
+from psycopg import pq
+
+from liteorm.errors import CommitUnknown, ConnectionLost, Error, TransactionAborted
+from liteorm.postgres._sync.connection import Wire
+from liteorm.postgres._session.outcomes import is_interruption, leaves_commit_open
+from liteorm.postgres._session.translate import lost
+
+__all__ = ["aborted", "commit"]
+
+
+def commit(
+    wire: Wire, before: str | None = None, swallowed: BaseException | None = None
+) -> None:
+    """Commit the transaction of a connection.
+
+    Args:
+        wire: The connection.
+        before: A statement to run first, which may refuse it.
+        swallowed: The first error in the transaction, if one was swallowed.
+
+    Raises:
+        TransactionAborted: The server rolled back.
+        CommitUnknown: COMMIT was sent and its outcome is not known.
+        ConnectionLost: The connection went away before.
+    """
+    if wire.closed or (wire.spoken_to and not wire.hear()):
+        raise _lost_before_commit(wire)
+    wire.limit(None)
+    sent = False
+    try:
+        if before is not None and wire.pgconn.transaction_status != pq.TransactionStatus.INERROR:
+            wire.command(before)
+        sent = True
+        tag = wire.command("COMMIT")
+    except BaseException as exc:
+        if is_interruption(exc):
+            if not sent:
+                raise
+            raise exc from _commit_unknown("this task was interrupted")
+        error = wire.translated(exc, "COMMIT")
+        if error is not exc:
+            error.__cause__ = exc
+        if sent and (wire.closed or wire.timed_out or leaves_commit_open(exc)):
+            why = "the connection was lost" if wire.closed else "the server could not finish"
+            unknown = _commit_unknown("it took too long" if wire.timed_out else why)
+            unknown.sqlstate = getattr(error, "sqlstate", None)
+            raise unknown from error
+        raise error  # noqa: B904 - its cause is set
+    if wire.timed_out:
+        # Cancelled while it waited for a standby: stored here, and perhaps only here.
+        raise _commit_unknown("it took too long, and was cancelled")
+    if tag != "COMMIT":
+        raise aborted("transaction", swallowed) from swallowed
+
+
+def aborted(what: str, cause: BaseException | None) -> TransactionAborted:
+    """Return the error for work that the server rolled back because an error was swallowed."""
+    return TransactionAborted(
+        f"the {what} was rolled back, not committed: an error inside it was swallowed",
+        hint="let errors leave the block, or put what may fail into a savepoint of its own",
+        sqlstate=cause.sqlstate if isinstance(cause, Error) else None,
+        retryable=cause.retryable if isinstance(cause, Error) else None,
+    )
+
+
+def _commit_unknown(why: str) -> CommitUnknown:
+    return CommitUnknown(
+        f"{why} during COMMIT: the work may or may not be stored",
+        hint="look whether it is there before doing it again",
+    )
+
+
+def _lost_before_commit(wire: Wire) -> ConnectionLost:
+    error = lost(None, wire, "COMMIT")
+    error.message += " before COMMIT was sent; nothing has been stored"
+    return error
