@@ -5,7 +5,7 @@ from liteorm._check.checking import Finding, check, check_all
 from liteorm._check.files import FileAnswers, RecordingAnswers
 from liteorm._check.plans import Plans
 from liteorm._check.reports import counted, github_lines, json_text, sarif_text
-from liteorm._check.subjects import Subject, collect, custom_types, relative
+from liteorm._check.subjects import Subject, collect, custom_types, modules_of, relative
 
 __all__ = [
     "Answers",
@@ -22,6 +22,7 @@ __all__ = [
     "custom_types",
     "github_lines",
     "json_text",
+    "modules_of",
     "relative",
     "sarif_text",
 ]

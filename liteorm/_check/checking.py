@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, TypeVar
 
@@ -17,6 +18,7 @@ from liteorm._check.plans import Plans
 from liteorm._check.problems import Code, Problem
 from liteorm._check.sent import Oid
 from liteorm._check.statements import Asking, statement_problems
+from liteorm._check.stubs import stub_of
 from liteorm._check.subjects import Subject, collect, relative
 from liteorm._check.tables import table_problems
 from liteorm._check.variants import told
@@ -53,6 +55,9 @@ class Finding:
         return (
             f"{self.where}: {self.subject.name}: {self.level}: {self.message} [{self.code}]{hint}"
         )
+
+
+_Found = list[tuple[Subject, Problem]]
 
 
 def check(
@@ -102,6 +107,7 @@ def check_all(
             found += [(subject, problem) for problem in told(variants, read)]
     found += _check_tables(answers, _of(subjects, "table"), codecs or {})
     found += _check_constraints(answers, _of(subjects, "constraint"))
+    found += _check_stubs(answers, _of(subjects, "stub"))
     order = {id(subject): number for number, subject in enumerate(subjects)}
     found.sort(key=lambda pair: order[id(pair[0])])
     return [_finding(subject, problem) for subject, problem in found]
@@ -117,11 +123,23 @@ def _finding(subject: Subject, problem: Problem) -> Finding:
     )
 
 
+def _check_stubs(answers: Answers, subjects: list[Subject]) -> _Found:
+    found: _Found = []
+    for subject in subjects:
+        text = stub_of(subject.item, answers)
+        if Path(subject.file).read_text(encoding="utf-8") != text:
+            problem = Problem(
+                "error",
+                "stub-outdated",
+                "the stub is out of date: it is not what the module and its SQL are now",
+                f"run liteorm stubs {subject.module}",
+            )
+            found.append((subject, problem))
+    return found
+
+
 def _of(subjects: Sequence[Subject], kind: str) -> list[Subject]:
     return [subject for subject in subjects if subject.kind == kind]
-
-
-_Found = list[tuple[Subject, Problem]]
 
 
 def _check_statements(

@@ -30,6 +30,7 @@ Code = Literal[
     "placeholder",
     "refused",
     "seq-scan",
+    "stub-outdated",
     "table-column",
     "table-generated",
     "table-key",

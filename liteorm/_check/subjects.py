@@ -17,8 +17,8 @@ from typing import Any, Literal
 
 import attrs
 
+from liteorm._check.stubfiles import HEADER, loads, stub_path
 from liteorm._core.models.classes import Table
-from liteorm._core.statements.files import LoadedStatement
 from liteorm._core.statements.statement import Command, declared_in
 from liteorm.errors import IntegrityError
 from liteorm.postgres import CustomType
@@ -30,7 +30,7 @@ _TABLE = "__liteorm_table__"
 class Subject:
     """One thing to check, and where it is written."""
 
-    kind: Literal["statement", "table", "constraint"]
+    kind: Literal["statement", "table", "constraint", "stub"]
     name: str
     module: str
     file: str
@@ -60,11 +60,7 @@ def collect(modules: Iterable[ModuleType | str]) -> list[Subject]:
     Raises:
         ImportError: One cannot be imported, or raised an exception when it was.
     """
-    found: dict[str, ModuleType] = {}
-    for module in modules:
-        for one in _with_submodules(_imported(module)):
-            found.setdefault(one.__name__, one)
-    scopes = [_Scope(module) for module in found.values()]
+    scopes = [_Scope(module) for module in modules_of(modules)]
     statements = _statements(scopes)
     constraints = _constraints(scopes)
     return [
@@ -74,8 +70,17 @@ def collect(modules: Iterable[ModuleType | str]) -> list[Subject]:
             *statements.get(scope.name, ()),
             *_tables(scope.module),
             *constraints.get(scope.name, ()),
+            *_stubs(scope.module),
         )
     ]
+
+
+def _stubs(module: ModuleType) -> Iterator[Subject]:
+    """Yield the stub of a module that loads statements, if `liteorm stubs` wrote one."""
+    path = stub_path(module)
+    there = path is not None and loads(module) and path.exists()
+    if there and path is not None and path.read_text(encoding="utf-8").startswith(HEADER):
+        yield Subject("stub", module.__name__, module.__name__, str(path), 1, module)
 
 
 def custom_types(modules: Iterable[ModuleType | str]) -> list[CustomType]:
@@ -86,6 +91,19 @@ def custom_types(modules: Iterable[ModuleType | str]) -> list[CustomType]:
             for value in vars(one).values():
                 values: Any = value if isinstance(value, list | tuple) else (value,)
                 found.update({id(item): item for item in values if isinstance(item, CustomType)})
+    return list(found.values())
+
+
+def modules_of(modules: Iterable[ModuleType | str]) -> list[ModuleType]:
+    """Import modules, packages with all that is in them; each is there once.
+
+    Raises:
+        ImportError: One cannot be imported, or raised an exception when it was.
+    """
+    found: dict[str, ModuleType] = {}
+    for module in modules:
+        for one in _with_submodules(_imported(module)):
+            found.setdefault(one.__name__, one)
     return list(found.values())
 
 
@@ -185,7 +203,13 @@ def _statements(scopes: Sequence[_Scope]) -> dict[str, list[Subject]]:
     }
     names |= {id(item): (scope, n) for scope, n, item in pairs if item.module == scope.name}
     declared = {item for scope in scopes for item in declared_in(scope.name)}
-    if any(id(item) not in names and not isinstance(item, LoadedStatement) for item in declared):
+    loaded = {
+        id(item)
+        for scope in scopes
+        for each in loads(scope.module).values()
+        for item in each.values()
+    }
+    if any(id(item) not in names and id(item) not in loaded for item in declared):
         # The registry holds statements weakly; one in a reference cycle may be waiting there.
         del declared
         gc.collect()

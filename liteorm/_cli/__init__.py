@@ -1,4 +1,4 @@
-"""The `liteorm` command: demo, check and models."""
+"""The `liteorm` command: demo, check, stubs and models."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import liteorm
 COMMANDS = {
     "demo": "a tour of liteorm on an embedded PostgreSQL with 28,000 airports",
     "check": "hold declared statements and tables against a real schema",
+    "stubs": "write typed stubs for the statements of .sql files",
     "models": "write classes from a live schema",
 }
 

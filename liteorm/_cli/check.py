@@ -41,6 +41,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "modules", nargs="+", metavar="MODULE", help="module or package to import and check"
     )
+    add_sources(parser)
+    parser.add_argument(
+        "--write",
+        nargs="?",
+        const=Path(_FOLDER),
+        type=Path,
+        metavar="FOLDER",
+        help=f"write a description of each statement (default folder: {_FOLDER})",
+    )
+    parser.add_argument(
+        "--format",
+        choices=("rich", "github", "json", "sarif"),
+        default="rich",
+        help="how findings are shown (default: rich)",
+    )
+    parser.add_argument(
+        "--plans",
+        type=int,
+        metavar="ROWS",
+        help="warn of statements whose plan reads a table of at least so many rows from end to end",
+    )
+    parser.add_argument("--strict", action="store_true", help="fail on warnings too")
+
+
+def add_sources(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments that say where the schema comes from."""
     parser.add_argument(
         "--dsn",
         default=os.environ.get("LITEORM_DSN"),
@@ -59,14 +85,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="for --schema: auto (default), docker, embedded, local, or a DSN",
     )
     parser.add_argument(
-        "--write",
-        nargs="?",
-        const=Path(_FOLDER),
-        type=Path,
-        metavar="FOLDER",
-        help=f"write a description of each statement (default folder: {_FOLDER})",
-    )
-    parser.add_argument(
         "--frozen",
         nargs="?",
         const=Path(_FOLDER),
@@ -74,19 +92,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help=f"check against written descriptions, without a server (default: {_FOLDER})",
     )
-    parser.add_argument(
-        "--format",
-        choices=("rich", "github", "json", "sarif"),
-        default="rich",
-        help="how findings are shown (default: rich)",
-    )
-    parser.add_argument(
-        "--plans",
-        type=int,
-        metavar="ROWS",
-        help="warn of statements whose plan reads a table of at least so many rows from end to end",
-    )
-    parser.add_argument("--strict", action="store_true", help="fail on warnings too")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -129,7 +134,7 @@ def _findings(
     if arguments.frozen is not None:
         oid = functools.partial(sent_oid, adapters=plain_adapters(types))
         return check_all(FileAnswers(arguments.frozen, types), subjects, oid=oid)
-    with _database(arguments, types) as db:
+    with database_of(arguments, types) as db:
         oid = functools.partial(sent_oid, adapters=db._state.adapters)
         plans = None if arguments.plans is None else Plans.of(db, arguments.plans)
         live = LiveAnswers(db)
@@ -141,14 +146,21 @@ def _findings(
     return findings
 
 
-def _misused(arguments: argparse.Namespace) -> str | None:
-    for name in arguments.modules:
+def misused_modules(names: Sequence[str]) -> str | None:
+    """Return what is wrong with the names of modules, None if nothing is."""
+    for name in names:
         if "/" in name or os.sep in name or name.endswith(".py"):
             path = Path(name).with_suffix("")
             parts = [part for part in path.parts if part not in (".", "..", path.anchor)]
             return f"{name} is a path; give the name of the module: {'.'.join(parts)}"
         if not all(part.isidentifier() for part in name.split(".")):
             return f"{name!r} is no name of a module, such as shop.statements"
+    return None
+
+
+def _misused(arguments: argparse.Namespace) -> str | None:
+    if problem := misused_modules(arguments.modules):
+        return problem
     if arguments.frozen is not None:
         if arguments.write is not None:
             return "--frozen reads descriptions and --write writes them: give one of the two"
@@ -165,9 +177,10 @@ def _misused(arguments: argparse.Namespace) -> str | None:
 
 
 @contextmanager
-def _database(
+def database_of(
     arguments: argparse.Namespace, types: Sequence[postgres.CustomType]
 ) -> Generator[postgres.DB]:
+    """Open the database that is asked."""
     with (
         _dsn(arguments) as dsn,
         postgres.open(dsn, application_name="liteorm-check", types=types) as db,

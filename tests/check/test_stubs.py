@@ -1,0 +1,306 @@
+"""`liteorm stubs`: statements of .sql files are typed for mypy, and a stale stub is an error."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from liteorm._cli import main
+from liteorm_testing import Database, Server, database
+
+SCHEMA = """
+CREATE TYPE mood AS ENUM ('sad', 'ok');
+CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL, born date, tags text[], mood mood,
+                    span daterange);
+"""
+SQL = """
+-- name: by_id :one -> User
+-- The user with an id.
+SELECT id, name FROM users WHERE id = %(id)s;
+
+-- name: maybe :optional -> User
+-- params: ById
+SELECT id, name FROM users WHERE id = %(id)s;
+
+-- name: list_users :all -> User
+-- choice sort newest: id DESC
+-- choice sort name: name
+SELECT {columns} FROM users
+WHERE true
+  AND born > %(since)s       --? since
+  AND tags && %(tags)s       --? tags
+  AND mood IS NOT NULL       --? moody
+  AND span @> %(day)s        --? day
+ORDER BY {sort};
+
+-- name: each :iter -> tuple[int, str]
+SELECT id, name FROM users;
+
+-- name: rename :execute
+UPDATE users SET name = %s WHERE id = %s;
+
+-- name: count_all :one -> int
+SELECT count(*) FROM users;
+"""
+MODULE = '''
+"""Queries."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from typing import TYPE_CHECKING, TypedDict
+
+import attrs
+
+import liteorm
+from liteorm import load
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LIMIT = 5
+NAMES: list[str] = []
+UserId = int
+
+
+@attrs.frozen
+class User:
+    """A user."""
+
+    id: int
+    name: str = "nobody"
+
+    @property
+    def upper(self) -> str:
+        """Upper case."""
+        return self.name.upper()
+
+    def many(
+        self,
+        count: int,  # how often
+        *,
+        sep: str = ", ",
+    ) -> str:
+        return sep.join([self.name] * count)
+
+
+class ById(TypedDict):
+    id: int
+
+
+class Empty:
+    pass
+
+
+def helper(day: date, names: Sequence[str] = ()) -> str:
+    return os.sep.join(names) + str(day)
+
+
+async def later() -> None:
+    pass
+
+
+queries = load("q.sql")
+other = liteorm.statement(int, "SELECT 1")
+'''
+RIGHT = """
+from __future__ import annotations
+
+import asyncio
+from datetime import date
+from typing import assert_type
+
+import liteorm
+from liteorm import postgres
+import app
+from app import LIMIT, User, date as day_class, helper, queries
+
+
+def sync(db: liteorm.Session) -> None:
+    assert_type(queries.by_id(db, id=5), User)
+    assert_type(queries.by_id.optional(db, id=5), User | None)
+    assert_type(queries.maybe(db, id=5), User | None)
+    assert_type(queries.list_users(db, since=None, tags=["a"], moody=True, day=None,
+                                   sort="newest"), list[User])
+    with queries.each(db) as rows:
+        for row in rows:
+            assert_type(row, tuple[int, str])
+    assert_type(queries.rename(db, "x", 5), liteorm.Result)
+    assert_type(queries.count_all(db), int)
+    assert_type(queries.by_id.sql, str)
+    for name in queries:
+        assert_type(name, str)
+    assert_type(helper(date.today(), ["a"]), str)
+    assert_type(LIMIT, int)
+    assert_type(User(1).upper, str)
+    assert_type(User(1).many(2, sep=""), str)
+    assert_type(app.other.one(db), int)
+
+
+async def later(db: liteorm.AsyncSession) -> None:
+    assert_type(await queries.by_id(db, id=5), User)
+    assert_type(await queries.rename(db, "x", 5), liteorm.Result)
+    async with queries.each(db) as rows:
+        async for row in rows:
+            assert_type(row, tuple[int, str])
+    await app.later()
+"""
+WRONG = """
+import liteorm
+from app import queries
+
+
+def wrong(db: liteorm.Session, adb: liteorm.AsyncSession) -> None:
+    queries.nonsense
+    queries.by_id(db, id="x")
+    queries.by_id(db, idd=5)
+    queries.by_id(db)
+    queries.maybe(db, id=None)
+    queries.list_users(db, since=None, tags=[1], moody=True, day=None, sort="newest")
+    queries.list_users(db, since=None, tags=None, moody=True, day=None, sort="oldest")
+    queries.rename(db, 5, "x")
+    users: list[str] = queries.list_users(
+        db, since=None, tags=None, moody=True, day=None, sort="name")
+    queries.by_id(adb, id=5).name
+    queries.rename.one(db, "x", 5)
+"""
+
+
+@pytest.fixture(scope="module")
+def made(liteorm_server: Server) -> Iterator[Database]:
+    """A database with users."""
+    with database(liteorm_server, SCHEMA) as found:
+        yield found
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A working directory with the module `app`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.delenv("LITEORM_DSN", raising=False)
+    (tmp_path / "q.sql").write_text(SQL)
+    (tmp_path / "app.py").write_text(MODULE.lstrip())
+    yield tmp_path
+    sys.modules.pop("app", None)
+
+
+def run(folder: Path, *arguments: str) -> list[str]:
+    """Run a tool; return what it complains about."""
+    done = subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return [] if done.returncode == 0 else (done.stdout + done.stderr).splitlines()
+
+
+def test_the_stub_types_every_call(folder: Path, made: Database) -> None:
+    """Mypy takes what is right, with everything else the module has, and the stub is clean."""
+    assert main(["stubs", "app", "--dsn", made.dsn]) == 0
+    (folder / "right.py").write_text(RIGHT)
+    assert run(folder, "mypy", "--strict", "right.py", "app.pyi") == []
+    assert run(folder, "ruff", "check", "--isolated", "app.pyi") == []
+    assert run(folder, "ruff", "format", "--isolated", "--diff", "app.pyi") == []
+
+
+def test_what_is_wrong_is_an_error(folder: Path, made: Database) -> None:
+    """Each wrong line is one for mypy: names, types, a forgotten await."""
+    assert main(["stubs", "app", "--dsn", made.dsn]) == 0
+    (folder / "wrong.py").write_text(WRONG)
+    said = run(folder, "mypy", "--strict", "wrong.py")
+    wrong = {int(line.split(":")[1]) for line in said if ": error:" in line}
+    lines = WRONG.splitlines()
+    first = lines.index("    queries.nonsense") + 1
+    expected = set(range(first, len(lines) + 1)) - {
+        lines.index('        db, since=None, tags=None, moody=True, day=None, sort="name")') + 1
+    }
+    assert expected <= wrong
+
+
+def test_a_second_run_changes_nothing(
+    folder: Path, made: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The text depends on the module and the schema alone; descriptions will do."""
+    assert main(["stubs", "app", "--dsn", made.dsn]) == 0
+    text = (folder / "app.pyi").read_text()
+    assert main(["stubs", "app", "--dsn", made.dsn]) == 0
+    assert "app.pyi: unchanged" in capsys.readouterr().err
+    assert main(["check", "app", "--dsn", made.dsn, "--write"]) == 0
+    assert main(["stubs", "app", "--frozen"]) == 0
+    assert (folder / "app.pyi").read_text() == text
+
+
+def test_a_stale_stub_is_found(
+    folder: Path, made: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`check` says so, offline too; a stub of somebody's own is none of its business."""
+    check = ["check", "app", "--format", "github"]
+    assert main(["stubs", "app", "--dsn", made.dsn]) == 0
+    assert main([*check, "--dsn", made.dsn, "--write"]) == 0
+    assert main([*check, "--frozen"]) == 0
+    sys.modules.pop("app")
+    text = SQL.replace("count_all", "how_many")
+    (folder / "q.sql").write_text(text)
+    capsys.readouterr()
+    assert main([*check, "--dsn", made.dsn]) == 1
+    out = capsys.readouterr().out
+    assert "::error file=app.pyi,line=1,title=app::the stub is out of date" in out
+    assert "liteorm stubs app" in out
+    assert main(["stubs", "app", "--dsn", made.dsn]) == 0
+    assert main([*check, "--dsn", made.dsn]) == 0
+    (folder / "app.pyi").write_text("queries: object\n")
+    assert main([*check, "--dsn", made.dsn]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["app"], "the parameters of app.by_id have no declared types: give --dsn"),
+        (["app", "--frozen"], "there is no folder .liteorm"),
+        (["app", "--schema", "nope.sql"], "there is no nope.sql"),
+        (["./app.py"], "give the name of the module: app"),
+        (["nope"], "a module cannot be imported: No module named 'nope'"),
+        (["plain"], "no module of plain calls liteorm.load"),
+        (["app", "--dsn", "host=127.0.0.1 port=1"], "ConnectFailed"),
+    ],
+)
+def test_wrong_use_is_one_sentence(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+) -> None:
+    """It ends with 2, and nothing is written."""
+    (folder / "plain.py").write_text("import liteorm\n")
+    assert main(["stubs", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert said.count("\n") == 1
+    assert not (folder / "app.pyi").exists()
+
+
+def test_somebodys_own_stub_is_left_alone(
+    folder: Path, made: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was not written by the command is not written over."""
+    (folder / "app.pyi").write_text("x: int\n")
+    assert main(["stubs", "app", "--dsn", made.dsn]) == 2
+    assert "was not written by liteorm stubs" in capsys.readouterr().err
+    assert (folder / "app.pyi").read_text() == "x: int\n"
+
+
+def test_declared_parameters_need_no_server(folder: Path) -> None:
+    """With `params:` everywhere, nobody is asked."""
+    (folder / "q.sql").write_text(
+        dedent("""
+        -- name: maybe :optional -> User
+        -- params: ById
+        SELECT id, name FROM users WHERE id = %(id)s;
+        """)
+    )
+    assert main(["stubs", "app"]) == 0
+    text = (folder / "app.pyi").read_text()
+    assert "def __call__(self, session: liteorm.Session, /, *, id: int) -> User | None: ..." in text
