@@ -9,6 +9,7 @@ import typing
 from typing import Any
 
 from liteorm._core.models.hints import shown
+from liteorm._core.scanning.jsonclasses import Inside, built, marked, stands_for
 from liteorm.errors import ModelError
 
 if typing.TYPE_CHECKING:
@@ -39,7 +40,7 @@ def _decoder_for(annotation: Any) -> msgspec.json.Decoder[Any]:
     import msgspec
 
     try:
-        return msgspec.json.Decoder(annotation, dec_hook=_from_json)
+        return msgspec.json.Decoder(marked(annotation), dec_hook=_from_json)
     except Exception as error:
         # also what reading the annotations of the classes inside raises
         hint = (
@@ -69,6 +70,8 @@ def _from_json(tp: Any, value: Any) -> Any:
     """Build the types that msgspec does not know, from the form that JSON gives them."""
     if tp is object:
         return value
+    if (annotation := stands_for(tp)) is not None:
+        return built(annotation, value, _from_json)
     if getattr(tp, "__module__", None) == "ipaddress":
         try:
             if isinstance(value, str):
@@ -88,24 +91,34 @@ class _NotAnAddress(ValueError):
     """Text that is no IP address, or something else than text."""
 
 
+def _parts(error: Exception) -> tuple[str, str | None]:
+    """Return msgspec's sentence, and the path inside the JSON that it ends with."""
+    text, path = str(error), None
+    # Of objects built by ourselves the path inside comes before the path to them.
+    while (at := _AT.search(text)) is not None:
+        path = at[1] if path is None else path + at[1].removeprefix("$")
+        text = text[: at.start()]
+    return text, path
+
+
 def misfit_sentence(error: Exception) -> str:
     """Return msgspec's sentence without the value that some of its forms quote."""
-    text = str(error)
-    at = _AT.search(text)
-    sentence = _VALUE_IN_MESSAGE.sub(r"\1", text[: at.start()] if at else text)
-    return f"{sentence} at {at[1]}" if at else sentence
+    text, path = _parts(error)
+    sentence = _VALUE_IN_MESSAGE.sub(r"\1", text)
+    return sentence if path is None else f"{sentence} at {path}"
 
 
 def path_in(error: Exception) -> str:
     """Return the path inside the JSON that a sentence of msgspec ends with."""
-    at = _AT.search(str(error))
-    return at[1] if at else "$"
+    return _parts(error)[1] or "$"
 
 
 def raised_inside(error: Exception) -> Exception | None:
     """Return what a validator or hook of the user's class raised, which msgspec has wrapped."""
     cause = error.__cause__
-    return None if not isinstance(cause, Exception) or isinstance(cause, _NotAnAddress) else cause
+    if not isinstance(cause, Exception) or isinstance(cause, _NotAnAddress | Inside):
+        return None
+    return cause
 
 
 def is_json_error(error: BaseException) -> bool:

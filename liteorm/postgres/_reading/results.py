@@ -158,6 +158,8 @@ def _cell_error(column: str, row: int, type_: PgType, error: Exception) -> DataE
         reason, hint = error.message, error.hint or hint
     if isinstance(error, UnicodeError):
         reason = "is not text in UTF-8 (is the database's encoding SQL_ASCII?)"
+        if base.base == "char":
+            reason = "is a byte above 127, which alone is no character in UTF-8"
     reason = reason or "cannot be read"
     return DataError(
         f'column "{column}", row {row}: {_article(type_.name)} value that {reason}'

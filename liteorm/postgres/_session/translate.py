@@ -206,6 +206,8 @@ def _server_side(exc: psycopg.Error, wire: WireState | None, sql: str | None) ->
             fields["hint"]
             or "what it was prepared against has changed since; run the transaction again"
         )
+    if code == "428C9" and fields["column"] is None:
+        fields["hint"] = "declare the field Annotated[…, Column(generated=True)]: it is never sent"
     if code == "42883" and diag.source_function in _SENDERS:
         fields["hint"] = "results are asked for in binary, which this type has not: cast it to text"
     if wire is not None and diag.constraint_name and issubclass(cls, errors.IntegrityError):

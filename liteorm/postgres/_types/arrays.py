@@ -149,6 +149,8 @@ class Array:
             items = [inner for item in items for inner in item]
         if len(dims) > 6:
             raise Misfit("it has more than the 6 dimensions that PostgreSQL has")
+        if len(dims) > 1 and not items:
+            raise Misfit("PostgreSQL has no array of empty lists: it would come back as []")
         return (dims if items else []), items
 
     def binary(self, value: Any) -> bytes:

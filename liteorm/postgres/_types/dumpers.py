@@ -180,8 +180,14 @@ def as_lists(value: Any) -> list[Any]:
     items: list[Any] = value if value.__class__ is list else list(value)
     # By class, not by item: most lists are long and flat.
     if any(issubclass(cls, ARRAYS) for cls in set(map(type, items))):
-        return [as_lists(item) if isinstance(item, ARRAYS) else item for item in items]
+        items = [as_lists(item) if isinstance(item, ARRAYS) else item for item in items]
+        if _is_hollow(items):
+            raise DataError("PostgreSQL has no array of empty lists: it would come back as []")
     return items
+
+
+def _is_hollow(items: list[Any]) -> bool:
+    return all(item.__class__ is list and _is_hollow(item) for item in items)
 
 
 def _first_leaf(items: list[Any]) -> Any:

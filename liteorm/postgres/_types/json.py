@@ -9,14 +9,19 @@ import functools
 import re
 import uuid
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any, Final
 
 import attrs
 
+from liteorm._core.models.classes import model_of
+from liteorm._core.models.hints import Codec
+from liteorm._core.scanning.jsonclasses import is_special
 from liteorm._core.scanning.jsontext import decode_plain
 from liteorm._core.scanning.types import JsonText
 from liteorm._core.values.json import Json
-from liteorm.errors import DataError
+from liteorm._core.values.members import by_value
+from liteorm.errors import DataError, Error
 from liteorm.postgres._types.forms import ARRAYS, Form, Misfit, Scalar, is_a
 
 
@@ -31,7 +36,7 @@ def json_bytes(value: Any) -> bytes:
     try:
         plain = disclosed(unwrapped(value))
         data = msgspec.json.encode(plain, enc_hook=_json_hook)
-    except DataError:
+    except Error:
         raise
     except UnicodeEncodeError:
         raise DataError("a text with a lone surrogate cannot be sent as JSON") from None
@@ -41,7 +46,7 @@ def json_bytes(value: Any) -> bytes:
             f"{_json_reason(exc)}"
         ) from exc
     # msgspec writes null for NaN and the infinities, which would be a silent loss.
-    if b"null" in data and _has_nan(value):
+    if any(word in data for word in (b"null", b'"nan"', b'inf"')) and _has_nan(value):
         raise DataError("NaN and the infinities have no JSON form")
     return data
 
@@ -69,36 +74,77 @@ _LEAVES: frozenset[Any] = frozenset(
 def disclosed(value: Any) -> Any:
     """Return a value in which no field is left for msgspec to hide.
 
-    msgspec leaves out the fields of attrs classes whose names begin with an underscore, which
-    would be lost; objects that hold such, or other objects, are given to it as dicts.
+    msgspec leaves out the fields of attrs classes and dataclasses whose names begin with an
+    underscore, which would be lost; objects that hold such, or other objects, are given to it as
+    dicts, and so is every container that holds some.
+
+    Raises:
+        DataError: A member of an enum whose values JSON could not give back.
+        ModelError: A class says of its fields what cannot be kept in JSON.
     """
     cls: Any = value.__class__
     if cls in _LEAVES:
         return value
-    if cls is dict:
-        if _LEAVES.issuperset(map(type, value.values())):
+    if issubclass(cls, dict):
+        if cls is dict and _LEAVES.issuperset(map(type, value.values())):
             return value
         return {key: disclosed(inner) for key, inner in value.items()}
-    if cls in ARRAYS:
-        if _LEAVES.issuperset(map(type, value)):
+    if issubclass(cls, ARRAYS) and not is_special(cls):
+        if cls in ARRAYS and _LEAVES.issuperset(map(type, value)):
             return value
         return [disclosed(inner) for inner in value]
     if cls is Json:
         return disclosed(value.value)
-    names, hidden = _attributes(cls)
+    if issubclass(cls, Enum):
+        return _member(value)
+    names, keys, codecs, hidden = _attributes(cls)
     if not names:
         return value
     inside = [getattr(value, name) for name in names]
     if not hidden and _LEAVES.issuperset(map(type, inside)):
         return value
-    return dict(zip(names, map(disclosed, inside), strict=True))
+    for place, codec in codecs:
+        if inside[place] is not None:
+            inside[place] = codec.encode(inside[place])
+    return dict(zip(keys, map(disclosed, inside), strict=True))
+
+
+_Attributes = tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[int, Codec], ...], bool]
 
 
 @functools.lru_cache(maxsize=1024)
-def _attributes(cls: type) -> tuple[tuple[str, ...], bool]:
-    """Return the names of an attrs class's fields, and whether msgspec hides one of them."""
-    names = tuple(field.name for field in attrs.fields(cls)) if attrs.has(cls) else ()
-    return names, any(name.startswith("_") for name in names)
+def _attributes(cls: Any) -> _Attributes:
+    """Return names, keys and codecs of a class's fields, and whether msgspec writes others."""
+    if is_special(cls):
+        fields = model_of(cls).fields
+        codecs = [(place, field.codec) for place, field in enumerate(fields)]
+        return (
+            tuple(field.name for field in fields),
+            tuple(field.column for field in fields),
+            tuple((place, codec) for place, codec in codecs if codec is not None),
+            True,
+        )
+    names: tuple[str, ...] = ()
+    if attrs.has(cls):
+        names = tuple(field.name for field in attrs.fields(cls))
+    elif dataclasses.is_dataclass(cls):
+        names = tuple(field.name for field in dataclasses.fields(cls))
+    elif hasattr(cls, "__struct_fields__"):
+        config = cls.__struct_config__
+        if config.tag is None and not config.array_like and not config.omit_defaults:
+            return cls.__struct_fields__, cls.__struct_encode_fields__, (), False
+    return names, names, (), any(name.startswith("_") for name in names)
+
+
+def _member(member: Enum) -> Any:
+    """Return what stands for a member in JSON, from which it can be found again."""
+    for kind in (str, int):
+        if by_value(type(member), kind):
+            return member.value
+    raise DataError(
+        f"the members of {type(member).__qualname__} have no JSON form: their values are neither"
+        " all text nor all integers"
+    )
 
 
 def _json_hook(value: Any) -> Any:
@@ -124,16 +170,15 @@ def _has_nan(value: Any) -> bool:
     if issubclass(cls, float):
         return bool(value != value or value in (float("inf"), float("-inf")))
     if issubclass(cls, Mapping):
-        return any(map(_has_nan, value.values()))
+        return any(map(_has_nan, value.values())) or any(map(_has_nan, value))
     if issubclass(cls, ARRAYS):
         return any(map(_has_nan, value))
     if cls is Json:
         return _has_nan(value.value)
-    if attrs.has(cls):
-        return any(_has_nan(getattr(value, field.name)) for field in attrs.fields(cls))
-    if dataclasses.is_dataclass(cls):
-        return any(_has_nan(getattr(value, field.name)) for field in dataclasses.fields(cls))
-    return False
+    if hasattr(cls, "__struct_fields__"):
+        return any(_has_nan(getattr(value, name)) for name in cls.__struct_fields__)
+    names: Any = _attributes(value.__class__)[0]
+    return any(_has_nan(getattr(value, name)) for name in names)
 
 
 def _json(value: Any) -> bytes:
