@@ -45,7 +45,7 @@ INSERT INTO checked VALUES (1, 1, 1, NULL, 'x'), (2, NULL, NULL, 2, NULL), (3, 3
 """
 
 TABLES = {
-    "m": {"id": "int", "at": "ts", "n": "int", "mood": "mood"},
+    "m": {"id": "int", "at": "ts", "n": "int", "mood": "mood", "clock": "time"},
     "named": {"id": "int", "length": "int", "upper": "text"},
     "rolled": {"id": "int", "n": "int", "t": "text", "k": "int", "m": "int"},
     "made": {"id": "int", "n": "int", "o": "int", "s": "int"},

@@ -18,7 +18,7 @@ from liteorm.postgres._describing.nulls.nodes import Node, items_of
 from liteorm.postgres._describing.nulls.sources import Sources
 from liteorm.postgres._describing.nulls.types import type_of
 from liteorm.postgres._describing.nulls.unions import flat, operand, set_operation
-from liteorm.postgres._describing.nulls.values import UNKNOWN, Null, Value, either
+from liteorm.postgres._describing.nulls.values import NEVER, UNKNOWN, Null, Value, either
 
 _MOST_STEPS: Final = 400_000
 _DEPTH: Final = 40
@@ -167,9 +167,7 @@ class Analysis:
     def _read_with(self, node: Node, level: Level) -> None:
         for cte in node.nodes("cteList"):
             query = cte["ctequery"]
-            if cte["search_clause"] is not None or cte["cycle_clause"] is not None:
-                result = Result(())
-            elif cte.flag("cterecursive"):
+            if cte.flag("cterecursive"):
                 result = self._recursive(cte, query, level)
             else:
                 result = self.query(query, level)
@@ -184,7 +182,7 @@ class Analysis:
             return self.query(query, level)
         found = flat(operand(operation["larg"], query, inner))
         for _ in range(_DEPTH):
-            level.ctes[cte["ctename"]] = found
+            level.ctes[cte["ctename"]] = _with_marks(found, cte)
             again = flat(operand(operation["rarg"], query, inner))
             if len(again.columns) != len(found.columns):
                 return Result(())
@@ -197,7 +195,19 @@ class Analysis:
             found = Result(weaker)
         else:
             return Result(())
-        return found
+        return _with_marks(found, cte)
+
+
+def _with_marks(result: Result, cte: Node) -> Result:
+    """Return a recursive query with the columns that SEARCH and CYCLE add."""
+    marks: list[Out] = []
+    if cte["search_clause"] is not None:
+        marks.append(Out(NEVER))
+    if (cycle := cte["cycle_clause"]) is not None:
+        values = [cycle["cycle_mark_value"], cycle["cycle_mark_default"]]
+        known = all(item.kind == "CONST" and not item.flag("constisnull") for item in values)
+        marks += [Out(NEVER if known else UNKNOWN), Out(NEVER)]
+    return evolve(result, columns=(*result.columns, *marks))
 
 
 def _own_nodes(node: Any) -> Iterator[Node]:

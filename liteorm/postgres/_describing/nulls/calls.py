@@ -35,6 +35,7 @@ _COUNTED: Final = Value(NEVER, const=POSITIVE)
 # Bits of FRAMEOPTION_* in PostgreSQL's nodes/parsenodes.h.
 _STARTS_BY_CURRENT_ROW = 0x00020 | 0x00200 | 0x00800
 _ENDS_BY_CURRENT_ROW = 0x00100 | 0x00400 | 0x04000
+_ARRAY_OF_ROWS: Final = 6
 _EXCLUDES = 0x08000 | 0x10000 | 0x20000
 
 
@@ -69,10 +70,12 @@ def function_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
     if node.flag("funcretset"):
         return _of_a_set(level, node, function, evaluate)
     variadic = node.flag("funcvariadic")
-    special = _special(function, args) if function.own and not variadic else None
-    if special is not None:
+    special = _special(function, args) if function.own else None
+    if special is not None and not variadic:
         return special
-    total = function.own and known.total(function.signature, function.name)
+    total = function.own and known.total(function.signature, function.name, function.operators)
+    # Of an array given as VARIADIC, nothing but its own NULL counts.
+    total = total or (special is not None and variadic)
     if total and function.name in known.BY_FIELD:
         total = known.total_field(function.signature, node.nodes("args"))
     elif function.own and not total and function.name in known.BY_FORMAT:
@@ -140,6 +143,8 @@ def element_states(level: Level, array: Any, evaluate: Evaluate) -> list[int] | 
         return plain_elements(array)
     if array.kind in ("RELABELTYPE", "ARRAYCOERCEEXPR"):
         return element_states(level, array["arg"], evaluate)
+    if array.kind == "SUBLINK" and array.number("subLinkType") == _ARRAY_OF_ROWS:
+        return [level.analysis.query(array["subselect"], level).column(0).state]
     if array.kind not in ("ARRAYEXPR", "ARRAY"):
         return None
     if not array.flag("multidims"):
@@ -257,15 +262,25 @@ def window_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
         if len(nulls) < 3:
             return Value(SOME)
         return Value(max(nulls))
+    if name == "nth_value":
+        const = evaluate(level, args[1]).const
+        beyond = const is not None and const[0] == "int" and const[1] > 1
+        return Value(SOME) if beyond else unknown("its frame may be shorter")
+    if name in known.SPREADS:
+        return Value(SOME)
     if node["aggfilter"] is not None or not _frame_has_current_row(level, node):
-        return Value(SOME) if name in known.TOTAL_AGGREGATES else unknown("its frame may be empty")
+        listed = name in known.TOTAL_AGGREGATES or name in _ENDS
+        return Value(SOME) if listed else unknown("its frame may be empty")
     if name in known.GATHERING:
         return VALUE
-    if name in ("first_value", "last_value"):
+    if name in _ENDS:
         return Value(nulls[0])
     if name in known.TOTAL_AGGREGATES:
         return Value(min(evaluate(level, args[0]).null, nulls[0]))
     return unknown(f"{name}() is not known never to give NULL")
+
+
+_ENDS: Final = ("first_value", "last_value")
 
 
 def _frame_has_current_row(level: Level, node: Node) -> bool:

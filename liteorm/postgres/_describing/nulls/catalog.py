@@ -57,6 +57,8 @@ class Function:
     strict: bool
     own: bool
     """One of PostgreSQL's own, or of an extension that was read."""
+    operators: frozenset[str] = frozenset()
+    """The names of the operators that call it."""
 
 
 @frozen
@@ -160,8 +162,11 @@ def _load_relations(catalog: Catalog, oids: set[int]) -> Loading:
 
 
 def _load_routines(catalog: Catalog, functions: set[int], operators: set[int]) -> Loading:
-    for oid, name, arguments, strict, own in (yield _FUNCTIONS, (_TRUSTED, sorted(functions))):
-        catalog.functions[oid] = Function(name, f"{name}({','.join(arguments)})", strict, own)
+    for oid, name, arguments, strict, own, called_by in (
+        yield _FUNCTIONS, (_TRUSTED, sorted(functions))
+    ):
+        signature = f"{name}({','.join(arguments)})"
+        catalog.functions[oid] = Function(name, signature, strict, own, frozenset(called_by))
     for oid, name, own, ordering in (yield _OPERATORS, (_TRUSTED, sorted(operators))):
         catalog.operators[oid] = Operator(name, own, ordering)
 
@@ -244,7 +249,8 @@ _FUNCTIONS: Final = """
 SELECT p.oid::int8, p.proname::text,
        ARRAY(SELECT t.typname::text FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY o (oid, n)
              JOIN pg_type t ON t.oid = o.oid ORDER BY o.n)::text[],
-       p.proisstrict, p.oid < 16384 OR x.oid IS NOT NULL
+       p.proisstrict, p.oid < 16384 OR x.oid IS NOT NULL,
+       ARRAY(SELECT DISTINCT o.oprname::text FROM pg_operator o WHERE o.oprcode = p.oid)::text[]
 FROM pg_proc p
 LEFT JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 LEFT JOIN pg_extension x ON x.oid = d.refobjid AND x.extname = ANY(%s)

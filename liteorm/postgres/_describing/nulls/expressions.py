@@ -255,9 +255,15 @@ def _distinct(level: Level, node: Node) -> Value:
 
 
 def _row_compare(level: Level, node: Node) -> Value:
-    args = [*node.nodes("largs"), *node.nodes("rargs")]
-    nulls = [value_of(level, arg).null for arg in args]
-    return VALUE if any_null(nulls) == NEVER else unknown("", blurred=ALWAYS in nulls)
+    """Return what `(a, b) < (c, d)` gives: the first fields that differ decide, or a NULL."""
+    pairs = [
+        any_null(value_of(level, side).null for side in pair)
+        for pair in zip(node.nodes("largs"), node.nodes("rargs"), strict=True)
+    ]
+    if pairs[0] == ALWAYS:
+        return NOTHING
+    null = any_null(pairs)
+    return Value(SOME if null == ALWAYS else null)
 
 
 def _over_array(level: Level, node: Node) -> Value:

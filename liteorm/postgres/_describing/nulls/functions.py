@@ -85,7 +85,7 @@ _SEARCH: Final = _words(
     """
     get_current_ts_config numnode phraseto_tsquery plainto_tsquery querytree setweight strip
     to_tsquery to_tsvector ts_delete ts_filter ts_headline ts_rank ts_rank_cd tsquery_phrase
-    tsvector_to_array websearch_to_tsquery
+    ts_rewrite tsvector_to_array websearch_to_tsquery
     """
 )
 _SERVER: Final = _words(
@@ -214,9 +214,10 @@ def is_total(name: str) -> bool:
     return name in TOTAL_FUNCTIONS
 
 
-def total(signature: str, name: str) -> bool:
-    """Return whether a function gives a value for all values."""
-    return name in TOTAL_FUNCTIONS and signature not in PARTIAL
+def total(signature: str, name: str, operators: frozenset[str] = frozenset()) -> bool:
+    """Return whether a function gives a value for all values, as what its operators do."""
+    listed = name in TOTAL_FUNCTIONS or operators & TOTAL_OPERATORS
+    return bool(listed) and signature not in PARTIAL
 
 
 def total_field(signature: str, args: list[Any]) -> bool:
