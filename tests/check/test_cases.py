@@ -54,6 +54,7 @@ class Case:
     schema: str
     statement: Any
     expected: dict[str, str]
+    runs: bool = True
 
 
 def read(path: Path) -> Case:
@@ -63,7 +64,9 @@ def read(path: Path) -> Case:
     statement, expected = rest.split("-- expected\n")
     since = re.search(r"^-- since PostgreSQL (\d+)$", schema, re.M)
     columns = dict(re.findall(r"^--   (\S+): (.+)$", expected, re.M))
-    return Case(path.stem, int(since[1]) if since else 0, schema, statement.strip(), columns)
+    version = int(since[1]) if since else 0
+    runs = "-- not run" not in schema
+    return Case(path.stem, version, schema, statement.strip(), columns, runs)
 
 
 @pytest.fixture(scope="module")
@@ -125,9 +128,10 @@ def test_a_case_is_answered(path: Path, dsn: str, liteorm_server: Server, tmp_pa
         assert as_expected(live, list(case.expected)) == case.expected
         frozen = check_all(FileAnswers(tmp_path), subjects)
         assert [str(finding) for finding in frozen] == [str(finding) for finding in live]
-        with pytest.raises(LookupError), db.transaction() as tx:
-            holds(tx, case, model)
-            raise LookupError
+        if case.runs:
+            with pytest.raises(LookupError), db.transaction() as tx:
+                holds(tx, case, model)
+                raise LookupError
 
 
 def holds(tx: postgres.Tx, case: Case, model: Any) -> None:

@@ -50,7 +50,7 @@ YES, NO, MAYBE = True, False, None
         ("CREATE TABLE d (a present)", "SELECT a FROM d", MAYBE),
         ("CREATE TABLE d (a present NOT NULL)", "SELECT a FROM d", NO),
         (
-            "CREATE EXTENSION postgres_fdw; CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw;"
+            "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w;"
             "CREATE FOREIGN TABLE f (a int NOT NULL) SERVER s",
             "SELECT a FROM f",
             MAYBE,

@@ -20,7 +20,7 @@ from liteorm.postgres._describing.nulls.types import type_of
 from liteorm.postgres._describing.nulls.unions import flat, operand, set_operation
 from liteorm.postgres._describing.nulls.values import NEVER, UNKNOWN, Null, Value, either
 
-_MOST_STEPS: Final = 400_000
+_MOST_STEPS: Final = 200_000
 _DEPTH: Final = 40
 NO_PARAMS: Final[Mapping[int, Null]] = {}
 
