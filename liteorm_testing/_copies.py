@@ -232,10 +232,14 @@ class Copies:
         ):
             time.sleep(0.0005)
 
-    def close(self) -> None:
-        """Stop the threads; on a shared server remove what was made."""
+    def close(self, patience: float = _PATIENCE) -> None:
+        """Stop the threads; on a shared server remove what was made.
+
+        Args:
+            patience: Seconds to wait for the server's last answers; 0 for one that is gone.
+        """
         left: dict[str, str] = {}
-        ended = self._stock.close(_PATIENCE * (6 if self.on_shared_server else 1))
+        ended = self._stock.close(patience * (6 if self.on_shared_server else 1))
         if ended and self.on_shared_server:
             worker = self._worker if self._claim is None else None
             try:
@@ -246,7 +250,7 @@ class Copies:
             with contextlib.suppress(liteorm.Error):
                 self._claim.rollback()
         # A server that does not answer any more is not asked again.
-        self._admin.close(timeout=_PATIENCE if ended else 0)
+        self._admin.close(timeout=patience if ended else 0)
         if ended:
             self._forget_databases()  # else the watchdog sees to them when this process ends
         shown = _dsn.without_password(self._server.dsn)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from liteorm_testing._migration import Migration
 from liteorm_testing._scripts import run_script
@@ -14,6 +15,34 @@ from liteorm_testing._sweep import admin
 
 Schema: TypeAlias = str | Path | Migration | Callable[[str], object] | None
 """SQL text, a .sql file, a folder of them, a callable that is given a DSN, or nothing."""
+
+
+def schema_at(place: str) -> Schema:
+    """What a command line names: a path, or an object in a module, such as "shop.db:migrate".
+
+    Raises:
+        ValueError: Nothing is there; the message says what was looked for.
+    """
+    module, colon, name = place.partition(":")
+    names = [*module.split("."), *name.split(".")]
+    if not colon or Path(place).exists() or not all(one.isidentifier() for one in names):
+        if not Path(place).exists():
+            raise ValueError(f"there is no {place}")
+        return Path(place)
+    try:
+        found: Any = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{place}: {error}") from error
+    for one in name.split("."):
+        if not hasattr(found, one):
+            raise ValueError(f"{place}: {module} has no {name}")
+        found = getattr(found, one)
+    try:
+        check(found)
+    except TypeError as error:
+        raise ValueError(f"{place}: {error}") from error
+    schema: Schema = found
+    return schema
 
 
 def sql_of(schema: str | Path | None) -> Iterator[tuple[str, str]]:

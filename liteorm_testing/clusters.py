@@ -145,6 +145,10 @@ class Member(Server):
         return super()._mine(action)
 
     @property
+    def _is_there(self) -> bool:
+        return self.is_running
+
+    @property
     def _own_cluster(self) -> Cluster:
         assert self._cluster is not None
         return self._cluster

@@ -232,6 +232,8 @@ def _configure(folder: Folder, parts: Mapping[str, str], settings: Mapping[str, 
         "server_tls_sslmode": parts.get("sslmode", "prefer"),
         **settings,
     }
+    if "/" in parts.get("sslrootcert", ""):
+        chosen.setdefault("server_tls_ca_file", parts["sslrootcert"])
     if password is None:
         # The server trusts its clients, or knows them otherwise: so it does PgBouncer.
         target["user"], chosen["auth_type"] = user, "any"

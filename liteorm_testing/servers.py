@@ -91,6 +91,11 @@ class Server:
         """Whether it may be paused and restarted: nobody else works on it."""
         return self._running is not None and not self._shared
 
+    @property
+    def _is_there(self) -> bool:
+        """Whether nobody has ended it yet."""
+        return True
+
     def log(self, *, since: float = 0) -> str:
         """Give what the server has logged, or "" where its log cannot be reached.
 
@@ -283,7 +288,7 @@ def end(server: Server) -> None:
     try:
         copies = known_copies(server)
         if copies is not None:
-            copies.close()
+            copies.close(*(() if server._is_there else (0,)))
     finally:
         if server._running is not None:
             server._running.stop()

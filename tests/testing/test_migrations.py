@@ -13,6 +13,7 @@ import pytest
 
 from liteorm_testing import Migration, Server, _dsn, database
 from liteorm_testing._migration import MigrationFailed
+from liteorm_testing._schema import schema_at
 
 Run = Callable[..., pytest.RunResult]
 
@@ -144,3 +145,29 @@ def test_a_command_that_is_not_there_is_named(liteorm_server: Server) -> None:
     with pytest.raises(MigrationFailed, match="no-such-program could not be run: No such file"):
         with database(liteorm_server, Migration("no-such-program up", "7")):
             pass
+
+
+def test_a_command_line_names_a_path_or_something_in_a_module(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not there, or is no schema, is one sentence."""
+    (project / "shop_schema.py").write_text(
+        "def migrate(dsn): pass\n"
+        "class Holder:\n    text = 'CREATE TABLE t (n int)'\n"
+        "number = 42\n"
+        "async def later(dsn): pass\n"
+    )
+    monkeypatch.syspath_prepend(str(project))
+    assert schema_at("migrations") == Path("migrations")
+    assert callable(schema_at("shop_schema:migrate"))
+    assert schema_at("shop_schema:Holder.text") == "CREATE TABLE t (n int)"
+    for place, message in (
+        ("nowhere.sql", "there is no nowhere.sql"),
+        ("C:/nowhere", "there is no C:/nowhere"),
+        ("no_such_module:migrate", "No module named 'no_such_module'"),
+        ("shop_schema:nothing", "shop_schema has no nothing"),
+        ("shop_schema:number", "a schema is SQL text, .* not int"),
+        ("shop_schema:later", "this is a coroutine function"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            schema_at(place)
