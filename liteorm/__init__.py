@@ -7,6 +7,7 @@ The driver-free half: models, scanning, statements, values and errors. Databases
 from typing import TYPE_CHECKING, Any
 
 from liteorm import errors, observe
+from liteorm._core.batches import Batch, Pending
 from liteorm._core.contracts import AsyncRowStream, AsyncSession, Params, RowStream, Session
 from liteorm._core.models.classes import table
 from liteorm._core.models.hints import Codec, Column
@@ -73,6 +74,7 @@ __all__ = [
     "UNSET",
     "AsyncRowStream",
     "AsyncSession",
+    "Batch",
     "CheckViolation",
     "Codec",
     "Column",
@@ -103,6 +105,7 @@ __all__ = [
     "Observer",
     "OutOfMemory",
     "Params",
+    "Pending",
     "PoolClosed",
     "PoolStats",
     "PoolTimeout",

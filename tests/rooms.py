@@ -23,6 +23,7 @@ ROOMS = [
     "liteorm._core.values",
     "liteorm._core.models",
     "liteorm._core.sql",
+    "liteorm._core.batches",
     "liteorm._core.row_contracts",
     "liteorm._core.contracts",
     "liteorm._core.scanning",

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from decimal import Decimal
 from typing import Any, Literal, Protocol, TypeAlias
 
+from liteorm._core.batches import Batch
 from liteorm._core.row_contracts import AsyncRowCalls, RowCalls
 from liteorm._core.sql.text import SqlText
 from liteorm._core.values.results import Result, Rows
@@ -80,6 +81,14 @@ class Session(RowCalls, Protocol):
         Args:
             sql: The statement, with `%s` or `%(name)s` for parameters.
             seq_of_params: A sequence or a mapping for each run; consumed as they are sent.
+        """
+        ...
+
+    def batch(self) -> AbstractContextManager[Batch]:
+        """Send several statements in one round trip, when the block is left.
+
+        On a database they are one transaction, in a transaction a part of it. An error names the
+        statement, and nothing of the batch is stored.
         """
         ...
 
@@ -189,6 +198,14 @@ class AsyncSession(AsyncRowCalls, Protocol):
         Args:
             sql: The statement, with `%s` or `%(name)s` for parameters.
             seq_of_params: A sequence or a mapping for each run; consumed as they are sent.
+        """
+        ...
+
+    def batch(self) -> AbstractAsyncContextManager[Batch]:
+        """Send several statements in one round trip, when the block is left.
+
+        On a database they are one transaction, in a transaction a part of it. An error names the
+        statement, and nothing of the batch is stored.
         """
         ...
 

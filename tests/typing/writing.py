@@ -84,6 +84,28 @@ def sessions(db: postgres.DB, owner: psycopg.Connection[tuple[object, ...]]) -> 
     postgres.notify(inside, "a", "b")
 
 
+user_by_id = liteorm.statement(User, "SELECT id, name FROM app.users WHERE id = %(id)s")
+
+
+@liteorm.statement(User, "SELECT id, name FROM app.users WHERE name = %(name)s")
+def users_called(name: str) -> None: ...
+
+
+def batches(db: postgres.DB) -> None:
+    with db.batch() as batch:
+        assert_type(batch, liteorm.Batch)
+        user = batch.one(user_by_id, id=7)
+        users = batch.all(users_called, "Ada")
+        maybe = batch.optional(users_called, name="Ada")
+        rows = batch.query("SELECT 1", [7])
+        done = batch.execute(user_by_id, id=7)
+    assert_type(user.result(), User)
+    assert_type(users.result(), list[User])
+    assert_type(maybe.result(), User | None)
+    assert_type(rows.result(), liteorm.Rows)
+    assert_type(done.result(), liteorm.Result)
+
+
 def listening(db: postgres.DB) -> None:
     with postgres.listen(db, "a", "b", on_gap=lambda: None) as listener:
         assert_type(listener, postgres.Listener)

@@ -207,6 +207,10 @@ class Command(Generic[P]):
             raise
         return result if isinstance(result, Result) else self._awaited(result)
 
+    def _call(self, *args: P.args, **named: P.kwargs) -> tuple[str, Any]:
+        """Return the text and the parameters of a call."""
+        return self._sent(args, named)
+
     def _sign(self, error: Error) -> None:
         """Let an error say which statement it is about."""
         if self.name is not None:
@@ -287,6 +291,17 @@ class Statement(Command[P], Generic[T, P]):
         """Stream the rows as objects, in bounded memory; a context manager gives the iterator."""
         sql, params = self._sent(args, named)
         return _Streamed(session.stream(sql, params), self)
+
+    def _all(self, rows: Rows) -> list[T]:
+        return scan(rows, self.model, extra=self.extra)
+
+    def _one(self, rows: Rows) -> T:
+        found: T = scan_one(rows, self.model, extra=self.extra)
+        return found
+
+    def _optional(self, rows: Rows) -> T | None:
+        found: T | None = scan_optional(rows, self.model, extra=self.extra)
+        return found
 
     def _read(
         self,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Iterable
 from contextlib import AbstractAsyncContextManager
 
+from liteorm._core.batches import Batch
 from liteorm._core.contracts import Params
 from liteorm._core.sql.text import SqlText, rendered
 from liteorm._core.values.results import Result
 from liteorm.postgres._async import pipeline
+from liteorm.postgres._async.batching import AsyncBatching
 from liteorm.postgres._async.row_calls import AsyncRowCalls
 from liteorm.postgres._async.stream import AsyncRowStream, AsyncStreaming
 from liteorm.postgres._session.options import check_seconds
@@ -29,6 +31,14 @@ class AsyncAnySession(AsyncRowCalls):
             seq_of_params: A sequence or a mapping for each run; consumed as they are sent.
         """
         return await pipeline.execute_many(self, sql, seq_of_params)
+
+    def batch(self) -> AbstractAsyncContextManager[Batch]:
+        """Send several statements in one round trip, when the block is left.
+
+        On a database they are one transaction, in a transaction a part of it. An error names the
+        statement, and nothing of the batch is stored.
+        """
+        return AsyncBatching(self)
 
     def stream(
         self,

@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
+from liteorm._core.batches import Batch
 from liteorm._core.contracts import Params
 from liteorm._core.sql.text import SqlText, rendered
 from liteorm._core.values.results import Result
 from liteorm.postgres._sync import pipeline
+from liteorm.postgres._sync.batching import Batching
 from liteorm.postgres._sync.row_calls import RowCalls
 from liteorm.postgres._sync.stream import RowStream, Streaming
 from liteorm.postgres._session.options import check_seconds
@@ -30,6 +32,14 @@ class AnySession(RowCalls):
             seq_of_params: A sequence or a mapping for each run; consumed as they are sent.
         """
         return pipeline.execute_many(self, sql, seq_of_params)
+
+    def batch(self) -> AbstractContextManager[Batch]:
+        """Send several statements in one round trip, when the block is left.
+
+        On a database they are one transaction, in a transaction a part of it. An error names the
+        statement, and nothing of the batch is stored.
+        """
+        return Batching(self)
 
     def stream(
         self,

@@ -56,6 +56,13 @@ async def test_everything_but_session_state_works(db: AsyncDB) -> None:
     assert len(rows) == 2
     async with db.stream("SELECT id FROM item", batch_size=100) as stream:
         assert len([row async for row in stream]) == 2003
+    for _ in range(3):
+        async with db.batch() as batch:
+            found = batch.query("SELECT n FROM item WHERE id = %s", [1])
+            batch.query("SELECT 'low'::mood")
+        assert list(found.result()) == [(1,)]
+    async with db.transaction(settings={"app.tenant": "x"}) as tx:
+        assert list(await tx.query("SELECT current_setting('app.tenant')")) == [("x",)]
     shape = await describe_async(db, "SELECT n FROM item WHERE id = %s")
     assert shape.columns[0].type == "integer"
     await notify_async(db, "a", "x")

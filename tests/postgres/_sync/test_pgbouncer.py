@@ -56,6 +56,13 @@ def test_everything_but_session_state_works(db: DB) -> None:
     assert len(rows) == 2
     with db.stream("SELECT id FROM item", batch_size=100) as stream:
         assert len([row for row in stream]) == 2003
+    for _ in range(3):
+        with db.batch() as batch:
+            found = batch.query("SELECT n FROM item WHERE id = %s", [1])
+            batch.query("SELECT 'low'::mood")
+        assert list(found.result()) == [(1,)]
+    with db.transaction(settings={"app.tenant": "x"}) as tx:
+        assert list(tx.query("SELECT current_setting('app.tenant')")) == [("x",)]
     shape = describe(db, "SELECT n FROM item WHERE id = %s")
     assert shape.columns[0].type == "integer"
     notify(db, "a", "x")

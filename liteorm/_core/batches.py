@@ -1,0 +1,151 @@
+"""Several statements for one round trip, and the results that they will have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+
+from liteorm._core.sql.text import SqlText, rendered
+from liteorm._core.values.results import Result, Rows
+from liteorm.errors import Error, TransactionError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Runs(Protocol[P]):
+    """A declared statement, as far as a batch has to know it."""
+
+    @property
+    def name(self) -> str | None: ...
+
+    def _call(self, *args: P.args, **named: P.kwargs) -> tuple[str, Any]: ...
+
+
+class Reads(Runs[P], Protocol[T, P]):
+    """A declared statement whose rows become objects."""
+
+    def _all(self, rows: Rows) -> list[T]: ...
+
+    def _one(self, rows: Rows) -> T: ...
+
+    def _optional(self, rows: Rows) -> T | None: ...
+
+
+class Pending(Generic[T]):
+    """The result that a statement of a batch will have; `result()` gives it after the block."""
+
+    __slots__ = ("_error", "_found", "_read", "_sent", "name", "params", "reads", "sql")
+
+    def __init__(
+        self, name: str | None, sql: str, params: Any, read: Callable[[Any], T], reads: bool
+    ) -> None:
+        self.name = name
+        self.sql = sql
+        self.params = params
+        self.reads = reads
+        """Whether rows are wanted, and not what was done."""
+        self._read = read
+        self._found: Any = None
+        self._error: BaseException | None = None
+        self._sent = False
+
+    def __repr__(self) -> str:
+        state = "failed" if self._error else "ready" if self._sent else "waiting"
+        return f"<Pending: {self.name or 'a statement'}, {state}>"
+
+    def result(self) -> T:
+        """Return what the statement gave.
+
+        Raises:
+            TransactionError: If the batch has not been sent yet, or has failed.
+            NoRows: Of `one`: there is none.
+            TooManyRows: Of `one` and `optional`: there are several.
+        """
+        if self._error is not None:
+            raise TransactionError(
+                "this statement has no result: its batch failed, and nothing of it is stored",
+                retryable=False,
+            ) from self._error
+        if not self._sent:
+            raise TransactionError(
+                "this statement has no result yet: its batch is sent when the block is left",
+                hint="ask for results after the block",
+                retryable=False,
+            )
+        try:
+            return self._read(self._found)
+        except Error as error:
+            if self.name is not None:
+                error.statement = self.name
+            raise
+
+
+class Batch:
+    """Statements that are sent together, in one round trip, when the block is left.
+
+    Each call gives the result that its statement will have.
+    """
+
+    __slots__ = ("_closed", "_pending")
+
+    def __init__(self) -> None:
+        self._pending: list[Pending[Any]] = []
+        self._closed = False
+
+    def all(self, statement: Reads[T, P], /, *args: P.args, **named: P.kwargs) -> Pending[list[T]]:
+        """Add a declared statement; every row will be an object."""
+        sql, params = statement._call(*args, **named)
+        return self._added(Pending(statement.name, sql, params, statement._all, True))
+
+    def one(self, statement: Reads[T, P], /, *args: P.args, **named: P.kwargs) -> Pending[T]:
+        """Add a declared statement; its one row will be an object."""
+        sql, params = statement._call(*args, **named)
+        return self._added(Pending(statement.name, sql, params, statement._one, True))
+
+    def optional(
+        self, statement: Reads[T, P], /, *args: P.args, **named: P.kwargs
+    ) -> Pending[T | None]:
+        """Add a declared statement; its one row will be an object, or None if there is none."""
+        sql, params = statement._call(*args, **named)
+        return self._added(Pending(statement.name, sql, params, statement._optional, True))
+
+    def execute(self, statement: Runs[P], /, *args: P.args, **named: P.kwargs) -> Pending[Result]:
+        """Add a declared statement for its effect."""
+        sql, params = statement._call(*args, **named)
+        return self._added(Pending(statement.name, sql, params, _as_it_is, False))
+
+    def query(
+        self, sql: SqlText, params: Sequence[Any] | Mapping[str, Any] | None = None
+    ) -> Pending[Rows]:
+        """Add a statement as text; its rows will be there to be scanned.
+
+        Args:
+            sql: The statement, with `%s` or `%(name)s` for parameters.
+            params: A sequence or a mapping to match; without it a `%` is just a `%`.
+        """
+        text, values = rendered(sql, params)
+        return self._added(Pending(None, text, values, _as_it_is, True))
+
+    def _added(self, pending: Pending[T]) -> Pending[T]:
+        if self._closed:
+            raise TransactionError("this batch has been sent: its block has been left")
+        self._pending.append(pending)
+        return pending
+
+
+def _as_it_is(found: Any) -> Any:
+    return found
+
+
+def settle(pending: Sequence[Pending[Any]], found: Sequence[Any]) -> None:
+    """Give the statements of a batch their results."""
+    for each, result in zip(pending, found, strict=True):
+        each._found = result
+        each._sent = True
+
+
+def fail(pending: Sequence[Pending[Any]], error: BaseException) -> None:
+    """Say to the statements of a batch that they have no results."""
+    for each in pending:
+        each._error = error

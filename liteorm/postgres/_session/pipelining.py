@@ -1,0 +1,102 @@
+"""Several statements, one Sync: sent together, answered together, without I/O of its own.
+
+Not the driver's `pipeline()`: this sends a Flush after its last Sync, for which PgBouncer lends a
+server that nobody gives back.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
+from psycopg import errors as driver
+from psycopg import pq
+from psycopg.abc import PQGen
+from psycopg.adapt import Transformer
+from psycopg.generators import fetch_many, pipeline_communicate
+
+from liteorm.postgres._session.protocol import NamedQuery
+
+__all__ = ["Failure", "pipeline_step"]
+
+_SYNC: Final = pq.ExecStatus.PIPELINE_SYNC
+_GOOD: Final = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK, pq.ExecStatus.EMPTY_QUERY}
+_ABORTED: Final = pq.ExecStatus.PIPELINE_ABORTED
+
+
+class Failure(Exception):
+    """One of the statements failed.
+
+    Args:
+        place: Which one, counted from 0; the number of all of them for COMMIT.
+        reason: What it failed with.
+    """
+
+    def __init__(self, place: int, reason: Exception) -> None:
+        self.place = place
+        self.reason = reason
+
+
+def pipeline_step(
+    wire: Any, calls: Sequence[Any], alone: bool, before_commit: str | None
+) -> PQGen[list[Any]]:
+    """Run statements (`sql`, `params`) in one round trip; return the result of each.
+
+    Args:
+        wire: The connection.
+        calls: The statements.
+        alone: They are a transaction of their own: BEGIN and COMMIT go along.
+        before_commit: A statement to run right before COMMIT.
+
+    Raises:
+        Failure: One of them failed, before anything was sent or at the server.
+    """
+    pgconn = wire.pgconn
+    sends = [_sender(wire, place, call.sql, call.params) for place, call in enumerate(calls)]
+    if alone:
+        around = [before_commit, "COMMIT"] if before_commit else ["COMMIT"]
+        sends = [_plain(pgconn, "BEGIN"), *sends, *(_plain(pgconn, text) for text in around)]
+    pgconn.enter_pipeline_mode()
+    answers = yield from _answers(pgconn, deque([*sends, pgconn.pipeline_sync]))
+    pgconn.exit_pipeline_mode()
+    results: list[Any] = []
+    for number, answer in enumerate(answers):
+        for result in answer:
+            if result.status not in _GOOD and result.status != _ABORTED:
+                place = max(number - alone, 0)
+                raise Failure(min(place, len(calls)), driver.error_from_result(result))
+        results.append(answer[0])
+    return results[1 : len(calls) + 1] if alone else results
+
+
+def _answers(pgconn: Any, commands: deque[Callable[[], None]]) -> PQGen[list[list[Any]]]:
+    """Send all and receive all, as either side is ready for it."""
+    count = len(commands)
+    found: list[list[Any]] = yield from pipeline_communicate(pgconn, commands)
+    while len(found) < count:
+        found.append((yield from fetch_many(pgconn)))
+    return [answer for answer in found if answer and answer[0].status != _SYNC]
+
+
+def _plain(pgconn: Any, text: str) -> Callable[[], None]:
+    return partial(pgconn.send_query_params, text.encode(), None)
+
+
+def _sender(wire: Any, place: int, sql: str, params: Any) -> Callable[[], None]:
+    """Return what sends a statement; its parameters are dumped at once."""
+    # One transformer for each: it keeps the dumpers of the statement that it has seen last.
+    query = NamedQuery(Transformer(wire))
+    try:
+        query.convert(sql, params)
+    except Exception as exc:
+        raise Failure(place, exc) from exc
+    return partial(
+        wire.pgconn.send_query_params,
+        query.query,
+        query.params,
+        param_types=query.types,
+        param_formats=query.formats,
+        result_format=pq.Format.BINARY,
+    )

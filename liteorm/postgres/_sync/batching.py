@@ -1,0 +1,125 @@
+# Generated from liteorm/postgres/_async/batching.py by .ci/unasync.py: edit that file, not this one.
+"""A batch: several statements in one pipeline, which is one transaction."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Final
+
+from psycopg import pq
+
+from liteorm._core.batches import Batch, Pending, fail, settle
+from liteorm.errors import CommitUnknown, ConnectionLost, Error, StatementError, TransactionError
+from liteorm.postgres._sync.connection import Wire
+from liteorm.postgres._sync.statements import Statements
+from liteorm.postgres._reading.results import UnknownTypes, rows_from_result
+from liteorm.postgres._session.commands import check_transaction_text, result_of
+from liteorm.postgres._session.outcomes import is_interruption
+from liteorm.postgres._session.pipelining import Failure, pipeline_step
+
+__all__ = ["Batching"]
+
+_IDLE: Final = pq.TransactionStatus.IDLE
+
+
+class Batching:
+    """The block in which a batch is put together."""
+
+    def __init__(self, session: Statements) -> None:
+        self._session = session
+        self._batch: Batch | None = None
+
+    def __enter__(self) -> Batch:
+        if self._batch is not None:
+            raise TransactionError("this batch has been entered before")
+        self._batch = Batch()
+        return self._batch
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        batch = self._batch
+        assert batch is not None
+        batch._closed = True
+        if exc is not None:
+            fail(batch._pending, exc)
+            return
+        if not batch._pending:
+            return
+        try:
+            settle(batch._pending, _send(self._session, batch._pending))
+        except BaseException as error:
+            fail(batch._pending, error)
+            raise
+
+
+def _send(session: Statements, pending: list[Pending[Any]]) -> list[Any]:
+    """Send all statements; return what each gave."""
+    for each in pending:
+        check_transaction_text(each.sql)
+        session._check_text(each.sql)
+        if each.sql.lstrip()[:4].upper() == "COPY":
+            raise StatementError("COPY cannot be part of a batch", hint="use insert_many, copy_out")
+    text = ";\n".join(each.sql for each in pending)
+    with (use := session._connection("batch", text)) as wire:
+        alone = wire.pgconn.transaction_status == _IDLE
+        before = session._state.before_commit if alone else None
+        try:
+            results = wire.wait(pipeline_step(wire, pending, alone, before))
+        except BaseException as exc:
+            raise _judged(wire, exc, pending, alone) from exc
+        for each, result in zip(pending, results, strict=True):
+            wire.note_results([result], each.sql)
+        found = [_read(session, wire, *pair) for pair in zip(pending, results, strict=True)]
+        use.rows = sum(
+            len(one) if each.reads else one.rows_affected
+            for each, one in zip(pending, found, strict=True)
+        )
+    return found
+
+
+def _read(session: Statements, wire: Wire, each: Pending[Any], result: Any) -> Any:
+    if not each.reads:
+        return result_of([result])
+    try:
+        return rows_from_result(result, session._state.types.known)
+    except UnknownTypes as unknown:
+        return session._rows_of_new_types(wire, result, unknown)
+
+
+def _judged(
+    wire: Wire, exc: BaseException, pending: list[Pending[Any]], alone: bool
+) -> BaseException:
+    """Return the error for a batch that failed, naming the statement."""
+    place = exc.place if isinstance(exc, Failure) else None
+    cause = exc.reason if isinstance(exc, Failure) else exc
+    if is_interruption(cause):
+        if alone:
+            cause.__cause__ = _unknown("this task was interrupted")
+        return cause
+    if place is None or place >= len(pending):
+        error = wire.translated(cause, "COMMIT" if place is not None else None)
+        if alone and isinstance(error, ConnectionLost):
+            unknown = _unknown("the connection was lost")
+            unknown.sqlstate = error.sqlstate
+            return unknown
+        return error
+    each = pending[place]
+    error = wire.translated(cause, each.sql, each.params)
+    if isinstance(error, Error):
+        name = f" ({each.name})" if each.name else ""
+        error.message = f"statement {place + 1} of the batch{name}: {error.message}"
+        error.args = (error.message,)
+        error.statement = each.name
+        error.sql = error.sql or each.sql
+    return error
+
+
+def _unknown(why: str) -> CommitUnknown:
+    return CommitUnknown(
+        f"{why} while a batch was sent: the work may or may not be stored",
+        hint="look whether it is there before doing it again",
+    )

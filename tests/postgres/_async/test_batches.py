@@ -1,0 +1,209 @@
+"""Several statements in one round trip."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+
+import liteorm
+from liteorm.postgres import AsyncDB, open_async
+from liteorm_testing import Proxy
+
+pytestmark = pytest.mark.anyio
+
+
+@attrs.frozen
+class Item:
+    """A row of the table."""
+
+    id: int
+    name: str
+
+
+item_by_id = liteorm.statement(Item, "SELECT id, name FROM item WHERE id = %(id)s")
+items = liteorm.statement(Item, "SELECT id, name FROM item ORDER BY id")
+count = liteorm.statement(int, "SELECT count(*) FROM item WHERE id > %s")
+rename = liteorm.statement(None, "UPDATE item SET name = %(name)s WHERE id = %(id)s")
+broken = liteorm.statement(Item, "SELECT id, name FROM item WHERE id = 1 / %(zero)s")
+
+
+@pytest.fixture
+async def db(liteorm_async_db: AsyncDB) -> AsyncDB:
+    """A database with three rows."""
+    await liteorm_async_db.execute("""
+        CREATE TYPE mood AS ENUM ('good', 'bad');
+        CREATE TABLE item (id int PRIMARY KEY, name text NOT NULL, mood mood);
+        CREATE TABLE later (id int REFERENCES item DEFERRABLE INITIALLY DEFERRED);
+        INSERT INTO item VALUES (1, 'a', 'good'), (2, 'b', 'bad'), (3, 'c', NULL);
+    """)
+    return liteorm_async_db
+
+
+async def test_each_statement_has_its_typed_result(db: AsyncDB) -> None:
+    """On a database, and in a transaction; the statements see each other's work in order."""
+
+    async def use(session: Any) -> None:
+        async with session.batch() as batch:
+            one = batch.one(item_by_id, id=2)
+            absent = batch.optional(item_by_id, id=9)
+            changed = batch.execute(rename, id=1, name="A")
+            every = batch.all(items)
+            many = batch.all(count, 1)
+            rows = batch.query("SELECT mood, 'x%%' FROM item WHERE id = %s", [1])
+            plain = batch.query("SELECT 7 WHERE 'a%' LIKE 'a%'")
+        assert one.result() == one.result() == Item(2, "b")
+        assert absent.result() is None
+        assert changed.result() == liteorm.Result(1, "UPDATE")
+        assert [item.name for item in every.result()] == ["A", "b", "c"]
+        assert many.result() == [2]
+        assert list(rows.result()) == [("good", "x%")]
+        assert liteorm.scan_one(plain.result(), int) == 7
+
+    await use(db)
+    async with db.transaction() as tx:
+        await use(tx)
+    async with db.connection() as connection:
+        await use(connection)
+    assert db.stats().in_use == 0
+
+
+async def test_it_is_one_round_trip(db: AsyncDB, liteorm_database: Any) -> None:
+    """Three statements of a page take one, where one by one they take three."""
+    with Proxy(liteorm_database.dsn) as proxy:
+        async with await open_async(proxy.dsn) as far:
+            for session_is_new in (True, False):
+                before = proxy.round_trips
+                async with far.batch() as batch:
+                    one, every = batch.one(item_by_id, id=1), batch.all(items)
+                    rows = batch.query("SELECT 1")
+                assert proxy.round_trips - before == 1, session_is_new
+                assert (one.result().id, len(every.result()), len(rows.result())) == (1, 3, 1)
+            async with far.transaction() as tx:
+                before = proxy.round_trips
+                async with tx.batch() as batch:
+                    batch.execute(rename, id=1, name="x")
+                    batch.query("SELECT 1")
+                assert proxy.round_trips - before == 1
+
+
+async def test_an_error_names_the_statement_and_stores_nothing(db: AsyncDB) -> None:
+    """And the connection is as good as before."""
+    with pytest.raises(liteorm.DataError, match=r"statement 2 of the batch: division") as caught:
+        async with db.batch() as batch:
+            first = batch.execute(rename, id=1, name="lost")
+            failing = batch.one(broken, zero=0)
+            after = batch.all(items)
+    assert "1 /" in str(caught.value.sql)
+    for each in (first, failing, after):
+        with pytest.raises(liteorm.TransactionError, match="its batch failed") as inner:
+            each.result()
+        assert inner.value.__cause__ is caught.value
+    assert (await item_by_id.one(db, id=1)).name == "a"
+    assert db.stats().in_use == 0
+    with pytest.raises(liteorm.DataError, match="statement 1 of the batch"):
+        async with db.batch() as batch:
+            batch.query("SELECT %s::int", ["\0"])
+            batch.execute(rename, id=1, name="lost")
+    with pytest.raises(liteorm.SqlSyntaxError, match="statement 1 of the batch"):
+        async with db.batch() as batch:
+            batch.query("SELEC 1")
+    assert (await item_by_id.one(db, id=1)).name == "a"
+
+
+async def test_a_commit_that_fails_is_an_error(db: AsyncDB) -> None:
+    """Deferred constraints have their say, and so has a test that lets commits fail."""
+    with pytest.raises(liteorm.ForeignKeyViolation):
+        async with db.batch() as batch:
+            result = batch.query("INSERT INTO later VALUES (99) RETURNING id")
+    with pytest.raises(liteorm.TransactionError):
+        result.result()
+    assert len(await db.query("SELECT 1 FROM later")) == 0
+
+
+async def test_in_a_transaction_it_spoils_what_any_statement_does(db: AsyncDB) -> None:
+    """Unless a savepoint is around it."""
+    async with db.transaction() as tx:
+        await tx.execute("UPDATE item SET name = 'kept' WHERE id = 3")
+        with pytest.raises(liteorm.DataError):
+            async with tx.transaction() as inner, inner.batch() as batch:
+                batch.execute(rename, id=1, name="lost")
+                batch.one(broken, zero=0)
+        assert (await item_by_id.one(tx, id=3)).name == "kept"
+    with pytest.raises(liteorm.TransactionAborted):
+        async with db.transaction() as tx:
+            with pytest.raises(liteorm.DataError):
+                async with tx.batch() as batch:
+                    batch.one(broken, zero=0)
+            with pytest.raises(liteorm.InFailedTransaction):
+                await tx.query("SELECT 1")
+
+
+async def test_results_have_their_time(db: AsyncDB) -> None:
+    """Before the block's end there are none, one() says at result() what it says, no more after."""
+    async with db.batch() as batch:
+        pending = batch.one(item_by_id, id=1)
+        with pytest.raises(liteorm.TransactionError, match="sent when the block is left"):
+            pending.result()
+        none = batch.one(item_by_id, id=9)
+        several = batch.optional(items)
+    with pytest.raises(liteorm.NoRows):
+        none.result()
+    with pytest.raises(liteorm.TooManyRows):
+        several.result()
+    with pytest.raises(liteorm.TransactionError, match="its block has been left"):
+        batch.query("SELECT 1")
+    with pytest.raises(ZeroDivisionError):
+        async with db.batch() as batch:
+            pending = batch.execute(rename, id=1, name="lost")  # type: ignore[assignment]
+            raise ZeroDivisionError
+    with pytest.raises(liteorm.TransactionError, match="its batch failed"):
+        pending.result()
+    async with db.batch():
+        pass
+    assert (await item_by_id.one(db, id=1)).name == "a"
+
+
+async def test_what_cannot_be_part_of_it(db: AsyncDB) -> None:
+    """Transaction commands, COPY, wrong parameters: said before anything is sent."""
+    for text, words in (
+        ("COMMIT", "COMMIT cannot be sent"),
+        ("COPY item TO STDOUT", "COPY cannot"),
+    ):
+        with pytest.raises(liteorm.StatementError, match=words):
+            async with db.batch() as batch:
+                batch.query(text)
+    async with db.batch() as batch:
+        with pytest.raises(TypeError):
+            batch.one(item_by_id, ident=1)
+    with pytest.raises(liteorm.Error, match="statement 1"):
+        async with db.batch() as batch:
+            batch.query("SELECT %(a)s::int", {"b": 1})
+
+
+async def test_many_statements_with_much_in_them(db: AsyncDB) -> None:
+    """Neither side waits for the other for ever."""
+    async with db.batch() as batch:
+        sent = [batch.query("SELECT repeat(%s, 10)", ["x" * 20_000]) for _ in range(300)]
+    assert {len(value) for each in sent for (value,) in each.result()} == {200_000}
+
+
+async def test_observers_see_one_operation(liteorm_database: Any, db: AsyncDB) -> None:
+    """With the text of all statements."""
+    seen: list[liteorm.QueryEvent] = []
+
+    class Seen:
+        def before(self, event: liteorm.QueryEvent) -> None:
+            pass
+
+        def after(self, event: liteorm.QueryEvent) -> None:
+            seen.append(event)
+
+    async with await open_async(liteorm_database.dsn, observers=[Seen()]) as watched:
+        async with watched.batch() as batch:
+            batch.all(items)
+            batch.query("SELECT 1")
+    [event] = seen
+    assert (event.operation, event.rows) == ("batch", 4)
+    assert event.sql == f"{items.sql};\nSELECT 1"
