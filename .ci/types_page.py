@@ -49,6 +49,10 @@ assert scan_one(db.query("SELECT 12.5::float8 AS price"), float) == 12.5
 Every annotation may be `X | None`; without it NULL is an error. `Any` and `object` take the plain
 value, whatever it is. The same values can be sent as parameters, inserted, and copied.
 
+`infinity` and BC are beyond Python's dates. They are errors only where they are asked for; a field
+with a [codec](scanning.md#codecs) is given `"infinity"` or `"-infinity"` for such a date or
+timestamp, and its `encode` may return these words: so `valid_to … DEFAULT 'infinity'` is mapped.
+
 An `Enum` or a `Literal` fills from every type whose values its members have: text and enum columns
 by `str` values, integers by `int` values, and so on. In text and enum columns an enum goes by its
 members' names if not all of its values are `str`, and in enum columns also if none of its values is

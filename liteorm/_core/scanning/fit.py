@@ -27,7 +27,15 @@ from liteorm._core.scanning.steps import (
     Step,
     Use,
 )
-from liteorm._core.scanning.types import PgType, Variant, cast_of, row_for, types_in, underlying
+from liteorm._core.scanning.types import (
+    MOMENTS,
+    PgType,
+    Variant,
+    cast_of,
+    row_for,
+    types_in,
+    underlying,
+)
 from liteorm._core.values.interval import Interval
 from liteorm._core.values.members import by_value, is_of, stored
 from liteorm.errors import ModelError, ScanError
@@ -68,7 +76,7 @@ class Fitter:
             hint = self._chosen(type_, hint, place)
             codec = self.codec_for(hint)
         if codec is not None:
-            return Fit("plain", Use(codec))
+            return Fit("moment" if base.base in MOMENTS else "plain", Use(codec))
         if hint.kind == "any":
             return Fit("plain", None)
         if base.base in ("json", "jsonb"):

@@ -23,10 +23,11 @@ TypeKind = Literal[
     "base", "array", "enum", "domain", "composite", "range", "multirange", "record", "unreadable"
 ]
 
-Variant = Literal["plain", "skip", "json", "interval", "point", "deep"]
+Variant = Literal["plain", "skip", "json", "interval", "point", "moment", "deep"]
 """How a column's bytes are loaded. `plain` gives the Python value of the table below and `skip`
 gives None without looking. The others leave what the declared type is built from: `json` the JSON
-text (bytes; with a version byte in front for jsonb), `interval` an `Interval`, `point` a tuple.
+text (bytes; with a version byte in front for jsonb), `interval` an `Interval`, `point` a tuple,
+`moment` a date or datetime or, where the value is one, `"infinity"` or `"-infinity"` for a codec.
 `deep` is for what contains other values: inside, json is JSON text, an interval an `Interval`, a
 point a tuple, an anonymous record a `Record`."""
 
@@ -257,6 +258,9 @@ _RANGES: Final = (
     ("tsrange", 3908, 3909, "tsmultirange", 4533, 6152, 1114),
     ("tstzrange", 3910, 3911, "tstzmultirange", 4534, 6153, 1184),
 )
+
+MOMENTS: Final = frozenset({"date", "timestamp", "timestamptz"})
+"""Types with infinite values, which Python's classes have not."""
 
 RECORD_OID: Final = 2249
 RECORD_ARRAY_OID: Final = 2287

@@ -32,12 +32,12 @@ from liteorm._core.scanning.types import (
     Variant,
     underlying,
 )
-from liteorm._core.values.interval import Interval
 from liteorm._core.values.ranges import Multirange, Range
 from liteorm.postgres._native.library import Unavailable, library, module
 from liteorm.postgres._types.geometry import pair
 from liteorm.postgres._types.loaders import Adapters, loading_adapters
 from liteorm.postgres._types.table import FORMS
+from liteorm.postgres._types.times import interval
 
 __all__ = ["executor_for"]
 
@@ -143,6 +143,8 @@ class _Writer:
         """Return what reads a column in one of the variants of the plan."""
         if variant == "interval":
             return _interval()
+        if variant == "moment":
+            raise _Declined("infinite moments, which a codec takes")
         if variant == "point":
             return ("call", _point_pair, 0, False)
         return self.value(type_, step, deep=variant == "deep")
@@ -303,8 +305,8 @@ _RANGES: Final = (Range.empty, "()", "[)", "(]", "[]")
 
 
 def _interval() -> Program:
-    stores = tuple(_store(Interval, name) for name in ("months", "days", "microseconds"))
-    return ("interval", Interval, stores)
+    # Not by the executor itself: it would take an infinite one for one of many months.
+    return ("call", interval, 0, False)
 
 
 def _only_stores(model: Model) -> bool:

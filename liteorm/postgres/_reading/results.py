@@ -22,7 +22,7 @@ from liteorm.errors import DataError, Error, ScanError
 from liteorm.postgres._native.library import record_types
 from liteorm.postgres._native.programs import executor_for
 from liteorm.postgres._types.arrays import elements_of
-from liteorm.postgres._types.loaders import VARIANT_OIDS
+from liteorm.postgres._types.loaders import MOMENT_OIDS, VARIANT_OIDS
 from liteorm.postgres._types.records import fields_of, types_in_records
 from liteorm.postgres._types.registry import KnownTypes, UnknownTypes
 
@@ -60,6 +60,8 @@ class _Loader:
         self._shelf: list[abc.Transformer] = []
 
     def _oid(self, type_: PgType, variant: Variant) -> int:
+        if variant == "moment":
+            return MOMENT_OIDS[underlying(type_).oid]
         if variant not in ("plain", "deep"):
             return VARIANT_OIDS[variant]
         if self._deep and variant == "plain":

@@ -11,7 +11,7 @@ from psycopg.abc import AdaptContext, Buffer
 from psycopg.types.array import ArrayBinaryLoader
 from psycopg.types.string import ByteaBinaryLoader, TextBinaryLoader
 
-from liteorm._core.scanning.types import BY_OID, MONEY_OID, ROWS, PgType, Variant
+from liteorm._core.scanning.types import BY_OID, MOMENTS, MONEY_OID, ROWS, PgType, Variant
 from liteorm.errors import DataError
 from liteorm.postgres._types.forms import Form, Load, LoaderFor, LoadValues, text_bytes
 from liteorm.postgres._types.geometry import pair
@@ -19,7 +19,7 @@ from liteorm.postgres._types.numbers import money_reader
 from liteorm.postgres._types.ranges import multirange_reader, range_reader
 from liteorm.postgres._types.records import record_array_reader, record_reader
 from liteorm.postgres._types.table import FORMS
-from liteorm.postgres._types.times import interval
+from liteorm.postgres._types.times import infinite_word, interval
 
 BINARY = pq.Format.BINARY
 
@@ -32,6 +32,10 @@ VARIANT_OIDS: dict[Variant, int] = {
     "interval": SKIP_OID + 2,
     "point": SKIP_OID + 3,
 }
+MOMENT_OIDS: Final = {
+    ROWS[name].oid: SKIP_OID + 20 + place for place, name in enumerate(sorted(MOMENTS))
+}
+"""Dates and timestamps whose infinite values are wanted too."""
 PLAIN_OIDS: Final = {
     ROWS[name].oid: SKIP_OID + 10 + place
     for place, name in enumerate(name for name, form in FORMS.items() if form.deep is not None)
@@ -101,6 +105,16 @@ def nested_class(make: Callable[[LoaderFor], Load]) -> type[adapt.Loader]:
             return self._read(bytes(data))
 
     return NestedLoader
+
+
+def moment_class(oid: int) -> type[adapt.Loader]:
+    """Return a loader class for a type with infinite values, which are read as their words."""
+
+    def make(loader_for: LoaderFor) -> Load:
+        load = loader_for(oid)
+        return lambda data: word if (word := infinite_word(data)) else load(data)
+
+    return nested_class(make)
 
 
 class Adapters:
@@ -175,6 +189,8 @@ def _built_in() -> tuple[adapt.AdaptersMap, adapt.AdaptersMap]:
         read = FORMS[BY_OID[oid].base].read
         assert read is not None
         plain.register_loader(variant, reader_class(read))
+    for oid, variant in MOMENT_OIDS.items():
+        plain.register_loader(variant, moment_class(oid))
     deep = adapt.AdaptersMap(plain)
     for type_ in BY_OID.values():
         if type_.oid != MONEY_OID:

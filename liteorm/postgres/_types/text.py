@@ -83,6 +83,10 @@ def variant_reader(
         return lambda data: prefix + data
     if variant == "interval":
         return lambda data: interval_from_text(data.decode())
+    if variant == "moment":
+        plain = TextReaders(transformer, deep=False).reader(type_)
+        words = (b"infinity", b"-infinity")
+        return lambda data: data.decode() if data in words else plain(data.decode())
     if variant == "point":
         return lambda data: tuple(pair_from_text(data.decode()))
     if type_.oid in ZERO_BASED:

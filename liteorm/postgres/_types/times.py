@@ -7,11 +7,15 @@ import struct
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
+import attrs
+
+from liteorm._core.scanning.types import underlying
 from liteorm._core.values.interval import Interval, timedelta_of
 from liteorm.errors import DataError
-from liteorm.postgres._types.forms import Form, Misfit, Scalar, misfit
+from liteorm.postgres._types.forms import BYTEA_OID, Encoder, Form, Misfit, Scalar, misfit
 
 _interval = struct.Struct("!qii")
+_EDGES: Final = frozenset({2**31 - 1, -(2**31), 2**63 - 1, -(2**63)})
 
 _INTERVAL = (
     r"(?:(?P<years>-?\+?\d+) years? ?)?(?:(?P<months>-?\+?\d+) mons? ?)?"
@@ -20,9 +24,25 @@ _INTERVAL = (
 )
 
 
+INFINITY: Final = {"infinity": b"\x7f" + b"\xff" * 7, "-infinity": b"\x80" + b"\0" * 7}
+"""Both infinities of a timestamp; a date's have half as many bytes."""
+_WORDS: Final = {data[:size]: word for word, data in INFINITY.items() for size in (4, 8)}
+
+
+def infinite_word(data: bytes) -> str | None:
+    """Return what an infinite date or timestamp is called, None for any other."""
+    return _WORDS.get(data)
+
+
 def interval(data: bytes) -> Interval:
-    """Read an interval whole."""
+    """Read an interval whole.
+
+    Raises:
+        DataError: it is infinite.
+    """
     microseconds, days, months = _interval.unpack(data)
+    if days == months and months in _EDGES and microseconds in _EDGES:
+        raise DataError("is an infinite interval, which Python has no class for")
     return Interval(months, days, microseconds)
 
 
@@ -116,6 +136,33 @@ def _timestamptz(value: Any) -> datetime:
     if value.utcoffset() is None:
         raise Misfit("it is a datetime without a time zone, the column has one: give it a tzinfo")
     return value
+
+
+def with_infinity(encoder: Encoder) -> Encoder:
+    """Return an encoder of dates or timestamps that takes the words for infinity too.
+
+    They come from codecs: the class of the column's own values has none.
+    """
+    size = 4 if underlying(encoder.pgtype).base == "date" else 8
+    binary, text = encoder.binary, encoder.text
+    assert binary is not None
+
+    def encoded(value: Any) -> bytes:
+        if isinstance(value, str) and value in INFINITY:
+            return INFINITY[value][:1] + INFINITY[value][8 - size + 1 :]
+        return bytes(binary(value))
+
+    return attrs.evolve(
+        encoder,
+        fast=None,
+        unless="",
+        dumper=BYTEA_OID,
+        ready=encoded,
+        binary=encoded,
+        text=lambda value: value if isinstance(value, str) and value in INFINITY else text(value),
+        strict=False,
+        bound=True,
+    )
 
 
 def _isoformat(value: Any) -> str:

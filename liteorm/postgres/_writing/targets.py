@@ -15,7 +15,7 @@ from psycopg.adapt import AdaptersMap
 from liteorm._core.models.classes import Field, Model, Table, model_of
 from liteorm._core.models.extract import Encode, Extraction, extractor, parameters
 from liteorm._core.models.hints import Codec
-from liteorm._core.scanning.types import PgType
+from liteorm._core.scanning.types import MOMENTS, PgType, underlying
 from liteorm._core.sql import writable
 from liteorm.errors import DataError, Error, UndefinedTable
 from liteorm.postgres._native.encoding import EncodeObjects, encoder_for
@@ -23,6 +23,7 @@ from liteorm.postgres._types.dumpers import Bound
 from liteorm.postgres._types.encoders import Encoders
 from liteorm.postgres._types.forms import TEXT_OID, Encoder, Form, Misfit, reason_of
 from liteorm.postgres._types.numbers import MoneyUnit
+from liteorm.postgres._types.times import with_infinity
 from liteorm.postgres._writing.tables import TableColumn, Traits, no_column
 
 # datatype_mismatch, undefined_object, invalid_binary_representation; internal_error is what the
@@ -391,6 +392,8 @@ class Writing:
             if column is None:
                 raise no_column(table, model, field, "goes to", by_name)
             encoder = self.encoders.for_type(types[column.oid])
+            if field.codec is not None and underlying(encoder.pgtype).base in MOMENTS:
+                encoder = with_infinity(encoder)
             sent.append(SentColumn(field, column, encoder))
         if len(self._targets) >= _TARGETS:
             self._targets.clear()
