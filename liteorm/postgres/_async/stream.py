@@ -8,6 +8,7 @@ from sys import is_finalizing
 from types import TracebackType
 from typing import Any, Final
 
+import psycopg
 from psycopg import capabilities, pq
 
 from liteorm._core.values.results import Rows
@@ -174,8 +175,9 @@ class AsyncStreaming:
         try:
             if wire.state.is_elsewhere:
                 pass  # it goes on where it was opened, and nothing is sent from here
-            elif wire.pgconn.transaction_status == _ACTIVE:
-                await afinish(self._stop(wire))
+            elif wire.pgconn.transaction_status == _ACTIVE or self._is_cut_off(wire):
+                failure = await afinish(self._stop(wire))
+                exc = exc or failure
             elif self._saved and wire.pgconn.transaction_status == _INTRANS:
                 wire.limit(None)
                 await wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
@@ -184,12 +186,17 @@ class AsyncStreaming:
             raise
         await self._use.__aexit__(type(exc) if exc else None, exc, None)
 
-    async def _stop(self, wire: AsyncWire) -> None:
-        await wire.stop_reading()
+    def _is_cut_off(self, wire: AsyncWire) -> bool:
+        """Whether the connection went before the statement's end was seen."""
+        return wire.closed and self._stream is not None and not self._stream._last
+
+    async def _stop(self, wire: AsyncWire) -> psycopg.Error | None:
+        failure = await wire.stop_reading()
         if self._saved and wire.pgconn.transaction_status == _INERROR:
             await wire.command(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
         if self._saved and wire.pgconn.transaction_status == _INTRANS:
             await wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+        return failure
 
 
 async def _rows(state: PoolState, result: Any) -> Rows:

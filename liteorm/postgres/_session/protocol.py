@@ -23,6 +23,7 @@ from liteorm.postgres._session.translate import copy_refused
 
 __all__ = [
     "NamedQuery",
+    "arrived",
     "copy_end_step",
     "copy_step",
     "describe_step",
@@ -38,6 +39,8 @@ _COPYING: Final = {pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.
 _GOOD: Final = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK, pq.ExecStatus.EMPTY_QUERY}
 _FATAL: Final = pq.ExecStatus.FATAL_ERROR
 _SYNC: Final = pq.ExecStatus.PIPELINE_SYNC
+_LAST_RESULTS: Final = 4
+"""The rest of the rows, the end of them, an error after it, the end of all."""
 _BINARY: Final = pq.Format.BINARY
 
 
@@ -192,6 +195,31 @@ def drain_step(pgconn: Any, failed: Any = None) -> PQGen[Any]:
         if failed is None:
             raise
     return failed
+
+
+def arrived(pgconn: Any) -> tuple[bool, Any]:
+    """Take what has come of a statement's end, without waiting for more.
+
+    Says whether all of its rows have come, so that there is only its end to wait for; and gives
+    the first result that is an error.
+    """
+    complete, failed, lost = False, None, None
+    try:
+        pgconn.consume_input()
+    except driver.OperationalError as exc:
+        lost = exc  # what came before it is there
+    for _ in range(_LAST_RESULTS):
+        if pgconn.is_busy() or (result := pgconn.get_result()) is None:
+            break
+        if result.status in _GOOD:
+            complete = True
+        elif result.status == _FATAL:
+            complete, failed = True, failed or result
+        elif result.status in _COPYING:
+            break
+    if lost is not None and failed is None:
+        raise lost
+    return complete, failed
 
 
 def copy_end_step(pgconn: Any, reason: bytes | None) -> PQGen[Any]:

@@ -35,7 +35,7 @@ from liteorm.postgres._session.notices import NoticeWatch
 from liteorm.postgres._session.options import ANSWER_GRACE, CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.outcomes import is_over
 from liteorm.postgres._session.primitives import WaitTimeout, finish, running, wait_io
-from liteorm.postgres._session.protocol import NamedQuery, drain_step, run_step
+from liteorm.postgres._session.protocol import NamedQuery, arrived, drain_step, run_step
 from liteorm.postgres._session.reclaiming import reclaim
 from liteorm.postgres._session.translate import FatalNotice, is_stale, one_line, translate
 
@@ -45,6 +45,7 @@ logger: Final = logging.getLogger("liteorm")
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
 _IDLE: Final = pq.TransactionStatus.IDLE
+_CANCELED: Final = "57014"
 _SETTINGS_SQL: Final = """
 SELECT setting, pg_catalog.current_schemas(true)::text
   FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'
@@ -271,15 +272,32 @@ class Wire(Connection[tuple[Any, ...]]):
                 continue
         return None
 
-    def stop_reading(self) -> None:
-        """Cancel a statement whose rows are not wanted any more; past the bound, close."""
-        self.deadline = monotonic() + CLEANUP_BOUND
+    def stop_reading(self) -> psycopg.Error | None:
+        """Cancel a statement whose rows are not wanted any more; past the bound, close.
+
+        One whose rows have all come is not cancelled: it has done its work, and its end says
+        whether that holds. Returns the error that it ended with, if it is not our cancel.
+        """
+        error: psycopg.Error | None = None
+        complete = False
+        self.limit(CLEANUP_BOUND)
         try:
-            self._stop(drain_step(self.pgconn))
+            complete, failed = arrived(self.pgconn)
+            if self.pgconn.transaction_status == _ACTIVE:
+                gen = drain_step(self.pgconn, failed)
+                failed = (self.wait(gen) if complete else self._stop(gen))
+            if failed is not None:
+                error = psycopg.errors.error_from_result(failed)
         except psycopg.Error as exc:
-            logger.debug("a stream was stopped: %s", exc)
+            error = exc
         if self.pgconn.transaction_status == _ACTIVE:
             self.drop()
+        if error is not None:
+            logger.debug("a stream was stopped: %s", error)
+            # What was lost with the connection was not wanted, but for the statement's end.
+            if error.sqlstate != _CANCELED and (error.sqlstate is not None or complete):
+                return error
+        return None
 
     def translated(
         self, exc: BaseException, sql: str | None = None, params: Any = None

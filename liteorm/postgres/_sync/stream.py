@@ -9,6 +9,7 @@ from sys import is_finalizing
 from types import TracebackType
 from typing import Any, Final
 
+import psycopg
 from psycopg import capabilities, pq
 
 from liteorm._core.values.results import Rows
@@ -175,8 +176,9 @@ class Streaming:
         try:
             if wire.state.is_elsewhere:
                 pass  # it goes on where it was opened, and nothing is sent from here
-            elif wire.pgconn.transaction_status == _ACTIVE:
-                finish(self._stop(wire))
+            elif wire.pgconn.transaction_status == _ACTIVE or self._is_cut_off(wire):
+                failure = finish(self._stop(wire))
+                exc = exc or failure
             elif self._saved and wire.pgconn.transaction_status == _INTRANS:
                 wire.limit(None)
                 wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
@@ -185,12 +187,17 @@ class Streaming:
             raise
         self._use.__exit__(type(exc) if exc else None, exc, None)
 
-    def _stop(self, wire: Wire) -> None:
-        wire.stop_reading()
+    def _is_cut_off(self, wire: Wire) -> bool:
+        """Whether the connection went before the statement's end was seen."""
+        return wire.closed and self._stream is not None and not self._stream._last
+
+    def _stop(self, wire: Wire) -> psycopg.Error | None:
+        failure = wire.stop_reading()
         if self._saved and wire.pgconn.transaction_status == _INERROR:
             wire.command(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
         if self._saved and wire.pgconn.transaction_status == _INTRANS:
             wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+        return failure
 
 
 def _rows(state: PoolState, result: Any) -> Rows:

@@ -158,6 +158,13 @@ async def _stream(session: Session, key: int, a: int) -> Any:
         return [row async for row in rows]
 
 
+async def _stream_first(session: Session, key: int, a: int) -> Any:
+    """Leave as soon as the one row is there."""
+    async with session.stream(WRITE, [key, a]) as rows:
+        async for row in rows:
+            return row
+
+
 async def _stream_objects(session: Session, key: int, a: int) -> Any:
     async with declared.iter(session, key, a) as items:
         return [item async for item in items]
@@ -175,7 +182,7 @@ CALLS: Final[tuple[Call, ...]] = (
         _query_delete,
     ),
     *(_execute, _execute_script, _execute_many, _query, _query_with_timeout, _query_function),
-    *(_declared_one, _declared_optional, _declared_all, _stream, _stream_objects),
+    *(_declared_one, _declared_optional, _declared_all, _stream, _stream_objects, _stream_first),
 )
 LOST: Final = "lost"
 SLEEPING: Final = "wait_event = 'PgSleep'"

@@ -158,6 +158,13 @@ def _stream(session: Session, key: int, a: int) -> Any:
         return [row for row in rows]
 
 
+def _stream_first(session: Session, key: int, a: int) -> Any:
+    """Leave as soon as the one row is there."""
+    with session.stream(WRITE, [key, a]) as rows:
+        for row in rows:
+            return row
+
+
 def _stream_objects(session: Session, key: int, a: int) -> Any:
     with declared.iter(session, key, a) as items:
         return [item for item in items]
@@ -175,7 +182,7 @@ CALLS: Final[tuple[Call, ...]] = (
         _query_delete,
     ),
     *(_execute, _execute_script, _execute_many, _query, _query_with_timeout, _query_function),
-    *(_declared_one, _declared_optional, _declared_all, _stream, _stream_objects),
+    *(_declared_one, _declared_optional, _declared_all, _stream, _stream_objects, _stream_first),
 )
 LOST: Final = "lost"
 SLEEPING: Final = "wait_event = 'PgSleep'"
