@@ -118,8 +118,8 @@ from typing import assert_type
 
 import liteorm
 from liteorm import postgres
-import app
-from app import LIMIT, User, date as day_class, helper, queries
+import stubbed
+from stubbed import LIMIT, User, date as day_class, helper, queries
 
 
 def sync(db: liteorm.Session) -> None:
@@ -140,7 +140,7 @@ def sync(db: liteorm.Session) -> None:
     assert_type(LIMIT, int)
     assert_type(User(1).upper, str)
     assert_type(User(1).many(2, sep=""), str)
-    assert_type(app.other.one(db), int)
+    assert_type(stubbed.other.one(db), int)
 
 
 async def later(db: liteorm.AsyncSession) -> None:
@@ -149,11 +149,11 @@ async def later(db: liteorm.AsyncSession) -> None:
     async with queries.each(db) as rows:
         async for row in rows:
             assert_type(row, tuple[int, str])
-    await app.later()
+    await stubbed.later()
 """
 WRONG = """
 import liteorm
-from app import queries
+from stubbed import queries
 
 
 def wrong(db: liteorm.Session, adb: liteorm.AsyncSession) -> None:
@@ -181,14 +181,14 @@ def made(liteorm_server: Server) -> Iterator[Database]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A working directory with the module `app`."""
+    """A working directory with the module `stubbed`."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.delenv("LITEORM_DSN", raising=False)
     (tmp_path / "q.sql").write_text(SQL)
-    (tmp_path / "app.py").write_text(MODULE.lstrip())
+    (tmp_path / "stubbed.py").write_text(MODULE.lstrip())
     yield tmp_path
-    sys.modules.pop("app", None)
+    sys.modules.pop("stubbed", None)
 
 
 def run(folder: Path, *arguments: str) -> list[str]:
@@ -202,16 +202,16 @@ def run(folder: Path, *arguments: str) -> list[str]:
 
 def test_the_stub_types_every_call(folder: Path, made: Database) -> None:
     """Mypy takes what is right, with everything else the module has, and the stub is clean."""
-    assert main(["stubs", "app", "--dsn", made.dsn]) == 0
+    assert main(["stubs", "stubbed", "--dsn", made.dsn]) == 0
     (folder / "right.py").write_text(RIGHT)
-    assert run(folder, "mypy", "--strict", "right.py", "app.pyi") == []
-    assert run(folder, "ruff", "check", "--isolated", "app.pyi") == []
-    assert run(folder, "ruff", "format", "--isolated", "--diff", "app.pyi") == []
+    assert run(folder, "mypy", "--strict", "right.py", "stubbed.pyi") == []
+    assert run(folder, "ruff", "check", "--isolated", "stubbed.pyi") == []
+    assert run(folder, "ruff", "format", "--isolated", "--diff", "stubbed.pyi") == []
 
 
 def test_what_is_wrong_is_an_error(folder: Path, made: Database) -> None:
     """Each wrong line is one for mypy: names, types, a forgotten await."""
-    assert main(["stubs", "app", "--dsn", made.dsn]) == 0
+    assert main(["stubs", "stubbed", "--dsn", made.dsn]) == 0
     (folder / "wrong.py").write_text(WRONG)
     said = run(folder, "mypy", "--strict", "wrong.py")
     wrong = {int(line.split(":")[1]) for line in said if ": error:" in line}
@@ -227,47 +227,47 @@ def test_a_second_run_changes_nothing(
     folder: Path, made: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The text depends on the module and the schema alone; descriptions will do."""
-    assert main(["stubs", "app", "--dsn", made.dsn]) == 0
-    text = (folder / "app.pyi").read_text()
-    assert main(["stubs", "app", "--dsn", made.dsn]) == 0
-    assert "app.pyi: unchanged" in capsys.readouterr().err
-    assert main(["check", "app", "--dsn", made.dsn, "--write"]) == 0
-    assert main(["stubs", "app", "--frozen"]) == 0
-    assert (folder / "app.pyi").read_text() == text
+    assert main(["stubs", "stubbed", "--dsn", made.dsn]) == 0
+    text = (folder / "stubbed.pyi").read_text()
+    assert main(["stubs", "stubbed", "--dsn", made.dsn]) == 0
+    assert "stubbed.pyi: unchanged" in capsys.readouterr().err
+    assert main(["check", "stubbed", "--dsn", made.dsn, "--write"]) == 0
+    assert main(["stubs", "stubbed", "--frozen"]) == 0
+    assert (folder / "stubbed.pyi").read_text() == text
 
 
 def test_a_stale_stub_is_found(
     folder: Path, made: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`check` says so, offline too; a stub of somebody's own is none of its business."""
-    check = ["check", "app", "--format", "github"]
-    assert main(["stubs", "app", "--dsn", made.dsn]) == 0
+    check = ["check", "stubbed", "--format", "github"]
+    assert main(["stubs", "stubbed", "--dsn", made.dsn]) == 0
     assert main([*check, "--dsn", made.dsn, "--write"]) == 0
     assert main([*check, "--frozen"]) == 0
-    sys.modules.pop("app")
+    sys.modules.pop("stubbed")
     text = SQL.replace("count_all", "how_many")
     (folder / "q.sql").write_text(text)
     capsys.readouterr()
     assert main([*check, "--dsn", made.dsn]) == 1
     out = capsys.readouterr().out
-    assert "::error file=app.pyi,line=1,title=app::the stub is out of date" in out
-    assert "liteorm stubs app" in out
-    assert main(["stubs", "app", "--dsn", made.dsn]) == 0
+    assert "::error file=stubbed.pyi,line=1,title=stubbed::the stub is out of date" in out
+    assert "liteorm stubs stubbed" in out
+    assert main(["stubs", "stubbed", "--dsn", made.dsn]) == 0
     assert main([*check, "--dsn", made.dsn]) == 0
-    (folder / "app.pyi").write_text("queries: object\n")
+    (folder / "stubbed.pyi").write_text("queries: object\n")
     assert main([*check, "--dsn", made.dsn]) == 0
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["app"], "the parameters of app.by_id have no declared types: give --dsn"),
-        (["app", "--frozen"], "there is no folder .liteorm"),
-        (["app", "--schema", "nope.sql"], "there is no nope.sql"),
-        (["./app.py"], "give the name of the module: app"),
+        (["stubbed"], "the parameters of stubbed.by_id have no declared types: give --dsn"),
+        (["stubbed", "--frozen"], "there is no folder .liteorm"),
+        (["stubbed", "--schema", "nope.sql"], "there is no nope.sql"),
+        (["./stubbed.py"], "give the name of the module: stubbed"),
         (["nope"], "a module cannot be imported: No module named 'nope'"),
         (["plain"], "no module of plain calls liteorm.load"),
-        (["app", "--dsn", "host=127.0.0.1 port=1"], "ConnectFailed"),
+        (["stubbed", "--dsn", "host=127.0.0.1 port=1"], "ConnectFailed"),
     ],
 )
 def test_wrong_use_is_one_sentence(
@@ -279,17 +279,17 @@ def test_wrong_use_is_one_sentence(
     said = capsys.readouterr().err
     assert sentence in said
     assert said.count("\n") == 1
-    assert not (folder / "app.pyi").exists()
+    assert not (folder / "stubbed.pyi").exists()
 
 
 def test_somebodys_own_stub_is_left_alone(
     folder: Path, made: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What was not written by the command is not written over."""
-    (folder / "app.pyi").write_text("x: int\n")
-    assert main(["stubs", "app", "--dsn", made.dsn]) == 2
+    (folder / "stubbed.pyi").write_text("x: int\n")
+    assert main(["stubs", "stubbed", "--dsn", made.dsn]) == 2
     assert "was not written by liteorm stubs" in capsys.readouterr().err
-    assert (folder / "app.pyi").read_text() == "x: int\n"
+    assert (folder / "stubbed.pyi").read_text() == "x: int\n"
 
 
 def test_declared_parameters_need_no_server(folder: Path) -> None:
@@ -301,6 +301,6 @@ def test_declared_parameters_need_no_server(folder: Path) -> None:
         SELECT id, name FROM users WHERE id = %(id)s;
         """)
     )
-    assert main(["stubs", "app"]) == 0
-    text = (folder / "app.pyi").read_text()
+    assert main(["stubs", "stubbed"]) == 0
+    text = (folder / "stubbed.pyi").read_text()
     assert "def __call__(self, session: liteorm.Session, /, *, id: int) -> User | None: ..." in text
