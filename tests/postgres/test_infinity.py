@@ -116,3 +116,30 @@ def test_an_infinite_interval_says_so(db: postgres.DB, sign: str) -> None:
         with pytest.raises(liteorm.DataError, match="infinite") as caught:
             scan(rows, tuple[kind])  # type: ignore[valid-type]
         assert (caught.value.column, caught.value.row) == ("value", 0)
+
+
+@pytest.mark.parametrize(
+    ("expression", "place"),
+    [
+        ("ROW(1, 'infinity'::date)", 'value 1 of column "value" (date)'),
+        ("ROW(ROW('24:00'::time), 2)", 'value 0 of value 0 of column "value" (time'),
+        ("ROW('a', 'infinity')::pg_temp.span", 'attribute "until" of column "value" (timestamp'),
+        ("ARRAY[ROW('a', 'infinity')::pg_temp.span]", 'attribute "until" of an element of column'),
+        ("ARRAY['infinity'::date]", 'column "value" (date[])'),
+        ("tstzrange(NULL, 'infinity')", 'column "value" (tstzrange)'),
+    ],
+)
+def test_the_part_that_python_cannot_hold_is_named(
+    db: postgres.DB, expression: str, place: str
+) -> None:
+    """Inside composites, records, arrays and ranges the reason and the attribute are told."""
+    with db.transaction() as tx:
+        tx.execute("CREATE TYPE pg_temp.span AS (name text, until timestamptz)")
+        text: Any = f"SELECT 1 AS id, {expression} AS value"
+        rows = tx.query(text)
+        with pytest.raises(liteorm.DataError) as caught:
+            scan(rows, dict[str, Any])
+        assert str(caught.value).startswith(place)
+        assert (caught.value.column, caught.value.row) == ("value", 0)
+        assert "is outside Python's" in str(caught.value) or "24:00" in str(caught.value)
+        tx.execute("DROP TYPE pg_temp.span")

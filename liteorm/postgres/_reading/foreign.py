@@ -9,7 +9,7 @@ from psycopg import pq
 from psycopg.adapt import Transformer
 
 from liteorm._core.scanning.shape import LoadRows, Shape
-from liteorm._core.scanning.types import Variant
+from liteorm._core.scanning.types import PgType, Variant
 from liteorm._core.values.results import Rows
 from liteorm.errors import StatementError
 from liteorm.postgres._reading.results import ResultRows, shape_of
@@ -66,6 +66,12 @@ class TextRows(ResultRows):
             variant_reader(type_, variant, self._transformer)
             for type_, variant in zip(self.shape.types, variants or plain, strict=True)
         ]
+
+    def _culprit(
+        self, type_: PgType, data: bytes, error: Exception
+    ) -> tuple[PgType, Exception, str]:
+        """Return the whole of a value: its text is not taken apart for this."""
+        return type_, error, ""
 
     def load_cell(self, column: int, data: bytes, variants: tuple[Variant, ...] | None) -> Any:
         """Load one value on its own."""

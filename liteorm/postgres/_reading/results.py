@@ -146,15 +146,26 @@ class ResultRows:
                 try:
                     self.load_cell(column, bytes(data), variants)
                 except Exception as cell_error:
-                    return _cell_error(self.shape.names[column], first + row, type_, cell_error)
+                    found, why, inside = self._culprit(type_, bytes(data), cell_error)
+                    return _cell_error(self.shape.names[column], first + row, found, why, inside)
         if isinstance(error, Error):
             return error
         return DataError("the rows cannot be loaded, although each value can")
 
+    def _culprit(
+        self, type_: PgType, data: bytes, error: Exception
+    ) -> tuple[PgType, Exception, str]:
+        """Return the type of the part that cannot be read, why, and where in its column it is."""
+        return _culprit(type_, data, error, self._known)
 
-def _cell_error(column: str, row: int, type_: PgType, error: Exception) -> DataError:
+
+def _cell_error(
+    column: str, row: int, type_: PgType, error: Exception, inside: str = ""
+) -> DataError:
     base = _innermost(type_)
     reason, hint = _PYTHON_LIMITS.get(base.base), cast_of(column, "text")
+    if inside:
+        hint = "cast it to text in the query"
     if isinstance(error, DataError):
         # our own readers say what is wrong, and never the value
         reason, hint = error.message, error.hint or hint
@@ -163,14 +174,48 @@ def _cell_error(column: str, row: int, type_: PgType, error: Exception) -> DataE
         if base.base == "char":
             reason = "is a byte above 127, which alone is no character in UTF-8"
     reason = reason or "cannot be read"
+    place = f'{inside}column "{column}"'
     return DataError(
-        f'column "{column}", row {row}: {_article(type_.name)} value that {reason}'
+        f"{place}, row {row}: {_article(type_.name)} value that {reason}"
         if not reason.startswith("is ")
-        else f'column "{column}" ({type_.name}), row {row}, {reason}',
+        else f"{place} ({type_.name}), row {row}, {reason}",
         row=row,
         column=column,
         hint=hint,
     )
+
+
+def _culprit(
+    type_: PgType, data: bytes, error: Exception, known: KnownTypes
+) -> tuple[PgType, Exception, str]:
+    base = underlying(type_)
+    if base.kind == "array" and base.element is not None:
+        for element in elements_of(data)[1]:
+            if (failure := _failure_of(base.element, element, known)) is not None:
+                found, why, inside = _culprit(base.element, element, failure, known)
+                if found.kind == "array" or not inside:
+                    return type_, why, inside
+                return found, why, f"{inside}an element of "
+    if base.kind in _NESTED:
+        for place, (oid, raw) in enumerate(fields_of(data)):
+            part = known.types.get(oid)
+            if part is None or raw is None:
+                continue
+            if (failure := _failure_of(part, raw, known)) is not None:
+                found, why, inside = _culprit(part, raw, failure, known)
+                name = f"value {place}"
+                if base.kind == "composite":
+                    name = f'attribute "{base.attributes[place].name}"'
+                return found, why, f"{inside}{name} of "
+    return type_, error, ""
+
+
+def _failure_of(type_: PgType, data: bytes, known: KnownTypes) -> Exception | None:
+    try:
+        known.transformer(deep=True).get_loader(type_.oid, BINARY).load(data)
+    except Exception as failure:
+        return failure
+    return None
 
 
 def _article(name: str) -> str:
