@@ -7,6 +7,7 @@ values (the server's DETAIL) is in ``detail`` only and never part of ``str(error
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Final
 
 __all__ = [
@@ -116,6 +117,14 @@ class Error(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, self.__dict__.copy())
+
+
+def mark_stored(exc: BaseException) -> None:
+    """Say of an error that what the call did is stored all the same."""
+    exc.add_note("what the call did is stored: the error came afterwards, reading it back")
+    # An exception of the user's may take no attributes.
+    with contextlib.suppress(AttributeError, TypeError):
+        exc.stored = True  # type: ignore[attr-defined]
 
 
 def _rebuild(cls: type[Error], message: str, state: dict[str, Any]) -> Error:

@@ -311,20 +311,30 @@ class Statement(Command[P], Generic[T, P]):
         scanning: Callable[..., Any],
     ) -> Any:
         sql, params = self._sent(args, named)
+        rows: Any = None
         try:
             rows = session.query(sql, params, timeout=self._timeout)
             if type(rows) is Rows:
                 return scanning(rows, self.model, extra=self.extra)
-        except Error as error:
-            self._sign(error)
+        except Exception as error:
+            self._told(error, rows)
             raise
         return self._scanned(rows, scanning)
 
-    async def _scanned(self, waiting: Awaitable[Rows], scanning: Callable[..., R]) -> R:
-        try:
-            return scanning(await waiting, self.model, extra=self.extra)
-        except Error as error:
+    def _told(self, error: Exception, rows: Any) -> None:
+        """Say in an error which statement it is about, and if what it did is stored."""
+        if type(rows) is Rows:
+            rows._failed(error)
+        if isinstance(error, Error):
             self._sign(error)
+
+    async def _scanned(self, waiting: Awaitable[Rows], scanning: Callable[..., R]) -> R:
+        rows: Any = None
+        try:
+            rows = await waiting
+            return scanning(rows, self.model, extra=self.extra)
+        except Exception as error:
+            self._told(error, rows)
             raise
 
 

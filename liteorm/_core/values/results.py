@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from liteorm.errors import Error
+from liteorm.errors import Error, mark_stored
 
 # As many rows as scanning takes at a time: few live tuples keep the garbage collector cheap.
 _CHUNK = 256
@@ -74,6 +74,11 @@ class Rows:
             except Exception as error:
                 raise source.failure(start, stop, None, error) from error
             yield from chunk
+
+    def _failed(self, exc: BaseException) -> None:
+        """Say of an error in reading them if what gave the rows is stored all the same."""
+        if getattr(self._source, "stored", False):
+            mark_stored(exc)
 
     def __repr__(self) -> str:
         return f"<Rows: {len(self)} of ({', '.join(self.columns)})>"

@@ -12,14 +12,13 @@ from psycopg import pq
 from liteorm._core.models.classes import Field, Model, Table, model_of
 from liteorm._core.scanning.scan import scan
 from liteorm._core.sql import bulk, writable
-from liteorm.errors import DataError, Error
+from liteorm.errors import DataError, Error, mark_stored
 from liteorm.postgres._async.committing import commit
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.lookup import forget, looked_up, own_text, writing_of
 from liteorm.postgres._async.one_row import identity, returned_model
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._session.options import CLEANUP_BOUND
-from liteorm.postgres._session.outcomes import mark_stored
 from liteorm.postgres._session.primitives import afinish
 from liteorm.postgres._writing.chunks import AsyncChunks, AsyncObjects
 from liteorm.postgres._writing.copy import array_parameters

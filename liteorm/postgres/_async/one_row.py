@@ -12,10 +12,9 @@ from liteorm._core.models.classes import Field, Model, Table, model_of
 from liteorm._core.scanning.scan import scan_one
 from liteorm._core.sql import crud, writable
 from liteorm._core.values.results import Rows
-from liteorm.errors import DataError, Error, NoRows, StaleRow
+from liteorm.errors import DataError, Error, NoRows, StaleRow, mark_stored
 from liteorm.postgres._async.lookup import forget, looked_up, own_text, writing_of
 from liteorm.postgres._async.statements import AsyncStatements
-from liteorm.postgres._session.outcomes import mark_stored
 from liteorm.postgres._writing.targets import Target
 
 __all__ = [

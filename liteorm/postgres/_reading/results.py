@@ -95,13 +95,19 @@ class _Loader:
 class ResultRows:
     """The rows of a binary result: a `RowSource`."""
 
-    __slots__ = ("_known", "_result", "count", "shape")
+    __slots__ = ("_known", "_result", "autocommit", "count", "shape")
 
     def __init__(self, result: pq.abc.PGresult, shape: Shape, known: KnownTypes) -> None:
         self._result = result
         self._known = known
         self.shape = shape
         self.count = result.ntuples
+        self.autocommit = False
+
+    @property
+    def stored(self) -> bool:
+        """Whether the statement that gave the rows has stored something for good."""
+        return self.autocommit and has_written(self._result.command_status)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -252,6 +258,15 @@ def changed_types() -> ScanError:
         " they were before",
         remedy="run the query again, in a new transaction",
     )
+
+
+def has_written(tag: bytes | None) -> bool:
+    """Say whether a statement changed rows, as far as the server's answer tells."""
+    words = (tag or b"").split()
+    return len(words) > 1 and words[0] in _WRITING and words[-1] != b"0"
+
+
+_WRITING = frozenset({b"INSERT", b"UPDATE", b"DELETE", b"MERGE"})
 
 
 def rows_from_result(result: pq.abc.PGresult, known: KnownTypes) -> Rows:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any, Final
 
 import psycopg
 
 from liteorm.errors import Error
 
-__all__ = ["is_interruption", "is_over", "leaves_commit_open", "mark_stored"]
+__all__ = ["is_interruption", "is_over", "leaves_commit_open"]
 
 # Classes of SQLSTATE with which a COMMIT may have been answered although it has happened, or will:
 # connection exception, system error, internal error.
@@ -35,11 +34,3 @@ def leaves_commit_open(exc: BaseException) -> bool:
     """Say whether the server's answer to COMMIT leaves open whether it has happened."""
     code = exc.sqlstate if isinstance(exc, psycopg.Error) else None
     return code is not None and (code[:2] in _UNCERTAIN or code == _COMPLETION_UNKNOWN)
-
-
-def mark_stored(exc: BaseException) -> None:
-    """Say of an error that what the call did is stored all the same."""
-    exc.add_note("what the call did is stored: the error came afterwards, reading it back")
-    # An exception of the user's may take no attributes.
-    with contextlib.suppress(AttributeError, TypeError):
-        exc.stored = True  # type: ignore[attr-defined]

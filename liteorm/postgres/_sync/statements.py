@@ -14,11 +14,17 @@ from psycopg import pq
 from liteorm._core.contracts import Params
 from liteorm._core.sql.text import SqlText, rendered
 from liteorm._core.values.results import Result, Rows
-from liteorm.errors import StatementError, StatementTimeout
+from liteorm.errors import StatementError, StatementTimeout, mark_stored
 from liteorm.observe import QueryEvent, logger
 from liteorm.postgres._sync.catalog import load_types
 from liteorm.postgres._sync.connection import Wire
-from liteorm.postgres._reading.results import LOOKUPS, UnknownTypes, changed_types, rows_from_result
+from liteorm.postgres._reading.results import (
+    LOOKUPS,
+    UnknownTypes,
+    changed_types,
+    has_written,
+    rows_from_result,
+)
 from liteorm.postgres._session.commands import result_of
 from liteorm.postgres._session.options import PoolState
 from liteorm.postgres._session.primitives import finish
@@ -104,6 +110,8 @@ class Statements:
                 rows = rows_from_result(result, state.types.known)
             except UnknownTypes as unknown:
                 rows = self._rows_of_new_types(wire, result, unknown)
+            if self._autocommit:
+                rows._source.autocommit = True  # type: ignore[attr-defined]
         except BaseException as exc:
             error = self._failed(wire, exc, sql, params)
             if error is exc:
@@ -122,11 +130,26 @@ class Statements:
                 rows = rows_from_result(result, self._state.types.known)
             except UnknownTypes as unknown:
                 rows = self._rows_of_new_types(wire, result, unknown)
+            if self._autocommit:
+                rows._source.autocommit = True  # type: ignore[attr-defined]
             use.rows = len(rows)
         return rows
 
     def _rows_of_new_types(self, wire: Wire, result: Any, unknown: UnknownTypes) -> Rows:
         """Look up in the catalog what a result's types are."""
+        try:
+            return self._looked_up(wire, result, unknown)
+        except Exception as exc:
+            # The statement itself has succeeded.
+            error = wire.translated(exc)
+            if self._autocommit and has_written(result.command_status):
+                mark_stored(error)
+            if error is exc:
+                raise
+            raise error from exc
+
+    def _looked_up(self, wire: Wire, result: Any, unknown: UnknownTypes) -> Rows:
+        """Look up types, until those of a result are known."""
         oids: set[int] = set()
         for _ in range(LOOKUPS):
             oids.update(unknown.oids)

@@ -168,3 +168,30 @@ def test_what_is_found_afterwards_says_that_it_is_stored(db: DB, call: str) -> N
             assert len(rows(db)) == 1
         elif key == 2:
             db.execute("DELETE FROM item WHERE id = 2")
+
+
+@pytest.mark.parametrize("call", ["one", "optional", "all"])
+def test_a_declared_statement_says_that_it_is_stored(db: DB, call: str) -> None:
+    """What came back cannot be read, or is too many: outside a transaction it is stored."""
+    adding: Any = "INSERT INTO item (id, note) SELECT n, 'longer' FROM generate_series(10, {}) AS n"
+    returning = " RETURNING id, note"
+    misfit = liteorm.statement(Misread, adding.format(10) + returning)
+    checked = liteorm.statement(Checked, adding.format(10) + returning)
+    many = liteorm.statement(Fine, adding.format(11) + " RETURNING id, note, made, amount")
+    reading = liteorm.statement(Checked, "SELECT id, 'longer' AS note FROM item")
+    cases: list[tuple[Any, type[Exception]]] = [(misfit, liteorm.ScanError), (checked, ValueError)]
+    if call != "all":
+        cases.append((many, liteorm.TooManyRows))
+    for statement, wanted in cases:
+        with db.transaction() as tx:
+            with pytest.raises(wanted) as inside:
+                getattr(statement, call)(tx)
+            assert not getattr(inside.value, "stored", False)
+            tx.rollback()
+        with pytest.raises(wanted) as caught:
+            getattr(statement, call)(db)
+        assert caught.value.stored  # type: ignore[attr-defined]
+        db.execute("DELETE FROM item WHERE id >= 10")
+    with pytest.raises(ValueError, match="too long") as read:
+        getattr(reading, call)(db)
+    assert not hasattr(read.value, "stored")
