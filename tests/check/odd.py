@@ -63,6 +63,8 @@ def source(queries: Queries) -> tuple[str, Columns]:
             (f"jsonb_array_elements_text('[\"x\", null]') {alias}", [(alias, "text")]),
             (f"string_to_table('x,,y', ',', '') AS {alias} (p)", [(alias, "text")]),
             (f"unnest(ARRAY[1, NULL]) {alias}", [(alias, "int")]),
+            (f"unnest(ARRAY(SELECT n FROM a)) {alias}", [(alias, "int")]),
+            (f"unnest(ARRAY(SELECT id FROM a)) {alias}", [(alias, "int")]),
             (f"unnest(ARRAY[1, 2], ARRAY['x']) {alias} (p, q)", [(p, "int"), (q, "text")]),
             (
                 f"ROWS FROM (generate_series(1, 2), generate_series(1, 1)) {alias} (p, q)",
@@ -147,6 +149,9 @@ def conditions(queries: Queries, columns: Columns, depth: int) -> list[str]:
         f"({x} <> ALL (ARRAY[ARRAY[{y}, 1], ARRAY[2, 3]]))",
         *(f"({x} = ANY (ARRAY[{c}, {c}]))" for c in ints),
         *(f"({x} <> ALL ({c}))" for c in ints),
+        f"({x} <> ALL (ARRAY(SELECT n FROM empty)))",
+        f"({x} = ANY (ARRAY(SELECT n FROM a)))",
+        f"({x} <> ALL (ARRAY[]::int[] || ARRAY[]::int[]))",
         f"(({x}, {t}) IS NOT NULL)",
         f"(({x}, {t}) IS NULL)",
         f"(({x}, {y}) < ({y}, 1))",

@@ -131,20 +131,23 @@ def _of_a_set(level: Level, node: Node, function: Function, evaluate: Evaluate) 
 
 def elements_state(level: Level, array: Any, evaluate: Evaluate) -> int:
     """Return whether an element of an array can be NULL."""
+    if array.kind == "SUBLINK" and array.number("subLinkType") == _ARRAY_OF_ROWS:
+        return level.analysis.query(array["subselect"], level).column(0).state
     states = element_states(level, array, evaluate)
-    return UNKNOWN if states is None else any_null(states)
+    if states is None:
+        return UNKNOWN
+    # One of them: NULL in each row only if all of them are.
+    return any_null(states) if set(states) <= {ALWAYS} else min(any_null(states), SOME)
 
 
 def element_states(level: Level, array: Any, evaluate: Evaluate) -> list[int] | None:
-    """Return the states of an array's elements; None where they are not known."""
+    """Return the states of an array's elements, none of an empty one; None if not known."""
     if not isinstance(array, Node):
         return None
     if array.kind == "CONST":
         return plain_elements(array)
     if array.kind in ("RELABELTYPE", "ARRAYCOERCEEXPR"):
         return element_states(level, array["arg"], evaluate)
-    if array.kind == "SUBLINK" and array.number("subLinkType") == _ARRAY_OF_ROWS:
-        return [level.analysis.query(array["subselect"], level).column(0).state]
     if array.kind not in ("ARRAYEXPR", "ARRAY"):
         return None
     if not array.flag("multidims"):
@@ -261,7 +264,7 @@ def window_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
     if name in ("lag", "lead"):
         if len(nulls) < 3:
             return Value(SOME)
-        return Value(max(nulls))
+        return Value(min(max(nulls), SOME))
     if name == "nth_value":
         const = evaluate(level, args[1]).const
         beyond = const is not None and const[0] == "int" and const[1] > 1

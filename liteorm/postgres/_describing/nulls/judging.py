@@ -92,6 +92,9 @@ def settle(level: Level) -> None:
         else:
             inner = Level(level.analysis, rels={1: condition.table}, env=level.env)
             atoms.update(dict.fromkeys(unique(atoms_of(inner, condition.node))))
+    if not feasible(level, {})[0]:
+        # No row at all: whatever would be concluded from that is of no use to anybody.
+        return
     open_ = [atom for atom in atoms if atom not in level.fixed]
     for _ in range(3):
         before = len(level.fixed)
@@ -194,7 +197,9 @@ def _is_group(atom: Any) -> bool:
 
 def _gathered(found: list[tuple[dict[Any, bool], int]], joins: list[int], why: str) -> Out:
     nulls = {null for _, null in found}
-    if nulls <= {NEVER}:
+    if not nulls:
+        return Out(UNKNOWN, why="its conditions contradict each other")
+    if nulls == {NEVER}:
         return Out(NEVER)
     if nulls == {ALWAYS}:
         return Out(ALWAYS)
