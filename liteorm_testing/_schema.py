@@ -31,8 +31,8 @@ def schema_at(place: str) -> Schema:
         return Path(place)
     try:
         found: Any = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise ValueError(f"{place}: {error}") from error
+    except Exception as error:
+        raise ValueError(f"{place}: {error} ({type(error).__name__})") from error
     for one in name.split("."):
         if not hasattr(found, one):
             raise ValueError(f"{place}: {module} has no {name}")

@@ -74,9 +74,9 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--schema",
-        type=Path,
         metavar="PATH",
-        help="a .sql file or a folder of them; a disposable server is started and filled with it",
+        help="a .sql file, a folder of them, or module:name of a function that is given a DSN, or "
+        "of a Migration; a disposable server is started and filled with it",
     )
     parser.add_argument(
         "--server",
@@ -100,6 +100,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _refused(problem)
     # As `python -m` does: modules of the working directory can be named.
     sys.path.insert(0, os.getcwd())
+    if problem := misused_schema(arguments.schema):
+        return _refused(problem)
     try:
         subjects = collect(arguments.modules)
         types = custom_types(arguments.modules)
@@ -171,8 +173,18 @@ def _misused(arguments: argparse.Namespace) -> str | None:
         return None
     if arguments.schema is None and not arguments.dsn:
         return "give --dsn, --schema or --frozen: statements are checked against a schema"
-    if arguments.schema is not None and not arguments.schema.exists():
-        return f"there is no {arguments.schema}"
+    return None
+
+
+def misused_schema(place: str | None) -> str | None:
+    """Return what is wrong with the place of a schema, None if nothing is."""
+    from liteorm_testing._schema import schema_at
+
+    try:
+        if place is not None:
+            schema_at(place)
+    except ValueError as error:
+        return str(error)
     return None
 
 
@@ -194,8 +206,10 @@ def _dsn(arguments: argparse.Namespace) -> Generator[str]:
         yield arguments.dsn
         return
     from liteorm_testing import database, server
+    from liteorm_testing._schema import schema_at
 
-    with server(kind=arguments.server) as started, database(started, arguments.schema) as made:
+    schema = schema_at(arguments.schema)
+    with server(kind=arguments.server) as started, database(started, schema) as made:
         yield made.dsn
 
 

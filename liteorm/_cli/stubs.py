@@ -12,7 +12,7 @@ from pathlib import Path
 from liteorm._check import Answers, FileAnswers, LiveAnswers, custom_types, modules_of
 from liteorm._check.stubfiles import HEADER, loads, stub_path
 from liteorm._check.stubs import stub_of, undeclared
-from liteorm._cli.check import add_sources, database_of, misused_modules
+from liteorm._cli.check import add_sources, database_of, misused_modules, misused_schema
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
     if problem := misused_modules(arguments.modules) or _misused(arguments):
         return _refused(problem)
     sys.path.insert(0, os.getcwd())
+    if problem := misused_schema(arguments.schema):
+        return _refused(problem)
     try:
         modules = [module for module in modules_of(arguments.modules) if loads(module)]
     except ImportError as error:
@@ -67,8 +69,6 @@ def _refused(problem: str) -> int:
 def _misused(arguments: argparse.Namespace) -> str | None:
     if arguments.frozen is not None and not arguments.frozen.is_dir():
         return f"there is no folder {arguments.frozen}; make it with liteorm check --write"
-    if arguments.schema is not None and not arguments.schema.exists():
-        return f"there is no {arguments.schema}"
     return None
 
 

@@ -169,6 +169,17 @@ def test_a_schema_is_enough(
     server = server or ["--server", liteorm_server.dsn]
     assert main(["check", "good", "--schema", "schema", *server]) == 0
     assert main(["check", "bad", "--schema", "schema/1.sql", *server]) == 1
+    (folder / "shop_db.py").write_text(
+        "import pathlib\n"
+        "from liteorm import postgres\n"
+        "from liteorm_testing import Migration\n"
+        "def migrate(dsn):\n"
+        "    with postgres.open(dsn) as db:\n"
+        "        db.execute(pathlib.Path('schema/1.sql').read_text())\n"
+        "migration = Migration(migrate, files='schema/**')\n"
+    )
+    assert main(["check", "good", "--schema", "shop_db:migrate", *server]) == 0
+    assert main(["check", "bad", "--schema", "shop_db:migration", *server]) == 1
 
 
 def test_descriptions_stand_in_for_a_server(
@@ -233,6 +244,9 @@ def test_types_survive_the_files(made: Database, folder: Path) -> None:
         (["good", "--frozen"], "there is no folder .liteorm"),
         (["good", "--frozen", "--write"], "give one of the two"),
         (["good", "--schema", "nope.sql"], "there is no nope.sql"),
+        (["good", "--schema", "nope:migrate"], "nope:migrate: No module named 'nope'"),
+        (["good", "--schema", "raising:migrate"], "raising:migrate: division by zero"),
+        (["good", "--schema", "empty:migrate"], "empty:migrate: empty has no migrate"),
         (["nope", "--dsn", "x"], "a module cannot be imported: No module named 'nope'"),
         (["good", "--dsn", "host=127.0.0.1 port=1"], "ConnectFailed"),
         (["./good.py", "--dsn", "x"], "./good.py is a path; give the name of the module: good"),
