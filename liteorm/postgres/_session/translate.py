@@ -12,6 +12,7 @@ from psycopg import errors as driver
 from psycopg.adapt import AdaptersMap
 
 from liteorm import errors
+from liteorm._core.sql.placeholders import fault_in
 from liteorm.errors import Error, class_for_sqlstate
 from liteorm.postgres._types.dumpers import parameter_error
 
@@ -144,6 +145,8 @@ def _client_side(exc: psycopg.Error, sql: str | None) -> Error:
     if isinstance(exc, driver.DataError):
         return errors.DataError(_without_values(text), sql=sql)
     if isinstance(exc, driver.ProgrammingError):
+        if "placeholder" in text and sql is not None and (fault := fault_in(sql)) is not None:
+            return fault
         if "cannot adapt type" in text:
             return errors.DataError(f"a parameter cannot be sent: {text}", sql=sql)
         if text.startswith("COPY cannot"):

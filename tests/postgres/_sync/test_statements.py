@@ -99,6 +99,31 @@ def test_a_placeholder_in_quotes_is_text(db: DB) -> None:
     assert (describe(db, ends.sql)).parameters == ()
 
 
+@pytest.mark.parametrize(
+    ("sql", "sentence", "remedy"),
+    [
+        ("SELECT %s,\n%(id)s", "mixes %s and %(name)s: %s, and %(id)s in line 2", "one kind"),
+        ("SELECT %(id)s,\n'%s'", "mixes %s and %(name)s: %(id)s, and %s in line 2", "one kind"),
+        ("SELECT %(id)s\nWHERE 'a' LIKE 'a%'", "a lone % in line 2", "write %% for a %"),
+        ("SELECT %(id)s, 5 % 2", "a lone % in line 1", "write %% for a %"),
+    ],
+)
+def test_wrong_placeholders_say_where_and_what_to_do(
+    db: DB, sql: Any, sentence: str, remedy: str
+) -> None:
+    """Not in the driver's words, whichever call meets them."""
+    for call in (
+        lambda: liteorm.statement(int, sql).all(db, id=1),
+        lambda: db.query(sql, {"id": 1}),
+        lambda: db.execute(sql, {"id": 1}),
+        lambda: db.execute_many(sql, [{"id": 1}]),
+    ):
+        with pytest.raises(liteorm.StatementError) as caught:
+            call()
+        assert sentence in str(caught.value)
+        assert remedy in str(caught.value)
+
+
 def test_a_statement_may_have_a_timeout(db: DB) -> None:
     """Each call is bounded by what the declaration says."""
     with pytest.raises(liteorm.StatementTimeout):
