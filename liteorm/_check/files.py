@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -187,7 +187,7 @@ def _subject_files(subject: Subject) -> list[str]:
         return []
     if subject.kind == "constraint":
         return [_name_file("constraint", subject.name)]
-    table: Table = vars(subject.item)["__liteorm_table__"]
+    table = cast(Table, vars(subject.item)["__liteorm_table__"])
     return [_name_file("table", table.text)]
 
 

@@ -14,7 +14,7 @@ from liteorm._check.problems import Problem
 from liteorm._core.models.classes import Field, model_of_hint
 from liteorm._core.models.hints import Codec, Hint, hint_of
 from liteorm._core.scanning.fit import Fitter, Place
-from liteorm._core.scanning.plan import Build, Collect, Leaf, Node
+from liteorm._core.scanning.plan import Build, Leaf, Node
 from liteorm._core.scanning.types import PgType, underlying
 from liteorm.errors import ModelError, ScanError
 from liteorm.postgres._describing.shapes import InsideShape, PartShape
@@ -82,7 +82,7 @@ def _leaves(node: Node, hint: Hint) -> Iterator[tuple[Leaf, Hint]]:
         for field, inner in node.arguments:
             if field.codec is None:
                 yield from _leaves(inner, field.hint)
-    elif isinstance(node, Collect) and hint.args:
+    elif hint.args:
         for number, (_, inner) in enumerate(node.items):
             wanted = hint.args[min(number, len(hint.args) - 1)]
             yield from _leaves(inner, hint.args[-1] if node.kind == "dict" else wanted)

@@ -50,6 +50,8 @@ def refused(sql: str, refusal: Refusal) -> Problem:
         at = at if at is not None or found is None else _first(read, int(found[1]))
     elif refusal.sqlstate == "42601" and found is not None:
         code, hint = "placeholder", _where_none_may_stand(sql, read, int(found[1]), at)
+    elif refusal.sqlstate == "428C9":
+        hint = _REMEDIES["428C9"]  # the error's own is about writing objects
     elif "multiple commands" in refusal.message:
         hint = "declare each command as a statement of its own"
     hint = hint or _REMEDIES.get(refusal.sqlstate or "") or _line(sql, at)

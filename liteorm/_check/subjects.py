@@ -13,7 +13,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import attrs
 
@@ -89,7 +89,7 @@ def custom_types(modules: Iterable[ModuleType | str]) -> list[CustomType]:
     for module in modules:
         for one in _with_submodules(_imported(module)):
             for value in vars(one).values():
-                values: Any = value if isinstance(value, list | tuple) else (value,)
+                values: Any = value if type(value) in (list, tuple) else (value,)
                 found.update({id(item): item for item in values if isinstance(item, CustomType)})
     return list(found.values())
 
@@ -244,14 +244,20 @@ def _bound(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Command]]:
         if isinstance(value, Command):
             yield name, value
         elif type(value) in (dict, list, tuple) and not name.startswith("__"):
-            pairs = value.items() if type(value) is dict else enumerate(value)
-            yield from (
-                (f"{name}[{key!r}]", item) for key, item in pairs if isinstance(item, Command)
-            )
+            for key, item in _pairs(value):
+                if isinstance(item, Command):
+                    yield f"{name}[{key!r}]", item
         elif inspect.isclass(value) and value.__module__ == namespace.get("__name__"):
             for inner, item in list(vars(value).items()):
                 if isinstance(item, Command):
                     yield f"{name}.{inner}", item
+
+
+def _pairs(value: Any) -> list[tuple[Any, Any]]:
+    """Return the keys and values of a dict, or the places and items of a list."""
+    if isinstance(value, dict):
+        return list(cast("dict[Any, Any]", value).items())
+    return list(enumerate(value))
 
 
 def _tables(module: ModuleType) -> Iterator[Subject]:
@@ -285,12 +291,10 @@ def _constraints(scopes: Sequence[_Scope]) -> dict[str, list[Subject]]:
 
 
 def _is_constraint_dict(name: str, value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and not name.startswith("__")
-        and bool(value)
-        and all(isinstance(key, str) and _is_violation(cls) for key, cls in value.items())
-    )
+    if type(value) is not dict or name.startswith("__"):
+        return False
+    pairs = _pairs(value)
+    return bool(pairs) and all(isinstance(k, str) and _is_violation(cls) for k, cls in pairs)
 
 
 def _is_violation(value: object) -> bool:

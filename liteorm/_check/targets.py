@@ -105,7 +105,7 @@ def _targets(words: list[_Word]) -> Iterator[_Target]:
     opening = "RETURNING" if first in _CHANGES else "SELECT"
     begin = next((index for index, text in level if text == opening), None)
     if begin is not None:
-        end = next((i for i, text in level if i > begin and _is_end(words, i)), len(words))
+        end = next((i for i, _ in level if i > begin and _is_end(words, i)), len(words))
         closing = next((i for i in range(begin, end) if words[i].depth < depth), end)
         yield from _read_list(words[_after_distinct(words, begin + 1) : closing], depth)
 

@@ -224,8 +224,21 @@ def numbered(sql: object) -> Described:
     """
     # In a `Sql`, a % in an identifier is doubled only if there are parameters.
     text, values = rendered(sql, None if is_template(sql) or values_in(sql) else ())
-    if not values and style_of(text) == "none":
-        return Described(rendered(sql)[0], ())
+    read = _read_placeholders(text, bool(values))
+    return Described(rendered(sql)[0], ()) if read is None else Described(*read)
+
+
+_Read = tuple[str, tuple[str, ...], tuple[tuple[int, int], ...], tuple[tuple[int, int, int], ...]]
+
+
+@functools.lru_cache(maxsize=1000)
+def _read_placeholders(text: str, has_values: bool) -> _Read | None:
+    """Return text, names, shifts and places as of `Described`; None without a placeholder.
+
+    A check asks for each text several times.
+    """
+    if not has_values and style_of(text) == "none":
+        return None
     names: dict[str, int] = {}
     count = 0
     shifts: list[tuple[int, int]] = []
@@ -263,7 +276,7 @@ def numbered(sql: object) -> Described:
         raise StatementError(
             "the statement mixes %s and %(name)s", hint="use one kind of placeholder", sql=text
         )
-    return Described(result, tuple(names), tuple(shifts), tuple(places))
+    return result, tuple(names), tuple(shifts), tuple(places)
 
 
 def sent_oid(value: Any, adapters: AdaptersMap | None = None) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from attrs import evolve
 
@@ -224,10 +224,9 @@ def _text(node: Any) -> str | None:
     node = _bare(node) if isinstance(node, Node) else node
     if not isinstance(node, Node) or node.kind != "CONST" or node.flag("constisnull"):
         return None
-    data = node["constvalue"]
-    if not isinstance(data, list):
+    if type(node["constvalue"]) is not list:
         return None
-    content = bytes(item % 256 for item in data)
+    content = bytes(number % 256 for number in cast("list[int]", node["constvalue"]))
     if node.number("consttype") == 25:
         content = content[1:] if content[0] & 1 else content[4:]
     elif node.number("consttype") == 705:
