@@ -23,6 +23,9 @@ Isolation: TypeAlias = Literal[
 Settings: TypeAlias = Mapping[str, str | int | float | Decimal]
 """Values of the server's settings, by name; a bool is an int."""
 
+CopyFormat: TypeAlias = Literal["csv", "text", "binary"]
+"""The formats that COPY knows."""
+
 Extra: TypeAlias = Literal["error", "ignore"]
 """What becomes of columns that no field takes."""
 
@@ -89,6 +92,27 @@ class Session(RowCalls, Protocol):
 
         On a database they are one transaction, in a transaction a part of it. An error names the
         statement, and nothing of the batch is stored.
+        """
+        ...
+
+    def copy_out(
+        self,
+        sql: SqlText,
+        params: Params = None,
+        *,
+        format: CopyFormat = "csv",
+        header: bool = False,
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """Read the rows of a query as the data of COPY … TO STDOUT, in blocks of bytes.
+
+        In bounded memory; leaving the block early cancels the statement on the server.
+
+        Args:
+            sql: The query, with `%s` or `%(name)s` for parameters, which are written into it as
+                literals: COPY takes none.
+            params: A sequence or a mapping to match; without it a `%` is just a `%`.
+            format: `"csv"`, `"text"` or `"binary"`.
+            header: Whether the first line has the names of the columns.
         """
         ...
 
@@ -206,6 +230,27 @@ class AsyncSession(AsyncRowCalls, Protocol):
 
         On a database they are one transaction, in a transaction a part of it. An error names the
         statement, and nothing of the batch is stored.
+        """
+        ...
+
+    def copy_out(
+        self,
+        sql: SqlText,
+        params: Params = None,
+        *,
+        format: CopyFormat = "csv",
+        header: bool = False,
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Read the rows of a query as the data of COPY … TO STDOUT, in blocks of bytes.
+
+        In bounded memory; leaving the block early cancels the statement on the server.
+
+        Args:
+            sql: The query, with `%s` or `%(name)s` for parameters, which are written into it as
+                literals: COPY takes none.
+            params: A sequence or a mapping to match; without it a `%` is just a `%`.
+            format: `"csv"`, `"text"` or `"binary"`.
+            header: Whether the first line has the names of the columns.
         """
         ...
 

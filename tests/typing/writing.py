@@ -91,6 +91,11 @@ user_by_id = liteorm.statement(User, "SELECT id, name FROM app.users WHERE id = 
 def users_called(name: str) -> None: ...
 
 
+def exports(db: postgres.DB) -> None:
+    with db.copy_out("SELECT 1", format="csv", header=True) as blocks:
+        assert_type(blocks, Iterator[bytes])
+
+
 def batches(db: postgres.DB) -> None:
     with db.batch() as batch:
         assert_type(batch, liteorm.Batch)

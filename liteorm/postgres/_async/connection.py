@@ -271,6 +271,16 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
                 continue
         return None
 
+    async def stop_copying(self, rest: PQGen[None]) -> None:
+        """Cancel a COPY to the client whose rows are not wanted any more; past the bound, close."""
+        self.limit(CLEANUP_BOUND)
+        try:
+            await self._stop(rest)
+        except psycopg.Error as exc:
+            logger.debug("a COPY was stopped: %s", exc)
+        if self.pgconn.transaction_status == _ACTIVE:
+            self.drop()
+
     async def stop_reading(self) -> psycopg.Error | None:
         """Cancel a statement whose rows are not wanted any more; past the bound, close.
 

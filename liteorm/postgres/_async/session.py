@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager
 
 from liteorm._core.batches import Batch
-from liteorm._core.contracts import Params
+from liteorm._core.contracts import CopyFormat, Params
 from liteorm._core.sql.text import SqlText, rendered
 from liteorm._core.values.results import Result
 from liteorm.postgres._async import pipeline
 from liteorm.postgres._async.batching import AsyncBatching
+from liteorm.postgres._async.copy_out import AsyncCopyingOut
 from liteorm.postgres._async.row_calls import AsyncRowCalls
 from liteorm.postgres._async.stream import AsyncRowStream, AsyncStreaming
+from liteorm.postgres._session.copying_out import copy_out_text
 from liteorm.postgres._session.options import check_seconds
 
 __all__ = ["AsyncAnySession"]
@@ -39,6 +41,31 @@ class AsyncAnySession(AsyncRowCalls):
         statement, and nothing of the batch is stored.
         """
         return AsyncBatching(self)
+
+    def copy_out(
+        self,
+        sql: SqlText,
+        params: Params = None,
+        *,
+        format: CopyFormat = "csv",
+        header: bool = False,
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Read the rows of a query as the data of COPY … TO STDOUT, in blocks of bytes.
+
+        In bounded memory; leaving the block early cancels the statement on the server.
+
+        Args:
+            sql: The query, with `%s` or `%(name)s` for parameters, which are written into it as
+                literals: COPY takes none.
+            params: A sequence or a mapping to match; without it a `%` is just a `%`.
+            format: `"csv"`, `"text"` or `"binary"`.
+            header: Whether the first line has the names of the columns.
+        """
+        text, values = rendered(sql, params)
+        self._check_text(text)
+        copy_out_text("", format, header)
+        use = self._connection("copy_out", text, values)
+        return AsyncCopyingOut(use, text, values, format, header)
 
     def stream(
         self,

@@ -272,6 +272,16 @@ class Wire(Connection[tuple[Any, ...]]):
                 continue
         return None
 
+    def stop_copying(self, rest: PQGen[None]) -> None:
+        """Cancel a COPY to the client whose rows are not wanted any more; past the bound, close."""
+        self.limit(CLEANUP_BOUND)
+        try:
+            self._stop(rest)
+        except psycopg.Error as exc:
+            logger.debug("a COPY was stopped: %s", exc)
+        if self.pgconn.transaction_status == _ACTIVE:
+            self.drop()
+
     def stop_reading(self) -> psycopg.Error | None:
         """Cancel a statement whose rows are not wanted any more; past the bound, close.
 

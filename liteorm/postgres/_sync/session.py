@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Iterable
 from contextlib import AbstractContextManager
 
 from liteorm._core.batches import Batch
-from liteorm._core.contracts import Params
+from liteorm._core.contracts import CopyFormat, Params
 from liteorm._core.sql.text import SqlText, rendered
 from liteorm._core.values.results import Result
 from liteorm.postgres._sync import pipeline
 from liteorm.postgres._sync.batching import Batching
+from liteorm.postgres._sync.copy_out import CopyingOut
 from liteorm.postgres._sync.row_calls import RowCalls
 from liteorm.postgres._sync.stream import RowStream, Streaming
+from liteorm.postgres._session.copying_out import copy_out_text
 from liteorm.postgres._session.options import check_seconds
 
 __all__ = ["AnySession"]
@@ -40,6 +42,31 @@ class AnySession(RowCalls):
         statement, and nothing of the batch is stored.
         """
         return Batching(self)
+
+    def copy_out(
+        self,
+        sql: SqlText,
+        params: Params = None,
+        *,
+        format: CopyFormat = "csv",
+        header: bool = False,
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """Read the rows of a query as the data of COPY … TO STDOUT, in blocks of bytes.
+
+        In bounded memory; leaving the block early cancels the statement on the server.
+
+        Args:
+            sql: The query, with `%s` or `%(name)s` for parameters, which are written into it as
+                literals: COPY takes none.
+            params: A sequence or a mapping to match; without it a `%` is just a `%`.
+            format: `"csv"`, `"text"` or `"binary"`.
+            header: Whether the first line has the names of the columns.
+        """
+        text, values = rendered(sql, params)
+        self._check_text(text)
+        copy_out_text("", format, header)
+        use = self._connection("copy_out", text, values)
+        return CopyingOut(use, text, values, format, header)
 
     def stream(
         self,

@@ -1,0 +1,116 @@
+"""COPY … TO STDOUT as blocks of bytes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Any, Final
+
+from psycopg import AsyncClientCursor, pq
+
+from liteorm.errors import TransactionError
+from liteorm.postgres._async.connection import AsyncWire
+from liteorm.postgres._async.statements import AsyncUse
+from liteorm.postgres._session.copying_out import CopyOut, copy_out_text
+from liteorm.postgres._session.primitives import afinish
+
+__all__ = ["AsyncCopyingOut"]
+
+_ACTIVE: Final = pq.TransactionStatus.ACTIVE
+_INTRANS: Final = pq.TransactionStatus.INTRANS
+_INERROR: Final = pq.TransactionStatus.INERROR
+_SAVEPOINT: Final = "liteorm_copy"
+
+
+class AsyncCopyingOut:
+    """The block in which the data of a COPY can be read."""
+
+    def __init__(self, use: AsyncUse, sql: str, params: Any, format: str, header: bool) -> None:
+        self._use = use
+        self._sql = sql
+        self._params = params
+        self._format = format
+        self._header = header
+        self._wire: AsyncWire | None = None
+        self._copy: CopyOut | None = None
+        self._saved = False
+        self._left = False
+
+    async def __aenter__(self) -> AsyncIterator[bytes]:
+        if self._wire is not None:
+            raise TransactionError("this COPY has been opened before")
+        self._wire = wire = await self._use.__aenter__()
+        try:
+            await self._open(wire)
+        except BaseException as exc:
+            await self._leave(wire, exc)
+            raise
+        return self._blocks(wire)
+
+    async def _open(self, wire: AsyncWire) -> None:
+        if wire.pgconn.transaction_status != pq.TransactionStatus.IDLE:
+            # Leaving early cancels the statement, which must not spoil the whole transaction.
+            await wire.command(f"SAVEPOINT {_SAVEPOINT}")
+            self._saved = True
+        query: Any = self._sql
+        if self._params is not None:
+            # COPY takes no parameters: the driver writes them into the text, quoted.
+            query = AsyncClientCursor(wire).mogrify(query, self._params)
+        self._copy = CopyOut(wire.pgconn)
+        text = copy_out_text(query, self._format, self._header)
+        await wire.wait(self._copy.begin(text))
+
+    async def _blocks(self, wire: AsyncWire) -> AsyncIterator[bytes]:
+        copy = self._copy
+        assert copy is not None
+        while True:
+            if self._left:
+                raise TransactionError("this COPY has been closed: its block has been left")
+            try:
+                # A bound for each block: how long the reader takes in between is its own affair.
+                wire.limit(None)
+                block = await wire.wait(copy.block())
+            except Exception as exc:
+                copy.ended = True
+                error = wire.translated(exc, self._sql)
+                if error is exc:
+                    raise
+                raise error from exc
+            if block is None:
+                return
+            yield block
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._wire is not None
+        await self._leave(self._wire, exc)
+
+    async def _leave(self, wire: AsyncWire, exc: BaseException | None) -> None:
+        """Stop the COPY on the server if it still runs, and give the connection back."""
+        self._left = True
+        if self._copy is not None:
+            self._use.rows = self._copy.rows
+        try:
+            if wire.state.is_elsewhere:
+                pass  # it goes on where it was opened, and nothing is sent from here
+            elif wire.pgconn.transaction_status == _ACTIVE:
+                await afinish(self._stop(wire))
+            elif self._saved and wire.pgconn.transaction_status == _INTRANS:
+                wire.limit(None)
+                await wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+        except BaseException as leaving:
+            await self._use.__aexit__(type(leaving), leaving, leaving.__traceback__)
+            raise
+        await self._use.__aexit__(type(exc) if exc else None, exc, None)
+
+    async def _stop(self, wire: AsyncWire) -> None:
+        assert self._copy is not None
+        await wire.stop_copying(self._copy.rest())
+        if self._saved and wire.pgconn.transaction_status == _INERROR:
+            await wire.command(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+        if self._saved and wire.pgconn.transaction_status == _INTRANS:
+            await wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")

@@ -1,0 +1,95 @@
+"""COPY … TO STDOUT: its text, and its data in blocks, without I/O of its own."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from psycopg import errors as driver
+from psycopg import pq
+from psycopg.abc import PQGen
+from psycopg.generators import fetch_many, send
+from psycopg.waiting import Ready, Wait
+
+from liteorm.errors import StatementError
+
+__all__ = ["CopyOut", "copy_out_text"]
+
+_FORMATS: Final = ("csv", "text", "binary")
+_BLOCK: Final = 128 * 1024
+_OUT: Final = pq.ExecStatus.COPY_OUT
+_FATAL: Final = pq.ExecStatus.FATAL_ERROR
+_OPTIONS: Final = {"csv": "FORMAT csv", "text": "FORMAT text", "binary": "FORMAT binary"}
+
+
+def copy_out_text(query: str, format: str, header: bool) -> str:
+    """Return COPY (query) TO STDOUT.
+
+    Raises:
+        ValueError: There is no such format, or it has no header.
+    """
+    if format not in _FORMATS:
+        raise ValueError(f"format must be one of {', '.join(_FORMATS)}, not {format!r}")
+    if header and format == "binary":
+        raise ValueError("the binary format has no header")
+    options = _OPTIONS[format] + (", HEADER" if header else "")
+    # The query may end in a comment.
+    return f"COPY ({query.rstrip().removesuffix(';')}\n) TO STDOUT ({options})"
+
+
+class CopyOut:
+    """The data of one COPY as it comes.
+
+    Args:
+        pgconn: The driver's connection.
+    """
+
+    def __init__(self, pgconn: Any) -> None:
+        self._pgconn = pgconn
+        self.ended = False
+        self.rows = 0
+
+    def begin(self, text: str) -> PQGen[None]:
+        """Send the command; return when data is about to come."""
+        self._pgconn.send_query(text.encode())
+        yield from send(self._pgconn)
+        results = yield from fetch_many(self._pgconn)
+        if results and results[0].status == _OUT:
+            return
+        self.ended = True
+        for result in results:
+            if result.status == _FATAL:
+                raise driver.error_from_result(result)
+        raise StatementError("the statement of copy_out gives no rows to be copied")
+
+    def block(self) -> PQGen[bytes | None]:
+        """Receive what there is, some rows at a time; None at the end."""
+        parts: list[Any] = []
+        size = 0
+        while not self.ended:
+            count, data = self._pgconn.get_copy_data(1)
+            if count > 0:
+                self.rows += 1
+                parts.append(data)
+                size += count
+                if size >= _BLOCK:
+                    break
+            elif count < 0:
+                self.ended = True
+                yield from self._finish()
+            elif parts:
+                break
+            else:
+                while not (yield Wait.R) & Ready.R:
+                    continue
+                self._pgconn.consume_input()
+        return b"".join(parts) if parts else None
+
+    def rest(self) -> PQGen[None]:
+        """Receive what is left, to be thrown away."""
+        while (yield from self.block()) is not None:
+            pass
+
+    def _finish(self) -> PQGen[None]:
+        for result in (yield from fetch_many(self._pgconn)):
+            if result.status == _FATAL:
+                raise driver.error_from_result(result)

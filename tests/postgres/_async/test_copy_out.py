@@ -1,0 +1,133 @@
+"""COPY … TO STDOUT as blocks of bytes."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+from typing import Any
+
+import pytest
+
+import liteorm
+from liteorm.postgres import AsyncDB
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def db(liteorm_async_db: AsyncDB) -> AsyncDB:
+    """A database with three rows."""
+    await liteorm_async_db.execute("""
+        CREATE TABLE item (id int PRIMARY KEY, name text, at date);
+        INSERT INTO item VALUES (1, 'a, "b"', '2024-01-01'), (2, NULL, NULL), (3, E'x\ny', NULL);
+    """)
+    return liteorm_async_db
+
+
+async def copied(session: Any, *args: Any, **named: Any) -> bytes:
+    """Return the whole data of a COPY."""
+    async with session.copy_out(*args, **named) as blocks:
+        return b"".join([block async for block in blocks])
+
+
+async def test_formats(db: AsyncDB) -> None:
+    """csv, text and binary, with and without a header."""
+    query = "SELECT id, name, at FROM item ORDER BY id; "
+    data = await copied(db, query, header=True)
+    rows = list(csv.reader(io.StringIO(data.decode())))
+    assert rows == [
+        ["id", "name", "at"],
+        ["1", 'a, "b"', "2024-01-01"],
+        ["2", "", ""],
+        ["3", "x\ny", ""],
+    ]
+    assert (await copied(db, query, format="text")).splitlines()[1] == b"2\t\\N\t\\N"
+    binary = await copied(db, query, format="binary")
+    assert binary.startswith(b"PGCOPY\n\xff\r\n\0")
+    assert binary.endswith(b"\xff\xff")
+    assert await copied(db, "SELECT 1 WHERE false -- nothing") == b""
+    assert await copied(db, "SELECT '100%'") == b"100%\n"
+
+
+async def test_parameters_are_quoted(db: AsyncDB) -> None:
+    """By the driver, whatever is in them; also names, lists and SQL with values in braces."""
+    bad = "'; DROP TABLE item; --\\ %s"
+    assert (
+        await copied(db, "SELECT %s::text", [bad], format="text")
+        == b"'; DROP TABLE item; --\\\\ %s\n"
+    )
+    found = await copied(
+        db,
+        "SELECT id FROM item WHERE id = ANY(%(ids)s) AND (at = %(at)s OR at IS NULL) ORDER BY id",
+        {"ids": [1, 2], "at": dt.date(2024, 1, 1)},
+    )
+    assert found == b"1\n2\n"
+    text = liteorm.sql("SELECT {} FROM item WHERE id = {}", liteorm.Ident("name"), 1)
+    assert await copied(db, text) == b'"a, ""b"""\n'
+    with pytest.raises(liteorm.Error):
+        await copied(db, "SELECT %(a)s::int", {"b": 1})
+
+
+async def test_many_rows_in_blocks(db: AsyncDB) -> None:
+    """Blocks are neither single rows nor the whole."""
+    sizes: list[int] = []
+    async with db.copy_out("SELECT n, repeat('x', 90) FROM generate_series(1, 50000) n") as blocks:
+        async for block in blocks:
+            sizes.append(len(block))
+            assert block.endswith(b"\n")
+    assert sum(sizes) > 4_500_000
+    assert max(sizes) < 300_000
+    assert len(sizes) < 5_000
+
+
+async def test_left_early_it_is_cancelled(db: AsyncDB) -> None:
+    """The server stops at once, and the connection and the transaction are usable."""
+    endless = "SELECT generate_series(1, 1000000000)"
+    async with db.copy_out(endless) as blocks:
+        async for block in blocks:
+            assert block
+            break
+    with pytest.raises(ZeroDivisionError):
+        async with db.copy_out(endless):
+            raise ZeroDivisionError
+    assert db.stats().in_use == 0
+    assert len(await db.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY%'")) == 0
+    async with db.transaction() as tx:
+        await tx.execute("INSERT INTO item VALUES (4)")
+        async with tx.copy_out(endless) as blocks:
+            async for _ in blocks:
+                break
+        with pytest.raises(liteorm.TransactionError, match="in use by another"):
+            async with tx.copy_out(endless):
+                await tx.query("SELECT 1")
+        await tx.execute("INSERT INTO item VALUES (5)")
+    assert len(await db.query("SELECT 1 FROM item WHERE id > 3")) == 2
+
+
+async def test_in_a_transaction_it_sees_its_rows_and_settings(db: AsyncDB) -> None:
+    """It is the transaction's own statement."""
+    async with db.transaction(settings={"DateStyle": "German"}) as tx:
+        await tx.execute("INSERT INTO item VALUES (4, 'mine', '2024-12-31')")
+        assert await copied(tx, "SELECT name, at FROM item WHERE id = 4") == b"mine,31.12.2024\n"
+        assert await copied(tx, "SELECT id FROM item WHERE id > 3") == b"4\n"
+
+
+async def test_errors(db: AsyncDB) -> None:
+    """At the start and in the middle; wrong words before anything is sent."""
+    with pytest.raises(liteorm.UndefinedTable):
+        await copied(db, "SELECT 1 FROM nothing")
+    with pytest.raises(liteorm.DataError, match="division by zero"):
+        await copied(db, "SELECT 1 / (90000 - n) FROM generate_series(1, 100000) n")
+    with pytest.raises(ValueError, match="format must be one of csv, text, binary, not 'xml'"):
+        db.copy_out("SELECT 1", format="xml")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="the binary format has no header"):
+        db.copy_out("SELECT 1", format="binary", header=True)
+    with pytest.raises(liteorm.StatementError):
+        await copied(db, "COMMIT")
+    assert db.stats().in_use == 0
+    async with db.copy_out("SELECT 1") as blocks:
+        pass
+    with pytest.raises(liteorm.TransactionError, match="its block has been left"):
+        async for _ in blocks:
+            pass

@@ -1,0 +1,133 @@
+# Generated from tests/postgres/_async/test_copy_out.py by .ci/unasync.py: edit that file, not this one.
+"""COPY … TO STDOUT as blocks of bytes."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+from typing import Any
+
+import pytest
+
+import liteorm
+from liteorm.postgres import DB
+
+
+
+@pytest.fixture
+def db(liteorm_db: DB) -> DB:
+    """A database with three rows."""
+    liteorm_db.execute("""
+        CREATE TABLE item (id int PRIMARY KEY, name text, at date);
+        INSERT INTO item VALUES (1, 'a, "b"', '2024-01-01'), (2, NULL, NULL), (3, E'x\ny', NULL);
+    """)
+    return liteorm_db
+
+
+def copied(session: Any, *args: Any, **named: Any) -> bytes:
+    """Return the whole data of a COPY."""
+    with session.copy_out(*args, **named) as blocks:
+        return b"".join([block for block in blocks])
+
+
+def test_formats(db: DB) -> None:
+    """csv, text and binary, with and without a header."""
+    query = "SELECT id, name, at FROM item ORDER BY id; "
+    data = copied(db, query, header=True)
+    rows = list(csv.reader(io.StringIO(data.decode())))
+    assert rows == [
+        ["id", "name", "at"],
+        ["1", 'a, "b"', "2024-01-01"],
+        ["2", "", ""],
+        ["3", "x\ny", ""],
+    ]
+    assert (copied(db, query, format="text")).splitlines()[1] == b"2\t\\N\t\\N"
+    binary = copied(db, query, format="binary")
+    assert binary.startswith(b"PGCOPY\n\xff\r\n\0")
+    assert binary.endswith(b"\xff\xff")
+    assert copied(db, "SELECT 1 WHERE false -- nothing") == b""
+    assert copied(db, "SELECT '100%'") == b"100%\n"
+
+
+def test_parameters_are_quoted(db: DB) -> None:
+    """By the driver, whatever is in them; also names, lists and SQL with values in braces."""
+    bad = "'; DROP TABLE item; --\\ %s"
+    assert (
+        copied(db, "SELECT %s::text", [bad], format="text")
+        == b"'; DROP TABLE item; --\\\\ %s\n"
+    )
+    found = copied(
+        db,
+        "SELECT id FROM item WHERE id = ANY(%(ids)s) AND (at = %(at)s OR at IS NULL) ORDER BY id",
+        {"ids": [1, 2], "at": dt.date(2024, 1, 1)},
+    )
+    assert found == b"1\n2\n"
+    text = liteorm.sql("SELECT {} FROM item WHERE id = {}", liteorm.Ident("name"), 1)
+    assert copied(db, text) == b'"a, ""b"""\n'
+    with pytest.raises(liteorm.Error):
+        copied(db, "SELECT %(a)s::int", {"b": 1})
+
+
+def test_many_rows_in_blocks(db: DB) -> None:
+    """Blocks are neither single rows nor the whole."""
+    sizes: list[int] = []
+    with db.copy_out("SELECT n, repeat('x', 90) FROM generate_series(1, 50000) n") as blocks:
+        for block in blocks:
+            sizes.append(len(block))
+            assert block.endswith(b"\n")
+    assert sum(sizes) > 4_500_000
+    assert max(sizes) < 300_000
+    assert len(sizes) < 5_000
+
+
+def test_left_early_it_is_cancelled(db: DB) -> None:
+    """The server stops at once, and the connection and the transaction are usable."""
+    endless = "SELECT generate_series(1, 1000000000)"
+    with db.copy_out(endless) as blocks:
+        for block in blocks:
+            assert block
+            break
+    with pytest.raises(ZeroDivisionError):
+        with db.copy_out(endless):
+            raise ZeroDivisionError
+    assert db.stats().in_use == 0
+    assert len(db.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY%'")) == 0
+    with db.transaction() as tx:
+        tx.execute("INSERT INTO item VALUES (4)")
+        with tx.copy_out(endless) as blocks:
+            for _ in blocks:
+                break
+        with pytest.raises(liteorm.TransactionError, match="in use by another"):
+            with tx.copy_out(endless):
+                tx.query("SELECT 1")
+        tx.execute("INSERT INTO item VALUES (5)")
+    assert len(db.query("SELECT 1 FROM item WHERE id > 3")) == 2
+
+
+def test_in_a_transaction_it_sees_its_rows_and_settings(db: DB) -> None:
+    """It is the transaction's own statement."""
+    with db.transaction(settings={"DateStyle": "German"}) as tx:
+        tx.execute("INSERT INTO item VALUES (4, 'mine', '2024-12-31')")
+        assert copied(tx, "SELECT name, at FROM item WHERE id = 4") == b"mine,31.12.2024\n"
+        assert copied(tx, "SELECT id FROM item WHERE id > 3") == b"4\n"
+
+
+def test_errors(db: DB) -> None:
+    """At the start and in the middle; wrong words before anything is sent."""
+    with pytest.raises(liteorm.UndefinedTable):
+        copied(db, "SELECT 1 FROM nothing")
+    with pytest.raises(liteorm.DataError, match="division by zero"):
+        copied(db, "SELECT 1 / (90000 - n) FROM generate_series(1, 100000) n")
+    with pytest.raises(ValueError, match="format must be one of csv, text, binary, not 'xml'"):
+        db.copy_out("SELECT 1", format="xml")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="the binary format has no header"):
+        db.copy_out("SELECT 1", format="binary", header=True)
+    with pytest.raises(liteorm.StatementError):
+        copied(db, "COMMIT")
+    assert db.stats().in_use == 0
+    with db.copy_out("SELECT 1") as blocks:
+        pass
+    with pytest.raises(liteorm.TransactionError, match="its block has been left"):
+        for _ in blocks:
+            pass
