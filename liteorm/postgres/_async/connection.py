@@ -8,17 +8,17 @@ import select
 import socket
 import weakref
 from collections.abc import Iterable, Mapping
-from math import ceil
 from sys import is_finalizing
 from time import monotonic
 from typing import Any, Final
 
 import psycopg
-from psycopg import AsyncConnection, AsyncCursor, pq
+from psycopg import AsyncCursor, pq
 from psycopg.abc import PQGen
 from psycopg.adapt import Transformer
 
 from liteorm.errors import Error
+from liteorm.postgres._async.limits import AsyncLimits
 from liteorm.postgres._driver import KNOWN_QUERY, prepared_statements
 from liteorm.postgres._session.beginning import Begin
 from liteorm.postgres._session.commands import (
@@ -31,7 +31,7 @@ from liteorm.postgres._session.commands import (
     transaction_command,
 )
 from liteorm.postgres._session.notices import NoticeWatch
-from liteorm.postgres._session.options import ANSWER_GRACE, CLEANUP_BOUND, PoolState
+from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.outcomes import is_over
 from liteorm.postgres._session.primitives import WaitTimeout, afinish, arunning, await_io
 from liteorm.postgres._session.protocol import NamedQuery, arrived, drain_step, run_step
@@ -45,10 +45,6 @@ logger: Final = logging.getLogger("liteorm")
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
 _IDLE: Final = pq.TransactionStatus.IDLE
 _CANCELED: Final = "57014"
-_SETTINGS_SQL: Final = """
-SELECT setting, pg_catalog.current_schemas(true)::text
-  FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'
-"""
 
 
 class AsyncSendingCursor(AsyncCursor[Any]):
@@ -58,24 +54,9 @@ class AsyncSendingCursor(AsyncCursor[Any]):
         _query_cls = NamedQuery
 
 
-class AsyncWire(AsyncConnection[tuple[Any, ...]]):
+class AsyncWire(AsyncLimits):
     """A connection of the pool."""
 
-    state: PoolState
-    deadline: float | None = None
-    """When the operation that runs is to be cancelled, on the monotonic clock."""
-    limited_since: float | None = None
-    """When a statement began that the server's statement_timeout is over."""
-    lasting: float | None = None
-    """How long the deadline is from the last answer on."""
-    bounded: bool = False
-    """The deadline is the one of `open(statement_timeout=…)`, for each statement; not a call's."""
-    own_limit: float | None = None
-    """The server's statement_timeout if it is other than the pool's; 0.0 is for none."""
-    timed_out: bool = False
-    """The deadline passed."""
-    drop_late: bool = False
-    """Past the deadline the connection is dropped at once, not cancelled."""
     dirty: bool = False
     """Something stays behind that the next borrower must not see."""
     evict: bool = False
@@ -86,8 +67,6 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
     """A transaction command was sent as text."""
     reference: weakref.ref[AsyncWire]
     """To itself: what notes that it is in use must not hold it."""
-    path: str | None = None
-    """The schemas that names are looked for in, once the transaction has changed them."""
     _poll: select.poll | None = None
     _transformer: Any = None
     """Dumps parameters, of one statement after the other."""
@@ -116,96 +95,6 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
     def constraint_errors(self) -> Mapping[str, type[Error]]:
         """The user's own classes, by constraint."""
         return self.state.constraint_errors
-
-    @property
-    def statement_timed_out(self) -> bool:
-        """Whether the server's statement_timeout has passed for the running statement."""
-        since, limit = self.limited_since, self.server_limit
-        if since is None or limit is None or not self.bounded:
-            return False
-        return monotonic() - since >= limit * 0.98
-
-    @property
-    def server_limit(self) -> float | None:
-        """The statement_timeout that is set on the server, None for none."""
-        own = self.own_limit
-        return self.state.statement_timeout if own is None else own or None
-
-    def limit(self, timeout: float | None, *, drop: bool = False) -> None:
-        """Set the bounds of the operation that begins; past them, cancel it or drop all.
-
-        Args:
-            timeout: Seconds; None for what `open(statement_timeout=…)` says of each statement.
-            drop: Drop the connection then.
-        """
-        now = monotonic()
-        state = self.state
-        self.timed_out = False
-        self.drop_late = drop
-        self.limited_since = now if state.statement_timeout is not None else None
-        self.bounded = timeout is None
-        if timeout is None and (limit := self.server_limit) is not None:
-            # Where the server keeps the time it has had its chance: a cancel would not help.
-            self.drop_late = drop or state.server_keeps_timeout
-            timeout = limit + (ANSWER_GRACE if state.server_keeps_timeout else 0.0)
-        self.lasting = timeout
-        self.deadline = None if timeout is None else now + timeout
-
-    def renew(self, statements: int = 1) -> None:
-        """Count anew: something was answered, or the time since was not the server's."""
-        if self.bounded and self.lasting is not None:
-            more = (statements - 1) * (self.server_limit or 0.0)
-            self.deadline = monotonic() + self.lasting + more
-
-    def unlimit(self) -> None:
-        """Lift the bounds: the operation has ended, and its error is told."""
-        self.deadline = self.limited_since = self.lasting = None
-        self.timed_out = False
-
-    async def raise_limit(self, timeout: float | None) -> bool:
-        """Let the server take longer than the pool's statement_timeout; say whether it had to.
-
-        Args:
-            timeout: Seconds, which are the client's to keep; None for any time.
-        """
-        limit = self.server_limit
-        if limit is None or not self.state.server_keeps_timeout:
-            return False
-        if timeout is not None and timeout <= limit:
-            return False
-        milliseconds = 0 if timeout is None else ceil((timeout + ANSWER_GRACE) * 1000)
-        if self.pgconn.transaction_status == _IDLE:
-            # Reset before its next use if it does not come to `lower_limit`.
-            self.dirty = True
-            await self.command(f"SET statement_timeout = {milliseconds}")
-        else:
-            await self.command(f"SET LOCAL statement_timeout = {milliseconds}")
-        return True
-
-    async def lower_limit(self) -> None:
-        """Take back what `raise_limit` did, unless the transaction's end will."""
-        status = self.pgconn.transaction_status
-        if status == _IDLE:
-            self.limit(CLEANUP_BOUND, drop=True)
-            await self.command("RESET statement_timeout")
-            self.dirty = False
-        elif status == pq.TransactionStatus.INTRANS:
-            milliseconds = ceil((self.server_limit or 0.0) * 1000)
-            self.limit(CLEANUP_BOUND, drop=True)
-            await self.command(f"SET LOCAL statement_timeout = {milliseconds}")
-
-    async def learn_settings(self) -> None:
-        """Ask for what a transaction has changed: its statement_timeout and its search_path."""
-        if self.pgconn.transaction_status != pq.TransactionStatus.INTRANS:
-            return
-        cursor = AsyncCursor(self)
-        await cursor.execute(_SETTINGS_SQL, prepare=False)
-        row = await cursor.fetchone()
-        if row is None:
-            return
-        self.path = row[1]
-        if self.state.statement_timeout is not None:
-            self.own_limit = int(row[0]) / 1000
 
     async def wait(
         self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None
@@ -371,12 +260,6 @@ class AsyncWire(AsyncConnection[tuple[Any, ...]]):
                 self.path = paths[-1].decode()
         if begin.limits:
             await self.learn_settings()
-
-    async def command(self, sql: str) -> str:
-        """Run a transaction command; return the server's word for what it did."""
-        cursor = AsyncCursor(self)
-        await cursor.execute(sql.encode(), prepare=False)
-        return cursor.statusmessage or ""
 
     def forget_stale(self, exc: BaseException) -> bool:
         """Drop prepared statements if one was out of date; say whether to run it again."""

@@ -1,0 +1,137 @@
+"""How long what a connection does may take, and what the server was told of that."""
+
+from __future__ import annotations
+
+from math import ceil
+from time import monotonic
+from typing import Any, Final
+
+from psycopg import AsyncConnection, AsyncCursor, pq
+
+from liteorm.postgres._session.options import ANSWER_GRACE, CLEANUP_BOUND, PoolState
+
+__all__ = ["AsyncLimits"]
+
+_IDLE: Final = pq.TransactionStatus.IDLE
+_SETTINGS_SQL: Final = """
+SELECT setting, pg_catalog.current_schemas(true)::text
+  FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'
+"""
+
+
+class AsyncLimits(AsyncConnection[tuple[Any, ...]]):
+    """A connection that knows its bounds."""
+
+    state: PoolState
+    deadline: float | None = None
+    """When the operation that runs is to be cancelled, on the monotonic clock."""
+    limited_since: float | None = None
+    """When a statement began that the server's statement_timeout is over."""
+    lasting: float | None = None
+    """How long the deadline is from the last answer on."""
+    bounded: bool = False
+    """The deadline is the one of `open(statement_timeout=…)`, for each statement; not a call's."""
+    own_limit: float | None = None
+    """The server's statement_timeout if it is other than the pool's; 0.0 is for none."""
+    timed_out: bool = False
+    """The deadline passed."""
+    drop_late: bool = False
+    """Past the deadline the connection is dropped at once, not cancelled."""
+    path: str | None = None
+    """The schemas that names are looked for in, once the transaction has changed them."""
+
+    async def command(self, sql: str) -> str:
+        """Run a transaction command; return the server's word for what it did."""
+        cursor = AsyncCursor(self)
+        await cursor.execute(sql.encode(), prepare=False)
+        return cursor.statusmessage or ""
+
+    @property
+    def statement_timed_out(self) -> bool:
+        """Whether the server's statement_timeout has passed for the running statement."""
+        since, limit = self.limited_since, self.server_limit
+        if since is None or limit is None or not self.bounded:
+            return False
+        return monotonic() - since >= limit * 0.98
+
+    @property
+    def server_limit(self) -> float | None:
+        """The statement_timeout that is set on the server, None for none."""
+        own = self.own_limit
+        return self.state.statement_timeout if own is None else own or None
+
+    def limit(self, timeout: float | None, *, drop: bool = False) -> None:
+        """Set the bounds of the operation that begins; past them, cancel it or drop all.
+
+        Args:
+            timeout: Seconds; None for what `open(statement_timeout=…)` says of each statement.
+            drop: Drop the connection then.
+        """
+        now = monotonic()
+        state = self.state
+        self.timed_out = False
+        self.drop_late = drop
+        self.limited_since = now if state.statement_timeout is not None else None
+        self.bounded = timeout is None
+        if timeout is None and (limit := self.server_limit) is not None:
+            # Where the server keeps the time it has had its chance: a cancel would not help.
+            self.drop_late = drop or state.server_keeps_timeout
+            timeout = limit + (ANSWER_GRACE if state.server_keeps_timeout else 0.0)
+        self.lasting = timeout
+        self.deadline = None if timeout is None else now + timeout
+
+    def renew(self, statements: int = 1) -> None:
+        """Count anew: something was answered, or the time since was not the server's."""
+        if self.bounded and self.lasting is not None:
+            more = (statements - 1) * (self.server_limit or 0.0)
+            self.deadline = monotonic() + self.lasting + more
+
+    def unlimit(self) -> None:
+        """Lift the bounds: the operation has ended, and its error is told."""
+        self.deadline = self.limited_since = self.lasting = None
+        self.timed_out = False
+
+    async def raise_limit(self, timeout: float | None) -> bool:
+        """Let the server take longer than the pool's statement_timeout; say whether it had to.
+
+        Args:
+            timeout: Seconds, which are the client's to keep; None for any time.
+        """
+        limit = self.server_limit
+        if limit is None or not self.state.server_keeps_timeout:
+            return False
+        if timeout is not None and timeout <= limit:
+            return False
+        milliseconds = 0 if timeout is None else ceil((timeout + ANSWER_GRACE) * 1000)
+        if self.pgconn.transaction_status == _IDLE:
+            # Reset before its next use if it does not come to `lower_limit`.
+            self.dirty = True
+            await self.command(f"SET statement_timeout = {milliseconds}")
+        else:
+            await self.command(f"SET LOCAL statement_timeout = {milliseconds}")
+        return True
+
+    async def lower_limit(self) -> None:
+        """Take back what `raise_limit` did, unless the transaction's end will."""
+        status = self.pgconn.transaction_status
+        if status == _IDLE:
+            self.limit(CLEANUP_BOUND, drop=True)
+            await self.command("RESET statement_timeout")
+            self.dirty = False
+        elif status == pq.TransactionStatus.INTRANS:
+            milliseconds = ceil((self.server_limit or 0.0) * 1000)
+            self.limit(CLEANUP_BOUND, drop=True)
+            await self.command(f"SET LOCAL statement_timeout = {milliseconds}")
+
+    async def learn_settings(self) -> None:
+        """Ask for what a transaction has changed: its statement_timeout and its search_path."""
+        if self.pgconn.transaction_status != pq.TransactionStatus.INTRANS:
+            return
+        cursor = AsyncCursor(self)
+        await cursor.execute(_SETTINGS_SQL, prepare=False)
+        row = await cursor.fetchone()
+        if row is None:
+            return
+        self.path = row[1]
+        if self.state.statement_timeout is not None:
+            self.own_limit = int(row[0]) / 1000
