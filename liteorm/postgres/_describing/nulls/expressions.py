@@ -50,8 +50,15 @@ def _rolled(level: Level, node: Node) -> Value:
     if out is True:
         return NOTHING
     rule = _RULES.get(node.kind)
-    value = rule(level, node) if rule is not None else unknown("")
-    return value if out is False else either([NOTHING, value])
+    # It is computed from a row, whichever of the row's columns the grouping set leaves out.
+    with level.over(groups=False):
+        value = rule(level, node) if rule is not None else unknown("")
+    if out is False:
+        return value
+    found = either([NOTHING, value])
+    if node.key in level.loose and level.having:
+        found = evolve(found, null=min(found.null, UNKNOWN))
+    return found
 
 
 def _var(level: Level, node: Node) -> Value:
