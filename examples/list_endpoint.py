@@ -10,6 +10,7 @@ from typing import Any, Literal
 import attrs
 
 import liteorm
+import liteorm_testing
 from liteorm import postgres
 
 SCHEMA = """
