@@ -141,7 +141,7 @@ class _OwnQuery:
 if TYPE_CHECKING:
     from psycopg._queries import PostgresQuery
 
-    KNOWN_QUERY: bool
+    KNOWN_QUERY = bool(MISSING)
 else:
     PostgresQuery = _inside("psycopg._queries", "PostgresQuery")
     KNOWN_QUERY = (
@@ -156,9 +156,9 @@ else:
 
 # What is prepared on a connection. Upstream would have to make the manager of prepared statements
 # public: look a statement up, note that it ran, forget them all.
-_manager: Final = _inside("psycopg._preparing", "PrepareManager")
-_prepare: Final = _inside("psycopg._preparing", "Prepare")
-PREPARES: Final = (
+_manager: Final[Any] = _inside("psycopg._preparing", "PrepareManager")
+_prepare: Final[Any] = _inside("psycopg._preparing", "Prepare")
+PREPARES: Final[bool] = bool(
     KNOWN_QUERY
     and _manager is not None
     and _prepare is not None
@@ -171,8 +171,8 @@ PREPARES: Final = (
     and hasattr(_manager(), "_to_flush")
 )
 """Whether statements are prepared at all: without the driver's manager none is."""
-NOT_PREPARED: Final[Any] = _prepare.NO if PREPARES else 1
-TO_PREPARE: Final[Any] = _prepare.SHOULD if PREPARES else 3
+NOT_PREPARED: Final[Any] = getattr(_prepare, "NO", 1)
+TO_PREPARE: Final[Any] = getattr(_prepare, "SHOULD", 3)
 
 
 class _NothingPrepared:
@@ -278,7 +278,7 @@ def _packing(name: str, own: Any, oid: int, row: list[Any], expected: bytes) -> 
         function(row, transformer, packed)
     except Exception:
         packed = bytearray()
-    if packed == expected:
+    if bytes(packed) == expected:
         return function
     MISSING.append(f"psycopg._copy_base.{name}")
     return own
@@ -318,7 +318,8 @@ def leave_queue(pool: ConnectionPool[Any], exc: BaseException) -> None:
     trace = exc.__traceback__ if _queue_is_known else None
     while trace is not None:
         place: Any = trace.tb_frame.f_locals.get("pos")
-        waiting_here = isinstance(place, _waiting_client)
+        known: Any = _waiting_client
+        waiting_here = isinstance(place, known)
         if waiting_here and not place.fail(PoolTimeout("interrupted")) and place.conn is not None:
             place.conn._pool = pool
             pool.putconn(place.conn)

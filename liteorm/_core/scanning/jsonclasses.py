@@ -60,7 +60,7 @@ def marked(annotation: Any) -> Any:
         return annotation
     if origin in (typing.Union, types.UnionType):
         return typing.Union[inside]  # noqa: UP007
-    return typing.cast("Any", origin)[inside]
+    return origin[inside]
 
 
 class Inside(ValueError):

@@ -83,7 +83,7 @@ def register_dumpers(
         if type_.is_own_class:
             for own_dumper in (_CustomText, _CustomBinary):
                 members = {"custom": type_, "customs": custom}
-                made = type(own_dumper.__name__, (own_dumper,), members)
+                made: Any = type(own_dumper.__name__, (own_dumper,), members)
                 adapters.register_dumper(type_.cls, made)
     for cls, codec in (codecs or {}).items():
         for base in (_ThroughText, _ThroughBinary):
@@ -222,7 +222,8 @@ class _ArrayBinary(RecursiveDumper):
         first = _first_leaf(items)
         if first is None:
             return None
-        found = self._tx.adapters.get_dumper(type(first), PyFormat.BINARY)
+        cls: type[Any] = first.__class__
+        found = self._tx.adapters.get_dumper(cls, PyFormat.BINARY)
         return found if issubclass(found, _CustomBinary) else None
 
     def get_key(self, obj: Any, format: PyFormat) -> Any:

@@ -89,7 +89,7 @@ def disclosed(value: Any) -> Any:
         if cls is dict and _LEAVES.issuperset(map(type, value.values())):
             return value
         return {key: disclosed(inner) for key, inner in value.items()}
-    if issubclass(cls, ARRAYS) and not is_special(cls):
+    if is_a(value, ARRAYS) and not is_special(cls):
         if cls in ARRAYS and _LEAVES.issuperset(map(type, value)):
             return value
         return [disclosed(inner) for inner in value]

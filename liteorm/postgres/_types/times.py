@@ -152,6 +152,9 @@ def with_infinity(encoder: Encoder) -> Encoder:
             return INFINITY[value][:1] + INFINITY[value][8 - size + 1 :]
         return bytes(binary(value))
 
+    def worded(value: Any) -> str:
+        return value if isinstance(value, str) and value in INFINITY else text(value)
+
     return attrs.evolve(
         encoder,
         fast=None,
@@ -159,7 +162,7 @@ def with_infinity(encoder: Encoder) -> Encoder:
         dumper=BYTEA_OID,
         ready=encoded,
         binary=encoded,
-        text=lambda value: value if isinstance(value, str) and value in INFINITY else text(value),
+        text=worded,
         strict=False,
         bound=True,
     )
