@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from liteorm import postgres
+from liteorm._check import custom_types
 from liteorm._cli.modelgen import STYLES, blocks_of, merged, read_old, read_schema
 
 
@@ -76,7 +77,13 @@ def run(arguments: argparse.Namespace) -> int:
         return _refused(f"{path} cannot be read: {error}")
     except (SyntaxError, ValueError) as error:
         return _refused(f"{path} is not Python ({error}): mend it, or write to another file")
-    with postgres.open(arguments.dsn, application_name="liteorm-models") as db:
+    sys.path.insert(0, os.getcwd())
+    try:
+        types = custom_types(arguments.types)
+    except ImportError as error:
+        return _refused(f"a module cannot be imported: {error}")
+    modules = sorted({custom.cls.__module__ for custom in types} - {"builtins"})
+    with postgres.open(arguments.dsn, application_name="liteorm-models", types=types) as db:
         schema = read_schema(db, arguments.schema, arguments.table, arguments.exclude)
     if schema.left_out:
         print(f"left out: {', '.join(schema.left_out)}", file=sys.stderr)
@@ -84,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     taken = () if old is None else old.names
     blocks = blocks_of(schema, style=arguments.style, names=names, taken=taken)
     partial = bool(arguments.schema or arguments.table)
-    new = merged(blocks, old, partial=partial)
+    new = merged(blocks, old, partial=partial, modules=modules)
     if path is None:
         sys.stdout.write(new)
         return 0

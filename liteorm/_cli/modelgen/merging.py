@@ -106,17 +106,24 @@ def _bound(tree: ast.Module) -> Iterator[str]:
                 pass
 
 
-def merged(blocks: Sequence[Block], old: OldFile | None = None, *, partial: bool = False) -> str:
+def merged(
+    blocks: Sequence[Block],
+    old: OldFile | None = None,
+    *,
+    partial: bool = False,
+    modules: Sequence[str] = (),
+) -> str:
     """Return the text of the file.
 
     Args:
         blocks: The classes of the schema as it is now.
         old: The file as it was, if there was one.
         partial: They are not all: what the file has for other tables stays.
+        modules: Where the classes of types of the user's own are.
     """
     if old is None or not (old.header.strip() or old.blocks):
         body = "\n\n".join(f"{_mark(block)}{block.text}" for block in blocks)
-        header = _fresh_header(body)
+        header = _fresh_header(body, modules)
         return f"{header}\n\n{body}" if body else header
     fresh = {block.key: block for block in blocks}
     pieces: list[str] = []
@@ -133,7 +140,7 @@ def merged(blocks: Sequence[Block], old: OldFile | None = None, *, partial: bool
             pieces.append(kept.after.lstrip("\n"))
     new = [f"{_mark(block)}{block.text}" for block in fresh.values()]
     body = _with_new(pieces, old.blocks[-1].after if old.blocks else "", new)
-    return _spaced(_header(old, body), body)
+    return _spaced(_header(old, body, modules), body)
 
 
 def _with_new(pieces: list[str], last: str, new: list[str]) -> str:
@@ -172,26 +179,36 @@ def _key_from(text: str) -> str:
     return found if isinstance(found, str) else text
 
 
-def _needed(body: str) -> list[str]:
+def _needed(body: str, modules: Sequence[str]) -> list[str]:
     plain = "\n".join(line for line in body.splitlines() if not line.lstrip().startswith("#"))
-    return [name for name in (*_MODULES, *_OTHERS) if re.search(rf"\b{name}\.", plain)]
+    return [
+        name
+        for name in (*_MODULES, *_OTHERS, *modules)
+        if re.search(rf"\b{re.escape(name)}\.", plain)
+    ]
 
 
-def _fresh_header(body: str) -> str:
-    needed = _needed(body)
-    groups = [[name for name in needed if name in each] for each in (_MODULES, _OTHERS)]
+def _fresh_header(body: str, modules: Sequence[str]) -> str:
+    needed = _needed(body, modules)
+    rooms = (_MODULES, _OTHERS, tuple(modules))
+    groups = [[name for name in needed if name in each] for each in rooms]
     imports = ["".join(f"import {name}\n" for name in group) for group in groups if group]
     return "\n".join([_HEADER, *imports])
 
 
-def _header(old: OldFile, body: str) -> str:
+def _header(old: OldFile, body: str, modules: Sequence[str]) -> str:
     """Return what stands before the classes, with the imports that they need."""
-    missing = [name for name in _needed(body) if name not in old.names]
+    missing = [
+        name
+        for name in _needed(body, modules)
+        # `import a.b` binds a alone
+        if name not in old.names and f"import {name}\n" not in old.header
+    ]
     future = _FUTURE not in old.header
     if not missing and not future:
         return old.header
     if old.header.startswith(_HEADER) and _only_ours(old.header):
-        return _fresh_header(body)
+        return _fresh_header(body, modules)
     lines = old.header.splitlines(keepends=True)
     at = _after_imports(old.header)
     added = "".join(f"import {name}\n" for name in missing)
