@@ -437,9 +437,22 @@ def _head(body: ast.stmt, first: int, lines: list[str]) -> list[str]:
     head = lines[first - 1 : start - 1]
     if body.lineno == start:
         head.append(lines[start - 1][: body.col_offset])
-    while not head[-1].split("#")[0].rstrip().endswith(":"):
+    while not _code(head[-1]).endswith(":"):
         head.pop()
-    return [*head[:-1], head[-1].split("#")[0].rstrip()]
+    return [*head[:-1], _code(head[-1])]
+
+
+def _code(line: str) -> str:
+    """Return the last line of a signature, or one below it, without its comment."""
+    quote = ""
+    for place, character in enumerate(line):
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character == "#":
+            return line[:place].rstrip()
+    return line.rstrip()
 
 
 def _class(node: ast.ClassDef, lines: list[str]) -> Iterator[str]:

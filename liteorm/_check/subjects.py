@@ -257,7 +257,7 @@ def _pairs(value: Any) -> list[tuple[Any, Any]]:
     """Return the keys and values of a dict, or the places and items of a list."""
     if isinstance(value, dict):
         return list(cast("dict[Any, Any]", value).items())
-    return list(enumerate(value))
+    return list(enumerate(cast("list[Any]", value)))
 
 
 def _tables(module: ModuleType) -> Iterator[Subject]:

@@ -106,6 +106,15 @@ async def later() -> None:
     pass
 
 
+def odd(  # a comment: with a colon
+    mark: str = "#:",
+    words: tuple[str, ...] = ("a:", 'b#"'),
+) -> str:  # another: one
+    # A comment.
+    """Docstring."""
+    return mark + words[0]
+
+
 queries = load("q.sql")
 other = liteorm.statement(int, "SELECT 1")
 '''
@@ -138,6 +147,7 @@ def sync(db: liteorm.Session) -> None:
         assert_type(name, str)
     assert_type(helper(date.today(), ["a"]), str)
     assert_type(LIMIT, int)
+    assert_type(stubbed.odd("#", ("x",)), str)
     assert_type(User(1).upper, str)
     assert_type(User(1).many(2, sep=""), str)
     assert_type(stubbed.other.one(db), int)
