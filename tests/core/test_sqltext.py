@@ -142,6 +142,14 @@ def test_pieces_with_values_nest() -> None:
     )
 
 
+def test_templates_are_joined_like_other_pieces() -> None:
+    """A t-string between pieces means what it means alone."""
+    where = Template(["n % ", Interpolation(2), " = 0"])
+    both = liteorm.sql(" AND ").join([where, Template([Interpolation("a%", "i"), " > 3"])])
+    assert rendered(both) == ('n %% %s = 0 AND "a%%" > 3', [2])
+    assert rendered(Template(["SELECT ", Interpolation(both)]))[1] == [2]
+
+
 def test_a_sql_is_not_made_of_text() -> None:
     """The constructor refuses what a user may have typed; a repr shows no value."""
     make: Any = liteorm.Sql

@@ -37,6 +37,13 @@ def template(source: str, **names: Any) -> Any:
         ("t'SELECT {{}} {x}'", {"x": 1}, "SELECT {} %s", [1]),
         ("t'a {f} d'", {"f": liteorm.sql("b {}", Ident("c"))}, 'a b "c" d', None),
         ("t''", {}, "", None),
+        (
+            "t'a {f} {x}'",
+            {"f": liteorm.sql("b = {} % {}", 1, 2), "x": 3},
+            "a b = %s %% %s %s",
+            [1, 2, 3],
+        ),
+        ("t'a {x}'", {"x": "'; DROP TABLE a; --"}, "a %s", ["'; DROP TABLE a; --"]),
     ],
 )
 def test_templates_become_text_and_parameters(
@@ -57,6 +64,18 @@ def test_templates_nest() -> None:
         'SELECT %s WHERE id = %s AND "n" > %s LIMIT %s',
         [1, 7, 3, 9],
     )
+
+
+def test_templates_are_pieces_of_sql_too() -> None:
+    """In the braces of `sql`, and between joined pieces, a template means what it means alone."""
+    where = template("t'n % {x} = 0'", x=2)
+    assert rendered(liteorm.sql("SELECT {} WHERE {}", 1, where)) == (
+        "SELECT %s WHERE n %% %s = 0",
+        [1, 2],
+    )
+    both = liteorm.sql(" AND ").join([where, template("t'{c:i} > {x}'", c="a%", x=3)])
+    assert rendered(both) == ('n %% %s = 0 AND "a%%" > %s', [2, 3])
+    assert rendered(template("t'SELECT {both}'", both=both))[1] == [2, 3]
 
 
 @pytest.mark.parametrize(
