@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -12,5 +13,5 @@ __all__ = ["transaction_options"]
 def transaction_options(node: pytest.Item) -> dict[str, Any]:
     """Return the options that `liteorm_tx` begins with: settings and role."""
     marker = node.get_closest_marker("liteorm")
-    given = marker.kwargs if marker is not None else {}
+    given: Mapping[str, Any] = marker.kwargs if marker is not None else {}
     return {name: given[name] for name in ("settings", "role") if name in given}
