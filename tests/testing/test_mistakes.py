@@ -367,7 +367,7 @@ def _project(pytester: pytest.Pytester, module: str) -> Path:
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        ("raise RuntimeError('needs DATABASE_URL')", "RuntimeError: needs DATABASE_URL"),
+        ("raise RuntimeError('needs DATABASE_URL')", "app raised RuntimeError: needs DATABASE_URL"),
         ("x = 1", "app: no statement, table or constraint name is declared there"),
     ],
 )
