@@ -123,8 +123,9 @@ def mark_stored(exc: BaseException) -> None:
     """Say of an error that what the call did is stored all the same."""
     exc.add_note("what the call did is stored: the error came afterwards, reading it back")
     # An exception of the user's may take no attributes.
+    told: Any = exc
     with contextlib.suppress(AttributeError, TypeError):
-        exc.stored = True  # type: ignore[attr-defined]
+        told.stored = True
 
 
 def _rebuild(cls: type[Error], message: str, state: dict[str, Any]) -> Error:

@@ -41,8 +41,11 @@ class AsyncStatements:
     _state: PoolState
     _autocommit: bool = False
     """Whether a statement that has succeeded is stored for good."""
-    _path: str | None = None
-    """The search_path if it is another than the pool's: names mean other types there."""
+
+    @property
+    def _path(self) -> str | None:
+        """The search_path if it is another than the pool's: names mean other types there."""
+        return None
 
     async def _acquire(self, timeout: float | None) -> AsyncWire:
         """Get the connection for one operation."""
@@ -110,7 +113,8 @@ class AsyncStatements:
             except UnknownTypes as unknown:
                 rows = await self._rows_of_new_types(wire, result, unknown)
             if self._autocommit:
-                rows._source.autocommit = True  # type: ignore[attr-defined]
+                told: Any = rows._source
+                told.autocommit = True
         except BaseException as exc:
             error = await self._failed(wire, exc, sql, params)
             if error is exc:
@@ -130,7 +134,8 @@ class AsyncStatements:
             except UnknownTypes as unknown:
                 rows = await self._rows_of_new_types(wire, result, unknown)
             if self._autocommit:
-                rows._source.autocommit = True  # type: ignore[attr-defined]
+                told: Any = rows._source
+                told.autocommit = True
             use.rows = len(rows)
         return rows
 

@@ -73,7 +73,7 @@ class AsyncTx(AsyncAnySession):
             self._lock = self._root._lock
 
     @property
-    def _path(self) -> str | None:  # type: ignore[override]
+    def _path(self) -> str | None:
         return self._wire.path
 
     def __repr__(self) -> str:

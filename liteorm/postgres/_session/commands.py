@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import islice, pairwise, takewhile
 from typing import Any, Final, NamedTuple
@@ -155,7 +155,8 @@ def changes_settings(tag: bytes, sql: str, params: Any) -> bool:
     if "search_path" in sql or "statement_timeout" in sql:
         return True
     if "set_config" in sql:
-        given = params.values() if isinstance(params, Mapping) else params or ()
+        whole: Any = params
+        given: Iterable[Any] = whole.values() if isinstance(params, Mapping) else whole or ()
         return any(isinstance(value, str) and value in _WATCHED for value in given)
     return tag == b"SET" and _ROLES.search(sql) is not None
 

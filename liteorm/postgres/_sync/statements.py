@@ -42,8 +42,11 @@ class Statements:
     _state: PoolState
     _autocommit: bool = False
     """Whether a statement that has succeeded is stored for good."""
-    _path: str | None = None
-    """The search_path if it is another than the pool's: names mean other types there."""
+
+    @property
+    def _path(self) -> str | None:
+        """The search_path if it is another than the pool's: names mean other types there."""
+        return None
 
     def _acquire(self, timeout: float | None) -> Wire:
         """Get the connection for one operation."""
@@ -111,7 +114,8 @@ class Statements:
             except UnknownTypes as unknown:
                 rows = self._rows_of_new_types(wire, result, unknown)
             if self._autocommit:
-                rows._source.autocommit = True  # type: ignore[attr-defined]
+                told: Any = rows._source
+                told.autocommit = True
         except BaseException as exc:
             error = self._failed(wire, exc, sql, params)
             if error is exc:
@@ -131,7 +135,8 @@ class Statements:
             except UnknownTypes as unknown:
                 rows = self._rows_of_new_types(wire, result, unknown)
             if self._autocommit:
-                rows._source.autocommit = True  # type: ignore[attr-defined]
+                told: Any = rows._source
+                told.autocommit = True
             use.rows = len(rows)
         return rows
 

@@ -74,7 +74,7 @@ class Tx(AnySession):
             self._lock = self._root._lock
 
     @property
-    def _path(self) -> str | None:  # type: ignore[override]
+    def _path(self) -> str | None:
         return self._wire.path
 
     def __repr__(self) -> str:

@@ -195,13 +195,14 @@ class Target:
         if not others:
             return
         for place, obj in enumerate(objects, start):
-            if type(obj) in others and (error := self._stranger(type(obj), place)) is not None:
+            if type(obj) in others and (error := self._stranger(obj, place)) is not None:
                 raise error
         if len(self._classes) < _TARGETS:
             self._classes.update(others)
 
-    def _stranger(self, cls: type, index: int | None) -> DataError | None:
-        """Return an error if objects of a class cannot go where the model's go."""
+    def _stranger(self, obj: Any, index: int | None) -> DataError | None:
+        """Return an error if objects of this one's class cannot go where the model's go."""
+        cls: type[Any] = type(obj)
         why = None
         if issubclass(cls, self.model.cls):
             own = model_of(cls)
@@ -226,7 +227,7 @@ class Target:
         """Return an error for the first value of an object that cannot be sent, None if all can."""
         place = "" if index is None else f" of object {index}"
         if not issubclass(type(obj), self.model.cls):
-            return self._stranger(type(obj), index)
+            return self._stranger(obj, index)
         if self.model.cls is dict and len(obj) != len(self.model.fields):
             return DataError(
                 f"object {index} has other keys than the first one: "
