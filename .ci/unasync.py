@@ -46,6 +46,7 @@ RENAMES = {
     "arunning": "running",
     "aserves_strangers": "serves_strangers",
     "auntil": "until",
+    "atold": "told",
     "awithin": "within",
     "asleep": "sleep",
     "describe_async": "describe",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import random
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from time import monotonic
@@ -22,8 +23,8 @@ from liteorm.errors import ConnectFailed, Error, IntegrityError, TransactionErro
 from liteorm.observe import Observer
 from liteorm.postgres._async.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._async.catalog import load_custom
-from liteorm.postgres._async.connection import AsyncWire
-from liteorm.postgres._async.held import AsyncHolding
+from liteorm.postgres._async.connection import AsyncWire, asked_dsn
+from liteorm.postgres._async.held import AsyncHolding, AsyncOwned
 from liteorm.postgres._async.session import AsyncAnySession
 from liteorm.postgres._async.transaction import AsyncTransaction, AsyncTx, begin_transaction
 from liteorm.postgres._session.beginning import begin_of
@@ -33,6 +34,7 @@ from liteorm.postgres._session.notices import OnNotice
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, Reset, make_state
 from liteorm.postgres._session.primitives import (
     AsyncAnswer,
+    acall,
     afinish,
     arunning,
     aserves_strangers,
@@ -258,7 +260,7 @@ class AsyncDB(AsyncAnySession):
 
 
 async def open_async(
-    dsn: str,
+    dsn: str | Callable[[], AsyncAnswer[str] | str],
     *,
     min_size: int = 1,
     max_size: int = 10,
@@ -267,6 +269,7 @@ async def open_async(
     application_name: str | None = None,
     prepare: bool = True,
     reset: Reset = "auto",
+    on_connect: Callable[[AsyncSession], AsyncAnswer[object] | object] | None = None,
     on_notice: OnNotice | None = None,
     observers: Sequence[Observer] = (),
     log_params: bool = False,
@@ -280,7 +283,8 @@ async def open_async(
     """Connect to a database and open a pool of connections to it.
 
     Args:
-        dsn: Where it is, in libpq's words: `"postgresql://user@host/name"` or `"host=… dbname=…"`.
+        dsn: Where it is, in libpq's words: `"postgresql://user@host/name"` or `"host=… dbname=…"`;
+            or a function that returns it, called for each new connection (passwords that expire).
         min_size: Connections kept open.
         max_size: Connections opened at most.
         timeout: Seconds that opening may take, and to wait for a connection of the pool.
@@ -290,6 +294,7 @@ async def open_async(
             transaction mode, such as PgBouncer.
         reset: `"auto"` resets connections after commands whose answer tells that something stays
             behind (SET, LISTEN, …); `"always"` after each use, for one more round trip.
+        on_connect: Called with a session on each new connection, and again after a reset.
         on_notice: Called with each notice of the server while a statement runs; without it,
             warnings go to the logger `liteorm`.
         observers: Told about every operation, see `liteorm.observe`.
@@ -308,8 +313,10 @@ async def open_async(
     Example:
         `db = await liteorm.postgres.open_async("postgresql://app@localhost/app")`
     """
-    state = make_state(
-        dsn,
+    source: Any = None if isinstance(dsn, str) or not callable(dsn) else dsn
+    text: Any = dsn if source is None else await asked_dsn(source, timeout)
+    made = functools.partial(
+        make_state,
         timeout=timeout,
         statement_timeout=statement_timeout,
         application_name=application_name,
@@ -322,6 +329,11 @@ async def open_async(
         codecs=codecs,
         types=types,
     )
+    state = made(text)
+    state.dsn_source = source
+    state.conninfo_of = lambda words: made(words).conninfo
+    if on_connect is not None:
+        state.connected = functools.partial(_prepared, state, on_connect)
 
     state.loop = arunning()
     start_reclaiming()
@@ -379,6 +391,17 @@ async def open_async(
         await afinish(_give_up(state))
         raise
     return AsyncDB(state)
+
+
+async def _prepared(state: PoolState, on_connect: Callable[[Any], Any], wire: AsyncWire) -> None:
+    """Let the user's function do its work on a connection."""
+    session = AsyncOwned(state, wire, threading.Lock())
+    try:
+        await acall(functools.partial(on_connect, session))
+    finally:
+        session._closed = True
+    # What it has set is how the connection begins.
+    wire.dirty = False
 
 
 async def _give_up(state: PoolState) -> None:

@@ -121,6 +121,12 @@ class PoolState:
     streamed: set[str] = attrs.field(factory=set[str], init=False, repr=False)
     """Statements whose result types are known, so that a stream need not ask before."""
     connect_error: str | None = attrs.field(default=None, init=False, repr=False)
+    dsn_source: Any = attrs.field(default=None, init=False, repr=False)
+    """The function that gives the DSN, for each new connection."""
+    conninfo_of: Any = attrs.field(default=None, init=False, repr=False)
+    """Makes libpq's words of what it gives."""
+    connected: Any = attrs.field(default=None, init=False, repr=False)
+    """Prepares a new connection, or one that has been reset, as the user wants it."""
     before_commit: str | None = attrs.field(default=None, init=False, repr=False)
     """A statement to run right before COMMIT, which may refuse it: tests let commits fail so."""
     logged: bool = attrs.field(default=True, init=False)

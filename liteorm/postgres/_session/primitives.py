@@ -39,6 +39,7 @@ __all__ = [
     "arunning",
     "aserves_strangers",
     "asleep",
+    "atold",
     "await_io",
     "awithin",
     "call",
@@ -48,6 +49,7 @@ __all__ = [
     "running",
     "serves_strangers",
     "sleep",
+    "told",
     "wait_io",
     "within",
 ]
@@ -184,6 +186,23 @@ def getconn(pool: ConnectionPool[Any], timeout: float | None) -> Any:
         raise
 
 
+async def atold(function: Callable[[], Any]) -> Any:
+    """Return what a function gives: a coroutine function's answer, a plain one's from a thread."""
+    found = function() if inspect.iscoroutinefunction(function) else None
+    if found is None:
+        found = await asyncio.to_thread(function)
+    return await found if inspect.isawaitable(found) else found
+
+
+def told(function: Callable[[], Any]) -> Any:
+    """Return what a function gives."""
+    found = function()
+    if inspect.iscoroutine(found):
+        found.close()
+        raise TypeError("a coroutine function was given where nobody awaits it; give a plain one")
+    return found
+
+
 async def awithin(
     seconds: float, function: Callable[..., Coroutine[Any, Any, T]], *args: Any, **named: Any
 ) -> T:
@@ -208,7 +227,7 @@ def within(seconds: float, function: Callable[..., T], *args: Any, **named: Any)
             answer.put((None, exc))
             return
         answer.put((found, None))
-        if given_up.is_set():
+        if given_up.is_set() and hasattr(found, "close"):
             found.close()
 
     threading.Thread(target=run, name="liteorm connecting", daemon=True).start()

@@ -8,7 +8,7 @@ import os
 import select
 import socket
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from sys import is_finalizing
 from time import monotonic
 from typing import Any, Final
@@ -18,7 +18,7 @@ from psycopg import Cursor, pq
 from psycopg.abc import PQGen
 from psycopg.adapt import Transformer
 
-from liteorm.errors import Error
+from liteorm.errors import ConnectFailed, Error
 from liteorm.postgres._sync.limits import Limits
 from liteorm.postgres._driver import KNOWN_QUERY, prepared_statements
 from liteorm.postgres._session.beginning import Begin
@@ -34,7 +34,14 @@ from liteorm.postgres._session.commands import (
 from liteorm.postgres._session.notices import NoticeWatch
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.outcomes import is_over
-from liteorm.postgres._session.primitives import WaitTimeout, finish, running, wait_io
+from liteorm.postgres._session.primitives import (
+    WaitTimeout,
+    finish,
+    running,
+    told,
+    wait_io,
+    within,
+)
 from liteorm.postgres._session.protocol import NamedQuery, arrived, drain_step, run_step
 from liteorm.postgres._session.reclaiming import reclaim
 from liteorm.postgres._session.translate import FatalNotice, is_stale, one_line, translate
@@ -81,6 +88,13 @@ class Wire(Limits):
             wire: Wire = state.spare
             state.spare = None
             return wire
+        if state.dsn_source is not None:
+            try:
+                text = asked_dsn(state.dsn_source, state.timeout)
+                conninfo = state.conninfo_of(text)
+            except Error as exc:
+                state.connect_error = exc.message
+                raise
         try:
             wire = super().connect(conninfo, **kwargs)
         except psycopg.Error as exc:
@@ -89,7 +103,15 @@ class Wire(Limits):
         state.connect_error = None
         wire.state = state
         wire.reference = weakref.ref(wire)
+        hash(wire.reference)  # which a reference that is dead cannot make any more
         wire.add_notice_handler(NoticeWatch(wire.__dict__, state.on_notice))
+        if state.connected is not None:
+            try:
+                state.connected(wire)
+            except BaseException as exc:
+                state.connect_error = f"on_connect failed with {type(exc).__name__}"
+                wire.pgconn.finish()
+                raise
         return wire
 
     @property
@@ -360,8 +382,32 @@ class Wire(Limits):
                 self.command("DISCARD ALL")
                 self.forget_prepared()
                 self.dirty = False
-        except psycopg.Error as exc:
+                if self.state.connected is not None:
+                    self.state.connected(self)
+        except (psycopg.Error, Error) as exc:
             logger.debug("a connection could not be reset and is dropped: %s", exc)
             self.drop()
         finally:
             self.unlimit()
+
+
+def asked_dsn(source: Callable[[], Any], timeout: float) -> str:
+    """Ask the user's function for the DSN.
+
+    Raises:
+        ConnectFailed: It failed, took too long, or gave something else.
+    """
+    try:
+        found = within(timeout, told, source)
+    except TimeoutError as exc:
+        raise ConnectFailed(
+            f"the function given as dsn did not answer within {timeout:g} s"
+        ) from exc
+    except Exception as exc:
+        # Its text may be of the password.
+        raise ConnectFailed(f"the function given as dsn failed with {type(exc).__name__}") from exc
+    if not isinstance(found, str):
+        raise ConnectFailed(
+            f"the function given as dsn returned {type(found).__name__}, expected a str"
+        )
+    return found

@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import logging
 import random
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from time import monotonic
@@ -23,8 +24,8 @@ from liteorm.errors import ConnectFailed, Error, IntegrityError, TransactionErro
 from liteorm.observe import Observer
 from liteorm.postgres._sync.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._sync.catalog import load_custom
-from liteorm.postgres._sync.connection import Wire
-from liteorm.postgres._sync.held import Holding
+from liteorm.postgres._sync.connection import Wire, asked_dsn
+from liteorm.postgres._sync.held import Holding, Owned
 from liteorm.postgres._sync.session import AnySession
 from liteorm.postgres._sync.transaction import Transaction, Tx, begin_transaction
 from liteorm.postgres._session.beginning import begin_of
@@ -34,6 +35,7 @@ from liteorm.postgres._session.notices import OnNotice
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, Reset, make_state
 from liteorm.postgres._session.primitives import (
     Answer,
+    call,
     finish,
     running,
     serves_strangers,
@@ -259,7 +261,7 @@ class DB(AnySession):
 
 
 def open(
-    dsn: str,
+    dsn: str | Callable[[], Answer[str] | str],
     *,
     min_size: int = 1,
     max_size: int = 10,
@@ -268,6 +270,7 @@ def open(
     application_name: str | None = None,
     prepare: bool = True,
     reset: Reset = "auto",
+    on_connect: Callable[[Session], Answer[object] | object] | None = None,
     on_notice: OnNotice | None = None,
     observers: Sequence[Observer] = (),
     log_params: bool = False,
@@ -281,7 +284,8 @@ def open(
     """Connect to a database and open a pool of connections to it.
 
     Args:
-        dsn: Where it is, in libpq's words: `"postgresql://user@host/name"` or `"host=… dbname=…"`.
+        dsn: Where it is, in libpq's words: `"postgresql://user@host/name"` or `"host=… dbname=…"`;
+            or a function that returns it, called for each new connection (passwords that expire).
         min_size: Connections kept open.
         max_size: Connections opened at most.
         timeout: Seconds that opening may take, and to wait for a connection of the pool.
@@ -291,6 +295,7 @@ def open(
             transaction mode, such as PgBouncer.
         reset: `"auto"` resets connections after commands whose answer tells that something stays
             behind (SET, LISTEN, …); `"always"` after each use, for one more round trip.
+        on_connect: Called with a session on each new connection, and again after a reset.
         on_notice: Called with each notice of the server while a statement runs; without it,
             warnings go to the logger `liteorm`.
         observers: Told about every operation, see `liteorm.observe`.
@@ -309,8 +314,10 @@ def open(
     Example:
         `db = liteorm.postgres.open("postgresql://app@localhost/app")`
     """
-    state = make_state(
-        dsn,
+    source: Any = None if isinstance(dsn, str) or not callable(dsn) else dsn
+    text: Any = dsn if source is None else asked_dsn(source, timeout)
+    made = functools.partial(
+        make_state,
         timeout=timeout,
         statement_timeout=statement_timeout,
         application_name=application_name,
@@ -323,6 +330,11 @@ def open(
         codecs=codecs,
         types=types,
     )
+    state = made(text)
+    state.dsn_source = source
+    state.conninfo_of = lambda words: made(words).conninfo
+    if on_connect is not None:
+        state.connected = functools.partial(_prepared, state, on_connect)
 
     state.loop = running()
     start_reclaiming()
@@ -380,6 +392,17 @@ def open(
         finish(_give_up(state))
         raise
     return DB(state)
+
+
+def _prepared(state: PoolState, on_connect: Callable[[Any], Any], wire: Wire) -> None:
+    """Let the user's function do its work on a connection."""
+    session = Owned(state, wire, threading.Lock())
+    try:
+        call(functools.partial(on_connect, session))
+    finally:
+        session._closed = True
+    # What it has set is how the connection begins.
+    wire.dirty = False
 
 
 def _give_up(state: PoolState) -> None:
