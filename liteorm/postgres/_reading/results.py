@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from psycopg import abc, pq
 
-from liteorm._core.scanning.shape import LoadRows, Shape
+from liteorm._core.scanning.shape import Execute, LoadRows, Shape
 from liteorm._core.scanning.types import (
     RECORD_ARRAY_OID,
     RECORD_OID,
@@ -20,7 +20,6 @@ from liteorm._core.scanning.types import (
 from liteorm._core.values.results import Rows
 from liteorm.errors import DataError, Error, ScanError
 from liteorm.postgres._native.library import record_types
-from liteorm.postgres._native.programs import executor_for
 from liteorm.postgres._types.arrays import elements_of
 from liteorm.postgres._types.loaders import MOMENT_OIDS, VARIANT_OIDS
 from liteorm.postgres._types.records import fields_of, types_in_records
@@ -234,6 +233,14 @@ def _innermost(type_: PgType) -> PgType:
     return type_
 
 
+def _executor_for(plan: Any, shape: Shape) -> Execute | str:
+    """Return what carries out a plan, or why that is left to the generated code."""
+    # It needs all that plans are made with, which is imported with the first of them.
+    from liteorm.postgres._native.programs import executor_for
+
+    return executor_for(plan, shape)
+
+
 def shape_of(result: pq.abc.PGresult, known: KnownTypes) -> Shape:
     """Return the shape of a result; equal results have the same one.
 
@@ -244,7 +251,7 @@ def shape_of(result: pq.abc.PGresult, known: KnownTypes) -> Shape:
     names: tuple[bytes, ...] = tuple([result.fname(i) or b"" for i in columns])
     oids = tuple([result.ftype(i) for i in columns])
     shape = known.shapes.get((names, oids))
-    return known.shape(names, oids, executor_for) if shape is None else shape
+    return known.shape(names, oids, _executor_for) if shape is None else shape
 
 
 LOOKUPS: Final = 10
