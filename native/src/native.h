@@ -82,7 +82,10 @@ struct Fill {
     Py_ssize_t absent_count;
 };
 
-/* program.c: from the tuples that liteorm writes, and back to nothing. */
+/* program.c, nodes.c: from the tuples that liteorm writes, and back to nothing. */
+int malformed(const char *what);
+int is_tuple(PyObject *object, const char *what);
+int set_object(PyObject **place, PyObject *object);
 Value *value_new(PyObject *spec);
 void value_free(Value *value);
 int value_visit(Value *value, visitproc visit, void *arg);
@@ -90,9 +93,10 @@ Fill *fill_new(PyObject *spec);
 void fill_free(Fill *fill);
 int fill_visit(Fill *fill, visitproc visit, void *arg);
 int layout_set(Layout *layout, PyObject *cls, PyObject *stores);
+void layout_clear(Layout *layout);
+int layout_visit(Layout *layout, visitproc visit, void *arg);
 /* Where a member descriptor stores its object, -1 if it is not as it should be. */
 Py_ssize_t offset_of(PyTypeObject *type, PyObject *descriptor);
-int indexes_set(Py_ssize_t **indexes, Py_ssize_t *count, PyObject *tuple);
 /* The greatest cell that a fill looks at, -1 if none. */
 Py_ssize_t fill_width(const Fill *fill);
 
