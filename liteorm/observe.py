@@ -17,7 +17,7 @@ import attrs
 
 from liteorm.errors import Error
 
-__all__ = ["Observer", "QueryEvent", "opentelemetry"]
+__all__ = ["Observer", "QueryEvent", "metrics", "opentelemetry"]
 
 logger: Final = logging.getLogger("liteorm")
 
@@ -147,6 +147,117 @@ def opentelemetry(*, tracer_provider: Any = None, log_params: bool = False) -> O
     return _SpanObserver(tracer_provider, log_params)
 
 
+def operation_name(event: QueryEvent) -> str:
+    """Return a statement's first word, whatever comments and parentheses stand before it."""
+    text = event.sql or ""
+    at = 0
+    while at < len(text):
+        if text.startswith("--", at):
+            at = text.find("\n", at) + 1 or len(text)
+        elif text.startswith("/*", at):
+            at = text.find("*/", at + 2) + 2 if "*/" in text[at + 2 :] else len(text)
+        elif text[at].isspace() or text[at] == "(":
+            at += 1
+        else:
+            break
+    end = at
+    while end < len(text) and (text[end].isalnum() or text[end] == "_"):
+        end += 1
+    return text[at:end].upper() or event.operation
+
+
+def metrics(*, meter_provider: Any = None) -> Observer:
+    """Make an observer that measures operations and the pool with OpenTelemetry.
+
+    Needs the extra ``otel``. It gives the instruments of the stable conventions for databases
+    (``db.client.operation.duration``) and those of pools (``db.client.connection.count``,
+    ``.max``, ``.idle.min``, ``.pending_requests``).
+
+    Args:
+        meter_provider: Where measurements go; the globally set provider by default.
+
+    Raises:
+        ImportError: If the extra ``otel`` is not installed.
+
+    Example:
+        ``db = liteorm.postgres.open(dsn, observers=[liteorm.observe.metrics()])``
+    """
+    return _MetricsObserver(meter_provider)
+
+
+class _MetricsObserver:
+    """Records how long each operation took, and how full the pools are."""
+
+    def __init__(self, meter_provider: Any) -> None:
+        from opentelemetry import metrics as api
+
+        meter: Any = api.get_meter("liteorm", meter_provider=meter_provider)
+        self._observation: Any = api.Observation
+        self._pools: list[tuple[str, Any]] = []
+        self._duration: Any = meter.create_histogram(
+            "db.client.operation.duration", "s", "Duration of database client operations."
+        )
+        for name, unit, read in (
+            ("count", "{connection}", _connections),
+            ("max", "{connection}", _most),
+            ("idle.min", "{connection}", _fewest),
+            ("pending_requests", "{request}", _waiting),
+        ):
+            meter.create_observable_up_down_counter(
+                f"db.client.connection.{name}", [self._observing(read)], unit
+            )
+
+    def _observing(self, read: Any) -> Any:
+        def observe(_: Any) -> Any:
+            for name, stats_of in self._pools:
+                stats = stats_of()
+                for more, value in read(stats) if stats is not None else ():
+                    yield self._observation(value, {"db.client.connection.pool.name": name, **more})
+
+        return observe
+
+    def watch_pool(self, name: str, stats_of: Any) -> None:
+        """Observe a pool; `stats_of` gives None once it is closed."""
+        self._pools = [pool for pool in self._pools if pool[1]() is not None]
+        self._pools.append((name, stats_of))
+
+    def before(self, event: QueryEvent) -> None:
+        """Wait for the end."""
+
+    def after(self, event: QueryEvent) -> None:
+        attributes: dict[str, Any] = {
+            "db.system.name": "postgresql",
+            "db.operation.name": operation_name(event),
+            "db.namespace": event.database,
+            "db.query.summary": event.statement,
+            "server.address": event.host,
+            "server.port": event.port,
+        }
+        if event.error is not None:
+            code = event.error.sqlstate if isinstance(event.error, Error) else None
+            attributes["error.type"] = code or type(event.error).__qualname__
+        self._duration.record(
+            event.duration or 0.0, {k: v for k, v in attributes.items() if v is not None}
+        )
+
+
+def _connections(stats: Any) -> list[tuple[dict[str, str], int]]:
+    state = "db.client.connection.state"
+    return [({state: "idle"}, stats.idle), ({state: "used"}, stats.in_use)]
+
+
+def _most(stats: Any) -> list[tuple[dict[str, str], int]]:
+    return [({}, stats.max_size)]
+
+
+def _fewest(stats: Any) -> list[tuple[dict[str, str], int]]:
+    return [({}, stats.min_size)]
+
+
+def _waiting(stats: Any) -> list[tuple[dict[str, str], int]]:
+    return [({}, stats.waiting)]
+
+
 class _SpanObserver:
     """Opens a span before an operation and ends it after."""
 
@@ -160,8 +271,7 @@ class _SpanObserver:
         self._spans: dict[QueryEvent, Any] = {}
 
     def before(self, event: QueryEvent) -> None:
-        word = event.sql.split(None, 1)[0].upper() if event.sql and event.sql.strip() else None
-        name = word or event.operation
+        name = operation_name(event)
         attributes: dict[str, Any] = {
             "db.system.name": "postgresql",
             "db.operation.name": name,

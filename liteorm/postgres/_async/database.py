@@ -390,6 +390,7 @@ async def open_async(
         wire.drop()
         await afinish(_give_up(state))
         raise
+    state.watched()
     return AsyncDB(state)
 
 

@@ -145,6 +145,19 @@ class PoolState:
         """Loaders and dumpers of every connection of the pool."""
         return self.context.adapters
 
+    def watched(self) -> None:
+        """Let observers that watch pools know of this one."""
+        reference = weakref.ref(self)
+
+        def stats() -> PoolStats | None:
+            state = reference()
+            return None if state is None or state.blocked else state.stats()
+
+        for observer in self.observers:
+            watch: Any = getattr(observer, "watch_pool", None)
+            if watch is not None:
+                watch(f"{self.database} on {self.host}", stats)
+
     def begin_event(self, operation: str, sql: str | None, params: Any = None) -> QueryEvent | None:
         """Tell observers that an operation begins; None if nobody watches."""
         if not (self.observers or (self.logged and logger.isEnabledFor(_DEBUG))):

@@ -391,6 +391,7 @@ def open(
         wire.drop()
         finish(_give_up(state))
         raise
+    state.watched()
     return DB(state)
 
 
