@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import attrs
 
+from liteorm._core.models.foreign import pydantic_fields, struct_fields
 from liteorm._core.models.hints import (
     Codec,
     Column,
@@ -19,6 +20,8 @@ from liteorm._core.models.hints import (
     hint_of,
     is_model,
     is_namedtuple,
+    is_pydantic,
+    is_struct,
     is_typeddict,
     shown,
     written_annotations,
@@ -70,7 +73,7 @@ class Model:
 
     cls: type
     name: str
-    kind: Literal["attrs", "dataclass", "namedtuple", "typeddict"]
+    kind: Literal["attrs", "dataclass", "namedtuple", "typeddict", "struct", "pydantic"]
     fields: tuple[Field, ...]
     table: Table | None = None
     frozen: bool = False
@@ -192,7 +195,8 @@ def _read(tp: Any) -> Model:
         raise ModelError(
             f"{shown(tp)} has no fields that columns could fill",
             model=shown(tp),
-            hint="expected an attrs class, a dataclass, a NamedTuple or a TypedDict",
+            hint="expected an attrs class, a dataclass, a NamedTuple, a TypedDict, a msgspec Struct"
+            " or a Pydantic model",
         )
     reader = _ClassReader(cls, shown(tp), _environments(cls, get_args(tp)))
     if attrs.has(cls):
@@ -201,6 +205,8 @@ def _read(tp: Any) -> Model:
         model = reader.namedtuple_model()
     elif is_typeddict(cls):
         model = reader.typeddict_model()
+    elif is_struct(cls) or is_pydantic(cls):
+        model = reader.foreign_model()
     else:
         model = reader.dataclass_model()
     _check_names(model)
@@ -245,7 +251,8 @@ class _ClassReader:
     hints: dict[str, Any] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.hints = annotations_of(self.cls)
+        # Pydantic has resolved its annotations itself, type variables too.
+        self.hints = {} if is_pydantic(self.cls) else annotations_of(self.cls)
 
     def bindings(self, name: str) -> dict[Any, Any]:
         """Return what type variables stand for in the class which annotates a field."""
@@ -265,6 +272,7 @@ class _ClassReader:
         declared: Any = None,
         required: bool,
         kw_only: bool = False,
+        column_name: str | None = None,
     ) -> Field:
         annotation = self.hints.get(name, declared)
         if annotation is None and name not in self.hints:
@@ -280,7 +288,7 @@ class _ClassReader:
         return Field(
             name=name,
             init_name=init_name,
-            column=init_name if column.name is None else column.name,
+            column=(column_name or init_name) if column.name is None else column.name,
             hint=hint,
             required=required,
             kw_only=kw_only,
@@ -425,6 +433,27 @@ class _ClassReader:
                 # collections.namedtuple has no annotations: such a field takes what comes
                 self.field(name, declared=Any, required=name not in defaults)
                 for name in self.cls._fields
+            ),
+            table=getattr(self.cls, _TABLE, None),
+        )
+
+    def foreign_model(self) -> Model:
+        struct = is_struct(self.cls)
+        found = struct_fields(self.cls) if struct else pydantic_fields(self.cls, self.name)
+        return Model(
+            cls=self.cls,
+            name=self.name,
+            kind="struct" if struct else "pydantic",
+            fields=tuple(
+                self.field(
+                    each.name,
+                    init_name=each.init_name,
+                    declared=each.annotation,
+                    required=each.required,
+                    kw_only=each.kw_only,
+                    column_name=each.column,
+                )
+                for each in found
             ),
             table=getattr(self.cls, _TABLE, None),
         )

@@ -147,7 +147,14 @@ def is_model(tp: Any) -> bool:
     return (
         isinstance(tp, type)
         and tp is not Interval
-        and (attrs.has(tp) or dataclasses.is_dataclass(tp) or is_namedtuple(tp) or is_typeddict(tp))
+        and (
+            attrs.has(tp)
+            or dataclasses.is_dataclass(tp)
+            or is_namedtuple(tp)
+            or is_typeddict(tp)
+            or is_struct(tp)
+            or is_pydantic(tp)
+        )
     )
 
 
@@ -159,6 +166,19 @@ def is_namedtuple(tp: Any) -> bool:
 def is_typeddict(tp: Any) -> bool:
     """Tell whether a class is a TypedDict, of `typing` or of `typing_extensions`."""
     return isinstance(tp, type) and dict in tp.__mro__ and hasattr(tp, "__required_keys__")
+
+
+def is_struct(tp: Any) -> bool:
+    """Tell whether a class is a msgspec Struct."""
+    return isinstance(tp, type) and hasattr(tp, "__struct_fields__")
+
+
+def is_pydantic(tp: Any) -> bool:
+    """Tell whether a class is a Pydantic model; Pydantic itself is never imported."""
+    return isinstance(tp, type) and any(
+        base.__name__ == "BaseModel" and base.__module__ == "pydantic.main"
+        for base in tp.__mro__[1:]
+    )
 
 
 def hint_of(

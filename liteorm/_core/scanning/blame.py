@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import re
 import traceback
+from typing import Any
 
 from liteorm._core.scanning.calls import Misfit
 from liteorm._core.scanning.jsontext import is_json_error, misfit_sentence, path_in, raised_inside
@@ -100,6 +101,8 @@ _ATTRIBUTE = re.compile(r"__attr_(?:converter|validator)_(\w+)")
 
 def _column_of_constructor(error: Exception, root: Node) -> str | None:
     """Return the column whose converter or validator raised, from attrs' generated line."""
+    if type(error).__module__.startswith("pydantic"):
+        return _column_of_validation(error, root)
     for frame, number in traceback.walk_tb(error.__traceback__):
         if not frame.f_code.co_filename.startswith("<attrs generated"):
             continue
@@ -110,6 +113,16 @@ def _column_of_constructor(error: Exception, root: Node) -> str | None:
         names = {found[1], found[1].lstrip("_")}
         built: object = frame.f_locals.get("self")
         return _column_of_field(root, type(built), names)
+    return None
+
+
+def _column_of_validation(error: Any, root: Node) -> str | None:
+    """Return the column that Pydantic's error is about, if it is one of the outermost model."""
+    place = error.errors(include_input=False)[0]["loc"]
+    if isinstance(root, Build) and place and error.title == root.model.cls.__name__:
+        for field, inner in root.arguments:
+            if field.init_name == place[0] and isinstance(inner, Leaf):
+                return inner.place.column
     return None
 
 

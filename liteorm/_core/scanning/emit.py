@@ -190,7 +190,7 @@ class _Writer:
 
     def keyed(self, depth: int, key: str, node: Node, names: list[str]) -> None:
         start = len(self.lines)
-        self.node(depth, node, names, ",")
+        self.node(depth, node, names, _end(key))
         self.lines[start] = INDENT * depth + key + self.lines[start].lstrip()
 
     def guarded(self, step: Step | None, variable: str, *, nullable: bool) -> str:
@@ -276,7 +276,7 @@ class _Writer:
         for key, variable, part in items:
             inner.line(
                 2,
-                f"{key}{inner.guarded(part.step, variable, nullable=part.place.nullable)},",
+                key + inner.guarded(part.step, variable, nullable=part.place.nullable) + _end(key),
                 part.place,
             )
 
@@ -349,9 +349,20 @@ def arguments_of(model: Model, filled: list[Field]) -> list[tuple[Field, str]]:
         if field in filled and not field.kw_only and not gap:
             given.append((field, ""))
         elif field in filled:
-            named.append((field, f"{field.init_name}="))
+            named.append((field, _keyword(field.init_name)))
         gap = gap or (field not in filled and not field.kw_only)
     return given + named
+
+
+def _keyword(name: str) -> str:
+    """Return the beginning of an argument by keyword, also of one that is no identifier."""
+    if name.isidentifier() and not keyword.iskeyword(name):
+        return f"{name}="
+    return f"**{{{name!r}: "
+
+
+def _end(key: str) -> str:
+    return "}," if key.startswith("**{") else ","
 
 
 def _unpack(variables: list[str]) -> str:

@@ -8,7 +8,7 @@ import re
 import typing
 from typing import Any
 
-from liteorm._core.models.hints import shown
+from liteorm._core.models.hints import is_pydantic, shown
 from liteorm._core.scanning.jsonclasses import Inside, built, marked, stands_for
 from liteorm.errors import ModelError
 
@@ -79,7 +79,9 @@ def _from_json(tp: Any, value: Any) -> Any:
         except ValueError:
             pass
         # whose own sentence quotes the value
-        raise _NotAnAddress(f"Expected an `{tp.__name__}`")
+        raise _Misfit(f"Expected an `{tp.__name__}`")
+    if is_pydantic(tp):
+        return _validated(tp, value)
     raise ModelError(
         f"JSON cannot be decoded into {shown(tp)}",
         hint="annotate the field with attrs classes, dataclasses, dicts, lists and scalars,"
@@ -87,8 +89,27 @@ def _from_json(tp: Any, value: Any) -> Any:
     )
 
 
-class _NotAnAddress(ValueError):
-    """Text that is no IP address, or something else than text."""
+class _Misfit(ValueError):
+    """JSON that does not become the type asked for, in words without the value."""
+
+
+def _validated(model: Any, value: Any) -> Any:
+    """Build a Pydantic model from JSON that msgspec has taken apart.
+
+    By its own rules for JSON, which are others than those for Python values: in JSON a date is
+    a string.
+    """
+    import msgspec
+
+    try:
+        return model.model_validate_json(msgspec.json.encode(value))
+    except ValueError as error:
+        found: Any = error
+        if type(error).__name__ != "ValidationError" or not hasattr(error, "errors"):
+            raise
+        first = found.errors(include_url=False, include_input=False, include_context=False)[0]
+        inside = "".join(f"[{part}]" if type(part) is int else f".{part}" for part in first["loc"])
+        raise _Misfit(first["msg"] + (f" in {model.__name__}{inside}" if inside else "")) from None
 
 
 def _parts(error: Exception) -> tuple[str, str | None]:
@@ -116,7 +137,7 @@ def path_in(error: Exception) -> str:
 def raised_inside(error: Exception) -> Exception | None:
     """Return what a validator or hook of the user's class raised, which msgspec has wrapped."""
     cause = error.__cause__
-    if not isinstance(cause, Exception) or isinstance(cause, _NotAnAddress | Inside):
+    if not isinstance(cause, Exception) or isinstance(cause, _Misfit | Inside):
         return None
     return cause
 

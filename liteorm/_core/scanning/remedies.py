@@ -44,8 +44,8 @@ def unmapped(
         field=field,
         hint=(
             remedy
-            or "expected an attrs class, a dataclass, a NamedTuple, a TypedDict, or a class that"
-            " PostgreSQL has a type for"
+            or "expected an attrs class, a dataclass, a NamedTuple, a TypedDict, a msgspec Struct,"
+            " a Pydantic model, or a class that PostgreSQL has a type for"
         )
         + f", or give it a codec: open(codecs={{{name}: ...}})",
     )

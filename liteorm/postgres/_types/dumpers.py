@@ -12,7 +12,6 @@ literal for either.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +24,7 @@ from psycopg.adapt import AdaptersMap, Buffer, Dumper, PyFormat, RecursiveDumper
 from psycopg.pq import Format
 from psycopg.types.array import ListBinaryDumper, ListDumper
 
-from liteorm._core.models.hints import Codec
+from liteorm._core.models.hints import Codec, is_model, is_namedtuple
 from liteorm._core.values.interval import Interval
 from liteorm._core.values.json import Json
 from liteorm._core.values.members import parameter_of
@@ -385,7 +384,7 @@ class _JsonText(Dumper):
     def __init__(self, cls: type, context: Any = None) -> None:
         super().__init__(cls, context)
         kind: Any = cls
-        if not (issubclass(kind, dict | Json) or attrs.has(kind) or dataclasses.is_dataclass(kind)):
+        if not (issubclass(kind, dict | Json) or (is_model(kind) and not is_namedtuple(kind))):
             raise DataError(
                 f"a value of type {cls.__qualname__} cannot be sent",
                 hint="send one of its attributes, wrap it in liteorm.Json, "

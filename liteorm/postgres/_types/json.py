@@ -15,7 +15,7 @@ from typing import Any, Final
 import attrs
 
 from liteorm._core.models.classes import model_of
-from liteorm._core.models.hints import Codec
+from liteorm._core.models.hints import Codec, is_pydantic
 from liteorm._core.scanning.jsonclasses import is_special
 from liteorm._core.scanning.jsontext import decode_plain
 from liteorm._core.scanning.types import JsonText
@@ -162,6 +162,8 @@ def _json_hook(value: Any) -> Any:
         return str(value)
     if is_a(value, Mapping):
         return dict(value)
+    if is_pydantic(type(value)):
+        return value.model_dump(mode="json", by_alias=True)
     raise TypeError(f"Encoding objects of type {type(value).__qualname__} is unsupported")
 
 
@@ -177,6 +179,8 @@ def _has_nan(value: Any) -> bool:
         return _has_nan(value.value)
     if hasattr(cls, "__struct_fields__"):
         return any(_has_nan(getattr(value, name)) for name in cls.__struct_fields__)
+    if is_pydantic(cls):
+        return any(map(_has_nan, vars(value).values()))
     names: Any = _attributes(value.__class__)[0]
     return any(_has_nan(getattr(value, name)) for name in names)
 
