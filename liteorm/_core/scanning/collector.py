@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import threading
 from time import monotonic
 
 LONGEST = 1.0
@@ -12,6 +11,10 @@ LONGEST = 1.0
 
 BETWEEN = 0.25
 """Seconds for which it then stays, before it may rest again."""
+
+
+_RESTING = 1_999_999_973
+"""The threshold of a collector that rests: more objects than there will be, and nobody's choice."""
 
 
 class Pause:
@@ -23,14 +26,14 @@ class Pause:
     that other threads make meanwhile is collected then.
 
     The switch is the threshold, not `gc.disable()`: who calls that, or `gc.enable()`, while a
-    scan goes on finds it as it was left.
+    scan goes on finds it as it was left. That the collector rests is told by the threshold
+    alone, and there is no lock: an exception may come between any two steps, and a finaliser or
+    the handler of a signal may scan, too.
     """
 
     def __init__(self) -> None:
-        # Reentrant: a signal's handler, or a finaliser, may scan, too.
-        self._lock = threading.RLock()
         self._holds: set[int] = set()
-        self._thresholds: tuple[int, int, int] | None = None
+        self._thresholds = gc.get_threshold()
         self._since = self._until = self._back = 0.0
         self.wanted = True
         if hasattr(os, "register_at_fork"):
@@ -38,50 +41,40 @@ class Pause:
 
     def _forked(self) -> None:
         # The threads that were scanning are not in the child.
-        self._lock = threading.RLock()
         self._holds = set()
         self._put_back()
 
     def rest(self, hold: Hold) -> None:
         """Let the collector rest from here on, if it may."""
-        with self._lock:
-            self._holds.add(id(hold))
-            self.look()
+        self._holds.add(id(hold))
+        self.look()
 
     def look(self) -> None:
         """Bring the collector back after its longest rest, and let it rest again in time."""
         now = monotonic()
-        if self._thresholds is not None:
+        thresholds = gc.get_threshold()
+        if thresholds[0] == _RESTING:
             if now - self._since > LONGEST:
-                with self._lock:
-                    self._put_back()
+                self._put_back()
                 self._back = now
-        elif self.wanted and now - self._back >= BETWEEN:
-            with self._lock:
-                thresholds = gc.get_threshold()
-                # Kept before the switch: whatever interrupts, the next scan knows what to put back.
-                if thresholds[0] and self._holds:
-                    self._thresholds = thresholds
-                    if now - self._until >= BETWEEN:
-                        # Scans that follow each other closely are one rest.
-                        self._since = now
-                    gc.set_threshold(0, *thresholds[1:])
+        elif thresholds[0] and self.wanted and now - self._back >= BETWEEN:
+            if now - self._until >= BETWEEN:
+                # Scans that follow each other closely are one rest.
+                self._since = now
+            self._thresholds = thresholds
+            gc.set_threshold(_RESTING, *thresholds[1:])
 
     def end(self, hold: Hold) -> None:
         """Put the collector back if this was the last scan."""
-        with self._lock:
-            self._holds.discard(id(hold))
-            if not self._holds:
-                self._put_back()
+        self._holds.discard(id(hold))
+        if not self._holds:
+            self._put_back()
 
     def _put_back(self) -> None:
-        thresholds = self._thresholds
-        if thresholds is not None:
-            # Another threshold than ours is somebody's wish.
-            if gc.get_threshold()[0] == 0:
-                gc.set_threshold(*thresholds)
+        # Another threshold than ours is somebody's wish.
+        if gc.get_threshold()[0] == _RESTING:
             self._until = monotonic()
-            self._thresholds = None
+            gc.set_threshold(*self._thresholds)
 
 
 _PAUSE = Pause()
