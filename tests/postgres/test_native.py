@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple, TypedDict
 from uuid import UUID
@@ -22,6 +22,7 @@ import liteorm
 from liteorm import Interval, Rows, explain_plan, scan
 from liteorm._core.models.classes import Table, model_of
 from liteorm._core.scanning.scan import scanner_for
+from liteorm._core.scanning.scanner import clear_scanners
 from liteorm._core.scanning.types import BY_OID
 from liteorm.postgres._types.encoders import Encoders
 from liteorm.postgres._writing.copy import CopyData
@@ -40,6 +41,16 @@ class Word(str):
 INT2, INT4, INT8, TEXT, BYTEA, BOOL = 21, 23, 20, 25, 17, 16
 FLOAT4, FLOAT8, NUMERIC, UUID_, INTERVAL = 700, 701, 1700, 2950, 1186
 DATE, TIME, TIMESTAMP, TIMESTAMPTZ, JSONB = 1082, 1083, 1114, 1184, 3802
+
+
+@pytest.fixture(autouse=True, scope="module")
+def switched_on() -> Iterator[None]:
+    """The executor is on here, also when the suite runs without it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("LITEORM_NATIVE", raising=False)
+        clear_scanners()
+        yield
+    clear_scanners()
 
 
 def outcome(make: Callable[[], Any]) -> Any:
