@@ -63,5 +63,6 @@ def _slot(cls: Any, name: str) -> MemberDescriptorType | None:
     """Return the slot of an attribute that is read from nowhere else."""
     if cls.__getattribute__ is not object.__getattribute__:
         return None
-    found = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
+    bases: tuple[type, ...] = cls.__mro__
+    found = next((vars(base)[name] for base in bases if name in vars(base)), None)
     return found if isinstance(found, MemberDescriptorType) else None

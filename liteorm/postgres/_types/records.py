@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -50,10 +50,18 @@ def fields_of(data: bytes) -> list[tuple[int, bytes | None]]:
     return found
 
 
+def _maker(base: Any) -> Callable[[Any], Record]:
+    """Return what makes a Record past NamedTuple's own checks, which take as long as the rest."""
+    return partial(base.__new__, Record)
+
+
+_MADE = _maker(tuple)
+
+
 def record_reader(values_for: ValuesFor, *, deep: bool) -> Load:
     """Return the reader of records and composites: a tuple, or its deep form."""
     known: dict[tuple[int, ...], LoadValues] = {}
-    made = partial(tuple.__new__, Record)
+    made = _MADE
 
     def read(data: bytes) -> Any:
         # the loop of fields_of, written out: records come in thousands
@@ -89,7 +97,7 @@ def record_array_reader(values_for: ValuesFor, *, deep: bool) -> Load:
     """
     one = record_reader(values_for, deep=deep)
     known: dict[tuple[int, ...], tuple[LoadValues, LoadValues]] = {}
-    made = partial(tuple.__new__, Record)
+    made = _MADE
 
     def taken(data: bytes, types: tuple[int, ...], count: int) -> list[bytes | None] | None:
         """Return all fields of all records; None if some are of other types, or NULL."""
