@@ -35,7 +35,7 @@ def constant_value(value: Any, shape: Shape) -> Any:
         case steps.Members():
             return MemberOf(value)
         case steps.Decode():
-            return decoder_for(value.annotation).decode
+            return decoder_for(value.annotation, shape.codecs).decode
         case steps.Use():
             return value.codec.decode
         case steps.Only():

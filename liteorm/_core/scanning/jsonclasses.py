@@ -9,21 +9,41 @@ from __future__ import annotations
 import functools
 import types
 import typing
+from collections.abc import Mapping
 from typing import Any
 
+import attrs
+
 from liteorm._core.models.classes import Field, model_of
-from liteorm._core.models.hints import Hint, is_model
+from liteorm._core.models.hints import Codec, Hint, is_model
 from liteorm.errors import ModelError
 
 _STANDS_FOR = "__liteorm_stands_for__"
 
 
-def is_special(cls: Any) -> bool:
+@attrs.frozen(eq=False)
+class ByClass:
+    """The codecs of a pool, by class."""
+
+    codecs: Mapping[Any, Codec]
+
+    def codec_for(self, tp: Any) -> Codec | None:
+        """Return the codec of a class."""
+        try:
+            return self.codecs.get(tp)
+        except TypeError:
+            return None
+
+
+NO_CLASSES = ByClass({})
+
+
+def is_special(cls: Any, by_class: ByClass = NO_CLASSES) -> bool:
     """Tell whether a class, or one inside it, has a field with another name or a codec."""
-    return is_model(cls) and _is_special(cls, frozenset())
+    return is_model(cls) and _is_special(cls, by_class, frozenset())
 
 
-def _is_special(cls: Any, around: frozenset[Any]) -> bool:
+def _is_special(cls: Any, by_class: ByClass, around: frozenset[Any]) -> bool:
     if cls in around:
         return False
     try:
@@ -34,28 +54,32 @@ def _is_special(cls: Any, around: frozenset[Any]) -> bool:
     return any(
         field.codec is not None
         or (field.hint.column is not None and field.hint.column.name is not None)
-        or any(_is_special(inner, around) for inner in _classes_in(field.hint))
+        or any(
+            by_class.codec_for(inner) is not None
+            or (is_model(inner) and _is_special(inner, by_class, around))
+            for inner in _classes_in(field.hint)
+        )
         for field in fields
     )
 
 
 def _classes_in(hint: Hint) -> list[Any]:
-    if hint.kind == "model":
-        return [hint.type]
-    return [cls for arg in hint.args for cls in _classes_in(arg)]
+    inside = [cls for arg in hint.args for cls in _classes_in(arg)]
+    return [hint.type, *inside] if isinstance(hint.type, type) else inside
 
 
-def marked(annotation: Any) -> Any:
+def marked(annotation: Any, by_class: ByClass = NO_CLASSES) -> Any:
     """Return an annotation with our own classes in place of those that are special."""
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
-        inner = marked(args[0])
+        inner = marked(args[0], by_class)
         return annotation if inner is args[0] else inner
-    if is_special(origin or annotation):
-        return _marker(annotation)
+    cls = origin or annotation
+    if by_class.codec_for(cls) is not None or is_special(cls, by_class):
+        return _marker(annotation, by_class)
     if not args or origin is typing.Literal:
         return annotation
-    inside = tuple(map(marked, args))
+    inside = tuple(marked(arg, by_class) for arg in args)
     if all(new is old for new, old in zip(inside, args, strict=True)):
         return annotation
     if origin in (typing.Union, types.UnionType):
@@ -75,7 +99,7 @@ class _Stand(type):
 
 
 @functools.lru_cache(maxsize=1024)
-def _marker(annotation: Any) -> Any:
+def _marker(annotation: Any, by_class: ByClass) -> Any:
     name = getattr(typing.get_origin(annotation) or annotation, "__name__", "object")
     return _Stand(name, (), {_STANDS_FOR: annotation})
 
@@ -85,11 +109,14 @@ def stands_for(tp: Any) -> Any:
     return getattr(tp, _STANDS_FOR, None)
 
 
-def built(annotation: Any, value: Any, dec_hook: Any) -> Any:
+def built(annotation: Any, value: Any, dec_hook: Any, by_class: ByClass) -> Any:
     """Build an object of a special class from decoded JSON."""
     import msgspec
 
-    shape, fields = _shape(annotation)
+    codec = by_class.codec_for(typing.get_origin(annotation) or annotation)
+    if codec is not None:
+        return through(codec, value)
+    shape, fields = _shape(annotation, by_class)
     try:
         found = msgspec.convert(value, shape, dec_hook=dec_hook)
     except msgspec.ValidationError as error:
@@ -104,18 +131,27 @@ def built(annotation: Any, value: Any, dec_hook: Any) -> Any:
             continue
         if field.codec is not None and one is not None:
             one = field.codec.decode(one)
+        elif field.codec is not None and not field.hint.optional:
+            raise Inside(f"Expected a value, got `null` - at `$.{field.column}`")
         arguments[field.init_name] = one
     return (typing.get_origin(annotation) or annotation)(**arguments)
 
 
+def through(codec: Codec, value: Any) -> Any:
+    """Return what a codec makes of decoded JSON, which is not null."""
+    if value is None:
+        raise Inside("Expected a value, got `null`")
+    return codec.decode(value)
+
+
 @functools.lru_cache(maxsize=1024)
-def _shape(annotation: Any) -> tuple[Any, tuple[Field, ...]]:
+def _shape(annotation: Any, by_class: ByClass) -> tuple[Any, tuple[Field, ...]]:
     import msgspec
 
     fields = tuple(model_of(annotation).fields)
     members: list[Any] = []
     for place, field in enumerate(fields):
-        type_ = Any if field.codec is not None else marked(field.hint.annotation)
+        type_ = Any if field.codec is not None else marked(field.hint.annotation, by_class)
         if field.required:
             members.append((f"f{place}", type_))
         else:

@@ -6,10 +6,19 @@ import functools
 import json
 import re
 import typing
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from liteorm._core.models.hints import is_pydantic, shown
-from liteorm._core.scanning.jsonclasses import Inside, built, marked, stands_for
+from liteorm._core.models.hints import Codec, is_pydantic, shown
+from liteorm._core.scanning.jsonclasses import (
+    NO_CLASSES,
+    ByClass,
+    Inside,
+    built,
+    marked,
+    stands_for,
+    through,
+)
 from liteorm.errors import ModelError
 
 if typing.TYPE_CHECKING:
@@ -20,27 +29,38 @@ _VALUE_IN_MESSAGE = re.compile(r"^(Invalid (?:enum |literal )?value) .*", re.S)
 """Sentences of msgspec which quote what the JSON holds."""
 
 
-def decoder_for(annotation: Any) -> msgspec.json.Decoder[Any]:
+def decoder_for(
+    annotation: Any, codecs: Mapping[Any, Codec] | None = None
+) -> msgspec.json.Decoder[Any]:
     """Return the decoder for a type.
+
+    Args:
+        annotation: The type.
+        codecs: Codecs by class, for what is inside it.
 
     Raises:
         ModelError: the type, or one inside it, is none that JSON could hold.
     """
+    if codecs:
+        # not to be kept longer than the pool's own plans
+        return _decoder_for.__wrapped__(annotation, ByClass(codecs))
     try:
-        return _decoder_for(annotation)
+        return _decoder_for(annotation, NO_CLASSES)
     except ModelError:
         raise
     except TypeError:
         # metadata in an Annotated may have no hash
-        return _decoder_for.__wrapped__(annotation)
+        return _decoder_for.__wrapped__(annotation, NO_CLASSES)
 
 
 @functools.lru_cache(maxsize=1024)
-def _decoder_for(annotation: Any) -> msgspec.json.Decoder[Any]:
+def _decoder_for(annotation: Any, by_class: ByClass) -> msgspec.json.Decoder[Any]:
     import msgspec
 
     try:
-        return msgspec.json.Decoder(marked(annotation), dec_hook=_from_json)
+        return msgspec.json.Decoder(marked(annotation, by_class), dec_hook=_hook(by_class))
+    except ModelError:
+        raise
     except Exception as error:
         # also what reading the annotations of the classes inside raises
         hint = (
@@ -66,12 +86,22 @@ def decode_plain(text: bytes) -> Any:
         return json.loads(text)
 
 
+def _hook(by_class: ByClass) -> Callable[[Any, Any], Any]:
+    """Return what builds the types that msgspec does not know, from what JSON has of them."""
+
+    def from_json(tp: Any, value: Any) -> Any:
+        if tp is object:
+            return value
+        if (annotation := stands_for(tp)) is not None:
+            return built(annotation, value, from_json, by_class)
+        if (codec := by_class.codec_for(tp)) is not None:
+            return through(codec, value)
+        return _from_json(tp, value)
+
+    return from_json
+
+
 def _from_json(tp: Any, value: Any) -> Any:
-    """Build the types that msgspec does not know, from the form that JSON gives them."""
-    if tp is object:
-        return value
-    if (annotation := stands_for(tp)) is not None:
-        return built(annotation, value, _from_json)
     if getattr(tp, "__module__", None) == "ipaddress":
         try:
             if isinstance(value, str):

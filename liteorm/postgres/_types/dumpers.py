@@ -32,7 +32,7 @@ from liteorm._core.values.ranges import Multirange, Range
 from liteorm.errors import DataError, Error
 from liteorm.postgres._types.custom import CustomType, CustomTypes
 from liteorm.postgres._types.forms import ARRAYS, is_a, reason_of
-from liteorm.postgres._types.json import json_bytes
+from liteorm.postgres._types.json import Written, json_bytes
 from liteorm.postgres._types.times import interval_text, pack_interval
 
 _JSONB_OID = 3802
@@ -63,9 +63,11 @@ def register_dumpers(
         codecs: Codecs by Python class; their `encode` gives the value that is sent instead.
         custom: The pool's custom types.
     """
-    for dumper in (_JsonText, _JsonBinary):
+    written = Written(codecs) if codecs else None
+    for json_dumper in (_JsonText, _JsonBinary):
+        own_json: Any = type(json_dumper.__name__, (json_dumper,), {"written": written})
         for cls in _AS_JSON:
-            adapters.register_dumper(cls, dumper)
+            adapters.register_dumper(cls, own_json)
     for base in (_ThroughText, _ThroughBinary):
         adapters.register_dumper(Enum, _through(base, parameter_of))
     for array_dumper in (_ArrayText, _ArrayBinary):
@@ -380,6 +382,7 @@ class _JsonText(Dumper):
     """jsonb of dicts and of objects of attrs classes and dataclasses; refuses all else."""
 
     oid = _JSONB_OID
+    written: ClassVar[Written | None] = None
 
     def __init__(self, cls: type, context: Any = None) -> None:
         super().__init__(cls, context)
@@ -392,11 +395,11 @@ class _JsonText(Dumper):
             )
 
     def dump(self, obj: Any) -> Buffer:
-        return json_bytes(obj)
+        return json_bytes(obj, self.written)
 
 
 class _JsonBinary(_JsonText):
     format = Format.BINARY
 
     def dump(self, obj: Any) -> Buffer:
-        return b"\x01" + json_bytes(obj)
+        return b"\x01" + json_bytes(obj, self.written)

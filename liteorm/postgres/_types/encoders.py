@@ -15,6 +15,7 @@ from liteorm._core.scanning.types import PgType, underlying
 from liteorm._core.values.members import stored
 from liteorm.postgres._types.arrays import Array
 from liteorm.postgres._types.forms import ARRAYS, BYTEA_OID, Encoder, Form, Scalar, misfit
+from liteorm.postgres._types.json import Written, json_sent
 from liteorm.postgres._types.numbers import MoneyUnit, money_sent
 from liteorm.postgres._types.ranges import MultirangeOf, RangeOf
 from liteorm.postgres._types.records import Composite
@@ -103,6 +104,8 @@ class Encoders:
         sent = self._form(type_).sent
         if type_.base == "money":
             sent = money_sent(self._money_unit())
+        if self._codecs and type_.base in ("json", "jsonb"):
+            sent = json_sent(type_.base, Written(self._codecs))
         scalar = sent or TEXT_ONLY
         ready = _with_members(type_, scalar) if sent is not None else scalar.ready
         binary: Callable[[Any], Any] | None = None

@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import decimal
-import functools
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ import attrs
 
 from liteorm._core.models.classes import model_of
 from liteorm._core.models.hints import Codec, is_pydantic
-from liteorm._core.scanning.jsonclasses import is_special
+from liteorm._core.scanning.jsonclasses import NO_CLASSES, ByClass, is_special
 from liteorm._core.scanning.jsontext import decode_plain
 from liteorm._core.scanning.types import JsonText
 from liteorm._core.values.json import Json
@@ -25,8 +24,12 @@ from liteorm.errors import DataError, Error
 from liteorm.postgres._types.forms import ARRAYS, Form, Misfit, Scalar, is_a
 
 
-def json_bytes(value: Any) -> bytes:
+def json_bytes(value: Any, written: Written | None = None) -> bytes:
     """Return a value as JSON text.
+
+    Args:
+        value: The value.
+        written: How a pool's own classes are written; by default there are none.
 
     Raises:
         DataError: If something within has no JSON form (also NaN and the infinities).
@@ -34,7 +37,7 @@ def json_bytes(value: Any) -> bytes:
     import msgspec
 
     try:
-        plain = disclosed(unwrapped(value))
+        plain = (written or _PLAINLY).disclosed(unwrapped(value))
         data = msgspec.json.encode(plain, enc_hook=_json_hook)
     except Error:
         raise
@@ -46,7 +49,7 @@ def json_bytes(value: Any) -> bytes:
             f"{_json_reason(exc)}"
         ) from exc
     # msgspec writes null for NaN and the infinities, which would be a silent loss.
-    if any(word in data for word in (b"null", b'"nan"', b'inf"')) and _has_nan(value):
+    if any(word in data for word in (b"null", b'"nan"', b'inf"')) and _has_nan(plain):
         raise DataError("NaN and the infinities have no JSON form")
     return data
 
@@ -71,51 +74,94 @@ _LEAVES: frozenset[Any] = frozenset(
 )
 
 
-def disclosed(value: Any) -> Any:
-    """Return a value in which no field is left for msgspec to hide.
+class Written:
+    """How objects are written as JSON.
 
-    msgspec leaves out the fields of attrs classes and dataclasses whose names begin with an
-    underscore, which would be lost; objects that hold such, or other objects, are given to it as
-    dicts, and so is every container that holds some.
-
-    Raises:
-        DataError: A member of an enum whose values JSON could not give back.
-        ModelError: A class says of its fields what cannot be kept in JSON.
+    Args:
+        codecs: Codecs by class, as a pool has them.
     """
-    cls: Any = value.__class__
-    if cls in _LEAVES:
-        return value
-    if issubclass(cls, dict):
-        if cls is dict and _LEAVES.issuperset(map(type, value.values())):
+
+    def __init__(self, codecs: Mapping[Any, Codec]) -> None:
+        self._codecs = codecs
+        self._by_class = ByClass(codecs)
+        self._leaves = frozenset(
+            leaf for leaf in _LEAVES if not any(cls in codecs for cls in leaf.__mro__)
+        )
+        self._known: dict[Any, _Attributes] = {}
+
+    def disclosed(self, value: Any) -> Any:
+        """Return a value in which no field is left for msgspec to hide.
+
+        msgspec leaves out the fields of attrs classes and dataclasses whose names begin with an
+        underscore, which would be lost; objects that hold such, or other objects, are given to it
+        as dicts, and so is every container that holds some.
+
+        Raises:
+            DataError: A member of an enum whose values JSON could not give back.
+            ModelError: A class says of its fields what cannot be kept in JSON.
+        """
+        cls: Any = value.__class__
+        if cls in self._leaves:
             return value
-        return {key: disclosed(inner) for key, inner in value.items()}
-    if is_a(value, ARRAYS) and not is_special(cls):
-        if cls in ARRAYS and _LEAVES.issuperset(map(type, value)):
+        for base in cls.__mro__ if self._codecs else ():
+            if base in self._codecs:
+                return self._through(self._codecs[base], value)
+        return self._parts(value)
+
+    def _through(self, codec: Codec, value: Any) -> Any:
+        # what a codec gives is not given to another one
+        made = codec.encode(value)
+        return made if type(made) in _LEAVES else self._parts(made)
+
+    def _parts(self, value: Any) -> Any:
+        cls: Any = value.__class__
+        if issubclass(cls, dict):
+            keyed = self._codecs and not self._are_leaves(value)
+            if cls is dict and not keyed and self._are_leaves(value.values()):
+                return value
+            keys = map(self.disclosed, value) if keyed else value
+            return dict(zip(keys, map(self.disclosed, value.values()), strict=True))
+        if is_a(value, ARRAYS) and not is_special(cls, self._by_class):
+            if cls in ARRAYS and self._are_leaves(value):
+                return value
+            return [self.disclosed(inner) for inner in value]
+        if cls is Json:
+            return self.disclosed(value.value)
+        if issubclass(cls, Enum):
+            return _member(value)
+        names, keys, codecs, hidden = self._attributes(cls)
+        if not names:
             return value
-        return [disclosed(inner) for inner in value]
-    if cls is Json:
-        return disclosed(value.value)
-    if issubclass(cls, Enum):
-        return _member(value)
-    names, keys, codecs, hidden = _attributes(cls)
-    if not names:
-        return value
-    inside = [getattr(value, name) for name in names]
-    if not hidden and _LEAVES.issuperset(map(type, inside)):
-        return value
-    for place, codec in codecs:
-        if inside[place] is not None:
-            inside[place] = codec.encode(inside[place])
-    return dict(zip(keys, map(disclosed, inside), strict=True))
+        inside = [getattr(value, name) for name in names]
+        if not hidden and self._are_leaves(inside):
+            return value
+        own = dict(codecs)
+        return {
+            key: self._through(own[place], inner)
+            if place in own and inner is not None
+            else self.disclosed(inner)
+            for place, (key, inner) in enumerate(zip(keys, inside, strict=True))
+        }
+
+    def _are_leaves(self, values: Iterable[Any]) -> bool:
+        return self._leaves.issuperset(map(type, values))
+
+    def _attributes(self, cls: Any) -> _Attributes:
+        found = self._known.get(cls)
+        if found is None:
+            if len(self._known) >= _CLASSES:
+                self._known.clear()
+            found = self._known[cls] = _attributes(cls, self._by_class)
+        return found
 
 
+_CLASSES: Final = 1024
 _Attributes = tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[int, Codec], ...], bool]
 
 
-@functools.lru_cache(maxsize=1024)
-def _attributes(cls: Any) -> _Attributes:
+def _attributes(cls: Any, by_class: ByClass) -> _Attributes:
     """Return names, keys and codecs of a class's fields, and whether msgspec writes others."""
-    if is_special(cls):
+    if is_special(cls, by_class):
         fields = model_of(cls).fields
         codecs = [(place, field.codec) for place, field in enumerate(fields)]
         return (
@@ -134,6 +180,9 @@ def _attributes(cls: Any) -> _Attributes:
         if config.tag is None and not config.array_like and not config.omit_defaults:
             return cls.__struct_fields__, cls.__struct_encode_fields__, (), False
     return names, names, (), any(name.startswith("_") for name in names)
+
+
+_PLAINLY: Final = Written({})
 
 
 def _member(member: Enum) -> Any:
@@ -181,23 +230,28 @@ def _has_nan(value: Any) -> bool:
         return any(_has_nan(getattr(value, name)) for name in cls.__struct_fields__)
     if is_pydantic(cls):
         return any(map(_has_nan, vars(value).values()))
-    names: Any = _attributes(value.__class__)[0]
+    names: Any = _attributes(value.__class__, NO_CLASSES)[0]
     return any(_has_nan(getattr(value, name)) for name in names)
 
 
-def _json(value: Any) -> bytes:
-    try:
-        return json_bytes(value)
-    except DataError as exc:
-        raise Misfit(exc.message) from exc
+def json_sent(base: str, written: Written | None = None) -> Scalar:
+    """Return how values are sent as json or jsonb."""
 
+    def json(value: Any) -> bytes:
+        try:
+            return json_bytes(value, written)
+        except DataError as exc:
+            raise Misfit(exc.message) from exc
 
-def _jsonb(value: Any) -> bytes:
-    return b"\x01" + _json(value)
+    def jsonb(value: Any) -> bytes:
+        return b"\x01" + json(value)
 
-
-def _json_text(value: Any) -> str:
-    return _json(value).decode()
+    return Scalar(
+        "a value that has a JSON form",
+        jsonb if base == "jsonb" else json,
+        lambda value: json(value).decode(),
+        bound=True,
+    )
 
 
 def _plain_from_text(text: str) -> Any:
@@ -206,7 +260,7 @@ def _plain_from_text(text: str) -> Any:
 
 FORMS: Final[dict[str, Form]] = {
     "json": Form(
-        Scalar("a value that has a JSON form", _json, _json_text, bound=True),
+        json_sent("json"),
         decode_plain,
         JsonText,
         _plain_from_text,
@@ -214,7 +268,7 @@ FORMS: Final[dict[str, Form]] = {
     ),
     # The binary form of jsonb is a version number, then the text.
     "jsonb": Form(
-        Scalar("a value that has a JSON form", _jsonb, _json_text, bound=True),
+        json_sent("jsonb"),
         lambda data: decode_plain(data[1:]),
         lambda data: JsonText(data[1:]),
         _plain_from_text,

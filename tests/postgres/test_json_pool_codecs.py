@@ -1,0 +1,181 @@
+"""A pool's codecs act inside JSON as outside it, or the class is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import decimal
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import attrs
+import msgspec
+import pytest
+
+import liteorm
+from liteorm import Json, postgres, scan_one
+from liteorm_testing import Server, database
+
+
+class Money:
+    """A class that neither msgspec nor the driver knows."""
+
+    def __init__(self, cents: int) -> None:
+        self.cents = cents
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Money) and self.cents == other.cents
+
+    def __hash__(self) -> int:
+        return hash(self.cents)
+
+
+@attrs.frozen
+class Point:
+    """A class that msgspec would read and write its own way."""
+
+    x: int
+    y: int
+
+
+class MoneyCodec:
+    """Money as a number of cents."""
+
+    def decode(self, value: int) -> Money:
+        """Read."""
+        return Money(value)
+
+    def encode(self, value: Money) -> int:
+        """Write."""
+        return value.cents
+
+
+class PointCodec:
+    """A point as text."""
+
+    def decode(self, value: str) -> Point:
+        """Read."""
+        x, y = value.split("/")
+        return Point(int(x), int(y))
+
+    def encode(self, value: Point) -> str:
+        """Write."""
+        return f"{value.x}/{value.y}"
+
+
+class Hundredths:
+    """Numbers of a known class, kept as text with a mark."""
+
+    def decode(self, value: str) -> decimal.Decimal:
+        """Read."""
+        return decimal.Decimal(value.removeprefix("n"))
+
+    def encode(self, value: decimal.Decimal) -> str:
+        """Write."""
+        return f"n{value}"
+
+
+@attrs.define
+class Item:
+    """Fields of such classes, also in containers."""
+
+    price: Money
+    at: Point
+    weight: decimal.Decimal = decimal.Decimal(1)
+    old: list[Money] = attrs.field(factory=list)
+    way: dict[str, Point] = attrs.field(factory=dict)
+    discount: Money | None = None
+
+
+@dataclasses.dataclass
+class Order:
+    """A class around it."""
+
+    items: list[Item]
+
+
+class Pair(NamedTuple):
+    """A tuple with one."""
+
+    price: Money
+    at: Point
+
+
+class Packed(msgspec.Struct):
+    """A Struct with a class that only the codec knows."""
+
+    price: Money
+
+
+class PackedPoint(msgspec.Struct):
+    """A Struct with a class that msgspec would read its own way."""
+
+    at: Point
+
+
+@pytest.fixture(scope="module")
+def db(liteorm_server: Server) -> Iterator[postgres.DB]:
+    """One database with a table of jsonb, and a pool with codecs."""
+    codecs: dict[type, Any] = {
+        Money: MoneyCodec(), Point: PointCodec(), decimal.Decimal: Hundredths()
+    }  # fmt: skip
+    with database(liteorm_server) as made, postgres.open(made.dsn, codecs=codecs) as db:
+        db.execute("CREATE TABLE docs (id int PRIMARY KEY, doc jsonb)")
+        yield db
+
+
+ITEM = Item(Money(5), Point(1, 2), decimal.Decimal("2.50"), [Money(1)], {"a": Point(3, 4)})
+
+VALUES: list[tuple[Any, Any, Any]] = [
+    (
+        ITEM, Item,
+        {"price": 5, "at": "1/2", "weight": "n2.50", "old": [1], "way": {"a": "3/4"},
+         "discount": None},
+    ),
+    (Order([attrs.evolve(ITEM, way={}, old=[], discount=Money(7))]), Order,
+     {"items": [{"price": 5, "at": "1/2", "weight": "n2.50", "old": [], "way": {},
+                 "discount": 7}]}),
+    ({"a": Point(1, 2)}, dict[str, Point], {"a": "1/2"}),
+    ([Money(5), Money(6)], list[Money], [5, 6]),
+    ([decimal.Decimal(5)], list[decimal.Decimal], ["n5"]),
+    (Pair(Money(5), Point(1, 2)), Pair, None),
+    (Packed(Money(5)), Packed, {"price": 5}),
+    (PackedPoint(Point(1, 2)), PackedPoint, {"at": "1/2"}),
+    ({"a": [PackedPoint(Point(1, 2))]}, dict[str, list[PackedPoint]], {"a": [{"at": "1/2"}]}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "annotation", "plain"), VALUES, ids=lambda v: str(v)[:25])
+def test_a_pools_codecs_act_inside_json(
+    db: postgres.DB, value: Any, annotation: Any, plain: Any
+) -> None:
+    """What each way in stores is what the codecs make, and it comes out as it was."""
+    model: Any = liteorm.table("docs", key="id")(
+        attrs.make_class("Doc", {"id": attrs.field(type=int), "doc": attrs.field(type=annotation)})
+    )
+    db.execute("TRUNCATE docs")
+    assert db.insert(model(1, value)).doc == value
+    assert db.insert_many([model(2, value)]) == 1
+    db.execute("INSERT INTO docs VALUES (3, %s)", [Json(value)])
+    assert [found.doc for found in db.insert_returning([model(4, value)])] == [value]
+    for row in liteorm.scan(db.query("SELECT * FROM docs"), model):
+        assert row.doc == value
+    if plain is not None:
+        for (found,) in liteorm.scan(db.query("SELECT doc FROM docs"), tuple[Any]):
+            assert found == plain
+
+
+def test_null_is_no_value_of_a_codec(db: postgres.DB) -> None:
+    """A field that says nothing of None takes none from JSON, with a codec as without."""
+    text = '{"price": null, "at": "1/2"}'
+    with pytest.raises(liteorm.ScanError, match=r"\$\.price"):
+        scan_one(db.query("SELECT %s::jsonb", [text]), tuple[Item])
+
+
+def test_a_pool_without_codecs_is_not_disturbed(db: postgres.DB, liteorm_server: Server) -> None:
+    """The codecs of one pool are none of another's."""
+    scan_one(db.query("""SELECT '["1/2"]'::jsonb"""), tuple[list[Point]])
+    with database(liteorm_server) as made, postgres.open(made.dsn) as other:
+        found = scan_one(other.query("""SELECT '[{"x": 1, "y": 2}]'::jsonb"""), tuple[list[Point]])
+        assert found == ([Point(1, 2)],)
+        sent = scan_one(other.query("SELECT %s", [Json([Point(1, 2)])]), tuple[Any])
+        assert sent == ([{"x": 1, "y": 2}],)
