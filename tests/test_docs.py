@@ -15,6 +15,7 @@ How a page is written so that it can be run:
                                    file called ``test_*.py`` is run by pytest at the page's end
   ``<!-- file: test_x.py, with asyncpg -->``  only where this package is installed
   ``<!-- since 3.14 -->``          run from this Python on
+  ``<!-- with asyncpg -->``        run only where this package is installed
 
 - ``<!-- setup`` … ``-->`` around lines of Python is run like a block and is not shown.
 """
@@ -48,6 +49,10 @@ FENCE = re.compile(
     r"|^[ ]*<!--[ ]setup\n(?P<setup>.*?)^[ ]*-->",
     re.MULTILINE | re.DOTALL,
 )
+
+
+# Of a python block that is run.
+MARKS = ("", "raises", "since", "with")
 
 
 @attrs.frozen
@@ -159,7 +164,9 @@ def test_page_runs(
                     path = tmp_path / name
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_text(block.text, "utf-8")
-                elif block.language == "python" and block.mark in ("", "raises", "since"):
+                elif block.language == "python" and block.mark in MARKS:
+                    if block.mark == "with" and importlib.util.find_spec(block.argument) is None:
+                        continue
                     since = block.argument.split(".") if block.mark == "since" else ["3"]
                     if sys.version_info >= tuple(map(int, since)):
                         printed = run_block(block, page, module, runner)
