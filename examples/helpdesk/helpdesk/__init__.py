@@ -1,0 +1,1 @@
+"""A helpdesk: a FastAPI backend over liteorm, one tenant per request."""
