@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import re
+import secrets
 import socket
 import struct
 from collections.abc import Callable, Mapping, Sequence
@@ -17,12 +18,13 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
-from psycopg import errors, waiting
+from psycopg import capabilities, errors, waiting
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import Format
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 __all__ = [
+    "CLOSES_STATEMENTS",
     "COUNTS_RESULTS",
     "KNOWN_QUERY",
     "MISSING",
@@ -34,6 +36,7 @@ __all__ = [
     "format_row_binary",
     "format_row_text",
     "leave_queue",
+    "name_unguessably",
     "prepared_statements",
 ]
 
@@ -169,6 +172,7 @@ PREPARES: Final[bool] = bool(
     and _takes(_manager, "clear", "self")
     and _takes(_manager, "maintain_gen", "self", "conn")
     and hasattr(_manager(), "_to_flush")
+    and isinstance(getattr(_manager(), "_prepared_idx", None), int)
 )
 """Whether statements are prepared at all: without the driver's manager none is."""
 NOT_PREPARED: Final[Any] = getattr(_prepare, "NO", 1)
@@ -197,6 +201,23 @@ prepared_statements: Callable[[Any], Any] = (
     attrgetter("_prepared") if PREPARES else lambda connection: _nothing
 )
 """Returns what manages a connection's prepared statements."""
+
+CLOSES_STATEMENTS: Final = capabilities.has_send_close_prepared()
+"""Whether libpq can drop a prepared statement by the protocol (since 17)."""
+
+
+# The driver counts the names of its statements from 0 on each connection. Behind a pooler that
+# does not keep them apart, a name that another client has too runs that client's statement.
+# Upstream would have to let one say how statements are called.
+def name_unguessably(connection: Any) -> None:
+    """Let the statements of a new connection have names that no other connection has."""
+    if PREPARES:
+        connection._prepared._prepared_idx = secrets.randbits(_NAME_BITS) << _COUNTED_BITS
+
+
+_NAME_BITS: Final = 96
+_COUNTED_BITS: Final = 32
+"""So many statements of a connection do not come into the next one's names."""
 
 
 # Which parameter set of `executemany` has been answered. Upstream would have to tell the number

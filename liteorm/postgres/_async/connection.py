@@ -19,7 +19,7 @@ from psycopg.adapt import Transformer
 
 from liteorm.errors import ConnectFailed, Error
 from liteorm.postgres._async.limits import AsyncLimits
-from liteorm.postgres._driver import KNOWN_QUERY, prepared_statements
+from liteorm.postgres._driver import KNOWN_QUERY, name_unguessably, prepared_statements
 from liteorm.postgres._session.beginning import Begin
 from liteorm.postgres._session.commands import (
     DEALLOCATING_TAGS,
@@ -104,6 +104,16 @@ class AsyncWire(AsyncLimits):
         wire.reference = weakref.ref(wire)
         hash(wire.reference)  # which a reference that is dead cannot make any more
         wire.add_notice_handler(NoticeWatch(wire.__dict__, state.on_notice))
+        name_unguessably(wire)
+        if state.meet is not None:
+            meet, state.meet = state.meet, None
+            try:
+                await meet(wire)
+            except BaseException:
+                wire.pgconn.finish()
+                raise
+        if not state.prepares:
+            wire.prepare_threshold = None
         if state.connected is not None:
             try:
                 await state.connected(wire)

@@ -12,26 +12,32 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
-import psycopg
 import psycopg_pool
 from psycopg_pool import AsyncConnectionPool
 
 from liteorm._core.contracts import AsyncSession, Isolation, Settings
 from liteorm._core.models.hints import Codec
 from liteorm._core.values.pool import PoolStats
-from liteorm.errors import ConnectFailed, Error, IntegrityError, TransactionError
+from liteorm.errors import Error, IntegrityError, TransactionError
 from liteorm.observe import Observer
 from liteorm.postgres._async.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._async.catalog import load_custom
 from liteorm.postgres._async.connection import AsyncWire, asked_dsn
 from liteorm.postgres._async.held import AsyncHolding, AsyncOwned
+from liteorm.postgres._async.meeting import first_wire
 from liteorm.postgres._async.session import AsyncAnySession
 from liteorm.postgres._async.transaction import AsyncTransaction, AsyncTx, begin_transaction
 from liteorm.postgres._session.beginning import begin_of
 from liteorm.postgres._session.commands import check_pooled, check_transaction_text
 from liteorm.postgres._session.nesting import entered, is_inside
 from liteorm.postgres._session.notices import OnNotice
-from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, Reset, make_state
+from liteorm.postgres._session.options import (
+    CLEANUP_BOUND,
+    PoolerMode,
+    PoolState,
+    Reset,
+    make_state,
+)
 from liteorm.postgres._session.primitives import (
     AsyncAnswer,
     acall,
@@ -39,10 +45,9 @@ from liteorm.postgres._session.primitives import (
     arunning,
     aserves_strangers,
     asleep,
-    awithin,
 )
 from liteorm.postgres._session.reclaiming import start_reclaiming
-from liteorm.postgres._session.translate import connect_failed, pool_not_filled
+from liteorm.postgres._session.translate import pool_not_filled
 from liteorm.postgres._types.custom import CustomType
 
 __all__ = ["AsyncDB", "open_async"]
@@ -267,7 +272,8 @@ async def open_async(
     timeout: float = 30.0,
     statement_timeout: float | None = None,
     application_name: str | None = None,
-    prepare: bool = True,
+    prepare: bool | None = None,
+    pooler: PoolerMode | None = None,
     reset: Reset = "auto",
     on_connect: Callable[[AsyncSession], AsyncAnswer[object] | object] | None = None,
     on_notice: OnNotice | None = None,
@@ -290,8 +296,10 @@ async def open_async(
         timeout: Seconds that opening may take, and to wait for a connection of the pool.
         statement_timeout: Seconds a statement may take; the server cancels it then.
         application_name: Name shown in the server's activity.
-        prepare: Whether statements used often are prepared. False serves a pooler in
-            transaction mode, such as PgBouncer.
+        prepare: Whether statements used often are prepared. If not given, they are unless a
+            pooler stands in between that does not keep them apart, which is found out here.
+        pooler: The mode of a pooler in between. If not given, whichever is found counts as
+            `"transaction"`; with `"session"` everything is allowed that a server allows.
         reset: `"auto"` resets connections after commands whose answer tells that something stays
             behind (SET, LISTEN, …); `"always"` after each use, for one more round trip.
         on_connect: Called with a session on each new connection, and again after a reset.
@@ -321,6 +329,7 @@ async def open_async(
         statement_timeout=statement_timeout,
         application_name=application_name,
         prepare=prepare,
+        pooler=pooler,
         reset=reset,
         observers=observers,
         log_params=log_params,
@@ -331,12 +340,14 @@ async def open_async(
     )
     state = made(text)
     state.dsn_source = source
-    state.conninfo_of = lambda words: made(words).conninfo
+    state.conninfo_of = lambda words: made(words, startup_limit=state.server_keeps_timeout).conninfo
     if on_connect is not None:
         state.connected = functools.partial(_prepared, state, on_connect)
 
     state.loop = arunning()
     start_reclaiming()
+    deadline = monotonic() + timeout
+    wire = await first_wire(state, timeout, lambda: made(text, startup_limit=False).conninfo)
 
     async def reconnect(pool: Any) -> None:
         # The pool gave up for now. Whoever still waits wants it to go on.
@@ -359,22 +370,7 @@ async def open_async(
         open=False,
         name=f"liteorm {state.database}",
     )
-    deadline = monotonic() + timeout
     try:
-        wire = await awithin(timeout, AsyncWire.connect, state.conninfo, **state.connect_kwargs)
-    except TimeoutError as exc:
-        raise ConnectFailed(f"no connection could be made within {timeout:g} s") from exc
-    except psycopg.Error as exc:
-        raise connect_failed(exc) from exc
-    try:
-        wire.limit(max(deadline - monotonic(), 0.0), drop=True)
-        try:
-            if not prepare:
-                state.pooled = await _is_pooled(wire)
-        except psycopg.Error as exc:
-            raise connect_failed(exc) from exc
-        finally:
-            wire.unlimit()
         state.met(wire.pgconn)
         if types:
             await load_custom(wire, state.types)
@@ -408,9 +404,3 @@ async def _prepared(state: PoolState, on_connect: Callable[[Any], Any], wire: As
 async def _give_up(state: PoolState) -> None:
     await asleep(0)  # what follows is one task's, as afinish wants it
     await state.pool.close(timeout=CLEANUP_BOUND)
-
-
-async def _is_pooled(wire: AsyncWire) -> bool:
-    """Find out whether a pooler stands between: the server's process is not the one announced."""
-    result = await wire.run("SELECT pg_catalog.pg_backend_pid()::text")
-    return bool(result.get_value(0, 0) != str(wire.pgconn.backend_pid).encode())

@@ -41,12 +41,16 @@ __all__ = [
     "ANSWER_GRACE",
     "CLEANUP_BOUND",
     "PoolState",
+    "PoolerMode",
     "Reset",
     "check_seconds",
     "lent_state",
     "make_state",
     "wrong_session",
 ]
+
+PoolerMode = Literal["session", "transaction"]
+"""What a connection of a pooler is lent for."""
 
 Reset = Literal["auto", "always"]
 
@@ -94,7 +98,8 @@ class PoolState:
     on_notice: OnNotice | None = None
     statement_timeout: float | None = None
     server_keeps_timeout: bool = True
-    prepare: bool = True
+    prepare: bool | None = None
+    pooler: PoolerMode | None = None
     reset_always: bool = False
     constraint_errors: Mapping[str, type[Error]] = attrs.field(factory=dict[str, type[Error]])
     codecs: Mapping[type, Codec] = attrs.field(factory=dict[type, Codec])
@@ -110,6 +115,10 @@ class PoolState:
     spare: Any = attrs.field(default=None, init=False, repr=False)
     pooled: bool = attrs.field(default=False, init=False)
     """A pooler in transaction mode stands between (found out when opening)."""
+    prepares: bool = attrs.field(default=True, init=False)
+    """Whether statements are prepared (found out when opening)."""
+    meet: Any = attrs.field(default=None, init=False, repr=False)
+    """Finds that out on the first connection, before anything else runs on it."""
     loop: Any = attrs.field(default=None, init=False, repr=False)
     """The event loop that the connections belong to."""
     borrowed: dict[Any, float] = attrs.field(factory=dict[Any, float], init=False, repr=False)
@@ -282,7 +291,7 @@ def make_state(
     timeout: float,
     statement_timeout: float | None,
     application_name: str | None,
-    prepare: bool,
+    prepare: bool | None,
     reset: Reset,
     observers: Sequence[Observer],
     log_params: bool,
@@ -290,8 +299,11 @@ def make_state(
     constraint_errors: Mapping[str, type[Error]] | None,
     codecs: Mapping[type, Codec] | None,
     types: Sequence[CustomType] = (),
+    pooler: PoolerMode | None = None,
+    startup_limit: bool = True,
 ) -> PoolState:
     """Check `open`'s arguments and make the state of a pool from them."""
+    check_pooler(pooler)
     if reset not in ("auto", "always"):
         raise ValueError(f'reset must be "auto" or "always", not {reset!r}')
     for name, cls in (constraint_errors or {}).items():
@@ -304,7 +316,7 @@ def make_state(
     elsewhere = service_values(given)
     params = _with_defaults(given, elsewhere, application_name)
     # PgBouncer knows no startup option for it; the client keeps the time alone there.
-    server_keeps_timeout = prepare
+    server_keeps_timeout = prepare is not False and startup_limit
     if statement_timeout is not None and server_keeps_timeout:
         option = f"-c statement_timeout={max(1, round(statement_timeout * 1000))}"
         # What is given here takes the place of what libpq would take from there.
@@ -318,7 +330,7 @@ def make_state(
         conninfo=make_conninfo("", **params),
         connect_kwargs={
             "autocommit": True,
-            "prepare_threshold": 5 if prepare and PREPARES else None,
+            "prepare_threshold": 5 if prepare is not False and PREPARES else None,
             "context": context,
         },
         context=context,
@@ -329,6 +341,7 @@ def make_state(
         statement_timeout=statement_timeout,
         server_keeps_timeout=server_keeps_timeout,
         prepare=prepare,
+        pooler=pooler,
         reset_always=reset == "always",
         constraint_errors=dict(constraint_errors or {}),
         codecs=dict(codecs or {}),
@@ -364,6 +377,12 @@ def lent_state(pgconn: Any) -> PoolState:
     )
     state.met(pgconn)
     return state
+
+
+def check_pooler(pooler: object) -> None:
+    """Refuse what is no mode of a pooler."""
+    if pooler not in (None, "session", "transaction"):
+        raise ValueError(f'pooler must be "session", "transaction" or None, not {pooler!r}')
 
 
 def check_seconds(name: str, value: float, otherwise: str = "") -> None:

@@ -14,6 +14,7 @@ from psycopg.generators import execute, fetch, send
 from liteorm._core.sql.near import other_names
 from liteorm.errors import StatementError
 from liteorm.postgres._driver import (
+    CLOSES_STATEMENTS,
     NOT_PREPARED,
     TO_PREPARE,
     PostgresQuery,
@@ -29,6 +30,7 @@ __all__ = [
     "describe_step",
     "descriptions_step",
     "drain_step",
+    "probe_step",
     "result_step",
     "run_step",
     "send_step",
@@ -274,5 +276,42 @@ def descriptions_step(
         if pgconn.status == pq.ConnStatus.BAD:
             raise driver.error_from_result(result)
     # After an interruption too: whoever stops a step lets it run to its end, or closes.
+    pgconn.exit_pipeline_mode()
+    return found
+
+
+_PROBE: Final = b"""
+SELECT pg_catalog.pg_backend_pid()::text,
+       EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE name = $1)::text
+"""
+
+
+def probe_step(pgconn: Any, name: bytes) -> PQGen[tuple[bytes, bool] | None]:
+    """Ask which server process answers, and whether a statement has the name it was given.
+
+    Parse, the question and Close belong to one Sync, and so to one transaction: a pooler lends
+    one server for all of it. None if the server cannot tell.
+    """
+    pgconn.enter_pipeline_mode()
+    pgconn.send_prepare(name, b"SELECT 1")
+    pgconn.send_query_params(_PROBE, [name])
+    # After the answer: where the pooler has given the statement another name this may fail.
+    if CLOSES_STATEMENTS:
+        pgconn.send_close_prepared(name)
+    else:
+        pgconn.send_query_params(b"DEALLOCATE " + name, None)
+    pgconn.pipeline_sync()
+    yield from send(pgconn)
+    found: tuple[bytes, bool] | None = None
+    while True:
+        result: Any = yield from fetch(pgconn)
+        if result is None:
+            continue
+        if pgconn.status == pq.ConnStatus.BAD:
+            raise driver.error_from_result(result)
+        if result.status == _SYNC:
+            break
+        if result.status == pq.ExecStatus.TUPLES_OK:
+            found = result.get_value(0, 0), result.get_value(0, 1) == b"true"
     pgconn.exit_pipeline_mode()
     return found

@@ -209,6 +209,8 @@ def _server_side(exc: psycopg.Error, wire: WireState | None, sql: str | None) ->
             fields["hint"]
             or "what it was prepared against has changed since; run the transaction again"
         )
+    if code in _MIXED_UP:
+        fields["hint"] = "; ".join(filter(None, (fields["hint"], _MIXED_UP_HINT)))
     if code == "428C9" and fields["column"] is None:
         fields["hint"] = "declare the field Annotated[…, Column(generated=True)]: it is never sent"
     if code == "42883" and diag.source_function in _SENDERS:
@@ -233,6 +235,13 @@ _SENDERS: Final = ("getTypeBinaryOutputInfo", "array_send", "record_send", "rang
 """Functions of the server that look for a type's binary form."""
 
 
+_MIXED_UP: Final = {"42P05", "26000", "08P01"}
+"""What a server says when a pooler has given it the statements of several clients."""
+_MIXED_UP_HINT: Final = (
+    "behind a pooler that does not keep prepared statements apart, open with prepare=False"
+)
+
+
 def is_stale(exc: BaseException | None) -> bool:
     """Say whether a prepared statement failed only because it is out of date."""
     if not isinstance(exc, psycopg.Error) or exc.sqlstate not in _STALE:
@@ -252,7 +261,18 @@ def connect_failed(exc: BaseException) -> errors.ConnectFailed:
     text = one_line(str(exc))
     if sqlstate is None:
         sqlstate = _code_of_fatal(text)
-    return errors.ConnectFailed(text, sqlstate=sqlstate)
+    return errors.ConnectFailed(text, sqlstate=sqlstate, hint=_hint_of_startup(text))
+
+
+def _hint_of_startup(text: str) -> str | None:
+    """Return the remedy for a pooler that refuses what a connection begins with."""
+    if "unsupported startup parameter" not in text:
+        return None
+    return (
+        "a pooler is in between: leave it out of the DSN, PGOPTIONS and the service file "
+        "(settings= of a transaction sets it too), or name it in the pooler's "
+        "ignore_startup_parameters"
+    )
 
 
 def pool_not_filled(count: int, reason: str | None) -> errors.ConnectFailed:

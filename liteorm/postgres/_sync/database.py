@@ -13,26 +13,32 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
-import psycopg
 import psycopg_pool
 from psycopg_pool import ConnectionPool
 
 from liteorm._core.contracts import Session, Isolation, Settings
 from liteorm._core.models.hints import Codec
 from liteorm._core.values.pool import PoolStats
-from liteorm.errors import ConnectFailed, Error, IntegrityError, TransactionError
+from liteorm.errors import Error, IntegrityError, TransactionError
 from liteorm.observe import Observer
 from liteorm.postgres._sync.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._sync.catalog import load_custom
 from liteorm.postgres._sync.connection import Wire, asked_dsn
 from liteorm.postgres._sync.held import Holding, Owned
+from liteorm.postgres._sync.meeting import first_wire
 from liteorm.postgres._sync.session import AnySession
 from liteorm.postgres._sync.transaction import Transaction, Tx, begin_transaction
 from liteorm.postgres._session.beginning import begin_of
 from liteorm.postgres._session.commands import check_pooled, check_transaction_text
 from liteorm.postgres._session.nesting import entered, is_inside
 from liteorm.postgres._session.notices import OnNotice
-from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, Reset, make_state
+from liteorm.postgres._session.options import (
+    CLEANUP_BOUND,
+    PoolerMode,
+    PoolState,
+    Reset,
+    make_state,
+)
 from liteorm.postgres._session.primitives import (
     Answer,
     call,
@@ -40,10 +46,9 @@ from liteorm.postgres._session.primitives import (
     running,
     serves_strangers,
     sleep,
-    within,
 )
 from liteorm.postgres._session.reclaiming import start_reclaiming
-from liteorm.postgres._session.translate import connect_failed, pool_not_filled
+from liteorm.postgres._session.translate import pool_not_filled
 from liteorm.postgres._types.custom import CustomType
 
 __all__ = ["DB", "open"]
@@ -268,7 +273,8 @@ def open(
     timeout: float = 30.0,
     statement_timeout: float | None = None,
     application_name: str | None = None,
-    prepare: bool = True,
+    prepare: bool | None = None,
+    pooler: PoolerMode | None = None,
     reset: Reset = "auto",
     on_connect: Callable[[Session], Answer[object] | object] | None = None,
     on_notice: OnNotice | None = None,
@@ -291,8 +297,10 @@ def open(
         timeout: Seconds that opening may take, and to wait for a connection of the pool.
         statement_timeout: Seconds a statement may take; the server cancels it then.
         application_name: Name shown in the server's activity.
-        prepare: Whether statements used often are prepared. False serves a pooler in
-            transaction mode, such as PgBouncer.
+        prepare: Whether statements used often are prepared. If not given, they are unless a
+            pooler stands in between that does not keep them apart, which is found out here.
+        pooler: The mode of a pooler in between. If not given, whichever is found counts as
+            `"transaction"`; with `"session"` everything is allowed that a server allows.
         reset: `"auto"` resets connections after commands whose answer tells that something stays
             behind (SET, LISTEN, …); `"always"` after each use, for one more round trip.
         on_connect: Called with a session on each new connection, and again after a reset.
@@ -322,6 +330,7 @@ def open(
         statement_timeout=statement_timeout,
         application_name=application_name,
         prepare=prepare,
+        pooler=pooler,
         reset=reset,
         observers=observers,
         log_params=log_params,
@@ -332,12 +341,14 @@ def open(
     )
     state = made(text)
     state.dsn_source = source
-    state.conninfo_of = lambda words: made(words).conninfo
+    state.conninfo_of = lambda words: made(words, startup_limit=state.server_keeps_timeout).conninfo
     if on_connect is not None:
         state.connected = functools.partial(_prepared, state, on_connect)
 
     state.loop = running()
     start_reclaiming()
+    deadline = monotonic() + timeout
+    wire = first_wire(state, timeout, lambda: made(text, startup_limit=False).conninfo)
 
     def reconnect(pool: Any) -> None:
         # The pool gave up for now. Whoever still waits wants it to go on.
@@ -360,22 +371,7 @@ def open(
         open=False,
         name=f"liteorm {state.database}",
     )
-    deadline = monotonic() + timeout
     try:
-        wire = within(timeout, Wire.connect, state.conninfo, **state.connect_kwargs)
-    except TimeoutError as exc:
-        raise ConnectFailed(f"no connection could be made within {timeout:g} s") from exc
-    except psycopg.Error as exc:
-        raise connect_failed(exc) from exc
-    try:
-        wire.limit(max(deadline - monotonic(), 0.0), drop=True)
-        try:
-            if not prepare:
-                state.pooled = _is_pooled(wire)
-        except psycopg.Error as exc:
-            raise connect_failed(exc) from exc
-        finally:
-            wire.unlimit()
         state.met(wire.pgconn)
         if types:
             load_custom(wire, state.types)
@@ -409,9 +405,3 @@ def _prepared(state: PoolState, on_connect: Callable[[Any], Any], wire: Wire) ->
 def _give_up(state: PoolState) -> None:
     sleep(0)  # what follows is one task's, as afinish wants it
     state.pool.close(timeout=CLEANUP_BOUND)
-
-
-def _is_pooled(wire: Wire) -> bool:
-    """Find out whether a pooler stands between: the server's process is not the one announced."""
-    result = wire.run("SELECT pg_catalog.pg_backend_pid()::text")
-    return bool(result.get_value(0, 0) != str(wire.pgconn.backend_pid).encode())
