@@ -174,6 +174,15 @@ def test_intervals() -> None:
     assert Interval.from_timedelta(delta).to_timedelta() == delta
     assert Interval(1, 2, 3) + Interval(1, 1, 1) - Interval(0, 3, 0) == Interval(2, 0, 4)
     assert -Interval(1, -2, 3) == Interval(-1, 2, -3)
+    assert Interval(1, 2, 3) + delta == delta + Interval(1, 2, 3)
+    assert Interval(1, 2, 3) + delta == Interval(1, 2, 3) + Interval.from_timedelta(delta)
+    assert Interval(1, 2, 3) - delta == -(delta - Interval(1, 2, 3))
+    assert Interval(1, 2, 3) - delta == Interval(1, 2, 3) - Interval.from_timedelta(delta)
+    for wrong in (1, None, "1 day"):
+        with pytest.raises(TypeError, match="unsupported operand"):
+            Interval() + wrong  # type: ignore[operator]
+        with pytest.raises(TypeError, match="unsupported operand"):
+            wrong - Interval()  # type: ignore[operator]
     assert Interval(0, 0, 1)
     assert not Interval()
     with pytest.raises(liteorm.DataError, match="months") as caught:

@@ -15,7 +15,7 @@ class Interval:
 
     `timedelta` knows neither months nor days of 23 or 25 hours; this holds any interval exactly.
     Two are equal when all three parts are (the server's own `=` takes a month for 30 days and a
-    day for 24 hours).
+    day for 24 hours). A `timedelta` may be added and subtracted: its days are days.
     """
 
     months: int = 0
@@ -43,15 +43,28 @@ class Interval:
         except OverflowError as exc:
             raise DataError("the interval is longer than timedelta can hold") from exc
 
-    def __add__(self, other: Interval) -> Interval:
+    def __add__(self, other: Interval | timedelta) -> Interval:
+        if isinstance(other, timedelta):
+            other = Interval.from_timedelta(other)
+        elif not isinstance(other, Interval):  # pyright: ignore[reportUnnecessaryIsInstance]
+            return NotImplemented
         return Interval(
             self.months + other.months,
             self.days + other.days,
             self.microseconds + other.microseconds,
         )
 
-    def __sub__(self, other: Interval) -> Interval:
+    __radd__ = __add__
+
+    def __sub__(self, other: Interval | timedelta) -> Interval:
+        if isinstance(other, timedelta):
+            other = Interval.from_timedelta(other)
+        elif not isinstance(other, Interval):  # pyright: ignore[reportUnnecessaryIsInstance]
+            return NotImplemented
         return self + -other
+
+    def __rsub__(self, other: timedelta) -> Interval:
+        return -self + other
 
     def __neg__(self) -> Interval:
         return Interval(-self.months, -self.days, -self.microseconds)
