@@ -180,3 +180,29 @@ def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(20):
         model_of(NamedTuple("N", [("a", int)]))
     assert len(models._models) == 8
+
+
+def test_a_table_given_after_the_first_use_counts() -> None:
+    """Also for classes that inherit it, and for parameterised ones."""
+
+    @attrs.define
+    class Late(Generic[T]):
+        id: T
+
+    @attrs.define
+    class Heir(Late[int]):
+        pass
+
+    @attrs.define
+    class Other:
+        id: int
+
+    kept = model_of(Other)
+    for annotation in (Late[int], Heir):
+        assert model_of(annotation).table is None
+    table("late", key="id")(Late)
+    for annotation in (Late[int], Heir):
+        found = model_of(annotation).table
+        assert found is not None
+        assert (found.name, found.key) == ("late", ("id",))
+    assert model_of(Other) is kept

@@ -6,7 +6,6 @@ import dataclasses
 import inspect
 import typing
 from collections.abc import Callable, Iterable
-from threading import Lock
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import attrs
@@ -127,6 +126,7 @@ def table(
 
     def decorate(cls: type[T]) -> type[T]:
         setattr(cls, _TABLE, attrs.evolve(split, key=keys, version=version))
+        _forget(cls)
         return cls
 
     return decorate
@@ -152,7 +152,6 @@ def table_named(name: str, schema: str | None = None) -> Table:
 
 
 _models: dict[Any, Model] = {}
-_models_lock = Lock()
 
 
 def model_of(tp: Any) -> Model:
@@ -167,11 +166,18 @@ def model_of(tp: Any) -> Model:
         raise ModelError(f"{shown(tp)} is not a class that can be mapped") from None
     if found is None:
         found = _read(tp)
-        with _models_lock:
-            while len(_models) >= _CACHE_SIZE:
-                del _models[next(iter(_models))]
-            _models[tp] = found
+        # Each step is whole by itself: no lock, which a fork or a finaliser could find held.
+        while len(_models) >= _CACHE_SIZE:
+            _models.pop(next(iter(list(_models)), None), None)
+        _models[tp] = found
     return found
+
+
+def _forget(cls: type) -> None:
+    """Forget what was understood of a class, and of those that inherit its table."""
+    for known, model in list(_models.items()):
+        if cls in model.cls.__mro__:
+            _models.pop(known, None)
 
 
 def model_of_hint(hint: Hint) -> Model:
@@ -183,8 +189,7 @@ def model_of_hint(hint: Hint) -> Model:
 
 def clear_models() -> None:
     """Forget every class understood so far."""
-    with _models_lock:
-        _models.clear()
+    _models.clear()
 
 
 def _read(tp: Any) -> Model:

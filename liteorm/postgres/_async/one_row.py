@@ -198,7 +198,7 @@ async def delete(session: AsyncStatements, obj: Any) -> bool:
 async def get(session: AsyncStatements, cls: type[T], key: Any) -> T:
     """Return the object with that key."""
     model: Any = cls
-    sql, keys, plain = _get_text(model)
+    sql, keys, plain = _get_text(model_of(model))
     # The one case worth a short cut: a key of one field, sent as it is.
     short = plain and not issubclass(type(key), tuple)
     values = (key,) if short else writable.key_values(model_of(cls), keys, key)
@@ -210,8 +210,7 @@ async def get(session: AsyncStatements, cls: type[T], key: Any) -> T:
 
 
 @functools.lru_cache(maxsize=1024)
-def _get_text(cls: Any) -> tuple[LiteralString, tuple[Field, ...], bool]:
-    model = model_of(cls)
+def _get_text(model: Model) -> tuple[LiteralString, tuple[Field, ...], bool]:
     statement = crud.get_statement(model, writable.table_for(model))
     plain = len(statement.fields) == 1 and statement.fields[0].codec is None
     return own_text(statement.sql), statement.fields, plain
