@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import inspect
 import linecache
 import traceback
-from typing import Annotated, Any, NamedTuple
+import tracemalloc
+import typing
+from typing import Annotated, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import attrs
 import pytest
@@ -16,6 +19,8 @@ from liteorm import Column, NoRows, ScanError, TooManyRows, scan, scan_one, scan
 from liteorm._core.scanning import scanner as scanners
 from liteorm._core.scanning.scan import scanner_for
 from tests.core.rows import rows, shape
+
+T = TypeVar("T")
 
 
 @attrs.define
@@ -147,7 +152,7 @@ def test_the_collector_is_left_as_it_was() -> None:
         gc.enable()
 
 
-def test_a_twin_of_a_frozen_class_shows_nowhere() -> None:
+def test_objects_of_a_frozen_class_are_its_own() -> None:
     """Objects are of the class itself, in their repr, class and pickle."""
     import pickle
 
@@ -164,7 +169,84 @@ class Frozen:
     name: str
 
 
-def test_a_class_that_watches_its_subclasses_gets_no_twin() -> None:
+@attrs.frozen
+class Derived(Frozen):
+    pass
+
+
+@attrs.frozen(slots=False)
+class WithDict:
+    id: int
+    name: str
+
+
+@attrs.frozen
+class Wide(Generic[T]):
+    id: T
+    name: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Data:
+    id: int
+    name: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Counted:
+    id: int
+    name: str
+    made: ClassVar[list[str]] = []
+
+    def __new__(cls, *_args: Any, **_named: Any) -> Counted:
+        cls.made.append(cls.__qualname__)
+        return super().__new__(cls)
+
+
+@attrs.frozen
+class CountedSlots:
+    id: int
+    name: str
+    made: ClassVar[list[str]] = []
+
+    def __new__(cls, *_args: Any, **_named: Any) -> CountedSlots:
+        cls.made.append(cls.__qualname__)
+        return object.__new__(cls)
+
+
+@pytest.mark.parametrize("model", [Frozen, Derived, WithDict, Wide[int], Data])
+def test_scanning_adds_no_subclass_and_no_memory(model: Any) -> None:
+    """Objects are as the class's own constructor makes them: frozen, as small, and no others."""
+    cls = typing.get_origin(model) or model
+    before = cls.__subclasses__()
+    tracemalloc.start()
+    try:
+        scan(rows(USERS, (1, "x")), model)
+        first = tracemalloc.get_traced_memory()[0]
+        found = scan(rows(USERS, *[(1, "x")] * 2000), model)
+        scanned = tracemalloc.get_traced_memory()[0] - first
+        first = tracemalloc.get_traced_memory()[0]
+        called = [cls(1, "x") for _ in range(2000)]
+        by_hand = tracemalloc.get_traced_memory()[0] - first
+    finally:
+        tracemalloc.stop()
+    assert found == called
+    assert {type(one) for one in found} == {cls}
+    assert scanned < 1.2 * by_hand
+    assert cls.__subclasses__() == before
+    with pytest.raises((attrs.exceptions.FrozenInstanceError, dataclasses.FrozenInstanceError)):
+        found[0].id = 2
+
+
+@pytest.mark.parametrize("model", [Counted, CountedSlots])
+def test_a_class_with_its_own_new_is_built_by_calling_it(model: Any) -> None:
+    """What makes the objects is the class, once for each."""
+    model.made.clear()
+    assert len(scan(rows(USERS, (1, "x"), (2, "y")), model)) == 2
+    assert model.made == [model.__qualname__] * 2
+
+
+def test_a_class_that_watches_its_subclasses_sees_none() -> None:
     """The hook of the user's would be told of a class that is none of theirs."""
     seen: list[type] = []
 
@@ -198,3 +280,33 @@ def test_scanners_of_other_codecs_are_not_shared() -> None:
         columns = attrs.evolve(shape(a="integer"), codecs={int: Times(factor)})
         assert scan_one(rows(columns, (1,)), int) == factor
         del columns
+
+
+@attrs.define
+class tags_items:
+    id: int
+
+
+@attrs.define
+class pair_values:
+    id: int
+
+
+@attrs.define
+class Colliding:
+    tags: list[int | None]
+    pair: tuple[int, int]
+    first: tags_items
+    second: pair_values
+
+
+def test_names_of_generated_code_never_meet() -> None:
+    """A class may be called as the function for a column beside it would be."""
+    found = scan_one(
+        rows(
+            shape(tags="integer[]", pair="integer[]", first__id="integer", second__id="integer"),
+            ([1, None], [2, 3], 4, 5),
+        ),
+        Colliding,
+    )
+    assert found == Colliding([1, None], (2, 3), tags_items(4), pair_values(5))

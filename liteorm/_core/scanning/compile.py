@@ -9,12 +9,12 @@ from liteorm._core.generated import compiled
 from liteorm._core.models.classes import Field, Model, model_of_hint
 from liteorm._core.scanning import steps
 from liteorm._core.scanning.blame import PLACES
+from liteorm._core.scanning.builders import constructor
 from liteorm._core.scanning.calls import CALLS, RAISING, MemberOf, no_nulls, only
 from liteorm._core.scanning.emit import Construct, Source, emit_value
 from liteorm._core.scanning.fit import Fitter
 from liteorm._core.scanning.jsontext import decoder_for
 from liteorm._core.scanning.shape import InnerTypes, Shape
-from liteorm._core.scanning.twins import constructor
 from liteorm._core.scanning.types import PgType, Record
 from liteorm.errors import ScanError
 

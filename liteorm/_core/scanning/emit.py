@@ -136,7 +136,7 @@ class _Writer:
             c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in wanted
         )
         name, number = base, 2
-        while name in self.constants and self.constants[name] != value:
+        while name in self.taken or (name in self.constants and self.constants[name] != value):
             name, number = f"{base}{number}", number + 1
         self.constants[name] = value
         return name
