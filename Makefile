@@ -1,5 +1,6 @@
 # make demo   a tour on an embedded PostgreSQL, under a minute
 # make test   the tests, against a disposable PostgreSQL
+# make release-check   what is missing for a release
 #
 # Each makes and fills $(VENV) first. Needs Python >= 3.11 and pip. Variables:
 #   PYTHON=/path/to/python   the interpreter to use
@@ -13,7 +14,7 @@ PARALLEL ?= -n 3 --dist loadfile
 # The kind that needs nothing installed; LITEORM_SERVER=docker make test for another.
 export LITEORM_SERVER ?= embedded
 
-.PHONY: demo test docs clean
+.PHONY: demo test docs release-check clean
 .NOTPARALLEL:
 
 demo: $(VENV)/.demo $(VENV)/.native
@@ -24,6 +25,9 @@ test: $(VENV)/.test $(VENV)/.native
 
 docs: $(VENV)/.docs
 	$(VENV)/bin/python -m mkdocs build --strict
+
+release-check: $(VENV)/.test
+	@$(VENV)/bin/python .ci/release_check.py
 
 clean:
 	rm -rf $(VENV) build dist site
