@@ -241,7 +241,8 @@ def lend(owner: Any, state: PoolState) -> AsyncLentWire:
     """Make a connection of ours out of one that stays its owner's."""
     pgconn = owner.pgconn
     theirs = (pgconn.notice_handler, pgconn.notify_handler)
-    wire = AsyncLentWire(pgconn)
+    make: Any = AsyncLentWire
+    wire: AsyncLentWire = make(pgconn)
     wire.heard = pgconn.notice_handler
     pgconn.notice_handler, pgconn.notify_handler = theirs
     wire._adapters = state.adapters

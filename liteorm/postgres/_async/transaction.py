@@ -61,7 +61,7 @@ class AsyncTx(AsyncAnySession):
         self._ended: str | None = None
         self._swallowed: BaseException | None = None
         """Of the root: the first error since the transaction was last whole."""
-        self._home: Callable[[AsyncWire], AsyncAnswer[None]] | None = home
+        self._home: Callable[[AsyncWire], Any] | None = home
         """Takes the connection when it has ended; the pool otherwise."""
         self._savepoint = savepoint
         if parent is None:

@@ -64,5 +64,5 @@ def _slot(cls: Any, name: str) -> MemberDescriptorType | None:
     if cls.__getattribute__ is not object.__getattribute__:
         return None
     bases: tuple[type, ...] = cls.__mro__
-    found = next((vars(base)[name] for base in bases if name in vars(base)), None)
+    found: Any = next((vars(base)[name] for base in bases if name in vars(base)), None)
     return found if isinstance(found, MemberDescriptorType) else None

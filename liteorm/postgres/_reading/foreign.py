@@ -32,7 +32,10 @@ class TextRows(ResultRows):
 
     __slots__ = ("_transformer",)
 
-    handle = None
+    @property
+    def handle(self) -> None:
+        """No address: the compiled executor reads binary results."""
+        return None
 
     def __init__(
         self, result: pq.abc.PGresult, shape: Shape, known: KnownTypes, connection: Any

@@ -165,8 +165,9 @@ def check_transaction_text(sql: str) -> None:
     """Refuse transaction commands, alone or in a script."""
     # Every statement comes by here: no call more than it takes.
     judged = _judge_short(sql) if len(sql) < _REMEMBERED else _judge(sql)
-    if judged[0] is not None:
-        raise transaction_command(judged[0])
+    refused = judged[0]
+    if refused is not None:
+        raise transaction_command(refused)
 
 
 def check_pooled(sql: str) -> None:

@@ -88,8 +88,9 @@ def _sender(wire: Any, place: int, sql: str, params: Any) -> Callable[[], None]:
     """Return what sends a statement; its parameters are dumped at once."""
     # One transformer for each: it keeps the dumpers of the statement that it has seen last.
     query = NamedQuery(Transformer(wire))
+    text: Any = sql
     try:
-        query.convert(sql, params)
+        query.convert(text, params)
     except Exception as exc:
         raise Failure(place, exc) from exc
     return partial(

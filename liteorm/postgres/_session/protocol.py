@@ -46,6 +46,9 @@ _LAST_RESULTS: Final = 4
 _BINARY: Final = pq.Format.BINARY
 
 
+_SEQUENCES: Final[frozenset[Any]] = frozenset({tuple, list})
+
+
 class NamedQuery(PostgresQuery):
     """A statement and its parameters, by name neither too many nor too few.
 
@@ -67,8 +70,7 @@ class NamedQuery(PostgresQuery):
                 raise _other_names(vars, order) from None
             raise
         # Sequences are counted by the driver.
-        kind = type(vars)
-        if kind is not tuple and kind is not list and len(vars) != len(found):
+        if vars.__class__ not in _SEQUENCES and len(vars) != len(found):
             raise _other_names(vars, order or ())
         return found
 
@@ -152,7 +154,7 @@ def send_step(wire: Any, sql: str, params: Any, size: int) -> PQGen[None]:
     yield from send(pgconn)
 
 
-def _converted(wire: Any, sql: str, params: Any) -> PostgresQuery:
+def _converted(wire: Any, sql: Any, params: Any) -> PostgresQuery:
     query = NamedQuery(Transformer(wire))
     query.convert(sql, params)
     return query

@@ -341,7 +341,11 @@ def open(
     )
     state = made(text)
     state.dsn_source = source
-    state.conninfo_of = lambda words: made(words, startup_limit=state.server_keeps_timeout).conninfo
+
+    def conninfo_of(words: str) -> str:
+        return made(words, startup_limit=state.server_keeps_timeout).conninfo
+
+    state.conninfo_of = conninfo_of
     if on_connect is not None:
         state.connected = functools.partial(_prepared, state, on_connect)
 

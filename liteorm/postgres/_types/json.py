@@ -229,7 +229,8 @@ def _has_nan(value: Any) -> bool:
     if hasattr(cls, "__struct_fields__"):
         return any(_has_nan(getattr(value, name)) for name in cls.__struct_fields__)
     if is_pydantic(cls):
-        return any(map(_has_nan, vars(value).values()))
+        model: Any = value
+        return any(map(_has_nan, model.__dict__.values()))
     names: Any = _attributes(value.__class__, NO_CLASSES)[0]
     return any(_has_nan(getattr(value, name)) for name in names)
 

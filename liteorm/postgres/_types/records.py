@@ -52,7 +52,8 @@ def fields_of(data: bytes) -> list[tuple[int, bytes | None]]:
 
 def _maker(base: Any) -> Callable[[Any], Record]:
     """Return what makes a Record past NamedTuple's own checks, which take as long as the rest."""
-    return partial(base.__new__, Record)
+    made: Any = base.__new__
+    return partial(made, Record)
 
 
 _MADE = _maker(tuple)

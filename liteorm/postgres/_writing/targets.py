@@ -202,7 +202,7 @@ class Target:
 
     def _stranger(self, obj: Any, index: int | None) -> DataError | None:
         """Return an error if objects of this one's class cannot go where the model's go."""
-        cls: type[Any] = type(obj)
+        cls: Any = obj.__class__
         why = None
         if issubclass(cls, self.model.cls):
             own = model_of(cls)
