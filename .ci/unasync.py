@@ -54,7 +54,9 @@ RENAMES = {
     "listen_async": "listen",
     "notify_async": "notify",
     "open_async": "open",
+    "position_async": "position",
     "session_async": "session",
+    "wait_for_async": "wait_for",
 }
 
 IGNORED = (tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT)

@@ -120,11 +120,11 @@ async def run_example(name: str, dsn: str) -> None:
             sender = asyncio.create_task(send_jobs(adb))
             try:
                 if re.search(r"\b(await|async)\b", text):
-                    names["db"] = names["adb"] = adb
+                    names |= dict.fromkeys(("db", "adb", "primary", "replica"), adb)
                     for source, want in statements(text):
                         await run(source, want, names)
                 else:
-                    names["db"] = db
+                    names |= dict.fromkeys(("db", "primary", "replica"), db)
                     if re.search(r"\btx\b", text):
                         names["tx"] = stack.enter_context(db.transaction())
                     for source, want in statements(text):

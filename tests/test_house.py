@@ -286,7 +286,7 @@ def made_sync(text: str) -> str:
         r"\b(?:Awaitable|Coroutine)\[(?:Any, Any, )?((?:[^\[\]]|\[[^\]]*\])*)\]", r"\1", text
     )
     text = re.sub(r"\b__a(enter|exit|iter|next)__", r"__\1__", text)
-    text = re.sub(r"\b(open|listen|notify|describe)_async\b", r"\1", text)
+    text = re.sub(r"\b(open|listen|notify|describe|position|wait_for)_async\b", r"\1", text)
     text = re.sub(r"\b_?async_?(?=[A-Za-z])", "", text)
     text = re.sub(r"Async(?=[A-Z])", "", text)
     return re.sub(r"(\b\w+\[\w+\]) \| \1", r"\1", text)
@@ -303,6 +303,8 @@ FUNCTION_PAIRS = [
     ("liteorm.postgres.listen", "liteorm.postgres.listen_async"),
     ("liteorm.postgres.notify", "liteorm.postgres.notify_async"),
     ("liteorm.postgres.describe", "liteorm.postgres.describe_async"),
+    ("liteorm.postgres.position", "liteorm.postgres.position_async"),
+    ("liteorm.postgres.wait_for", "liteorm.postgres.wait_for_async"),
 ]
 
 

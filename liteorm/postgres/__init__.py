@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from liteorm.postgres._async.database import AsyncDB, open_async
     from liteorm.postgres._async.describing import describe_async
     from liteorm.postgres._async.listener import AsyncListener, listen_async, notify_async
+    from liteorm.postgres._async.positions import position_async, wait_for_async
     from liteorm.postgres._async.transaction import AsyncTx
     from liteorm.postgres._describing.shapes import ColumnShape, StatementShape
     from liteorm.postgres._handover import pool, rows, session, session_async
     from liteorm.postgres._sync.describing import describe
     from liteorm.postgres._sync.listener import Listener, listen, notify
+    from liteorm.postgres._sync.positions import position, wait_for
 
 __all__ = [
     "DB",
@@ -40,20 +42,26 @@ __all__ = [
     "open",
     "open_async",
     "pool",
+    "position",
+    "position_async",
     "rows",
     "session",
     "session_async",
+    "wait_for",
+    "wait_for_async",
 ]
 
 _LATER = {
     "_async.database": ("AsyncDB", "open_async"),
     "_async.describing": ("describe_async",),
     "_async.listener": ("AsyncListener", "listen_async", "notify_async"),
+    "_async.positions": ("position_async", "wait_for_async"),
     "_async.transaction": ("AsyncTx",),
     "_describing.shapes": ("ColumnShape", "StatementShape"),
     "_handover": ("pool", "rows", "session", "session_async"),
     "_sync.describing": ("describe",),
     "_sync.listener": ("Listener", "listen", "notify"),
+    "_sync.positions": ("position", "wait_for"),
 }
 """What is imported when it is asked for: few programs need both halves, and all of either."""
 
