@@ -60,6 +60,10 @@ a label and all of its names are (which is what SQLAlchemy makes). It is read, w
 by this one rule. A parameter has no column: there its value is sent, if all values are of one class
 that a column can hold, else its name; where the labels are the names, write `member.name`.
 
+Inside JSON, bytes, intervals, times with a zone and ranges are read in two forms: as liteorm writes
+them (base64, ISO 8601, objects), and as `to_jsonb` does (`\\x00ff`, `1 day 02:03:00`,
+`12:00:00+02`, `[1,5)`), if `bytea_output` is `hex` and `IntervalStyle` is `postgres` or `iso_8601`.
+
 """
 
 KINDS = """

@@ -9,23 +9,32 @@ from __future__ import annotations
 import functools
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 
 from liteorm._core.models.classes import Field, model_of
-from liteorm._core.models.hints import Codec, Hint, is_model
-from liteorm.errors import ModelError
+from liteorm._core.models.hints import Codec, Hint, is_model, is_namedtuple, is_pydantic, is_struct
+from liteorm._core.scanning.jsonforms import READ, Unread
+from liteorm.errors import DataError, ModelError
 
 _STANDS_FOR = "__liteorm_stands_for__"
 
 
 @attrs.frozen(eq=False)
 class ByClass:
-    """The codecs of a pool, by class."""
+    """The codecs of a pool, by class, and whether what PostgreSQL writes is read beside them."""
 
     codecs: Mapping[Any, Codec]
+    forms: bool = True
+
+    def form_of(self, tp: Any) -> Callable[[Any, Any], Any] | None:
+        """Return what reads a class also as PostgreSQL writes it, if msgspec does not."""
+        try:
+            return READ.get(tp) if self.forms else None
+        except TypeError:
+            return None
 
     def codec_for(self, tp: Any) -> Codec | None:
         """Return the codec of a class."""
@@ -68,21 +77,55 @@ def _classes_in(hint: Hint) -> list[Any]:
     return [hint.type, *inside] if isinstance(hint.type, type) else inside
 
 
+def _holds_form(annotation: Any, around: frozenset[Any] = frozenset()) -> bool:
+    """Tell whether a class has fields that PostgreSQL writes into JSON in a form of its own."""
+    cls = typing.get_origin(annotation) or annotation
+    if cls in around or not is_model(cls) or is_namedtuple(cls) or is_pydantic(cls):
+        return False
+    if is_struct(cls):
+        config = cls.__struct_config__
+        if config.tag is not None or config.array_like or config.forbid_unknown_fields:
+            return False
+    try:
+        fields = model_of(annotation).fields
+    except (ModelError, TypeError):
+        return False
+    return any(
+        inner in READ or _holds_form(inner, around | {cls})
+        for field in fields
+        for inner in _classes_in(field.hint)
+    )
+
+
 def marked(annotation: Any, by_class: ByClass = NO_CLASSES) -> Any:
     """Return an annotation with our own classes in place of those that are special."""
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
+        if by_class.form_of(args[0]) and not by_class.codec_for(args[0]):
+            return annotation  # msgspec holds it to what the metadata says
         inner = marked(args[0], by_class)
         return annotation if inner is args[0] else inner
     cls = origin or annotation
-    if by_class.codec_for(cls) is not None or is_special(cls, by_class):
+    if (
+        by_class.codec_for(cls) is not None
+        or by_class.form_of(cls) is not None
+        or is_special(cls, by_class)
+        or (by_class.forms and _holds_form(annotation))
+    ):
         return _marker(annotation, by_class)
     if not args or origin is typing.Literal:
         return annotation
-    inside = tuple(marked(arg, by_class) for arg in args)
+    union = origin in (typing.Union, types.UnionType)
+    formless = attrs.evolve(by_class, forms=False)
+    if union and len([arg for arg in args if arg is not type(None)]) > 1:
+        by_class = formless  # msgspec takes one class of ours and null, no others beside
+    keyed = isinstance(origin, type) and issubclass(origin, Mapping)
+    inside = tuple(
+        marked(arg, formless if keyed and not place else by_class) for place, arg in enumerate(args)
+    )
     if all(new is old for new, old in zip(inside, args, strict=True)):
         return annotation
-    if origin in (typing.Union, types.UnionType):
+    if union:
         return typing.Union[inside]  # noqa: UP007
     return origin[inside]
 
@@ -116,6 +159,14 @@ def built(annotation: Any, value: Any, dec_hook: Any, by_class: ByClass) -> Any:
     codec = by_class.codec_for(typing.get_origin(annotation) or annotation)
     if codec is not None:
         return through(codec, value)
+    read = by_class.form_of(typing.get_origin(annotation) or annotation)
+    if read is not None:
+        if value is None:
+            raise Inside("Expected a value, got `null`")
+        try:
+            return read(value, annotation)
+        except (Unread, DataError) as error:
+            raise Inside(str(error)) from None
     shape, fields = _shape(annotation, by_class)
     try:
         found = msgspec.convert(value, shape, dec_hook=dec_hook)
@@ -156,6 +207,10 @@ def _shape(annotation: Any, by_class: ByClass) -> tuple[Any, tuple[Field, ...]]:
             members.append((f"f{place}", type_))
         else:
             members.append((f"f{place}", type_ | msgspec.UnsetType, msgspec.UNSET))
-    renamed = {f"f{place}": field.column for place, field in enumerate(fields)}
+    cls = typing.get_origin(annotation) or annotation
+    by_column = is_struct(cls) or is_special(cls, by_class)
+    renamed = {
+        f"f{place}": field.column if by_column else field.name for place, field in enumerate(fields)
+    }
     name = getattr(typing.get_origin(annotation) or annotation, "__name__", "object")
     return msgspec.defstruct(name, members, rename=renamed, kw_only=True), fields

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import attrs
 
 from liteorm.errors import DataError
+
+_INTERVAL = (
+    r"(?:(?P<years>-?\+?\d+) years? ?)?(?:(?P<months>-?\+?\d+) mons? ?)?"
+    r"(?:(?P<days>-?\+?\d+) days? ?)?"
+    r"(?:(?P<sign>[-+])?(?P<hours>\d+):(?P<minutes>\d+):(?P<seconds>\d+)(?:\.(?P<micros>\d+))?)?$"
+)
 
 
 @attrs.frozen(order=False)
@@ -86,3 +93,26 @@ def timedelta_of(value: Interval) -> timedelta:
         return value.to_timedelta()
     except DataError:
         raise DataError("is an interval beyond Python's timedelta", hint=hint) from None
+
+
+def interval_from_text(text: str) -> Interval:
+    """Read an interval in PostgreSQL's own style.
+
+    Raises:
+        DataError: it is in another style.
+    """
+    match = re.match(_INTERVAL, text)
+    if match is None:
+        raise DataError(
+            "is in a style that liteorm does not read as text",
+            hint="ask for binary results: cursor(binary=True)",
+        )
+    words = ("years", "months", "days", "hours", "minutes", "seconds")
+    part = {word: int(match[word] or 0) for word in words}
+    micros = int((match["micros"] or "").ljust(6, "0")[:6])
+    clock = ((part["hours"] * 60 + part["minutes"]) * 60 + part["seconds"]) * 1_000_000 + micros
+    return Interval(
+        12 * part["years"] + part["months"],
+        part["days"],
+        -clock if match["sign"] == "-" else clock,
+    )

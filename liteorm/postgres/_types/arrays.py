@@ -7,6 +7,7 @@ import struct
 from typing import Any, Final
 
 from liteorm._core.scanning.types import PgType, underlying
+from liteorm._core.values.quoting import quoted, unescaped
 from liteorm.errors import DataError
 from liteorm.postgres._types.forms import (
     ARRAYS,
@@ -17,7 +18,6 @@ from liteorm.postgres._types.forms import (
     is_a,
     misfit,
 )
-from liteorm.postgres._types.quoting import quoted, unescaped
 
 _int4 = struct.Struct("!i").unpack_from
 _int32 = struct.Struct("!i").pack

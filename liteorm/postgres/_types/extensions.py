@@ -6,9 +6,9 @@ import re
 import struct
 from typing import Any, Final
 
+from liteorm._core.values.quoting import unescaped
 from liteorm.postgres._types.forms import Form, Misfit, Scalar, is_a, misfit
 from liteorm.postgres._types.numbers import single
-from liteorm.postgres._types.quoting import unescaped
 
 _int4 = struct.Struct("!i").unpack_from
 _PAIR = r'"((?:[^"\\]|\\.)*)"=>(?:"((?:[^"\\]|\\.)*)"|NULL)(?:, |$)'

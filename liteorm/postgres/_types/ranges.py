@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from typing import Any
 
+from liteorm._core.values.quoting import quoted
 from liteorm._core.values.ranges import Multirange, Range
-from liteorm.postgres._types.forms import Encoder, FromText, Load, encoded_inside, is_a, misfit
-from liteorm.postgres._types.quoting import quoted, unescaped
+from liteorm.postgres._types.forms import Encoder, Load, encoded_inside, is_a, misfit
 
 _int4 = struct.Struct("!i").unpack_from
 _int32 = struct.Struct("!i").pack
 
 _EMPTY, _LOWER_INC, _UPPER_INC, _LOWER_INF, _UPPER_INF = 0x01, 0x02, 0x04, 0x08, 0x10
-_BOUND = r'(?:"((?:[^"\\]|\\.|"")*)"|([^,"\])]*))'
-_RANGE = r'empty|[\[(](?:"(?:[^"\\]|\\.|"")*"|[^"\])])*[\])]'
 
 
 def range_reader(load_bound: Load) -> Load:
@@ -53,36 +50,6 @@ def multirange_reader(read_range: Load) -> Load:
         return Multirange(ranges)
 
     return read
-
-
-def _bound(match: re.Match[str]) -> str | None:
-    return unescaped(match[1]) if match[1] is not None else (match[2] or None)
-
-
-def range_from_text(read: FromText) -> FromText:
-    """Return the reader of the text form of ranges over a subtype."""
-    bound = re.compile(_BOUND)
-
-    def parse(text: str) -> Range[Any]:
-        if text == "empty":
-            return Range[Any].empty()
-        first = bound.match(text, 1)
-        assert first is not None
-        second = bound.match(text, first.end() + 1)
-        assert second is not None
-        lower, upper = _bound(first), _bound(second)
-        return Range(
-            None if lower is None else read(lower),
-            None if upper is None else read(upper),
-            text[0] + text[-1],
-        )
-
-    return parse
-
-
-def multirange_from_text(read_range: FromText) -> FromText:
-    """Return the reader of the text form of multiranges over a range type."""
-    return lambda text: Multirange(read_range(match[0]) for match in re.finditer(_RANGE, text))
 
 
 def _framed(data: Any) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any
 from liteorm._core.models.classes import model_of
 from liteorm._core.models.hints import is_model
 from liteorm._core.scanning.types import PgType, Record
+from liteorm._core.values.quoting import quoted, unescaped
 from liteorm.errors import ModelError
 from liteorm.postgres._types.arrays import NULL, all_elements, dimensions_of, shaped
 from liteorm.postgres._types.forms import (
@@ -24,7 +25,6 @@ from liteorm.postgres._types.forms import (
     is_a,
     misfit,
 )
-from liteorm.postgres._types.quoting import quoted, unescaped
 
 _int4 = struct.Struct("!i").unpack_from
 _int32 = struct.Struct("!i").pack

@@ -8,13 +8,13 @@ from typing import Any
 from psycopg import abc, pq
 
 from liteorm._core.scanning.types import JsonText, PgType, Variant, underlying
+from liteorm._core.values.interval import interval_from_text
+from liteorm._core.values.range_texts import multirange_from_text, range_from_text
 from liteorm.postgres._types.arrays import ZERO_BASED, array_from_text, split_numbers
 from liteorm.postgres._types.forms import FromText, Load, untold
 from liteorm.postgres._types.geometry import pair_from_text
-from liteorm.postgres._types.ranges import multirange_from_text, range_from_text
 from liteorm.postgres._types.records import record_from_text
 from liteorm.postgres._types.table import FORMS
-from liteorm.postgres._types.times import interval_from_text
 
 TEXT = pq.Format.TEXT
 

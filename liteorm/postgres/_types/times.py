@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
@@ -10,19 +9,12 @@ from typing import Any, Final
 import attrs
 
 from liteorm._core.scanning.types import underlying
-from liteorm._core.values.interval import Interval, timedelta_of
+from liteorm._core.values.interval import Interval, interval_from_text, timedelta_of
 from liteorm.errors import DataError
 from liteorm.postgres._types.forms import BYTEA_OID, Encoder, Form, Misfit, Scalar, misfit
 
 _interval = struct.Struct("!qii")
 _EDGES: Final = frozenset({2**31 - 1, -(2**31), 2**63 - 1, -(2**63)})
-
-_INTERVAL = (
-    r"(?:(?P<years>-?\+?\d+) years? ?)?(?:(?P<months>-?\+?\d+) mons? ?)?"
-    r"(?:(?P<days>-?\+?\d+) days? ?)?"
-    r"(?:(?P<sign>[-+])?(?P<hours>\d+):(?P<minutes>\d+):(?P<seconds>\d+)(?:\.(?P<micros>\d+))?)?$"
-)
-
 
 INFINITY: Final = {"infinity": b"\x7f" + b"\xff" * 7, "-infinity": b"\x80" + b"\0" * 7}
 """Both infinities of a timestamp; a date's have half as many bytes."""
@@ -53,29 +45,6 @@ def short_interval(data: bytes) -> timedelta:
         DataError: it has months, or is infinite.
     """
     return timedelta_of(interval(data))
-
-
-def interval_from_text(text: str) -> Interval:
-    """Read an interval in PostgreSQL's own style.
-
-    Raises:
-        DataError: it is in another style.
-    """
-    match = re.match(_INTERVAL, text)
-    if match is None:
-        raise DataError(
-            "is in a style that liteorm does not read as text",
-            hint="ask for binary results: cursor(binary=True)",
-        )
-    words = ("years", "months", "days", "hours", "minutes", "seconds")
-    part = {word: int(match[word] or 0) for word in words}
-    micros = int((match["micros"] or "").ljust(6, "0")[:6])
-    clock = ((part["hours"] * 60 + part["minutes"]) * 60 + part["seconds"]) * 1_000_000 + micros
-    return Interval(
-        12 * part["years"] + part["months"],
-        part["days"],
-        -clock if match["sign"] == "-" else clock,
-    )
 
 
 def pack_interval(value: Interval) -> bytes:
