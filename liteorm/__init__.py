@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from liteorm import errors, observe
 from liteorm._core.batches import Batch, Pending
 from liteorm._core.contracts import AsyncRowStream, AsyncSession, Params, RowStream, Session
+from liteorm._core.exporting import shown_in
 from liteorm._core.models.classes import table
 from liteorm._core.models.hints import Codec, Column
 from liteorm._core.scanning.collector import pause_collector
@@ -155,7 +156,7 @@ __all__ = [
 for _name in __all__:
     _export = globals().get(_name)
     if getattr(_export, "__module__", "").startswith("liteorm._core"):
-        _export.__module__ = "liteorm"
+        shown_in(_export, "liteorm")
 
 
 # Type checkers would take any name for one that is there.

@@ -104,7 +104,9 @@ if not TYPE_CHECKING:
                 value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
                 # What lives in a private module shows the path to import it from.
                 if getattr(value, "__module__", "").startswith(f"{__name__}._"):
-                    value.__module__ = __name__
+                    from liteorm._core.exporting import shown_in
+
+                    shown_in(value, __name__)
                 globals()[name] = value
                 return value
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,6 +18,7 @@ DRAWING = ROOT / "docs/assets/rooms.svg"
 ROOMS = [
     "liteorm.errors",
     "liteorm.observe",
+    "liteorm._core.exporting",
     "liteorm._core.generated",
     "liteorm._core.patterns",
     "liteorm._core.values",

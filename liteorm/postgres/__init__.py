@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from liteorm._core.exporting import shown_in
 from liteorm._core.values.notification import Notification
 from liteorm.postgres._sync.database import DB, open
 from liteorm.postgres._sync.transaction import Tx
@@ -69,9 +70,8 @@ _PLACES = {name: module for module, names in _LATER.items() for name in names}
 
 
 def _shown(export: Any) -> Any:
-    """Let reprs, tracebacks and documentation show where users import from."""
     if getattr(export, "__module__", "").startswith("liteorm.postgres._"):
-        export.__module__ = __name__
+        shown_in(export, __name__)
     return export
 
 

@@ -6,15 +6,13 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from liteorm._core.sql.text import rendered
+from liteorm._core.sql.text import SqlText, rendered
 from liteorm._core.statements.statement import Command, Extra, Statement
 from liteorm._core.statements.written import contents_of
 from liteorm.errors import StatementError
 
 if TYPE_CHECKING:
     from typing_extensions import TypeForm
-
-    from liteorm._core.sql.text import SqlText
 
 T = TypeVar("T")
 
