@@ -13,6 +13,7 @@ from liteorm._core.exporting import shown_in
 from liteorm._core.models.classes import table
 from liteorm._core.models.hints import Codec, Column
 from liteorm._core.scanning.collector import pause_collector
+from liteorm._core.scanning.notification import Notification
 from liteorm._core.scanning.scan import explain_plan, scan, scan_iter, scan_one, scan_optional
 from liteorm._core.sql.columns import columns
 from liteorm._core.sql.conflict import Constraint
@@ -22,7 +23,6 @@ from liteorm._core.statements.statement import Command, Statement
 from liteorm._core.values.interval import Interval
 from liteorm._core.values.json import Json
 from liteorm._core.values.notice import Notice
-from liteorm._core.values.notification import Notification
 from liteorm._core.values.pool import PoolStats
 from liteorm._core.values.ranges import Multirange, Range
 from liteorm._core.values.results import Result, Rows

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from liteorm._core.exporting import shown_in
-from liteorm._core.values.notification import Notification
+from liteorm._core.scanning.notification import Notification
 from liteorm.postgres._sync.database import DB, open
 from liteorm.postgres._sync.transaction import Tx
 from liteorm.postgres._types.custom import CustomType

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import datetime as dt
+import enum
+import ipaddress
 import pickle
+import traceback
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import attrs
 import pytest
 
 import liteorm
-from liteorm import Interval, Json, Multirange, Notification, PoolStats, Range, Result, Rows
+from liteorm import (
+    Column,
+    Interval,
+    Json,
+    Multirange,
+    Notification,
+    PoolStats,
+    Range,
+    Result,
+    Rows,
+    scan_one,
+)
+from tests.core.rows import rows, shape
 
 NAN = Decimal("NaN")
 
@@ -218,6 +233,65 @@ def test_a_notification_loads_its_payload() -> None:
     with pytest.raises(liteorm.ScanError, match="is not JSON") as caught:
         Notification("jobs", "secret", 7).load(Job)
     assert "secret" not in str(caught.value)
+
+
+class Doubled:
+    """A codec for numbers that are sent as half of what they are."""
+
+    def decode(self, value: Any) -> Any:
+        return value * 2
+
+    def encode(self, value: Any) -> Any:
+        return value / 2
+
+
+@attrs.define
+class Detailed:
+    """A payload whose fields are mapped as those of a column would be."""
+
+    kind: Annotated[str, Column(name="Kind")]
+    size: Annotated[int, Column(codec=Doubled())]
+    _token: str = "none"
+    net: ipaddress.IPv4Address | None = None
+
+
+@attrs.define
+class Checked:
+    id: int = attrs.field(validator=attrs.validators.gt(0))
+
+
+class Level(enum.Enum):
+    LOW = "low"
+
+
+def test_a_notification_is_decoded_as_a_json_column_is() -> None:
+    """Column names, codecs, private fields and addresses; what misfits, and why, in its words."""
+    text = '{"Kind": "x", "size": 4, "token": "t", "net": "10.0.0.1"}'
+    expected = Detailed("x", 8, "t", ipaddress.IPv4Address("10.0.0.1"))
+    column = shape(doc="json")
+    assert Notification("jobs", text, 7).load(Detailed) == expected
+    assert scan_one(rows(column, (text.encode(),)), tuple[Detailed]) == (expected,)
+    for payload, model in [
+        ('{"Kind": "x", "size": 4, "net": "secret"}', Detailed),
+        ('{"Kind": "x"}', Detailed),
+        ('"secret"', Level),
+        ('{"id": "secret"}', Job),
+        ("[1, null]", list[int]),
+        ("nul", int),
+    ]:
+        with pytest.raises(liteorm.ScanError) as told:
+            Notification("jobs", payload, 7).load(model)
+        with pytest.raises(liteorm.ScanError) as scanned:
+            scan_one(rows(column, (payload.encode(),)), tuple[model])  # type: ignore[valid-type]
+        assert "secret" not in "".join(traceback.format_exception(told.value))
+        assert told.value.message.endswith(f": {scanned.value.got}")
+    with pytest.raises(ValueError, match="must be > 0") as own:
+        Notification("jobs", '{"id": -1}', 7).load(Checked)
+    assert own.value.__notes__ == [
+        'while loading the payload of a notification on channel "jobs", at $'
+    ]
+    with pytest.raises(liteorm.ModelError, match="JSON cannot be decoded into"):
+        Notification("jobs", "1", 7).load(Doubled)
 
 
 def test_results_and_stats_are_values() -> None:

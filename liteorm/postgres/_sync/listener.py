@@ -16,8 +16,8 @@ from typing import Any, Final
 import psycopg
 
 from liteorm._core.contracts import Session
+from liteorm._core.scanning.notification import Notification
 from liteorm._core.sql.text import quoted
-from liteorm._core.values.notification import Notification
 from liteorm.errors import (
     ConnectionLost,
     Error,
