@@ -47,7 +47,9 @@ CREATE TABLE jobs (
     id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     tenant_id int NOT NULL DEFAULT current_setting('app.tenant')::int,
     ticket_id int NOT NULL,
-    kind text NOT NULL
+    kind text NOT NULL,
+    attempts int NOT NULL DEFAULT 0,
+    due timestamptz NOT NULL DEFAULT now()
 );
 
 ALTER TABLE tickets ENABLE ROW LEVEL SECURITY;

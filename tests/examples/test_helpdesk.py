@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import csv
+import io
+import json
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -243,6 +247,210 @@ async def test_a_network_that_fails_is_503(liteorm_database: Database) -> None:
             assert await subjects(client) == ["stored"]
 
 
+async def imported(client: httpx.AsyncClient, text: str | bytes) -> list[dict[str, Any]]:
+    """Import a CSV file; return the lines of the answer."""
+    answer = await client.post("/tickets.csv", content=text)
+    assert answer.status_code == 200, answer.text
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+@pytest.mark.anyio
+async def test_an_import_tells_its_progress_and_comes_out_as_it_went_in(
+    client: httpx.AsyncClient,
+) -> None:
+    """All rows are stored as the tenant's, and the export has them."""
+    rows = "".join(f'"ticket ""{n}""\nand more",done,\n\n' for n in range(3000))
+    *progress, end = await imported(client, "\ufeffsubject,status,assignee\n" + rows)
+    assert end == {"rows": 3000, "stored": True, "bad": [], "error": ""}
+    assert progress[-1] == {"rows": 3000}
+    export = await client.get("/tickets.csv")
+    assert export.headers["Content-Type"].startswith("text/csv")
+    found = list(csv.DictReader(io.StringIO(export.text, newline="")))
+    assert len(found) == 3000
+    assert (found[7]["subject"], found[7]["assignee"]) == ('ticket "7"\nand more', "")
+    theirs = await client.get("/tickets.csv", headers={"X-Tenant": "2"})
+    assert len(theirs.text.splitlines()) == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("text", "lines", "reason"),
+    [
+        ("subject,status\na,open\nb,none\nc,open\n,open\n", [3, 5], "status"),
+        ('subject\n"two\nlines"\n\n' + "x" * 201 + "\n", [5], "subject"),
+        ("subject,status\na\n", [2], "has 1 cells, expected 2"),
+        ("subject,colour\na,red\n", [2], "colour"),
+        ('subject\na\n"open', [3], "unexpected end"),
+        ("subject\na\nb\0\n", [3], "pattern"),
+        ("subject\n" + "x,y\n" * 99, list(range(2, 22)), "has 2 cells"),
+    ],
+)
+async def test_an_import_with_bad_lines_stores_nothing(
+    client: httpx.AsyncClient, text: str, lines: list[int], reason: str
+) -> None:
+    """Each bad row is told by the line that it begins on, whoever finds it."""
+    end = (await imported(client, text))[-1]
+    assert (end["stored"], [bad["line"] for bad in end["bad"]]) == (False, lines)
+    assert reason in end["bad"][0]["reason"]
+    assert await subjects(client) == []
+
+
+@pytest.mark.anyio
+async def test_an_import_whose_commit_fails_is_told(liteorm_database: Database) -> None:
+    """The last line says that nothing was stored, or that nobody knows."""
+    async with running(liteorm_database.dsn) as (_, client):
+        with fail_next_commit(liteorm_database, liteorm.SerializationFailure):
+            end = (await imported(client, "subject\na\n"))[-1]
+        assert (end["stored"], end["error"]) == (False, "not stored: try again")
+        assert await subjects(client) == []
+    with Proxy(liteorm_database.dsn) as proxy:
+        async with running(proxy.dsn) as (_, client):
+            proxy.drop_reply_to("COMMIT")
+            end = (await imported(client, "subject\na\n"))[-1]
+    assert (end["stored"], end["error"].split(":")[0]) == (None, "it may have been stored")
+
+
+@pytest.mark.anyio
+async def test_what_is_no_text_is_refused(client: httpx.AsyncClient) -> None:
+    """A file in another encoding is 422."""
+    assert (await client.post("/tickets.csv", content=b"\xff")).status_code == 422
+
+
+@asynccontextmanager
+async def watching(app: FastAPI, tenant: int) -> AsyncIterator[asyncio.Queue[str]]:
+    """Look at GET /events as a browser does; httpx's transport waits for an answer's end."""
+    heard: asyncio.Queue[str] = asyncio.Queue()
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            heard.put_nowait(message["body"].decode())
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "path": "/events",
+        "raw_path": b"/events",
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"x-tenant", str(tenant).encode())],
+        "scheme": "http",
+    }
+    task = asyncio.create_task(app(scope, receive, send))
+    try:
+        yield heard
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def next_event(heard: asyncio.Queue[str]) -> str:
+    """Wait for an event."""
+    return await asyncio.wait_for(heard.get(), 20)
+
+
+RELOAD = "event: reload\ndata:\n\n"
+
+
+@pytest.mark.anyio
+async def test_viewers_hear_of_their_tenants_changes(liteorm_database: Database) -> None:
+    """A change is told at its commit, to its tenant's viewers; an import and a gap say reload."""
+    async with running(liteorm_database.dsn) as (app, client):
+        async with watching(app, 1) as ours, watching(app, 2) as theirs:
+            assert await next_event(ours) == await next_event(theirs) == RELOAD
+            with fail_next_commit(liteorm_database, liteorm.Deadlock):
+                await client.post("/tickets", json={"ticket": {"subject": "never"}})
+            ticket = await created(client, "Ours")
+            assert await next_event(ours) == f"data: {ticket['id']}\n\n"
+            await imported(client, "subject\na\n")
+            assert await next_event(ours) == RELOAD
+            await app.state.db.execute("NOTIFY tickets, 'from a stranger'")
+            kill_backend(liteorm_database)
+            assert await next_event(ours) == await next_event(theirs) == RELOAD
+            await created(client, "After the gap")
+            assert (await next_event(ours)).startswith("data: ")
+            assert theirs.empty()
+
+
+@pytest.mark.anyio
+async def test_a_viewer_who_is_slow_reads_the_list_again() -> None:
+    """More than a viewer keeps is a gap for this one alone, in bounded memory."""
+    from helpdesk.events import Hub
+
+    hub = Hub()
+    with hub.viewer(1) as slow, hub.viewer(1) as quick:
+        for number in range(150):
+            hub.tell(f"data: {number}\n\n", 1)
+            assert quick.get_nowait() == f"data: {number}\n\n"
+        assert (slow.get_nowait(), slow.qsize()) == (RELOAD, 49)
+
+
+@pytest.mark.anyio
+async def test_workers_do_each_job_once(liteorm_database: Database) -> None:
+    """Several at once share the queue; a job of another tenant is done as well."""
+    from helpdesk.worker import drain
+
+    async with running(liteorm_database.dsn) as (app, client):
+        tickets = [await created(client, f"ticket {number}") for number in range(20)]
+        body = {"ticket": {"subject": "Theirs"}}
+        await client.post("/tickets", json=body, headers={"X-Tenant": "2"})
+        done = await asyncio.gather(*(drain(app.state.db) for _ in range(3)))
+        assert sum(done) == 21
+        for ticket in tickets:
+            detail = (await client.get(f"/tickets/{ticket['id']}")).json()
+            assert [comment["author"] for comment in detail["comments"]] == ["helpdesk"]
+        assert await drain(app.state.db) == 0
+
+
+@pytest.mark.anyio
+async def test_a_job_that_fails_is_put_off_and_undone(
+    liteorm_database: Database, liteorm_db: DB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it had done is undone, the others are done, and it is due later."""
+    from helpdesk import worker
+
+    async def fails(tx: AsyncTx, job: Any) -> None:
+        await worker.confirm(tx, job)
+        if job.ticket_id == 1:
+            raise RuntimeError("no mail today")
+
+    monkeypatch.setitem(worker.KINDS, "confirm", fails)
+    async with running(liteorm_database.dsn) as (app, client):
+        for subject in "ab":
+            await created(client, subject)
+        assert await worker.drain(app.state.db) == 2
+    assert scan(liteorm_db.query("SELECT ticket_id FROM comments"), int) == [2]
+    rows = liteorm_db.query("SELECT ticket_id, attempts, due > now() FROM jobs")
+    assert scan(rows, tuple[int, int, bool]) == [(1, 1, True)]
+
+
+@pytest.mark.anyio
+async def test_the_worker_hears_of_work_also_after_a_gap(liteorm_database: Database) -> None:
+    """It does what is there, what comes, and what came while its connection was gone."""
+    from helpdesk.worker import serve
+
+    async def confirmed(client: httpx.AsyncClient, id: int) -> None:
+        while not (await client.get(f"/tickets/{id}")).json()["comments"]:
+            await asyncio.sleep(0.05)
+
+    async with running(liteorm_database.dsn) as (app, client):
+        first = await created(client, "before")
+        task = asyncio.create_task(serve(app.state.db))
+        await asyncio.wait_for(confirmed(client, first["id"]), 20)
+        second = await created(client, "while it runs")
+        await asyncio.wait_for(confirmed(client, second["id"]), 20)
+        kill_backend(liteorm_database)
+        third = await created(client, "in the gap")
+        await asyncio.wait_for(confirmed(client, third["id"]), 20)
+        task.cancel()
+        await asyncio.wait([task])
+
+
 @pytest.mark.anyio
 @pytest.mark.liteorm(settings={"app.tenant": 2}, role="helpdesk_app")
 async def test_statements_work_on_a_transaction_of_a_tenants(liteorm_async_tx: AsyncTx) -> None:
@@ -260,10 +468,9 @@ async def test_statements_work_on_a_transaction_of_a_tenants(liteorm_async_tx: A
 
 def test_every_statement_fits_the_schema(liteorm_db: DB) -> None:
     """`liteorm check` finds nothing in any form of any statement."""
-    from helpdesk import models, statements
+    import helpdesk
 
-    assert check(liteorm_db, statements) == []
-    assert check(liteorm_db, models) == []
+    assert check(liteorm_db, helpdesk) == []
 
 
 def test_it_stays_short() -> None:

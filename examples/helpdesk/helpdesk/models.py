@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Annotated
 
+import attrs
 from pydantic import BaseModel, ConfigDict, Field
 
 import liteorm
@@ -43,8 +44,9 @@ class Tag(BaseModel):
     tag: str
 
 
+@liteorm.table("jobs", key="id")
 class Job(BaseModel):
-    id: int
+    id: Annotated[int, Column(generated=True)]
     tenant_id: int
     ticket_id: int
     kind: str
@@ -56,6 +58,11 @@ class TicketDetail(BaseModel):
     tags: list[str]
 
 
+# PostgreSQL's text has no NUL.
+Text = Annotated[str, Field(pattern=r"^[^\x00]*$", max_length=10_000)]
+Subject = Annotated[str, Field(pattern=r"^[^\x00]*$", min_length=1, max_length=200)]
+
+
 class Incoming(BaseModel):
     """What a client sends: a field that is none is refused, not passed over."""
 
@@ -63,22 +70,22 @@ class Incoming(BaseModel):
 
 
 class NewTicket(Incoming):
-    subject: Annotated[str, Field(min_length=1, max_length=200)]
+    subject: Subject
     status: Status = Status.OPEN
-    assignee: str | None = None
+    assignee: Text | None = None
 
 
 class NewComment(Incoming):
-    author: str
-    body: str
+    author: Text
+    body: Text
 
 
 class TicketChange(Incoming):
     """The fields that a PATCH names are changed; a subject or status of null is refused."""
 
-    subject: Annotated[str, Field(min_length=1, max_length=200)] = ""
+    subject: Subject = ""
     status: Status = Status.OPEN
-    assignee: str | None = None
+    assignee: Text | None = None
 
 
 class Page(BaseModel):
@@ -94,7 +101,8 @@ class StatusCount(BaseModel):
     unassigned: int
 
 
-class Changed(BaseModel):
+@attrs.frozen
+class Changed:
     """What is said on the channel "tickets"."""
 
     tenant: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
@@ -23,10 +24,13 @@ def database(request: Request) -> AsyncDB:
 DB = Annotated[AsyncDB, Depends(database)]
 
 
+def begin(db: AsyncDB, tenant: int) -> AbstractAsyncContextManager[AsyncTx]:
+    """Begin a transaction that sees one tenant's rows, and commits at the end of its block."""
+    return db.transaction(settings={"app.tenant": tenant}, role="helpdesk_app")
+
+
 async def transaction(db: DB, tenant: Tenant) -> AsyncIterator[AsyncTx]:
-    """Give a transaction that sees one tenant's rows, and commits at its end."""
-    settings = {"app.tenant": tenant}
-    async with db.transaction(settings=settings, role="helpdesk_app") as tx:
+    async with begin(db, tenant) as tx:
         yield tx
 
 
@@ -36,27 +40,35 @@ Tx = Annotated[AsyncTx, Depends(transaction, scope="function")]
 StreamingTx = Annotated[AsyncTx, Depends(transaction, scope="request")]
 
 
-def answer(request: Request, error: Exception) -> JSONResponse:
-    """Say what a client can do about an error of the database; the rest are bugs, and 500."""
+def said(error: liteorm.Error) -> tuple[int, str]:
+    """Say what a client can do about an error of the database; the rest are bugs, and raised."""
     match error:
         case liteorm.NoRows():
-            status, detail = 404, "no such thing"
+            return 404, "no such thing"
         case liteorm.StaleRow():
-            status, detail = 409, "somebody else changed it since you read it"
+            return 409, "somebody else changed it since you read it"
         case liteorm.IntegrityError():
-            status, detail = 409, f"not possible: {error.constraint}"
+            return 409, f"not possible: {error.constraint}"
+        case liteorm.DataError():
+            return 422, "a value that cannot be stored"
         case liteorm.CommitUnknown():
-            status, detail = 503, "it may have been stored: look before you send it again"
+            return 503, "it may have been stored: look before you send it again"
         case (
             liteorm.ConnectionLost()
             | liteorm.ConnectFailed()
             | liteorm.PoolTimeout()
             | liteorm.StatementTimeout()
+            | liteorm.Error(retryable=True)
         ):
-            status, detail = 503, "not stored: try again"
-        case liteorm.Error(retryable=True):
-            status, detail = 503, "not stored: try again"
+            return 503, "not stored: try again"
         case _:
             raise error
+
+
+def answer(request: Request, error: Exception) -> JSONResponse:
+    """Answer a request that an error of the database ended."""
+    if not isinstance(error, liteorm.Error):
+        raise error
+    status, detail = said(error)
     headers = {"Retry-After": "1"} if status == 503 else None
     return JSONResponse({"detail": detail}, status, headers)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 import liteorm
-from helpdesk.models import Comment, Status, StatusCount, Ticket
+from helpdesk.models import Comment, Job, Status, StatusCount, Ticket
 
 Sort = Literal["newest", "subject"]
 
@@ -68,3 +68,23 @@ statistics = liteorm.statement(
 @liteorm.statement(None, "INSERT INTO jobs (ticket_id, kind) VALUES (%(ticket)s, %(kind)s)")
 def add_job(ticket: int, kind: str) -> None:
     """Leave work for the worker; it is told at the commit."""
+
+
+next_job = liteorm.statement(
+    Job,
+    """
+    SELECT {columns} FROM jobs WHERE due <= now() AND attempts < 5
+    ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+    """,
+)
+
+
+@liteorm.statement(
+    None,
+    """
+    UPDATE jobs SET attempts = attempts + 1, due = now() + (attempts + 1) * interval '10 s'
+    WHERE id = %(id)s
+    """,
+)
+def put_off(id: int) -> None:
+    """Try a job again later, and after five times no more."""

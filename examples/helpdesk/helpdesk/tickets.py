@@ -134,5 +134,4 @@ async def add_comment(tx: Tx, tenant: Tenant, id: int, comment: NewComment) -> C
 
 async def tell(tx: Tx, tenant: int, ticket: int | None) -> None:
     """Tell whoever looks at the list, if the transaction commits."""
-    changed = Changed(tenant=tenant, ticket=ticket)
-    await postgres.notify_async(tx, "tickets", changed.model_dump())
+    await postgres.notify_async(tx, "tickets", Changed(tenant=tenant, ticket=ticket))
