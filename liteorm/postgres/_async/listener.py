@@ -277,7 +277,8 @@ class AsyncListener:
             if state.pooled:
                 raise StatementError(
                     "LISTEN needs a server session of its own, and a pooler is in between",
-                    hint="open a database that connects to the server directly",
+                    hint="open a database that connects to the server directly "
+                    '(a pooler in session mode: open with pooler="session")',
                 )
             for channel in self._channels:
                 await wire.command(f"LISTEN {quoted(channel)}")

@@ -28,7 +28,7 @@ _TRANSACTION: Final = {
     *("BEGIN", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE"),
     *("START TRANSACTION", "PREPARE TRANSACTION"),
 }
-_LASTING: Final = {"RESET", "LISTEN", "UNLISTEN", "PREPARE", "DISCARD", "LOAD"}
+_LASTING: Final = {"RESET", "LISTEN", "UNLISTEN", "PREPARE", "DEALLOCATE", "DISCARD", "LOAD"}
 _PASSING_SET: Final = {"LOCAL", "TRANSACTION", "CONSTRAINTS"}
 _TEMPORARY: Final = {"TEMP", "TEMPORARY"}
 # How a query begins; nothing stands for a parenthesis.
@@ -66,6 +66,8 @@ def _judge(sql: str) -> _Judgement:
             lasting = lasting or (first if second not in _PASSING_SET else None)
         elif first in _LASTING or _makes_what_stays(first, sql, start, end):
             lasting = lasting or (first if first not in _QUERIES else "SELECT INTO")
+        elif _SESSION_CALL.search(sql, start, end):
+            lasting = lasting or _session_call(list(_signs(sql, start, end)))
     return _Judgement(transaction, lasting, sets)
 
 
@@ -94,6 +96,35 @@ def _makes_what_stays(first: str, sql: str, start: int, end: int) -> bool:
     return False
 
 
+def _session_call(signs: list[str]) -> str | None:
+    """Return the function called that leaves something on the server session, if one is."""
+    for at, (word, after) in enumerate(pairwise(signs)):
+        name = word.strip('"').lower()
+        if after != "(":
+            continue
+        if _SESSION_LOCK.fullmatch(name):
+            return name
+        if name == "set_config" and _last_argument(signs, at + 2) in _FALSE:
+            return name
+    return None
+
+
+def _last_argument(signs: list[str], at: int) -> str:
+    """Return what a call's last argument begins with."""
+    depth, begins = 0, at
+    for place in range(at, len(signs)):
+        sign = signs[place]
+        if sign == ")" and depth == 0:
+            break
+        depth += (sign in ("(", "[")) - (sign in (")", "]"))
+        if sign == "," and depth == 0:
+            begins = place + 1
+    return signs[begins].lower() if begins < len(signs) else ""
+
+
+_SESSION_LOCK: Final = re.compile(r"pg_(try_)?advisory_(un)?lock(_shared|_all)?")
+_SESSION_CALL: Final = re.compile(r"(?i)pg_(try_)?advisory_(un)?lock|set_config")
+_FALSE: Final = {"false", "'false'", "'f'", "'off'", "'no'", "'0'"}
 _INTO: Final = re.compile(r"(?i)\binto\b")
 
 
@@ -176,8 +207,19 @@ def check_pooled(sql: str) -> None:
         raise StatementError(
             f"{command} changes a server session, and behind a pooler in transaction mode "
             "the next statement may run in another one",
-            hint="use SET LOCAL in a transaction, or connect to the server directly",
+            hint=f"{_remedy(command)}, or connect to the server directly "
+            '(a pooler in session mode: open with pooler="session")',
         )
+
+
+def _remedy(command: str) -> str:
+    if "advisory" in command:
+        return "use pg_advisory_xact_lock in a transaction, which unlocks at its end"
+    if command == "set_config":
+        return "use settings= of a transaction, or set_config(name, value, true) in one"
+    if command in ("PREPARE", "DEALLOCATE"):
+        return "leave it to liteorm to prepare statements"
+    return "use settings= or SET LOCAL in a transaction"
 
 
 def result_of(results: list[Any]) -> Result:

@@ -104,6 +104,17 @@ async def test_transactions_through_a_pooler(db: AsyncDB) -> None:
         "/* /* */ */ SET search_path = pg_catalog",
         "SET LOCAL work_mem = '1MB'; SET search_path = pg_catalog",
         "SELECT 1; SET search_path = pg_catalog",
+        "DEALLOCATE ALL",
+        "DEALLOCATE p",
+        "SELECT pg_advisory_lock(1)",
+        "SELECT pg_catalog.pg_advisory_lock_shared (1, 2)",
+        "SELECT pg_try_advisory_lock(id) FROM item",
+        'WITH x AS (SELECT "pg_try_advisory_lock_shared"(1)) SELECT * FROM x',
+        "SELECT pg_advisory_unlock(1)",
+        "SELECT 1; SELECT pg_advisory_unlock_all()",
+        "SELECT set_config('work_mem', '1MB', false)",
+        "SELECT set_config('work_mem', concat('1', 'MB'), FALSE)",
+        "SELECT Set_Config('work_mem', '1MB', 'f')",
     ],
 )
 async def test_session_state_is_refused(db: AsyncDB, sql: Any) -> None:
@@ -125,6 +136,10 @@ async def test_session_state_is_refused(db: AsyncDB, sql: Any) -> None:
         "WITH x AS (SELECT 1 AS a) INSERT INTO other SELECT a FROM x",
         "DECLARE c CURSOR FOR WITH hold AS (SELECT 1) SELECT * FROM hold",
         "SELECT 1 AS a INTO one FROM other",
+        "SELECT pg_advisory_xact_lock(1), pg_try_advisory_xact_lock_shared(2)",
+        "SELECT 'pg_advisory_lock(1)' /* pg_advisory_lock(1) */",
+        "SELECT set_config('work_mem', '1MB', true)",
+        "SELECT set_config('work_mem', '512kB', /* false */ true)",
     ],
 )
 async def test_what_only_looks_like_session_state_runs(db: AsyncDB, sql: Any) -> None:
@@ -132,6 +147,25 @@ async def test_what_only_looks_like_session_state_runs(db: AsyncDB, sql: Any) ->
     async with db.transaction() as tx:
         await tx.execute("CREATE TABLE temp (pg_temp int); CREATE TABLE other (temp int)")
         await tx.execute(sql)
+
+
+@pytest.mark.parametrize(
+    ("sql", "remedy"),
+    [
+        ("SET work_mem = '1MB'", "settings="),
+        ("SELECT set_config('work_mem', '1MB', false)", "settings="),
+        ("SELECT pg_advisory_lock(1)", "pg_advisory_xact_lock"),
+        ("DEALLOCATE ALL", "leave it to liteorm"),
+    ],
+)
+async def test_a_refusal_says_what_to_write_instead(db: AsyncDB, sql: Any, remedy: str) -> None:
+    """Each kind of state has its own remedy, and a pooler in session mode needs none."""
+    calls: list[Any] = [db.query, db.execute]
+    for call in calls:
+        with pytest.raises(liteorm.StatementError) as caught:
+            await call(sql)
+        assert remedy in str(caught.value.hint)
+        assert 'pooler="session"' in str(caught.value.hint)
 
 
 async def test_listen_is_refused(db: AsyncDB) -> None:
