@@ -477,6 +477,11 @@ async def listen_async(
     """
     if not isinstance(db, AsyncStatements):
         raise wrong_session(listen_async, db, AsyncDB)
+    if db._state.pool is None:
+        raise TypeError(
+            "a listener takes a connection of its own from a pool, and a connection of another"
+            " owner has none: give it an AsyncDB"
+        )
     check_seconds("heartbeat", heartbeat)
     if on_gap is not None and not callable(on_gap):
         raise TypeError(f"on_gap must be a function, not {type(on_gap).__name__}")

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import datetime as dt
+from typing import Annotated, Any
 
 import attrs
+import msgspec
+import psycopg
+import pydantic
 import pytest
 
 import liteorm
@@ -17,6 +21,7 @@ from liteorm.postgres import (
     listen,
     notify,
     open,
+    session,
 )
 from liteorm.postgres._sync import listener as listener_module
 from liteorm.postgres._session.primitives import sleep
@@ -76,6 +81,56 @@ def test_payloads_as_json(db: DB) -> None:
         assert third.load(list[int]) == [1, 2]
         with pytest.raises(liteorm.ScanError):
             third.load(Job)
+
+
+class Task(pydantic.BaseModel):
+    """A payload that Pydantic checks."""
+
+    id: int
+    due: dt.date | None = None
+    name: Annotated[str, pydantic.Field(alias="taskName")] = ""
+
+
+class Step(msgspec.Struct, rename="camel"):
+    """A payload with other names in JSON."""
+
+    step_no: int
+
+
+@attrs.frozen
+class Renamed:
+    """A payload with a Pydantic model inside, and a column's name."""
+
+    number: Annotated[int, liteorm.Column(name="no")]
+    task: Task
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        Task.model_validate({"id": 1, "due": "2024-01-02", "taskName": "a"}),
+        Step(step_no=1),
+        Renamed(1, Task(id=2)),
+        [Task(id=3)],
+    ],
+)
+def test_payloads_of_every_kind_of_model(db: DB, sent: Any) -> None:
+    """What is sent as JSON is loaded again, by the names that it has in a jsonb column."""
+    model = list[Task] if isinstance(sent, list) else type(sent)
+    with listen(db, "jobs") as listener:
+        notify(db, "jobs", sent)
+        assert (listener.receive(timeout=5)).load(model) == sent
+        notify(db, "jobs", {"id": "word"})
+        with pytest.raises(liteorm.ScanError, match="payload") as caught:
+            (listener.receive(timeout=5)).load(model)
+        assert "word" not in str(caught.value)
+
+
+def test_a_lent_connection_is_not_listened_on(liteorm_database: Any) -> None:
+    """A listener needs a connection of a pool of its own, and says so."""
+    with psycopg.Connection.connect(liteorm_database.dsn) as owner:
+        with pytest.raises(TypeError, match="a connection of its own"):
+            listen(session(owner), "news")
 
 
 def test_in_a_transaction_it_is_delivered_at_commit(db: DB) -> None:
