@@ -18,7 +18,7 @@ SELECT a.attname, a.atttypid::int8, format_type(a.atttypid, a.atttypmod),
             format_type(a.atttypid, -1) END,
        NOT (a.attnotnull OR t.typnotnull OR a.atthasdef OR a.attidentity <> '' OR a.attnum < 0
             OR t.typdefault IS NOT NULL OR c.kind <> 'r' OR c.triggers OR c.rules),
-       c.kind, c.rules, c.secured, c.foreign_parts, c.distributed
+       c.kind, c.rules, c.secured, c.foreign_parts, c.distributed, c.packable
   FROM (SELECT r.oid, r.relkind::text AS kind, r.relhastriggers AS triggers,
                EXISTS (SELECT FROM pg_catalog.pg_rewrite w
                         WHERE w.ev_class = r.oid AND w.ev_type <> '1') AS rules,
@@ -28,7 +28,12 @@ SELECT a.attname, a.atttypid::int8, format_type(a.atttypid, a.atttypmod),
                      JOIN pg_catalog.pg_class o ON o.oid = f.relid
                     WHERE o.relkind = 'f') AS foreign_parts,
                EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = 'citus')
-                   AS distributed
+                   AS distributed,
+               NOT EXISTS (
+                   SELECT FROM pg_catalog.pg_attribute i
+                     JOIN pg_catalog.pg_type y ON y.oid = i.atttypid
+                    WHERE i.attrelid = r.oid AND i.attnum > 0 AND NOT i.attisdropped
+                      AND y.typreceive = 0) AS packable
           FROM pg_catalog.pg_class r
          WHERE r.oid = to_regclass(%s)
         OFFSET 0) c
@@ -77,6 +82,8 @@ class Traits:
         secured: Row-level security holds for this role.
         foreign_parts: Some of its partitions are foreign tables.
         distributed: Citus is here, and its tables look like others.
+        packable: Each column's type has binary input, which binary COPY asks for also of the
+            columns that it does not fill.
     """
 
     kind: str = "r"
@@ -84,6 +91,7 @@ class Traits:
     secured: bool = False
     foreign_parts: bool = False
     distributed: bool = False
+    packable: bool = True
 
     @property
     def takes_copy(self) -> bool:

@@ -83,8 +83,10 @@ class Target:
 
     @functools.cached_property
     def binary(self) -> bool:
-        """Whether all of the columns' types have a binary form."""
-        return all(column.encoder.binary is not None for column in self.columns)
+        """Whether rows can be sent in binary: all of the types have such a form."""
+        return self.traits.packable and all(
+            column.encoder.binary is not None for column in self.columns
+        )
 
     @functools.cached_property
     def dumpers(self) -> list[int]:
