@@ -72,7 +72,7 @@ def test_bulk_statements() -> None:
         'INSERT INTO "app"."users" ("name", "100%") SELECT "name", "100%" FROM "s" '
         'ORDER BY "name" ON CONFLICT ("name") DO UPDATE SET "100%" = EXCLUDED."100%"'
     )
-    assert bulk.merge_text('"s"', TABLE, sent, keys, ()).endswith("DO NOTHING")
+    assert bulk.merge_text('"s"', TABLE, sent, keys, ()).endswith("DO NOTHING RETURNING 1")
     assert "count(*) > 1" in bulk.duplicates_text('"s"', keys)
 
 

@@ -59,7 +59,8 @@ def merge_text(
         update: The fields that are written to a row that is there; none for DO NOTHING.
         order: The fields that the rows are sorted by, if not those of the conflict.
     """
-    action = f"UPDATE SET {set_excluded(update)}" if update else "NOTHING"
+    # What was made is counted by its rows: a distributed table's answer counts the others too.
+    action = f"UPDATE SET {set_excluded(update)}" if update else "NOTHING RETURNING 1"
     by = () if isinstance(conflict, Sql | Constraint) else conflict
     sort = names(order or by)
     return (

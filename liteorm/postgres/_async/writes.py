@@ -198,7 +198,7 @@ async def upsert_many(
                 if not changed:
                     await _refuse_twice(wire, merge)
                 result = await wire.run(merge.text)
-                use.rows = count = int(result.command_tuples or 0)
+                use.rows = count = int(result.command_tuples or 0) if changed else result.ntuples
                 await wire.run(f"DROP TABLE {merge.staging}")
         return count
     except Error as exc:

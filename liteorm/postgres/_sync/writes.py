@@ -199,7 +199,7 @@ def upsert_many(
                 if not changed:
                     _refuse_twice(wire, merge)
                 result = wire.run(merge.text)
-                use.rows = count = int(result.command_tuples or 0)
+                use.rows = count = int(result.command_tuples or 0) if changed else result.ntuples
                 wire.run(f"DROP TABLE {merge.staging}")
         return count
     except Error as exc:
