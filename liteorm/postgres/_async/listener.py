@@ -70,6 +70,8 @@ class AsyncListener:
         self._queue: deque[Notification] = deque()
         self._wire: AsyncWire | None = None
         self._watch: AsyncWatch | None = None
+        # What the driver does with notifications, to be set back when the connection returns.
+        self._drivers: Any = None
         self._heard = 0.0
         # Around every use of the connection; receiving waits for the socket outside of it.
         self._using = AsyncLock()
@@ -269,6 +271,7 @@ class AsyncListener:
         state = self._state
         event = state.begin_event("listen", None)
         error: BaseException | None = None
+        self._drivers = wire.pgconn.notify_handler
         try:
             self._check_open()
             wire.dirty = True
@@ -284,6 +287,7 @@ class AsyncListener:
                 await wire.command(f"LISTEN {quoted(channel)}")
         except BaseException as exc:
             error = wire.translated(exc, "LISTEN")
+            wire.pgconn.notify_handler = self._drivers
             evict_if_read_only(wire, error, None)
             await give_back(state, wire)
             if error is exc:
@@ -406,7 +410,7 @@ class AsyncListener:
             try:
                 await wire.command("UNLISTEN *")
                 wire.dirty = False
-                wire.pgconn.notify_handler = None
+                wire.pgconn.notify_handler = self._drivers
             except psycopg.Error:
                 wire.drop()
             await give_back(self._state, wire)

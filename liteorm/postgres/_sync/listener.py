@@ -71,6 +71,8 @@ class Listener:
         self._queue: deque[Notification] = deque()
         self._wire: Wire | None = None
         self._watch: Watch | None = None
+        # What the driver does with notifications, to be set back when the connection returns.
+        self._drivers: Any = None
         self._heard = 0.0
         # Around every use of the connection; receiving waits for the socket outside of it.
         self._using = Lock()
@@ -270,6 +272,7 @@ class Listener:
         state = self._state
         event = state.begin_event("listen", None)
         error: BaseException | None = None
+        self._drivers = wire.pgconn.notify_handler
         try:
             self._check_open()
             wire.dirty = True
@@ -285,6 +288,7 @@ class Listener:
                 wire.command(f"LISTEN {quoted(channel)}")
         except BaseException as exc:
             error = wire.translated(exc, "LISTEN")
+            wire.pgconn.notify_handler = self._drivers
             evict_if_read_only(wire, error, None)
             give_back(state, wire)
             if error is exc:
@@ -407,7 +411,7 @@ class Listener:
             try:
                 wire.command("UNLISTEN *")
                 wire.dirty = False
-                wire.pgconn.notify_handler = None
+                wire.pgconn.notify_handler = self._drivers
             except psycopg.Error:
                 wire.drop()
             give_back(self._state, wire)

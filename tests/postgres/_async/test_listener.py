@@ -477,3 +477,33 @@ async def test_a_standby_is_no_end(pair: Pair) -> None:
         await auntil(lambda: calls == [1], "the gap")
         await notify_async(db, "a", "x")
         assert (await receiving.result()).payload == "x"
+
+
+async def test_a_closed_listener_leaves_the_driver_as_it_was(liteorm_database: Any) -> None:
+    """The driver's own way with notifications is back on the connection that returns."""
+    async with await open_async(liteorm_database.dsn, min_size=1, max_size=1) as db:
+        async with db._connection("test", "", ()) as wire:
+            before = wire.pgconn.notify_handler
+            assert before is not None
+        for fails in (False, True):
+            if fails:
+                db._state.pooled = True
+                with pytest.raises(liteorm.StatementError, match="a pooler is in between"):
+                    await listen_async(db, "a")
+                db._state.pooled = False
+            else:
+                await (await listen_async(db, "a")).close()
+            async with db._connection("test", "", ()) as again:
+                assert again is wire
+                assert again.pgconn.notify_handler is before
+                heard: list[str] = []
+
+                def hear(note: Any, heard: list[str] = heard) -> None:
+                    heard.append(note.payload)
+
+                again.add_notify_handler(hear)
+                await again.run("LISTEN b", ())
+                await again.run("NOTIFY b, 'x'", ())
+                await again.run("UNLISTEN b", ())
+                again.remove_notify_handler(hear)
+                assert heard == ["x"]
