@@ -6,6 +6,7 @@ import dataclasses
 import gc
 import inspect
 import linecache
+import threading
 import traceback
 import tracemalloc
 import typing
@@ -310,3 +311,35 @@ def test_names_of_generated_code_never_meet() -> None:
         Colliding,
     )
     assert found == Colliding([1, None], (2, 3), tags_items(4), pair_values(5))
+
+
+def test_a_finaliser_may_scan_whatever_it_interrupts() -> None:
+    """The collector runs finalisers at any allocation: nothing of the scanner waits for itself."""
+    done: list[int] = []
+
+    class Key(str):
+        """A name of a column in whose comparison anything can happen, as in a finaliser."""
+
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            if len(done) < 5:
+                done.append(1)
+                scanners.make_scanner(
+                    object(), tuple[int], attrs.evolve(shape(a="integer")), "error"
+                )
+            return str.__eq__(self, other)
+
+    columns = attrs.evolve(shape(a="integer"), names=(Key("a"),))
+
+    def scan_all() -> None:
+        for _ in range(3):
+            scanners.make_scanner(
+                object(), tuple[int], attrs.evolve(columns, names=(Key("a"),)), "error"
+            )
+
+    thread = threading.Thread(target=scan_all, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert done

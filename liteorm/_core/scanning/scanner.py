@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -77,7 +76,6 @@ class Scanner:
 
 
 _shared: dict[Any, Scanner] = {}
-_lock = threading.Lock()
 
 
 def make_scanner(key: Any, model: Any, shape: Shape, extra: Extra) -> Scanner:
@@ -100,8 +98,8 @@ def make_scanner(key: Any, model: Any, shape: Shape, extra: Extra) -> Scanner:
     # But not one that holds on to what its pool knows: codecs, types inside records.
     own = shape.codecs or any(inner.kind == "record" for t in shape.types for inner in types_in(t))
     shared = (model, extra, shape.names, shape.types)
-    with _lock:
-        scanner = None if own else _shared.get(shared)
+    # Each step is whole by itself: no lock, which a fork or a finaliser could find held.
+    scanner = None if own else _shared.get(shared)
     if scanner is None:
         plan = plan_scan(model, shape, extra)
         source = emit_scan(plan)
@@ -110,11 +108,10 @@ def make_scanner(key: Any, model: Any, shape: Shape, extra: Extra) -> Scanner:
     caches: list[tuple[dict[Any, Any], Any, int]] = [(shape.scanners, key, _SCANNERS_PER_SHAPE)]
     if not own:
         caches.append((_shared, shared, _SHARED_SCANNERS))
-    with _lock:
-        for cache, name, size in caches:
-            while len(cache) >= size:
-                del cache[next(iter(cache))]
-            cache[name] = scanner
+    for cache, name, size in caches:
+        while len(cache) >= size:
+            cache.pop(next(iter(list(cache)), None), None)
+        cache[name] = scanner
     return scanner
 
 
@@ -128,5 +125,4 @@ def _executor(plan: ScanPlan, shape: Shape) -> tuple[Execute | None, str | None]
 
 def clear_scanners() -> None:
     """Forget every compiled scanner that is not held by a pool."""
-    with _lock:
-        _shared.clear()
+    _shared.clear()

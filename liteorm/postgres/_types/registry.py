@@ -108,7 +108,7 @@ class KnownTypes:
         self.money_unit: MoneyUnit | None = None
         self.shapes: dict[Any, Any] = {}
         self._plain_oids: dict[int, int] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finaliser may come in between
         if before is None:
             self.types = dict(BY_OID)
             self.adapters, self.deep_adapters = loading_adapters()
@@ -246,7 +246,7 @@ class TypeRegistry:
     ) -> None:
         self.codecs = codecs
         self.custom = CustomTypes(custom)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.known = KnownTypes(codecs, self.custom)
 
     def clear(self) -> None:
