@@ -311,6 +311,23 @@ async def test_an_import_whose_commit_fails_is_told(liteorm_database: Database) 
 
 
 @pytest.mark.anyio
+async def test_an_import_that_nobody_waits_for_stores_nothing(liteorm_database: Database) -> None:
+    """A client who hangs up after the first report ends the import."""
+    from helpdesk.exchange import reports
+
+    text = "subject\n" + "x\n" * 50_000
+    async with running(liteorm_database.dsn) as (app, client):
+        others = asyncio.all_tasks()
+        answer = reports(app.state.db, 1, text)
+        assert json.loads(await anext(answer))["rows"] < 50_000
+        [task] = asyncio.all_tasks() - others
+        await answer.aclose()
+        await asyncio.wait([task])
+        assert task.cancelled()
+        assert await subjects(client) == []
+
+
+@pytest.mark.anyio
 async def test_what_is_no_text_is_refused(client: httpx.AsyncClient) -> None:
     """A file in another encoding is 422."""
     assert (await client.post("/tickets.csv", content=b"\xff")).status_code == 422

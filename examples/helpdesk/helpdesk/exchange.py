@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import StreamingResponse
@@ -102,7 +102,7 @@ async def import_tickets(
     return Report(rows=count, stored=True)
 
 
-async def reports(db: AsyncDB, tenant: int, text: str) -> AsyncIterator[str]:
+async def reports(db: AsyncDB, tenant: int, text: str) -> AsyncGenerator[str]:
     """Import beside the answer; whoever hangs up ends the import, and nothing is stored."""
     queue: asyncio.Queue[Report | None] = asyncio.Queue()
     task = asyncio.create_task(import_tickets(db, tenant, text, queue.put_nowait))
