@@ -115,7 +115,9 @@ def test_nothing_is_logged_while_all_is_as_known(liteorm_database: Database) -> 
     """The statements pass with the driver as it is, without a word."""
     done = run(liteorm_database.dsn, "")
     assert done.returncode == 0, done.stderr
-    assert (done.stdout.strip(), done.stderr) == ("", "")
+    assert done.stdout.strip() == ""
+    # The driver itself may log what it ignores when a pipeline ends with an error.
+    assert "liteorm" not in done.stderr.replace(liteorm_database.name, "")
 
 
 @pytest.mark.parametrize("change", CHANGES)

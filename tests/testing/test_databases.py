@@ -219,12 +219,12 @@ def test_a_sweep_drops_what_dead_runs_left_and_nothing_else(liteorm_server: Serv
         for name in (dead, kept, foreign):
             db.execute(liteorm.sql("CREATE DATABASE {}", liteorm.Ident(name)))
         try:
-            assert {dead, kept} <= set(sweep(alive.dsn, kept=True, dry_run=True))
-            swept = sweep(alive.dsn)
+            assert {dead, kept} <= set(sweep(alive.dsn, kept=True, dry_run=True).gone)
+            swept = sweep(alive.dsn).gone
             assert dead in swept
             assert kept not in swept
             assert d.name not in swept
-            assert kept in sweep(alive.dsn, kept=True)
+            assert kept in sweep(alive.dsn, kept=True).gone
             assert _numbers(d.dsn) == [1, 2]
             assert _names(alive, foreign) == [foreign]
         finally:
@@ -447,7 +447,7 @@ def test_a_sweep_leaves_a_run_that_begins_meanwhile(
             return names(db)
 
         monkeypatch.setattr(_sweep, "_names", meanwhile)
-        swept = sweep(liteorm_server.dsn)
+        swept = sweep(liteorm_server.dsn).gone
         assert begun[0].name not in swept
         assert _numbers(begun[0].dsn) == [1, 2]
 

@@ -13,7 +13,7 @@ from liteorm._core.models.classes import Field, Model, Table, model_of
 from liteorm._core.scanning.scan import scan_one
 from liteorm._core.sql import crud, writable
 from liteorm._core.values.results import Rows
-from liteorm.errors import DataError, Error, NoRows, StaleRow, mark_stored
+from liteorm.errors import DataError, Error, NoRows, StaleRow, UniqueViolation, mark_stored
 from liteorm.postgres._sync.lookup import forget, looked_up, own_text, writing_of
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._writing.targets import Target
@@ -135,8 +135,15 @@ def upsert(
         return Making(model, into, found.statement, returned)
 
     key = (identity(obj), _table_key(table), place, names, returning, unset)
-    for _ in range(_ATTEMPTS):
-        rows = run(session, ("upsert", *key), making, obj)
+    for attempt in range(_ATTEMPTS):
+        try:
+            rows = run(session, ("upsert", *key), making, obj)
+        except UniqueViolation:
+            # Who makes the same row at the same time may be met in another of its unique indexes
+            # first, for which ON CONFLICT does not wait; the next time the row is there.
+            if names != () or attempt or not session._autocommit:
+                raise
+            continue
         if not len(rows) and names == ():
             rows = _in_place(session, ("found", *key), plan, obj, model)
         if len(rows):
