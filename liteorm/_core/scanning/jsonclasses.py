@@ -119,7 +119,8 @@ def marked(annotation: Any, by_class: ByClass = NO_CLASSES) -> Any:
     formless = attrs.evolve(by_class, forms=False)
     if union and len([arg for arg in args if arg is not type(None)]) > 1:
         by_class = formless  # msgspec takes one class of ours and null, no others beside
-    keyed = isinstance(origin, type) and issubclass(origin, Mapping)
+    kind: Any = origin
+    keyed = isinstance(kind, type) and issubclass(kind, Mapping)
     inside = tuple(
         marked(arg, formless if keyed and not place else by_class) for place, arg in enumerate(args)
     )
@@ -127,7 +128,8 @@ def marked(annotation: Any, by_class: ByClass = NO_CLASSES) -> Any:
         return annotation
     if union:
         return typing.Union[inside]  # noqa: UP007
-    return origin[inside]
+    generic: Any = origin
+    return generic[inside]
 
 
 class Inside(ValueError):

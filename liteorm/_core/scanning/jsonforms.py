@@ -115,9 +115,10 @@ def _range(value: Any, annotation: Any) -> Range[Any]:
 
 def _multirange(value: Any, annotation: Any) -> Multirange[Any]:
     inner = (*typing.get_args(annotation), Any)[0]
-    if isinstance(value, dict) and len(value) == 1:
+    given: Any = value
+    if given.__class__ is dict and len(given) == 1:
         # what is written of one is an object with its ranges
-        [value] = value.values()
+        [value] = given.values()
     if not isinstance(value, str):
         return Multirange([_range(each, annotation) for each in _converted(value, list)])
     if not re.fullmatch(r"\{.*\}", value, re.S):
