@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import sys
 import types
 import typing
 import weakref
@@ -390,4 +391,9 @@ class _Streamed:
 def declared_in(module: str) -> list[Command]:
     """Return the living statements that a module declared, in the order of file and line."""
     found = [item for item in _declared if item.module == module]
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file is not None:
+        # Not those of another file that was imported under the same name before: caches and
+        # cycles may keep them. What was loaded has the name of its .sql file.
+        found = [item for item in found if item.file == file or item.file.endswith(".sql")]
     return sorted(found, key=lambda item: (item.file, item.line))

@@ -79,7 +79,8 @@ class CopyOut:
             elif parts:
                 break
             else:
-                while not (yield Wait.R) & Ready.R:
+                # A wait that was given up and begun anew says nothing at first.
+                while not ((yield Wait.R) or Ready.NONE) & Ready.R:
                     continue
                 self._pgconn.consume_input()
         return b"".join(parts) if parts else None
