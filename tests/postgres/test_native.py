@@ -26,7 +26,7 @@ from liteorm._core.scanning.scanner import clear_scanners
 from liteorm._core.scanning.types import BY_OID
 from liteorm.postgres._types.encoders import Encoders
 from liteorm.postgres._writing.copy import CopyData
-from liteorm.postgres._writing.tables import TableColumn
+from liteorm.postgres._writing.tables import TableColumn, Traits
 from liteorm.postgres._writing.targets import SentColumn, Target
 from tests.executors import described
 from tests.postgres.made import made_rows
@@ -503,8 +503,7 @@ def test_any_objects_are_encoded_the_same(
         for field, oid in zip(model.fields, oids, strict=True)
         for encoder in [encoders.for_type(BY_OID[oid])]
     )
-    nothing: Any = None
-    target = Target(model, Table(None, "t"), columns, (), nothing)
+    target = Target(model, Table(None, "t"), columns, (), Traits())
     objects = [make(**dict(zip(names, row, strict=True))) for row in rows]
     assert target.compiled is not None
 
