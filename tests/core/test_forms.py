@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import attrs
 import pytest
@@ -344,6 +345,33 @@ def test_an_annotation_that_is_not_there_is_a_model_error() -> None:
     made = statement(Ticket, "SELECT %(a)s")(found)
     with pytest.raises(liteorm.ModelError, match=r"an annotation of .*found cannot be read"):
         _ = made.params
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default", "sentence"),
+    [
+        (Literal["newest", "oldest"], "newest", "the choice sort has no word 'oldest'; it has 'ne"),
+        (Literal["newest", "tilte"], "newest", "did you mean 'title'?"),
+        (Literal["newest", "tilte"] | None, None, "has no word 'tilte'"),
+        (Annotated[Literal["tilte"], "doc"], inspect.Parameter.empty, "has no word 'tilte'"),
+        (str, "oldest", "the choice sort has no word 'oldest'"),
+        (str, 5, "the choice sort has no word 5"),
+    ],
+    ids=str,
+)
+def test_words_of_a_signature_are_those_of_the_choice(
+    annotation: Any, default: Any, sentence: str
+) -> None:
+    """A Literal or a default that the choice does not have is an error at the declaration."""
+
+    def chosen(sort: Any) -> None: ...
+
+    chosen.__annotations__["sort"] = annotation
+    if default is not inspect.Parameter.empty:
+        chosen.__defaults__ = (default,)
+    with pytest.raises(liteorm.StatementError) as caught:
+        statement(Ticket, "SELECT 1 ORDER BY {sort}", choices={"sort": SORTS})(chosen)
+    assert sentence in str(caught.value)
 
 
 def test_variants_are_every_choice_and_parts_on_off_and_alone() -> None:

@@ -13,7 +13,7 @@ from liteorm._core.sql.lexer import Placeholder, place, placeholders
 from liteorm._core.sql.near import other_names
 from liteorm._core.sql.placeholders import Style, names_in
 from liteorm._core.statements.forms import Form, Text, in_line
-from liteorm._core.statements.signature import binder, check_names, parameters_of
+from liteorm._core.statements.signature import binder, check_names, check_words, parameters_of
 from liteorm.errors import StatementError
 
 
@@ -222,6 +222,8 @@ class Contents:
         else:
             self._check_declarable()
             check_names(name, parameters, self._uses())
+            if self.form is not None:
+                check_words(function, parameters, self.form.choices)
         made = evolve(
             self, name=name, binds=binder(function, parameters, self.style != "positional")
         )

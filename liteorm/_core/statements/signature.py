@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from liteorm._core.generated import compiled
@@ -57,6 +57,47 @@ def check_names(name: str, given: Collection[str], used: Mapping[str, str]) -> N
         if meant
         else "name in the signature exactly what the SQL takes",
     )
+
+
+def check_words(
+    function: Any, parameters: Mapping[str, _Parameter], choices: Mapping[str, Collection[str]]
+) -> None:
+    """Hold the defaults and `Literal` annotations of choices against their words.
+
+    Raises:
+        StatementError: One is a word that the choice does not have.
+    """
+    if not choices:
+        return
+    try:
+        annotations = annotations_of_function(function)
+    except ModelError:
+        # A name that is there later: then the word is held against the choice at the call alone.
+        annotations = {}
+    for name, words in choices.items():
+        default = parameters[name].default
+        meant = list(_literal_words(annotations.get(name)))
+        if default is not _Parameter.empty and default is not None:
+            meant.append(default)
+        for word in meant:
+            if word not in words:
+                known = ", ".join(repr(each) for each in words)
+                near = near_name(word, list(words)) if isinstance(word, str) else None
+                raise StatementError(
+                    f"{function.__name__}: the choice {name} has no word {word!r}; it has {known}",
+                    hint=f"did you mean {near!r}?"
+                    if near
+                    else "name in the signature only words of the choice",
+                )
+
+
+def _literal_words(annotation: Any) -> Iterator[Any]:
+    """Yield the words of a Literal, also beside None or in an Annotated."""
+    if typing.get_origin(annotation) is typing.Literal:
+        yield from (word for word in typing.get_args(annotation) if word is not None)
+        return
+    for inside in typing.get_args(annotation):
+        yield from _literal_words(inside)
 
 
 def binder(function: Any, parameters: Mapping[str, _Parameter], named: bool) -> Callable[..., Any]:
