@@ -1,20 +1,23 @@
-"""Runs many more random queries than the tests do.
+"""Runs many more random queries and changes than the tests do.
 
     python -m tests.check.many_queries --count=200000 --start=0 --server=local
 
-It ends with 1, and prints the query, if one gives a NULL that was ruled out.
+Each 250 of them get other rows in their tables, and one in five is a change. It ends with 1, and
+prints the query, if one gives a NULL that was ruled out.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from random import Random
 from time import monotonic
 
 from liteorm import postgres
 from liteorm_testing import database, server
-from tests.check.queries import SCHEMA
-from tests.check.test_nulls_are_sound import broken_claims
+from tests.check.changes import change, filled
+from tests.check.queries import SCHEMA, Queries
+from tests.check.test_nulls_are_sound import broken_changes, broken_claims
 
 AT_ONCE = 250
 
@@ -33,12 +36,19 @@ def main() -> int:
         database(started, SCHEMA) as made,
         postgres.open(made.dsn, max_size=1, statement_timeout=120) as db,
     ):
+        version = int(started.version.split(".")[0])
         end = given.start + given.count
         for start in range(given.start, end, AT_ONCE):
-            seeds = list(range(start, min(start + AT_ONCE, end)))
-            broken, kept, seen = broken_claims(db, seeds)
-            print(*broken, sep="\n", end="\n" if broken else "")
-            found, claims, columns = found + len(broken), claims + kept, columns + seen
+            seeds = range(start, min(start + AT_ONCE, end))
+            if start % (4 * AT_ONCE):  # some see the rows that were written by hand
+                with db.transaction() as tx:
+                    tx.execute(filled(Random(start)))  # type: ignore[arg-type]
+            asked = broken_claims(db, [seed for seed in seeds if seed % 5])
+            texts = [change(Queries(Random(seed)), version) for seed in seeds if not seed % 5]
+            changed = broken_changes(db, texts)
+            for broken, kept, seen in (asked, changed):
+                print(*broken, sep="\n", end="\n" if broken else "", flush=True)
+                found, claims, columns = found + len(broken), claims + kept, columns + seen
             done = seeds[-1] + 1 - given.start
             if done % 5000 == 0 or done == given.count:
                 print(

@@ -12,7 +12,7 @@ CREATE TYPE two AS (a int, b int);
 CREATE TYPE mood AS ENUM ('sad', 'glad');
 CREATE FUNCTION mood_int(mood) RETURNS int IMMUTABLE STRICT LANGUAGE sql
     AS $$SELECT CASE WHEN $1 = 'glad' THEN 1 END$$;
-CREATE CAST (mood AS int) WITH FUNCTION mood_int(mood);
+CREATE CAST (mood AS int) WITH FUNCTION mood_int(mood) AS ASSIGNMENT;
 CREATE TABLE m (id int NOT NULL, at timestamptz NOT NULL, n int, mood mood NOT NULL, clock time);
 INSERT INTO m VALUES (1, 'infinity', 1, 'glad'), (2, '-infinity', NULL, 'sad'),
                      (3, '2024-01-01', 3, 'glad');
@@ -36,6 +36,18 @@ DO $$ BEGIN
 END $$;
 INSERT INTO made (id, n, o) VALUES (1, 1, 1);
 INSERT INTO made_below (id, n) VALUES (2, 2);
+CREATE TABLE parted (id int NOT NULL, n int NOT NULL, o int,
+                     s int GENERATED ALWAYS AS (n + 1) STORED) PARTITION BY LIST (id);
+DO $$ BEGIN
+    IF current_setting('server_version_num')::int < 160000 THEN
+        CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1);
+    ELSE
+        EXECUTE 'CREATE TABLE parted_1 PARTITION OF parted
+            (s GENERATED ALWAYS AS (nullif(n, n)) STORED, CHECK (o IS NOT NULL)) FOR VALUES IN (1)';
+    END IF;
+END $$;
+CREATE TABLE parted_rest PARTITION OF parted DEFAULT;
+INSERT INTO parted (id, n, o) VALUES (1, 1, 1), (2, 2, NULL);
 CREATE TABLE lists (id int NOT NULL, arr int[], p point);
 INSERT INTO lists VALUES (1, '{1,NULL}', NULL), (2, NULL, '(1,1)'), (3, '{}', NULL);
 CREATE DOMAIN counted AS int DEFAULT 7;
@@ -49,6 +61,7 @@ TABLES = {
     "named": {"id": "int", "length": "int", "upper": "text"},
     "rolled": {"id": "int", "n": "int", "t": "text", "k": "int", "m": "int"},
     "made": {"id": "int", "n": "int", "o": "int", "s": "int"},
+    "parted": {"id": "int", "n": "int", "o": "int", "s": "int"},
     "lists": {"id": "int", "arr": "ints", "p": "point"},
     "checked": {"id": "int", "d": "int", "x": "int", "y": "int", "z": "text"},
 }
@@ -195,9 +208,34 @@ def aggregates(queries: Queries, type_: str, columns: Columns, depth: int) -> li
             f"array_agg({x})::text",
             f"jsonb_agg({x})::text",
             f"string_agg({x}, NULL)",
+            f"xmlagg(xmlforest({x} AS x))::text",
+            f"xmlagg(CASE WHEN {queries.condition(columns, 1)} THEN xmlelement(name x, {x}) END)"
+            "::text",
             f"max({x}) FILTER (WHERE {queries.condition(columns, 1)})",
         ]
     return [f"bool_or({x})", f"(count({x}) > 0 AND max({x}::int) > 0)"]
+
+
+def assigned(queries: Queries, name: str, type_: str, seen: Columns) -> tuple[str, str]:
+    """Return what an assignment to a column names, and a value that it is cast from."""
+    x = queries.expression("int", seen, 1)
+    of = {kind: [its for its, has in seen if has == kind] for kind in ("ts", "mood", "ints")}
+    moments = [*of["ts"], "'infinity'::timestamptz", "'2024-01-01'::timestamptz"]
+    match type_:
+        case "ints":
+            return queries.random.choice(
+                [(name, f"ARRAY[{x}]"), (f"{name}[1]", x), (f"{name}[1:2]", f"ARRAY[{x}, 1]")]
+            )
+        case "point":
+            return f"{name}[{queries.one_of('0', '1')}]", f"{x}::float8"
+        case "time" | "ts":
+            return name, queries.random.choice(moments)
+        case "mood":
+            return name, queries.one_of("'sad'", "'glad'", *of["mood"])
+        case "int" if of["mood"] and queries.chance(0.3):
+            return name, queries.random.choice(of["mood"])
+        case _:
+            return name, queries.expression(type_, seen, 1)
 
 
 CHANGES = [

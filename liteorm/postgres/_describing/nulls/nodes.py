@@ -70,11 +70,15 @@ class Node:
         stack: list[Any] = [self]
         while stack:
             top = stack.pop()
-            if isinstance(top, Node):
+            inner = top
+            if type(top) is Node:
                 yield top
-                stack.extend(top.fields.values())
-            else:
-                stack.extend(items_of(top))
+                inner = top.fields.values()
+            # Most values are texts, which are not worth a turn.
+            stack += [value for value in inner if type(value) in _INNER]
+
+
+_INNER: Final = (Node, list)
 
 
 def items_of(value: Any) -> list[Any]:
@@ -123,7 +127,7 @@ def read_nodes(text: str) -> Any:
         elif token == "<>":
             values.append(None)
         else:
-            values.append(_plain(token))
+            values.append(_plain(token) if "\\" in token or token[0] == '"' else token)
     if stack or len(top) != 1:
         raise ValueError("a node tree does not end where its text ends")
     return top[0]
@@ -132,6 +136,15 @@ def read_nodes(text: str) -> Any:
 def _fill(node: Node, content: list[Any]) -> None:
     """Sort what stands in a node by its fields."""
     fields = node.fields
+    if "[" not in content:
+        labels = content[::2]
+        if not all(type(label) is str and label[:1] == ":" for label in labels):
+            raise ValueError("a node's field has no name")
+        values = content[1::2]
+        if len(values) < len(labels):
+            values.append(None)
+        fields.update(zip([label[1:] for label in labels], values, strict=True))
+        return
     position, end = 0, len(content)
     while position < end:
         label = content[position]
