@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TREES = {
     "liteorm/postgres/_async": "liteorm/postgres/_sync",
     "tests/postgres/_async": "tests/postgres/_sync",
+    "tests/distributed/_async": "tests/distributed/_sync",
 }
 
 # name in the source -> name in the twin; an entry that nothing uses fails the check

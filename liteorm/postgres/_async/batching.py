@@ -8,12 +8,12 @@ from typing import Any, Final
 from psycopg import pq
 
 from liteorm._core.batches import Batch, Pending, fail, settle
-from liteorm.errors import CommitUnknown, ConnectionLost, Error, StatementError, TransactionError
+from liteorm.errors import CommitUnknown, Error, StatementError, TransactionError
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._reading.results import UnknownTypes, rows_from_result
 from liteorm.postgres._session.commands import check_transaction_text, result_of
-from liteorm.postgres._session.outcomes import is_interruption
+from liteorm.postgres._session.outcomes import is_interruption, leaves_commit_open
 from liteorm.postgres._session.pipelining import Failure, pipeline_step
 
 __all__ = ["AsyncBatching"]
@@ -101,9 +101,11 @@ def _judged(
         return cause
     if place is None or place >= len(pending):
         error = wire.translated(cause, "COMMIT" if place is not None else None)
-        if alone and isinstance(error, ConnectionLost):
-            unknown = _unknown("the connection was lost")
-            unknown.sqlstate = error.sqlstate
+        # Sent with the statements: what became of COMMIT is not known, or the server does not.
+        if alone and (wire.closed or wire.timed_out or leaves_commit_open(cause)):
+            why = "the connection was lost" if wire.closed else "the server could not finish"
+            unknown = _unknown("it took too long" if wire.timed_out else why)
+            unknown.sqlstate = getattr(error, "sqlstate", None)
             return unknown
         return error
     each = pending[place]
