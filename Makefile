@@ -25,6 +25,7 @@ test: $(VENV)/.test $(VENV)/.native
 
 docs: $(VENV)/.docs
 	$(VENV)/bin/python -m mkdocs build --strict
+	$(VENV)/bin/python .ci/site_check.py site
 
 release-check: $(VENV)/.test
 	@$(VENV)/bin/python .ci/release_check.py
