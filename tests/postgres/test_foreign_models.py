@@ -7,8 +7,9 @@ import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
+import attrs
 import msgspec
 import pytest
 import sqlmodel
@@ -64,6 +65,36 @@ class Page(BaseModel, Generic[T]):
 
     item: T
     n: int
+
+
+class Cat(BaseModel):
+    """One of a union."""
+
+    kind: Literal["cat"]
+    lives: int
+
+
+class Dog(BaseModel):
+    """Another one."""
+
+    kind: Literal["dog"]
+    name: str
+
+
+class Owner(BaseModel):
+    """A union that a field tells apart, and one that is tried."""
+
+    pet: Annotated[Cat | Dog, Field(discriminator="kind")]
+    others: list[Cat | Dog] = []
+    maybe: Cat | Dog | None = None
+
+
+@attrs.frozen
+class Kennel:
+    """An attrs class with a union of models in it."""
+
+    pet: Cat | Dog
+    by_name: dict[str, Cat | Dog]
 
 
 class Named(BaseModel):
@@ -206,6 +237,27 @@ def test_what_a_validator_raises_comes_through(db: postgres.DB) -> None:
     with pytest.raises(ValidationError, match="negative") as caught:
         scan(db.query(sql), Book)
     assert caught.value.__notes__ == ['while scanning Book: column "price", row 1']
+
+
+def test_unions_of_models_are_read_from_json(db: postgres.DB) -> None:
+    """Pydantic chooses among the models of a union, wherever the union stands in JSON."""
+    cat, dog = Cat(kind="cat", lives=9), Dog(kind="dog", name="Rex")
+    owner = Owner(pet=dog, others=[cat, dog], maybe=cat)
+    rows = db.query("SELECT %s AS pet, %s AS others, %s AS maybe", [dog, Json([cat, dog]), cat])
+    assert scan(rows, Owner) == [owner]
+    assert scan(db.query("SELECT %s", [owner]), tuple[Owner]) == [(owner,)]
+    kennel = Kennel(cat, {"a": dog, "b": cat})
+    rows = db.query("SELECT %s AS pet, %s AS by_name", [cat, Json(kennel.by_name)])
+    assert scan(rows, Kennel) == [kennel]
+
+
+@pytest.mark.parametrize("model", [Owner, Kennel])
+def test_a_tag_that_no_model_has_is_not_quoted(db: postgres.DB, model: Any) -> None:
+    """What stands in the JSON is in no message."""
+    rows = db.query("SELECT %s AS pet, '{}'::jsonb AS by_name", [{"kind": "secret", "lives": 1}])
+    with pytest.raises(ScanError, match='column "pet", row 0, does not decode') as caught:
+        scan(rows, model, extra="ignore")
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

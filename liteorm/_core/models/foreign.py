@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import typing
 from collections.abc import Iterator
 from typing import Any
@@ -66,6 +67,10 @@ def pydantic_fields(cls: Any, shown_name: str) -> Iterator[ForeignField]:
         key = _alias(info, name, shown_name) if by_alias else name
         columns = [extra for extra in info.metadata if isinstance(extra, Column)]
         annotation = info.annotation
+        if info.discriminator is not None:
+            # Which of a union's models it is, the field says. Pydantic is loaded, and never by us.
+            told = sys.modules["pydantic"].Field(discriminator=info.discriminator)
+            annotation = typing.Annotated[annotation, told]
         yield ForeignField(
             name=name,
             init_name=key,

@@ -17,9 +17,11 @@ import attrs
 from liteorm._core.models.classes import Field, model_of
 from liteorm._core.models.hints import Codec, Hint, is_model, is_namedtuple, is_pydantic, is_struct
 from liteorm._core.scanning.jsonforms import READ, Unread
+from liteorm._core.scanning.jsonpydantic import adapter, is_union_of_models
 from liteorm.errors import DataError, ModelError
 
 _STANDS_FOR = "__liteorm_stands_for__"
+_ADAPTER = "__liteorm_adapter__"
 
 
 @attrs.frozen(eq=False)
@@ -100,6 +102,9 @@ def _holds_form(annotation: Any, around: frozenset[Any] = frozenset()) -> bool:
 def marked(annotation: Any, by_class: ByClass = NO_CLASSES) -> Any:
     """Return an annotation with our own classes in place of those that are special."""
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if is_union_of_models(annotation):
+        # msgspec takes one class that it does not know in a union, and Pydantic has its own rules
+        return _Stand("union", (), {_ADAPTER: adapter(annotation)})
     if origin is typing.Annotated:
         if by_class.form_of(args[0]) and not by_class.codec_for(args[0]):
             return annotation  # msgspec holds it to what the metadata says
@@ -152,6 +157,11 @@ def _marker(annotation: Any, by_class: ByClass) -> Any:
 def stands_for(tp: Any) -> Any:
     """Return the annotation that a class of ours stands for, or None."""
     return getattr(tp, _STANDS_FOR, None)
+
+
+def adapter_of(tp: Any) -> Any:
+    """Return Pydantic's reader of the union that a class of ours stands for, or None."""
+    return getattr(tp, _ADAPTER, None)
 
 
 def built(annotation: Any, value: Any, dec_hook: Any, by_class: ByClass) -> Any:

@@ -14,11 +14,13 @@ from liteorm._core.scanning.jsonclasses import (
     NO_CLASSES,
     ByClass,
     Inside,
+    adapter_of,
     built,
     marked,
     stands_for,
     through,
 )
+from liteorm._core.scanning.jsonpydantic import JsonMisfit, validated
 from liteorm.errors import ModelError
 
 if typing.TYPE_CHECKING:
@@ -92,6 +94,8 @@ def _hook(by_class: ByClass) -> Callable[[Any, Any], Any]:
     def from_json(tp: Any, value: Any) -> Any:
         if tp is object:
             return value
+        if (adapter := adapter_of(tp)) is not None:
+            return validated(adapter, value)
         if (annotation := stands_for(tp)) is not None:
             return built(annotation, value, from_json, by_class)
         if (codec := by_class.codec_for(tp)) is not None:
@@ -109,37 +113,14 @@ def _from_json(tp: Any, value: Any) -> Any:
         except ValueError:
             pass
         # whose own sentence quotes the value
-        raise _Misfit(f"Expected an `{tp.__name__}`")
+        raise JsonMisfit(f"Expected an `{tp.__name__}`")
     if is_pydantic(tp):
-        return _validated(tp, value)
+        return validated(tp, value)
     raise ModelError(
         f"JSON cannot be decoded into {shown(tp)}",
         hint="annotate the field with attrs classes, dataclasses, dicts, lists and scalars,"
         " or give it a codec",
     )
-
-
-class _Misfit(ValueError):
-    """JSON that does not become the type asked for, in words without the value."""
-
-
-def _validated(model: Any, value: Any) -> Any:
-    """Build a Pydantic model from JSON that msgspec has taken apart.
-
-    By its own rules for JSON, which are others than those for Python values: in JSON a date is
-    a string.
-    """
-    import msgspec
-
-    try:
-        return model.model_validate_json(msgspec.json.encode(value))
-    except ValueError as error:
-        found: Any = error
-        if type(error).__name__ != "ValidationError" or not hasattr(error, "errors"):
-            raise
-        first = found.errors(include_url=False, include_input=False, include_context=False)[0]
-        inside = "".join(f"[{part}]" if type(part) is int else f".{part}" for part in first["loc"])
-        raise _Misfit(first["msg"] + (f" in {model.__name__}{inside}" if inside else "")) from None
 
 
 def _parts(error: Exception) -> tuple[str, str | None]:
@@ -167,7 +148,7 @@ def path_in(error: Exception) -> str:
 def raised_inside(error: Exception) -> Exception | None:
     """Return what a validator or hook of the user's class raised, which msgspec has wrapped."""
     cause = error.__cause__
-    if not isinstance(cause, Exception) or isinstance(cause, _Misfit | Inside):
+    if not isinstance(cause, Exception) or isinstance(cause, JsonMisfit | Inside):
         return None
     return cause
 
