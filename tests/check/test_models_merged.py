@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import subprocess
 import sys
 import types
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,8 @@ from liteorm._check import check
 from liteorm._cli import main
 from liteorm_testing import Database, Server, database
 
+ROOT = Path(__file__).parent.parent.parent
+STYLES = ["attrs", "dataclass", "pydantic", "struct"]
 SCHEMA = """
 CREATE TYPE mood AS ENUM ('sad', 'ok');
 CREATE TABLE users (
@@ -179,7 +185,7 @@ def test_tables_can_be_left_out(
     )
 
 
-@pytest.mark.parametrize("style", ["attrs", "dataclass", "pydantic", "struct"])
+@pytest.mark.parametrize("style", STYLES)
 def test_styles_are_clean(made: Database, tmp_path: Path, style: str) -> None:
     """Each kind of classes is formatted, and has the names that its kind allows."""
     path = tmp_path / f"models_{style}.py"
@@ -203,21 +209,94 @@ def test_styles_are_clean(made: Database, tmp_path: Path, style: str) -> None:
     assert ("json_: " in text) == (style == "pydantic")
 
 
-@pytest.mark.parametrize("style", ["attrs", "dataclass"])
+@pytest.mark.parametrize("style", STYLES)
 def test_what_is_written_can_insert(made: Database, tmp_path: Path, style: str) -> None:
     """`NewUsers` leaves what the database fills out, and what has a default UNSET."""
     module = imported(written(made, tmp_path / "models.py", "--style", style))
+    json = "json_" if style == "pydantic" else "json"
     with postgres.open(made.dsn, max_size=1) as db:
         findings = [str(item) for item in check(db, module)]
         assert findings == []
         user = db.insert(module.NewUsers(name="Ada"), returning=module.Users)
         assert (user.id, user.name, user.mood) == (1, "Ada", module.Mood.OK)
-        sad = module.NewUsers(name="Bob", mood=module.Mood.SAD)
-        assert db.insert(sad, returning=module.Users).mood is module.Mood.SAD
-        assert db.insert_many([module.NewUsers(name="Cy"), module.NewUsers(name="Dee")]) == 2
+        assert db.get(module.Users, 1) == user
+        sad = module.NewUsers(name="Bob", mood=module.Mood.SAD, **{json: {"a": [1, None]}})
+        stored = db.insert(sad, returning=module.Users)
+        assert (stored.mood, getattr(stored, json)) == (module.Mood.SAD, {"a": [1, None]})
+        span = liteorm.Range(date(2024, 1, 1), date(2024, 2, 1))
+        many = [module.NewUsers(name="Cy", span=span), module.NewUsers(name="Dee", span=None)]
+        assert db.insert_many(many) == 2
         assert [n.name for n in liteorm.scan(db.query("SELECT * FROM names"), module.Names)] == [
             *("Ada", "Bob", "Cy", "Dee")
         ]
+        assert db.get(module.Users, 3).span == span
+        user.born = date(1815, 12, 10)
+        assert db.update(user).born == user.born
+        row = db.patch(module.Users, 1, module.NewUsers(name="Lovelace"))
+        assert (row.name, row.mood) == ("Lovelace", module.Mood.OK)
+        assert db.insert_returning(many, returning=module.Users)[1].name == "Dee"
+        plain = [module.Plain(id=1, what="x"), module.Plain(id=2)]
+        assert db.upsert_many(plain) == 2
+        assert db.upsert(plain[1]) == plain[1]
+
+
+USE = """
+import {module}
+import liteorm
+from typing import assert_type
+from {module} import Mood, NewUsers, Users
+
+
+def right(db: liteorm.Session) -> None:
+    user = db.insert(NewUsers(name="Ada", mood=Mood.SAD), returning=Users)
+    assert_type(user, Users)
+    assert_type(user.mood, Mood)
+    assert_type(db.get(Users, user.id).name, str)
+    db.insert_many([NewUsers(name="Bob"), NewUsers(name="Cy", mood=liteorm.UNSET)])
+
+
+def wrong() -> None:
+    NewUsers(name=5)
+    NewUsers()
+    NewUsers(name="x", id=1)
+    NewUsers(name="x", mood="sad")
+    {module}.Nonsense
+"""
+WRONG = range(USE[: USE.index("    NewUsers(name=5)")].count("\n") + 1, USE.count("\n") + 1)
+
+
+@pytest.fixture(scope="module")
+def used(liteorm_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with classes of each style, and a module that uses each."""
+    folder = tmp_path_factory.mktemp("used")
+    with database(liteorm_server, SCHEMA) as made:
+        for style in STYLES:
+            written(made, folder / f"models_{style}.py", "--style", style)
+            (folder / f"use_{style}.py").write_text(USE.format(module=f"models_{style}"))
+    config = {"typeCheckingMode": "strict", "extraPaths": [str(ROOT)]}
+    (folder / "pyrightconfig.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "checker",
+    [["mypy", "--strict"], ["pyright", "--pythonpath", sys.executable]],
+    ids=lambda c: c[0],
+)
+def test_checkers_of_types_know_what_is_written(used: Path, checker: list[str]) -> None:
+    """Of each style they take what is right, and find each line that is wrong."""
+    pytest.importorskip(checker[0])
+    run = subprocess.run(
+        [sys.executable, "-m", *checker, "."],
+        cwd=used,
+        env=os.environ | {"MYPYPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = re.findall(r"(\w+\.py):(\d+)(?::\d+)?(?: -|:) error:", run.stdout)
+    errors = {(name, int(line)) for name, line in found}
+    assert errors == {(f"use_{style}.py", line) for style in STYLES for line in WRONG}, run.stdout
 
 
 def test_a_plain_table_has_no_insert_shape(made: Database, tmp_path: Path) -> None:
@@ -260,7 +339,7 @@ def test_names_cannot_break_out(made: Database, tmp_path: Path, name: str) -> No
         ALTER TABLE "{quoted}s"."{quoted}" ADD UNIQUE ("{quoted}");
         """,
     )
-    for style in ("attrs", "dataclass"):
+    for style in STYLES:
         source = written(made, tmp_path / f"{style}.py", "--style", style)
         module = imported(source)
         assert not {"os", "x", "y", "e"} & vars(module).keys()

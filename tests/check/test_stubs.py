@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import pytest
 from liteorm._cli import main
 from liteorm_testing import Database, Server, database
 
+ROOT = Path(__file__).parent.parent.parent
 SCHEMA = """
 CREATE TYPE mood AS ENUM ('sad', 'ok');
 CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL, born date, tags text[], mood mood,
@@ -121,14 +124,12 @@ other = liteorm.statement(int, "SELECT 1")
 RIGHT = """
 from __future__ import annotations
 
-import asyncio
 from datetime import date
 from typing import assert_type
 
 import liteorm
-from liteorm import postgres
 import stubbed
-from stubbed import LIMIT, User, date as day_class, helper, queries
+from stubbed import LIMIT, User, helper, queries
 
 
 def sync(db: liteorm.Session) -> None:
@@ -201,6 +202,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     sys.modules.pop("stubbed", None)
 
 
+WRONG_LINES = [
+    number
+    for number, line in enumerate(WRONG.splitlines(), start=1)
+    if number > WRONG[: WRONG.index("    queries.nonsense")].count("\n")
+    and 'sort="name")' not in line
+]
+"""Where something is wrong; what spans two lines is where it begins."""
+
+
 def run(folder: Path, *arguments: str) -> list[str]:
     """Run a tool; return what it complains about."""
     done = subprocess.run(
@@ -225,12 +235,22 @@ def test_what_is_wrong_is_an_error(folder: Path, made: Database) -> None:
     (folder / "wrong.py").write_text(WRONG)
     said = run(folder, "mypy", "--strict", "wrong.py")
     wrong = {int(line.split(":")[1]) for line in said if ": error:" in line}
-    lines = WRONG.splitlines()
-    first = lines.index("    queries.nonsense") + 1
-    expected = set(range(first, len(lines) + 1)) - {
-        lines.index('        db, since=None, tags=None, moody=True, day=None, sort="name")') + 1
-    }
-    assert expected <= wrong
+    assert set(WRONG_LINES) <= wrong
+
+
+def test_pyright_reads_the_stub_alike(folder: Path, made: Database) -> None:
+    """Strict, it has nothing to say of what is right, and finds each wrong line."""
+    pytest.importorskip("pyright")
+    assert main(["stubs", "stubbed", "--dsn", made.dsn]) == 0
+    (folder / "right.py").write_text(RIGHT)
+    (folder / "wrong.py").write_text(WRONG)
+    (folder / "pyrightconfig.json").write_text(
+        json.dumps({"typeCheckingMode": "strict", "extraPaths": [str(ROOT)]})
+    )
+    said = run(folder, "pyright", "--pythonpath", sys.executable, ".")
+    found = [re.search(r"(\w+\.pyi?):(\d+):\d+ - error:", line) for line in said]
+    errors = {(match[1], int(match[2])) for match in found if match is not None}
+    assert errors == {("wrong.py", line) for line in WRONG_LINES}
 
 
 def test_a_second_run_changes_nothing(
