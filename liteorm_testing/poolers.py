@@ -117,6 +117,7 @@ def pooler(
     *,
     max_prepared_statements: int | None = None,
     settings: Mapping[str, str] | None = None,
+    program: str | os.PathLike[str] | None = None,
 ) -> Generator[Pooler]:
     """Start PgBouncer in front of a server or of a test's database, and leave nothing of it.
 
@@ -132,6 +133,8 @@ def pooler(
             PgBouncer's own default: 0 before 1.24, and 200 since.
         settings: Further settings of PgBouncer's, as in the section [pgbouncer] of its file; they
             win. `{"default_pool_size": "1"}` makes all clients share one connection.
+        program: The path of PgBouncer. If not given, what LITEORM_PGBOUNCER in the environment
+            says, else the one on PATH: to test with several versions.
 
     Raises:
         ServerNotAvailable: PgBouncer is not installed, or too old for what is asked of it.
@@ -145,13 +148,13 @@ def pooler(
     expect(server, (Server, Database), "pooler")
     if mode not in get_args(PoolerMode):
         raise ValueError(f"a pooler's mode is one of {', '.join(get_args(PoolerMode))}, not {mode}")
-    program = _found()
-    version = _version_of(program)
+    found = _found(program)
+    version = _version_of(found)
     own: dict[str, str] = {"pool_mode": mode}
     if max_prepared_statements is not None:
-        _refuse_old(program, version)
+        _refuse_old(found, version)
         own["max_prepared_statements"] = str(max_prepared_statements)
-    made = _made(server.dsn, mode, program, version, {**_SETTINGS, **own, **(settings or {})})
+    made = _made(server.dsn, mode, found, version, {**_SETTINGS, **own, **(settings or {})})
     try:
         yield made
     finally:
@@ -159,8 +162,13 @@ def pooler(
         made._folder.remove()
 
 
-def _found() -> Path:
+def _found(given: str | os.PathLike[str] | None) -> Path:
     """The program; Debian puts it where only root's PATH leads."""
+    if chosen := given or os.environ.get("LITEORM_PGBOUNCER"):
+        path = Path(chosen).absolute()
+        if not (path.is_file() and os.access(path, os.X_OK)):
+            raise ServerNotAvailable(f"no pooler: {path} is no program")
+        return path
     places = [os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"]
     found = shutil.which("pgbouncer", path=os.pathsep.join([*places, "/opt/homebrew/bin"]))
     if found is None:

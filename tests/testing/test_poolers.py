@@ -157,6 +157,14 @@ def test_what_cannot_be_is_said(own: Server, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(RuntimeError, match=r"did not start(?s:.*)no_such_setting"):
         with pooler(own, settings={"no_such_setting": "1", "logfile": "/nonexistent/log"}):
             pass
+    with pytest.raises(ServerNotAvailable, match="no_such is no program"):
+        with pooler(own, program="no_such"):
+            pass
+    monkeypatch.setenv("LITEORM_PGBOUNCER", "/no_such/pgbouncer")
+    with pytest.raises(ServerNotAvailable, match="/no_such/pgbouncer is no program"):
+        with pooler(own):
+            pass
+    monkeypatch.delenv("LITEORM_PGBOUNCER")
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     with pytest.raises(ServerNotAvailable, match="apt-get install pgbouncer"):
         with pooler(own):
