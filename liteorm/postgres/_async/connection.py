@@ -41,7 +41,13 @@ from liteorm.postgres._session.primitives import (
     await_io,
     awithin,
 )
-from liteorm.postgres._session.protocol import NamedQuery, arrived, drain_step, run_step
+from liteorm.postgres._session.protocol import (
+    NamedQuery,
+    arrived,
+    drain_step,
+    run_step,
+    text_step,
+)
 from liteorm.postgres._session.reclaiming import areclaim
 from liteorm.postgres._session.translate import FatalNotice, is_stale, one_line, translate
 
@@ -282,16 +288,16 @@ class AsyncWire(AsyncLimits):
 
     async def begin(self, begin: Begin) -> None:
         """Begin a transaction; note what it has changed that has to be known."""
-        cursor = AsyncCursor(self)
-        await cursor.execute(begin.sent.encode(), prepare=False)
-        if begin.moves:
-            paths: list[bytes | None] = []
-            while cursor.nextset():
-                paths.append(cursor.pgresult.get_value(0, 0) if cursor.pgresult else None)
-            if paths[-1] is not None and paths[0] != paths[-1]:
-                self.path = paths[-1].decode()
+        results: list[Any] = await self.wait(text_step(self.pgconn, begin.sent))
+        if not (begin.moves or begin.limits):
+            return
+        told = [(each.get_value(0, 0) or b"").decode() for each in results if each.nfields]
         if begin.limits:
-            await self.learn_settings()
+            limit = int(told.pop()) / 1000
+            if self.state.statement_timeout is not None:
+                self.own_limit = limit
+        if begin.moves and told[0] != told[-1]:
+            self.path = told[-1]
 
     def forget_stale(self, exc: BaseException) -> bool:
         """Drop prepared statements if one was out of date; say whether to run it again."""

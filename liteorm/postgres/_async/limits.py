@@ -9,6 +9,7 @@ from typing import Any, Final
 from psycopg import AsyncConnection, AsyncCursor, pq
 
 from liteorm.postgres._session.options import ANSWER_GRACE, CLEANUP_BOUND, PoolState
+from liteorm.postgres._session.protocol import text_step
 
 __all__ = ["AsyncLimits"]
 
@@ -42,9 +43,8 @@ class AsyncLimits(AsyncConnection[tuple[Any, ...]]):
 
     async def command(self, sql: str) -> str:
         """Run a transaction command; return the server's word for what it did."""
-        cursor = AsyncCursor(self)
-        await cursor.execute(sql.encode(), prepare=False)
-        return cursor.statusmessage or ""
+        results: list[Any] = await self.wait(text_step(self.pgconn, sql))
+        return (results[-1].command_status or b"").decode()
 
     @property
     def statement_timed_out(self) -> bool:

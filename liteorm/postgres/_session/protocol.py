@@ -34,6 +34,7 @@ __all__ = [
     "result_step",
     "run_step",
     "send_step",
+    "text_step",
 ]
 
 _CHUNKS: Final = {pq.ExecStatus.SINGLE_TUPLE, pq.ExecStatus.TUPLES_CHUNK}
@@ -119,6 +120,19 @@ def run_step(wire: Any, transformer: Any, sql: Any, params: Any) -> PQGen[Any]:
     if prepared._to_flush:
         yield from prepared.maintain_gen(wire)
     return results[0]
+
+
+def text_step(pgconn: Any, text: str) -> PQGen[list[Any]]:
+    """Run one or several commands without parameters; return the result of each.
+
+    As one simple query: what the driver's cursor keeps for preparing and fetching costs as much
+    again as the command itself.
+    """
+    pgconn.send_query(text.encode())
+    results: list[Any] = yield from execute(pgconn)
+    if results[-1].status not in _GOOD:
+        raise _failure(results)
+    return results
 
 
 def _failure(results: list[Any]) -> Exception:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from psycopg import Connection, Cursor, pq
 
 from liteorm.postgres._session.options import ANSWER_GRACE, CLEANUP_BOUND, PoolState
+from liteorm.postgres._session.protocol import text_step
 
 __all__ = ["Limits"]
 
@@ -43,9 +44,8 @@ class Limits(Connection[tuple[Any, ...]]):
 
     def command(self, sql: str) -> str:
         """Run a transaction command; return the server's word for what it did."""
-        cursor = Cursor(self)
-        cursor.execute(sql.encode(), prepare=False)
-        return cursor.statusmessage or ""
+        results: list[Any] = self.wait(text_step(self.pgconn, sql))
+        return (results[-1].command_status or b"").decode()
 
     @property
     def statement_timed_out(self) -> bool:

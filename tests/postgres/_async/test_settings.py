@@ -165,17 +165,76 @@ async def test_names_are_looked_for_in_the_path_that_is_set(db: AsyncDB) -> None
                 assert liteorm.scan(rows, Thing) == [Thing(1, label)]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("search_path", 'public, "Some Schema"'),
+        ("SEARCH_PATH", "a,b"),
+        ("temp_tablespaces", ""),
+        ("session_preload_libraries", ""),
+        ("DateStyle", "SQL, DMY"),
+        ("TimeZone", "Asia/Tokyo"),
+        ("work_mem", "1MB"),
+        ("enable_seqscan", "off"),
+        ("statement_timeout", "90s"),
+        ("default_transaction_isolation", "serializable"),
+        ("app.tenant", "default"),
+        ("App.Tenant", "it's"),
+        ("app.a.b", "x"),
+        ("app.select", "x"),
+        (f"app.{'n' * 70}", "x"),
+        ("no_such_setting", "x"),
+        ("app.", "x"),
+        ("app. b", "x"),
+        ("app.{}", "{} %s"),
+        ('app."b', "x"),
+        ("server_version", "x"),
+        ("work_mem", "much"),
+    ],
+)
+async def test_settings_mean_what_set_config_means(db: AsyncDB, name: str, value: str) -> None:
+    """Lists, long names, keywords and refusals: whatever the text is that sets them."""
+    show = "SELECT current_setting(%s, true)"
+
+    async def by_function(tx: AsyncTx) -> Any:
+        await tx.query("SELECT set_config(%s, %s, true)", [name, value])
+        return list(await tx.query(show, [name]))
+
+    async def as_option() -> Any:
+        async with db.transaction(settings={name: value}) as tx:
+            return list(await tx.query(show, [name]))
+
+    outcomes: list[Any] = []
+    for way in (lambda: db.run(by_function), as_option):
+        try:
+            outcomes.append(await way())
+        except liteorm.Error as error:
+            outcomes.append((type(error), error.sqlstate))
+    assert outcomes[0] == outcomes[1]
+
+
+async def test_a_snapshot_is_not_taken_before_it_is_needed(db: AsyncDB) -> None:
+    """Settings do not make the first statement of a transaction the second."""
+    async with db.transaction(settings={"transaction_isolation": "serializable"}) as tx:
+        assert list(await tx.query("SHOW transaction_isolation")) == [("serializable",)]
+
+
 async def test_they_cost_no_round_trip(db: AsyncDB, liteorm_database: Any) -> None:
     """BEGIN, the settings and the role go together."""
     with Proxy(liteorm_database.dsn) as proxy:
         async with await open_async(proxy.dsn) as far:
             counts: list[int] = []
-            for options in ({}, {"settings": {"app.tenant": "b"}, "role": "liteorm_guest"}):
+            kinds: list[Any] = [
+                {},
+                {"settings": {"app.tenant": "b"}, "role": "liteorm_guest"},
+                {"settings": {"statement_timeout": "5s", "search_path": "public"}},
+            ]
+            for options in kinds:
                 before = proxy.round_trips
-                async with far.transaction(**options):  # type: ignore[arg-type]
+                async with far.transaction(**options):
                     pass
                 counts.append(proxy.round_trips - before)
-    assert counts == [2, 2]
+    assert counts == [2, 2, 2]
 
 
 async def test_observers_see_names_and_not_values_in_the_text(liteorm_database: Any) -> None:
@@ -185,7 +244,7 @@ async def test_observers_see_names_and_not_values_in_the_text(liteorm_database: 
         async with watched.transaction(read_only=True, settings={"app.tenant": "b"}):
             pass
     assert [event.operation for event in seen.events] == ["begin", "commit"]
-    assert seen.events[0].sql == "BEGIN READ ONLY; SELECT set_config('app.tenant', %s, true)"
+    assert seen.events[0].sql == 'BEGIN READ ONLY; SET LOCAL "app"."tenant" = %s'
     assert seen.events[0].params == ("b",)
 
 

@@ -165,17 +165,76 @@ def test_names_are_looked_for_in_the_path_that_is_set(db: DB) -> None:
                 assert liteorm.scan(rows, Thing) == [Thing(1, label)]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("search_path", 'public, "Some Schema"'),
+        ("SEARCH_PATH", "a,b"),
+        ("temp_tablespaces", ""),
+        ("session_preload_libraries", ""),
+        ("DateStyle", "SQL, DMY"),
+        ("TimeZone", "Asia/Tokyo"),
+        ("work_mem", "1MB"),
+        ("enable_seqscan", "off"),
+        ("statement_timeout", "90s"),
+        ("default_transaction_isolation", "serializable"),
+        ("app.tenant", "default"),
+        ("App.Tenant", "it's"),
+        ("app.a.b", "x"),
+        ("app.select", "x"),
+        (f"app.{'n' * 70}", "x"),
+        ("no_such_setting", "x"),
+        ("app.", "x"),
+        ("app. b", "x"),
+        ("app.{}", "{} %s"),
+        ('app."b', "x"),
+        ("server_version", "x"),
+        ("work_mem", "much"),
+    ],
+)
+def test_settings_mean_what_set_config_means(db: DB, name: str, value: str) -> None:
+    """Lists, long names, keywords and refusals: whatever the text is that sets them."""
+    show = "SELECT current_setting(%s, true)"
+
+    def by_function(tx: Tx) -> Any:
+        tx.query("SELECT set_config(%s, %s, true)", [name, value])
+        return list(tx.query(show, [name]))
+
+    def as_option() -> Any:
+        with db.transaction(settings={name: value}) as tx:
+            return list(tx.query(show, [name]))
+
+    outcomes: list[Any] = []
+    for way in (lambda: db.run(by_function), as_option):
+        try:
+            outcomes.append(way())
+        except liteorm.Error as error:
+            outcomes.append((type(error), error.sqlstate))
+    assert outcomes[0] == outcomes[1]
+
+
+def test_a_snapshot_is_not_taken_before_it_is_needed(db: DB) -> None:
+    """Settings do not make the first statement of a transaction the second."""
+    with db.transaction(settings={"transaction_isolation": "serializable"}) as tx:
+        assert list(tx.query("SHOW transaction_isolation")) == [("serializable",)]
+
+
 def test_they_cost_no_round_trip(db: DB, liteorm_database: Any) -> None:
     """BEGIN, the settings and the role go together."""
     with Proxy(liteorm_database.dsn) as proxy:
         with open(proxy.dsn) as far:
             counts: list[int] = []
-            for options in ({}, {"settings": {"app.tenant": "b"}, "role": "liteorm_guest"}):
+            kinds: list[Any] = [
+                {},
+                {"settings": {"app.tenant": "b"}, "role": "liteorm_guest"},
+                {"settings": {"statement_timeout": "5s", "search_path": "public"}},
+            ]
+            for options in kinds:
                 before = proxy.round_trips
-                with far.transaction(**options):  # type: ignore[arg-type]
+                with far.transaction(**options):
                     pass
                 counts.append(proxy.round_trips - before)
-    assert counts == [2, 2]
+    assert counts == [2, 2, 2]
 
 
 def test_observers_see_names_and_not_values_in_the_text(liteorm_database: Any) -> None:
@@ -185,7 +244,7 @@ def test_observers_see_names_and_not_values_in_the_text(liteorm_database: Any) -
         with watched.transaction(read_only=True, settings={"app.tenant": "b"}):
             pass
     assert [event.operation for event in seen.events] == ["begin", "commit"]
-    assert seen.events[0].sql == "BEGIN READ ONLY; SELECT set_config('app.tenant', %s, true)"
+    assert seen.events[0].sql == 'BEGIN READ ONLY; SET LOCAL "app"."tenant" = %s'
     assert seen.events[0].params == ("b",)
 
 
