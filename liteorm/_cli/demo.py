@@ -15,11 +15,9 @@ import attrs
 import psycopg
 import psycopg.rows
 from rich.console import Console
-from rich.panel import Panel
 from rich.pretty import Pretty
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from rich.text import Text
 
 import liteorm
 from liteorm import postgres
@@ -35,6 +33,8 @@ from liteorm._cli.airports import (
     Wrong,
     airports,
 )
+from liteorm._cli.declared import check_module, choose_parts, patch_stale_row, send_batch
+from liteorm._cli.stage import announce, complain
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +58,12 @@ def run(arguments: argparse.Namespace) -> int:
         with postgres.open(dsn, application_name="liteorm-demo") as db:
             load_airports(console, db)
             scan_objects(console, db)
-            show_mistakes(console, db)
+            show_wrong_type(console, db)
+            show_broken_constraint(console, db)
+            choose_parts(console, db)
+            check_module(console, db)
+            patch_stale_row(console, db)
+            send_batch(console, db)
             retry_conflict(console, db)
             listen_and_notify(console, db)
             stream_rows(console, db)
@@ -66,13 +71,6 @@ def run(arguments: argparse.Namespace) -> int:
             compare_speed(console, db, dsn, max(arguments.rounds, 1))
     console.print(f"\nDone in {time.perf_counter() - began:.1f} s; the server is gone again.")
     return 0
-
-
-def announce(console: Console, title: str, code: str) -> None:
-    """Print the heading of a step and the call it is about."""
-    console.print()
-    console.rule(f"[bold]{title}", align="left", style="dim")
-    console.print(Text(code, style="cyan"))
 
 
 @contextmanager
@@ -122,8 +120,8 @@ def scan_objects(console: Console, db: postgres.DB) -> None:
         console.print(Pretty(landing))
 
 
-def show_mistakes(console: Console, db: postgres.DB) -> None:
-    """Show what a wrong annotation and a broken constraint look like."""
+def show_wrong_type(console: Console, db: postgres.DB) -> None:
+    """Show what a wrong annotation looks like."""
     announce(
         console,
         "Types that do not lie",
@@ -132,8 +130,11 @@ def show_mistakes(console: Console, db: postgres.DB) -> None:
     try:
         liteorm.scan(db.query("SELECT icao, elevation FROM airports"), Wrong)
     except liteorm.ScanError as error:
-        console.print(Panel(Text(str(error)), title="liteorm.ScanError", border_style="red"))
+        complain(console, "liteorm.ScanError", str(error))
 
+
+def show_broken_constraint(console: Console, db: postgres.DB) -> None:
+    """Show what a broken constraint looks like."""
     announce(
         console, "Errors with names, not codes", "db.insert(airport)   # its key is there already"
     )
@@ -141,8 +142,7 @@ def show_mistakes(console: Console, db: postgres.DB) -> None:
         db.insert(db.get(Airport, "EDDF"))
     except liteorm.UniqueViolation as error:
         parts = (f"{name}={getattr(error, name)!r}" for name in ("table", "constraint", "sqlstate"))
-        text = "\n".join([str(error), *parts])
-        console.print(Panel(Text(text), title="liteorm.UniqueViolation", border_style="red"))
+        complain(console, "liteorm.UniqueViolation", "\n".join([str(error), *parts]))
 
 
 def retry_conflict(console: Console, db: postgres.DB) -> None:
