@@ -13,7 +13,7 @@ import attrs
 
 from liteorm._core.models.classes import Field, Model, Table
 from liteorm._core.sql.conflict import Constraint
-from liteorm._core.sql.text import Sql, quoted
+from liteorm._core.sql.text import Ident, Sql, quoted, sql
 from liteorm._core.sql.writable import (
     Conflict,
     conflict_fields,
@@ -160,15 +160,48 @@ def conflict_text(conflict: Sql | Constraint | Sequence[Field]) -> str:
 
 
 @attrs.frozen
+class Place:
+    """What says which row is in the place of another.
+
+    Args:
+        conflict: What stands behind ON CONFLICT.
+        keys: The fields that tell it, if they are all sent; none where only the server knows.
+        computed: The fields among them that the database computes.
+    """
+
+    conflict: Sql | Constraint | tuple[Field, ...]
+    keys: tuple[Field, ...] = ()
+    computed: tuple[Field, ...] = ()
+
+
+def place_of(model: Model, table: Table, conflict: Conflict, sent: Sequence[Field]) -> Place:
+    """Return what says which row is in the place of an object's.
+
+    Raises:
+        ModelError: A name is no field, or a field that is not sent.
+    """
+    if isinstance(conflict, Sql | Constraint):
+        return Place(conflict)
+    keys = conflict_fields(model, table, conflict, sent)
+    computed = tuple(field for field in keys if field.generated)
+    if computed:
+        listed = sql(", ").join(Ident(field.column) for field in keys)
+        return Place(sql("({})", listed), computed=computed)
+    return Place(keys, keys)
+
+
+@attrs.frozen
 class Upsert:
     """An upsert of one row.
 
     Args:
+        place: What says which row is in the place.
         statement: The statement; of DO NOTHING it gives the row that was made, if one was.
         found: SELECT of the row that is in the place, None where only the server knows which.
         locked: DO UPDATE that changes nothing and gives the row that is in the place.
     """
 
+    place: Place
     statement: TableStatement
     found: TableStatement | None
     locked: TableStatement
@@ -191,14 +224,10 @@ def upsert_statement(
     fields = without((field for field in model.fields if not field.generated), unset)
     if not fields:
         raise ModelError(f"{model.name} has no field to send", model=model.name)
-    targets: tuple[Field, ...] = ()
-    place: Sql | Constraint | Sequence[Field]
-    if isinstance(conflict, Sql | Constraint):
-        place = conflict
-    else:
-        place = targets = conflict_fields(model, table, conflict, fields)
+    place = place_of(model, table, conflict, fields)
+    targets = place.keys
     changed = update_fields(model, update, fields, without(fields, targets))
-    insert = f"{_insert_text(table, fields)} ON CONFLICT {percent(conflict_text(place))}"
+    insert = f"{_insert_text(table, fields)} ON CONFLICT {percent(conflict_text(place.conflict))}"
     returning = percent(all_columns(returned))
     # A row that is there and not changed is not returned; its own value changes nothing.
     same = quoted((targets or fields)[0].column)
@@ -206,13 +235,13 @@ def upsert_statement(
     locked = TableStatement(f"{insert} DO UPDATE SET {kept} RETURNING {returning}", fields)
     if update is None or changed:
         if not changed:
-            return Upsert(locked, None, locked)
+            return Upsert(place, locked, None, locked)
         assignments = percent(set_excluded(changed))
         made = TableStatement(f"{insert} DO UPDATE SET {assignments} RETURNING {returning}", fields)
-        return Upsert(made, None, locked)
+        return Upsert(place, made, None, locked)
     made = TableStatement(f"{insert} DO NOTHING RETURNING {returning}", fields)
     if not targets:
-        return Upsert(made, None, locked)
+        return Upsert(place, made, None, locked)
     found = TableStatement(
         f"SELECT {returning} FROM {percent(table_name(table))} WHERE {_matches(targets)}", targets
     )
@@ -222,7 +251,7 @@ def upsert_statement(
         "AND NOT EXISTS (SELECT FROM made))",
         (*fields, *targets),
     )
-    return Upsert(both, found, locked)
+    return Upsert(place, both, found, locked)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -214,6 +214,8 @@ def conflict_fields(
 ) -> tuple[Field, ...]:
     """Return the fields whose unique constraint decides between INSERT and UPDATE.
 
+    What the database fills may be among them if it is asked for: it may compute it of what is sent.
+
     Raises:
         ModelError: One of them is not sent, so that it could never be in conflict.
     """
@@ -223,15 +225,21 @@ def conflict_fields(
     if not fields:
         raise ModelError("conflict: expected at least one field", model=model.name)
     for field in fields:
-        if field not in sent:
-            how = "generated, never sent" if field.generated else "UNSET, not sent"
-            raise ModelError(
-                f"{model.name}.{field.init_name} is {how}, and so never in conflict with a row",
-                model=model.name,
-                field=field.name,
-                hint="give conflict= the fields of another unique constraint",
+        if field not in sent and not (field.generated and conflict is not None):
+            raise never_in_conflict(
+                model, field, "generated, never sent" if field.generated else "UNSET, not sent"
             )
     return fields
+
+
+def never_in_conflict(model: Model, field: Field, how: str) -> ModelError:
+    """Return the error for a field of a conflict which no row can have the value of."""
+    return ModelError(
+        f"{model.name}.{field.init_name} is {how}, and so never in conflict with a row",
+        model=model.name,
+        field=field.name,
+        hint="give conflict= the fields of another unique constraint",
+    )
 
 
 def written_fields(

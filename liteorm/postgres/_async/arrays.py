@@ -22,6 +22,7 @@ from liteorm.postgres._session.options import CLEANUP_BOUND
 from liteorm.postgres._session.primitives import afinish
 from liteorm.postgres._writing.chunks import AsyncChunks, AsyncObjects
 from liteorm.postgres._writing.copy import array_parameters
+from liteorm.postgres._writing.faults import name_field
 from liteorm.postgres._writing.targets import Target
 
 __all__ = [
@@ -207,7 +208,7 @@ async def _insert_some(
     try:
         rows = await session.query(call.sql, arrays)
     except Error as exc:
-        exc.table = exc.table or target.table.name
+        name_field(exc, target, objects, start)
         raise
     if len(rows) != len(objects):
         raise Error(
@@ -237,11 +238,15 @@ async def update_arrays(
     types = [column.array for column in target.columns]
     sql = bulk.update_arrays_text(target.model, target.table, changed, types)
     arrays = array_parameters(target, session._state.adapters, objects, 0)
-    async with (use := session._connection("update_many", sql, arrays)) as wire:
-        result = await wire.run(sql, arrays)
-        if result.get_value(0, 1) == b"\1":
-            raise twice(target.model, keys, target.table)
-        use.rows = count = int.from_bytes(result.get_value(0, 0) or b"", "big")
+    try:
+        async with (use := session._connection("update_many", sql, arrays)) as wire:
+            result = await wire.run(sql, arrays)
+            if result.get_value(0, 1) == b"\1":
+                raise twice(target.model, keys, target.table)
+            use.rows = count = int.from_bytes(result.get_value(0, 0) or b"", "big")
+    except Error as exc:
+        name_field(exc, target, objects, 0)
+        raise
     return count
 
 
@@ -278,7 +283,11 @@ async def _delete(
     session: AsyncStatements, sql: str, target: Target, objects: list[Any], start: int
 ) -> int:
     arrays = array_parameters(target, session._state.adapters, objects, start)
-    async with (use := session._connection("delete_many", sql, arrays)) as wire:
-        result = await wire.run(sql, arrays)
-        use.rows = count = int(result.command_tuples or 0)
+    try:
+        async with (use := session._connection("delete_many", sql, arrays)) as wire:
+            result = await wire.run(sql, arrays)
+            use.rows = count = int(result.command_tuples or 0)
+    except Error as exc:
+        name_field(exc, target, objects, start)
+        raise
     return count

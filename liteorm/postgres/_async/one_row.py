@@ -15,6 +15,7 @@ from liteorm._core.values.results import Rows
 from liteorm.errors import DataError, Error, NoRows, StaleRow, UniqueViolation, mark_stored
 from liteorm.postgres._async.lookup import forget, looked_up, own_text, writing_of
 from liteorm.postgres._async.statements import AsyncStatements
+from liteorm.postgres._writing.faults import name_field
 from liteorm.postgres._writing.targets import Target
 
 __all__ = [
@@ -46,6 +47,8 @@ class Making:
     statement: crud.TableStatement
     returned: Model | None = None
     inserts: bool = False
+    computed: tuple[Field, ...] = ()
+    """Fields of a conflict that the database computes."""
 
 
 @attrs.frozen(eq=False)
@@ -131,7 +134,7 @@ async def upsert(
 
     def making() -> Making:
         into, returned, found = plan()
-        return Making(model, into, found.statement, returned)
+        return Making(model, into, found.statement, returned, computed=found.place.computed)
 
     key = (identity(obj), _table_key(table), place, names, returning, unset)
     for attempt in range(_ATTEMPTS):
@@ -309,10 +312,11 @@ async def _rows(session: AsyncStatements, call: _Call, obj: Any) -> Rows:
         raise
     try:
         return await session.query(call.sql, values)
-    except DataError as exc:
+    except Error as exc:
         # The server and the driver know no fields.
-        error = call.target.misfit(obj, None)
+        error = call.target.misfit(obj, None) if isinstance(exc, DataError) else None
         if error is None:
+            name_field(exc, call.target, (obj,))
             raise
         error.sqlstate = exc.sqlstate
         raise error from exc.__cause__
@@ -340,6 +344,7 @@ async def _call(session: AsyncStatements, key: Any, making: Callable[[], Making]
     target, _ = await looked_up(
         session, made.model, made.table, fields, returned=made.returned, inserts=made.inserts
     )
+    target.check_place(made.computed)
     call = _Call(own_text(made.statement.sql), target)
     writing.keep((session._path, key), call)
     return call

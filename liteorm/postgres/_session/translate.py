@@ -211,8 +211,6 @@ def _server_side(exc: psycopg.Error, wire: WireState | None, sql: str | None) ->
         )
     if code in _MIXED_UP:
         fields["hint"] = "; ".join(filter(None, (fields["hint"], _MIXED_UP_HINT)))
-    if code == "428C9" and fields["column"] is None:
-        fields["hint"] = "declare the field Annotated[…, Column(generated=True)]: it is never sent"
     if code == "42883" and diag.source_function in _SENDERS:
         fields["hint"] = "results are asked for in binary, which this type has not: cast it to text"
     if wire is not None and diag.constraint_name and issubclass(cls, errors.IntegrityError):

@@ -23,6 +23,7 @@ from liteorm.postgres._session.options import CLEANUP_BOUND
 from liteorm.postgres._session.primitives import finish
 from liteorm.postgres._writing.chunks import Chunks, Objects
 from liteorm.postgres._writing.copy import array_parameters
+from liteorm.postgres._writing.faults import name_field
 from liteorm.postgres._writing.targets import Target
 
 __all__ = [
@@ -208,7 +209,7 @@ def _insert_some(
     try:
         rows = session.query(call.sql, arrays)
     except Error as exc:
-        exc.table = exc.table or target.table.name
+        name_field(exc, target, objects, start)
         raise
     if len(rows) != len(objects):
         raise Error(
@@ -238,11 +239,15 @@ def update_arrays(
     types = [column.array for column in target.columns]
     sql = bulk.update_arrays_text(target.model, target.table, changed, types)
     arrays = array_parameters(target, session._state.adapters, objects, 0)
-    with (use := session._connection("update_many", sql, arrays)) as wire:
-        result = wire.run(sql, arrays)
-        if result.get_value(0, 1) == b"\1":
-            raise twice(target.model, keys, target.table)
-        use.rows = count = int.from_bytes(result.get_value(0, 0) or b"", "big")
+    try:
+        with (use := session._connection("update_many", sql, arrays)) as wire:
+            result = wire.run(sql, arrays)
+            if result.get_value(0, 1) == b"\1":
+                raise twice(target.model, keys, target.table)
+            use.rows = count = int.from_bytes(result.get_value(0, 0) or b"", "big")
+    except Error as exc:
+        name_field(exc, target, objects, 0)
+        raise
     return count
 
 
@@ -279,7 +284,11 @@ def _delete(
     session: Statements, sql: str, target: Target, objects: list[Any], start: int
 ) -> int:
     arrays = array_parameters(target, session._state.adapters, objects, start)
-    with (use := session._connection("delete_many", sql, arrays)) as wire:
-        result = wire.run(sql, arrays)
-        use.rows = count = int(result.command_tuples or 0)
+    try:
+        with (use := session._connection("delete_many", sql, arrays)) as wire:
+            result = wire.run(sql, arrays)
+            use.rows = count = int(result.command_tuples or 0)
+    except Error as exc:
+        name_field(exc, target, objects, start)
+        raise
     return count

@@ -16,6 +16,7 @@ from liteorm._core.values.results import Rows
 from liteorm.errors import DataError, Error, NoRows, StaleRow, UniqueViolation, mark_stored
 from liteorm.postgres._sync.lookup import forget, looked_up, own_text, writing_of
 from liteorm.postgres._sync.statements import Statements
+from liteorm.postgres._writing.faults import name_field
 from liteorm.postgres._writing.targets import Target
 
 __all__ = [
@@ -47,6 +48,8 @@ class Making:
     statement: crud.TableStatement
     returned: Model | None = None
     inserts: bool = False
+    computed: tuple[Field, ...] = ()
+    """Fields of a conflict that the database computes."""
 
 
 @attrs.frozen(eq=False)
@@ -132,7 +135,7 @@ def upsert(
 
     def making() -> Making:
         into, returned, found = plan()
-        return Making(model, into, found.statement, returned)
+        return Making(model, into, found.statement, returned, computed=found.place.computed)
 
     key = (identity(obj), _table_key(table), place, names, returning, unset)
     for attempt in range(_ATTEMPTS):
@@ -310,10 +313,11 @@ def _rows(session: Statements, call: _Call, obj: Any) -> Rows:
         raise
     try:
         return session.query(call.sql, values)
-    except DataError as exc:
+    except Error as exc:
         # The server and the driver know no fields.
-        error = call.target.misfit(obj, None)
+        error = call.target.misfit(obj, None) if isinstance(exc, DataError) else None
         if error is None:
+            name_field(exc, call.target, (obj,))
             raise
         error.sqlstate = exc.sqlstate
         raise error from exc.__cause__
@@ -341,6 +345,7 @@ def _call(session: Statements, key: Any, making: Callable[[], Making]) -> _Call:
     target, _ = looked_up(
         session, made.model, made.table, fields, returned=made.returned, inserts=made.inserts
     )
+    target.check_place(made.computed)
     call = _Call(own_text(made.statement.sql), target)
     writing.keep((session._path, key), call)
     return call

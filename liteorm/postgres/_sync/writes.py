@@ -15,9 +15,8 @@ from psycopg.copy import LibpqWriter
 
 from liteorm._core.models.classes import Field, Model, Table
 from liteorm._core.row_contracts import Names
-from liteorm._core.sql import bulk, writable
+from liteorm._core.sql import bulk, crud, writable
 from liteorm._core.sql.conflict import Constraint
-from liteorm._core.sql.crud import table_name
 from liteorm._core.sql.text import Sql, quoted
 from liteorm.errors import Error
 from liteorm.postgres._sync.arrays import ARRAY_ROWS, insert_arrays, twice, update_arrays
@@ -36,8 +35,8 @@ from liteorm.postgres._writing.copy import (
     Refused,
     is_abandoned,
     is_second_time,
-    locate,
 )
+from liteorm.postgres._writing.faults import locate
 from liteorm.postgres._writing.targets import Target
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
@@ -65,7 +64,7 @@ def insert_many(
     asked = writable.sent_fields(model, columns)
     fields = writable.some_fields(model, writable.without(asked, unset))
     left_out = tuple(field for field in asked if field in unset)
-    name = table_name(into)
+    name = crud.table_name(into)
     target: Target | None = None
     try:
         with (
@@ -177,16 +176,12 @@ def upsert_many(
     asked = writable.sent_fields(model)
     fields = writable.some_fields(model, writable.without(asked, unset))
     given = writable.conflict_of(conflict)
-    keys: tuple[Field, ...] = ()
-    place: tuple[Field, ...] | Sql | Constraint
-    if isinstance(given, Sql | Constraint):
-        place = given
-        order = tuple(field for field in fields if field.init_name in into.key)
-    else:
-        place = order = keys = writable.conflict_fields(model, into, given, fields)
+    place = crud.place_of(model, into, given, fields)
+    keys = place.keys
+    order = keys or tuple(field for field in fields if field.init_name in into.key)
     others = writable.without(fields, keys)
     changed = writable.update_fields(model, update, fields, others)
-    merge = _Merge(model, into, fields, keys, place, changed, order)
+    merge = _Merge(model, into, fields, keys, place.conflict, changed, order)
     left_out = tuple(field for field in asked if field in unset)
     target: Target | None = None
     try:
@@ -195,6 +190,7 @@ def upsert_many(
                 target = target_for(
                     session._state, wire, model, into, fields, left_out=left_out
                 )
+                target.check_place(place.computed)
                 _stage(wire, session, merge.staging, into, target, first, chunks)
                 if not changed:
                     _refuse_twice(wire, merge)

@@ -7,7 +7,6 @@ of the chunk at hand are gone through again, slowly, and the first one that does
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Sequence
 from typing import Any, Final
@@ -15,7 +14,7 @@ from typing import Any, Final
 from psycopg.adapt import AdaptersMap, Transformer
 from psycopg.pq import Format
 
-from liteorm.errors import DataError, Error
+from liteorm.errors import DataError
 from liteorm.postgres._driver import format_row_binary, format_row_text
 from liteorm.postgres._types.dumpers import Bound
 from liteorm.postgres._types.forms import TEXT_OID, Misfit
@@ -31,9 +30,6 @@ _BUFFER: Final = 64 * 1024
 
 ABANDONED: Final = b"the rows could not be read or encoded"
 """Tells the server that no more rows come. A user's own exception may quote values."""
-
-# CONTEXT of an error during COPY. The words before the numbers are in the server's language.
-_CONTEXT: Final = re.compile(r"^COPY .*, \S+ (\d+)(?:, \S+ (.*))?$", re.MULTILINE)
 
 
 class CopyData:
@@ -163,27 +159,6 @@ class Objection:
             if self._notices == heard and self._since is None:
                 self._since = now
         return self._since is not None and now - self._since >= self.PATIENCE
-
-
-def locate(error: Error, target: Target) -> None:
-    """Say which object a COPY failed at, where the server knows."""
-    diag = getattr(error.__cause__, "diag", None)
-    found = _CONTEXT.search(diag.context or "") if diag is not None else None
-    if found is None:
-        return
-    error.row = int(found[1]) - 1
-    place = f"object {error.row}"
-    for column in target.columns:
-        name = column.column.name
-        rest = found[2] or ""
-        if rest == name or rest.startswith(name + ":") or error.column == name:
-            error.field = column.field.init_name
-            error.column = error.column or name
-            place = f"{target.model.name}.{error.field} of {place}"
-            break
-    error.message = f"{error.message} (at {place})"
-    error.args = (error.message,)
-    error.table = error.table or target.table.name
 
 
 def array_parameters(

@@ -161,6 +161,17 @@ class Target:
             for column in self.columns
         ]
 
+    def check_place(self, fields: Iterable[Field]) -> None:
+        """Refuse a conflict over what the database makes anew for each row.
+
+        Raises:
+            ModelError: One of the fields has a number or a default of its own.
+        """
+        fresh = {column.name for column in self.table_columns if column.fresh}
+        for field in fields:
+            if field.column in fresh:
+                raise writable.never_in_conflict(self.model, field, "generated, never sent")
+
     def same_place(self, other: Target) -> bool:
         """Return whether the table is what it was."""
         return (self.types, self.traits) == (other.types, other.traits)

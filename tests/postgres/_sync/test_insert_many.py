@@ -311,9 +311,9 @@ def test_a_value_that_does_not_fit_names_itself(
 @pytest.mark.parametrize(
     ("wrong", "error", "field"),
     [
-        ({"id": 1}, liteorm.UniqueViolation, None),
+        ({"id": 1}, liteorm.UniqueViolation, "id"),
         ({"name": None}, liteorm.NotNullViolation, "name"),
-        ({"price": Decimal(-1)}, liteorm.CheckViolation, None),
+        ({"price": Decimal(-1)}, liteorm.CheckViolation, "price"),
         ({"name": "secret\0"}, liteorm.DataError, "name"),
     ],
     ids=["unique", "not null", "check", "nul"],
