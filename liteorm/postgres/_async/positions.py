@@ -47,7 +47,7 @@ async def position_async(session: AsyncSession) -> str:
     return _end_of_record(found or "0/0")
 
 
-async def wait_for_async(session: AsyncSession, position: str, *, timeout: float = 10.0) -> None:
+async def wait_for_async(session: AsyncSession, position: str, timeout: float = 10.0) -> None:
     """Wait until a replica shows all that the primary had at a position.
 
     On a primary, one just promoted too, it returns at once. The replica is asked again and again,

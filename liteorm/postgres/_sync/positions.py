@@ -48,7 +48,7 @@ def position(session: Session) -> str:
     return _end_of_record(found or "0/0")
 
 
-def wait_for(session: Session, position: str, *, timeout: float = 10.0) -> None:
+def wait_for(session: Session, position: str, timeout: float = 10.0) -> None:
     """Wait until a replica shows all that the primary had at a position.
 
     On a primary, one just promoted too, it returns at once. The replica is asked again and again,
