@@ -41,6 +41,7 @@ RENAMES = {
     "acall": "call",
     "afinish": "finish",
     "agetconn": "getconn",
+    "ain_a_thread": "in_a_thread",
     "await_io": "wait_io",
     "apause": "pause",
     "areclaim": "reclaim",

@@ -78,6 +78,8 @@ class Error(Exception):
     """True if what the call did is stored all the same: the error came after it."""
     statement: str | None = None
     """Name of the declared statement that failed, where it has one."""
+    server: str | None = None
+    """Host and port of the server that answered, or did not, where one was reached."""
 
     def __init__(
         self,

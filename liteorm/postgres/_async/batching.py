@@ -106,6 +106,7 @@ def _judged(
             why = "the connection was lost" if wire.closed else "the server could not finish"
             unknown = _unknown("it took too long" if wire.timed_out else why)
             unknown.sqlstate = getattr(error, "sqlstate", None)
+            unknown.server = wire.server
             return unknown
         return error
     each = pending[place]

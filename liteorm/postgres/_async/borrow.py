@@ -97,7 +97,9 @@ async def _clean_and_put(state: PoolState, wire: AsyncWire) -> None:
 
 
 def evict_if_read_only(wire: AsyncWire, error: BaseException, asked_for: bool | None) -> None:
-    """Mark a connection whose server does not take writes, unless that was asked for."""
+    """Mark a connection whose server takes no writes any more; a standby never took any."""
     if isinstance(error, ReadOnlyTransaction) and not asked_for:
+        if wire.state.reads or (wire.was_standby and not wire.state.wants_writable):
+            return
         wire.evict = True
         logger.info("a connection is dropped: its server has become read-only")

@@ -48,6 +48,7 @@ async def commit(
             why = "the connection was lost" if wire.closed else "the server could not finish"
             unknown = _commit_unknown("it took too long" if wire.timed_out else why)
             unknown.sqlstate = getattr(error, "sqlstate", None)
+            unknown.server = wire.server
             raise unknown from error
         raise error  # noqa: B904 - its cause is set
     if wire.timed_out:

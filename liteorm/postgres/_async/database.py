@@ -162,6 +162,7 @@ class AsyncDB(AsyncAnySession):
     ) -> R:
         """Call `fn(tx)` in a transaction; begin the whole of it anew after a retryable error.
 
+        A connection that was lost before COMMIT was sent counts as one: nothing is stored then.
         Between attempts it waits for a random while that grows. What `fn` does besides the
         database may be done several times.
 
@@ -192,13 +193,13 @@ class AsyncDB(AsyncAnySession):
         begin = begin_of(isolation, read_only, deferrable, settings, role)
         attempt = 1
         while True:
+            block = AsyncTransaction(functools.partial(begin_transaction, self._state, begin))
             try:
-                block = AsyncTransaction(functools.partial(begin_transaction, self._state, begin))
                 async with block as tx:
                     result = await fn(tx)
                 return result
             except Error as exc:
-                if not exc.retryable or attempt >= attempts:
+                if not (exc.retryable or block.lost_by(exc)) or attempt >= attempts:
                     raise
                 logger.info("attempt %d of %d failed: %s", attempt, attempts, type(exc).__name__)
             # Random, so that those who met do not meet again; at most a second.
@@ -283,7 +284,7 @@ async def open_async(
     codecs: Mapping[type, Codec] | None = None,
     types: Sequence[CustomType] = (),
     max_idle: float = 600.0,
-    max_lifetime: float = 3600.0,
+    max_lifetime: float | None = None,
     num_workers: int = 3,
 ) -> AsyncDB:
     """Connect to a database and open a pool of connections to it.
@@ -311,7 +312,8 @@ async def open_async(
         codecs: How objects of your own types are stored, by type.
         types: Types of PostgreSQL that are read into classes of yours, as `CustomType`.
         max_idle: Seconds after which a connection above `min_size` that nobody needs is closed.
-        max_lifetime: Seconds after which a connection is replaced.
+        max_lifetime: Seconds after which a connection is replaced; if not given, an hour, or five
+            minutes where `target_session_attrs` asks for standbys.
         num_workers: How many connections may be in the making at once, each in a thread (async: a
             task) of its own that the pool starts with.
 
@@ -366,7 +368,7 @@ async def open_async(
         max_size=max_size,
         timeout=timeout,
         max_idle=max_idle,
-        max_lifetime=max_lifetime,
+        max_lifetime=state.lifetime if max_lifetime is None else max_lifetime,
         num_workers=min(num_workers, max_size),
         # Attempts come ever more seldom until this has passed, and then start anew.
         reconnect_timeout=8.0,

@@ -61,6 +61,8 @@ class AsyncTx(AsyncAnySession):
         self._ended: str | None = None
         self._swallowed: BaseException | None = None
         """Of the root: the first error since the transaction was last whole."""
+        self._lost: ConnectionLost | None = None
+        """Of the root: its connection went away before COMMIT was sent."""
         self._home: Callable[[AsyncWire], Any] | None = home
         """Takes the connection when it has ended; the pool otherwise."""
         self._savepoint = savepoint
@@ -134,6 +136,8 @@ class AsyncTx(AsyncAnySession):
         root = self._root
         if root._swallowed is None and wire.pgconn.transaction_status == _INERROR:
             root._swallowed = error
+        if isinstance(error, ConnectionLost) and root._lost is None and wire.closed:
+            root._lost = error
         self._unlock()
         return error
 
@@ -196,7 +200,11 @@ class AsyncTx(AsyncAnySession):
             await self._end("committed" if error is None else "rolled back")
 
     async def _commit(self) -> None:
-        await commit(self._wire, self._state.before_commit, self._swallowed)
+        try:
+            await commit(self._wire, self._state.before_commit, self._swallowed)
+        except ConnectionLost as exc:
+            self._root._lost = exc
+            raise
 
     async def _release_savepoint(self) -> None:
         wire = self._wire
@@ -328,6 +336,12 @@ class AsyncTransaction:
         if tx._parent is None:
             entered(tx)
         return self._tx
+
+    def lost_by(self, error: BaseException) -> bool:
+        """Say whether an error is that the connection went away before COMMIT was sent."""
+        if self._tx is None:
+            return isinstance(error, ConnectionLost)
+        return isinstance(error, ConnectionLost) and self._tx._lost is not None
 
     async def __aexit__(
         self,

@@ -46,6 +46,7 @@ __all__ = [
     "check_seconds",
     "lent_state",
     "make_state",
+    "server_of",
     "wrong_session",
 ]
 
@@ -58,6 +59,10 @@ CONNECT_TIMEOUT: Final = 10
 """Seconds a connection attempt may take for each host, unless the DSN says otherwise."""
 ANSWER_GRACE: Final = 5.0
 """Seconds after statement_timeout in which the server must have said so."""
+LIFETIME: Final = 3600.0
+"""Seconds after which a connection is replaced, if `open` is not told otherwise."""
+READING_LIFETIME: Final = 300.0
+"""The same where standbys are asked for: after a failover the pool spreads over them again."""
 CLEANUP_BOUND: Final = 5.0
 """Seconds that cleaning up (a rollback, a cancel, a reset) may take before the connection goes."""
 
@@ -105,6 +110,9 @@ class PoolState:
     codecs: Mapping[type, Codec] = attrs.field(factory=dict[type, Codec])
     timeout: float = 30.0
     wants_writable: bool = False
+    reads: bool = False
+    """Standbys were asked for, of which there may be several."""
+    several_hosts: bool = False
     database: str | None = None
     host: str | None = None
     port: int | None = None
@@ -148,6 +156,11 @@ class PoolState:
 
     def __attrs_post_init__(self) -> None:
         _STATES.add(self)
+
+    @property
+    def lifetime(self) -> float:
+        """Seconds after which a connection is replaced, if nobody said how many."""
+        return READING_LIFETIME if self.reads else LIFETIME
 
     @property
     def adapters(self) -> AdaptersMap:
@@ -260,6 +273,12 @@ class PoolState:
         self.port = _port(pgconn.port.decode()) or self.port
 
 
+def server_of(pgconn: Any) -> str | None:
+    """Return host and port of the server that a connection leads to."""
+    host = pgconn.host.decode() or pgconn.hostaddr.decode()
+    return f"{host}:{pgconn.port.decode()}" if host else None
+
+
 # A child process must not use its parent's sockets; marking costs the others nothing.
 _STATES: weakref.WeakSet[PoolState] = weakref.WeakSet()
 
@@ -326,6 +345,11 @@ def make_state(
     registry = TypeRegistry(codecs or {}, types)
     register_dumpers(adapters, codecs or {}, registry.custom)
     context = _Adapters(adapters)
+    wanted = (
+        params.get("target_session_attrs")
+        or elsewhere.get("target_session_attrs")
+        or os.environ.get("PGTARGETSESSIONATTRS")
+    )
     state = PoolState(
         conninfo=make_conninfo("", **params),
         connect_kwargs={
@@ -346,12 +370,9 @@ def make_state(
         constraint_errors=dict(constraint_errors or {}),
         codecs=dict(codecs or {}),
         timeout=timeout,
-        wants_writable=(
-            params.get("target_session_attrs")
-            or elsewhere.get("target_session_attrs")
-            or os.environ.get("PGTARGETSESSIONATTRS")
-        )
-        in ("read-write", "primary"),
+        wants_writable=wanted in ("read-write", "primary"),
+        reads=wanted in ("standby", "prefer-standby", "read-only"),
+        several_hosts="," in str(params.get("host") or ""),
         database=_first(params.get("dbname")) or _first(params.get("user")),
         host=_first(params.get("host")),
         port=_port(params.get("port")),

@@ -60,6 +60,10 @@ class WireState(Protocol):
     def statement_timed_out(self) -> bool: ...
     @property
     def adapters(self) -> AdaptersMap: ...
+    @property
+    def server(self) -> str | None: ...
+    @property
+    def one_of_several(self) -> bool: ...
 
 
 def translate(
@@ -69,6 +73,27 @@ def translate(
     params: Any = None,
 ) -> BaseException:
     """Return the liteorm error for whatever came through; what is not the driver's stays."""
+    error = _translated(exc, wire, sql, params)
+    if wire is not None and isinstance(error, Error):
+        _name_server(error, wire)
+    return error
+
+
+def _name_server(error: Error, wire: WireState) -> None:
+    """Say which server it was; in the sentence too where there are several."""
+    if error.server is None:
+        error.server = wire.server
+        if wire.one_of_several and isinstance(error, _OF_A_SERVER):
+            error.message += f" (server {wire.server})"
+
+
+_OF_A_SERVER: Final = (errors.ConnectionLost, errors.ReadOnlyTransaction)
+"""Errors of which one wants to know first whose they are."""
+
+
+def _translated(
+    exc: BaseException, wire: WireState | None, sql: str | None, params: Any
+) -> BaseException:
     if isinstance(exc, TypeError) and (wrong := wrong_params(params)) is not None:
         return wrong
     if wire is not None and params is not None and _before_sending(exc, wire):
@@ -128,13 +153,16 @@ def lost(
     if isinstance(exc, psycopg.Error):
         sqlstate = sqlstate or exc.sqlstate
         reason = reason or exc.diag.message_primary or one_line(str(exc))
-    return errors.ConnectionLost(
+    error = errors.ConnectionLost(
         f"the connection was lost: {reason}" if reason else "the connection was lost",
         sqlstate=sqlstate,
         sql=sql,
         # A recovery conflict, or a deadlock with one, ends an idle transaction by its connection.
         retryable=True if sqlstate in _RETRYABLE else None,
     )
+    if wire is not None:
+        _name_server(error, wire)
+    return error
 
 
 _RETRYABLE: Final = ("40001", "40P01")

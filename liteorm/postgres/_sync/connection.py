@@ -32,7 +32,7 @@ from liteorm.postgres._session.commands import (
     transaction_command,
 )
 from liteorm.postgres._session.notices import NoticeWatch
-from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
+from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, server_of
 from liteorm.postgres._session.outcomes import is_over
 from liteorm.postgres._session.primitives import (
     WaitTimeout,
@@ -79,6 +79,10 @@ class Wire(Limits):
     """What the server said before it closed the connection."""
     transaction_tag: str | None = None
     """A transaction command was sent as text."""
+    server: str | None = None
+    """Host and port that it was made to: one of several hosts may have answered."""
+    was_standby: bool = False
+    """The server was a standby when it was made."""
     reference: weakref.ref[Wire]
     """To itself: what notes that it is in use must not hold it."""
     _poll: select.poll | None = None
@@ -112,6 +116,8 @@ class Wire(Limits):
         hash(wire.reference)  # which a reference that is dead cannot make any more
         wire.add_notice_handler(NoticeWatch(wire.__dict__, state.on_notice))
         name_unguessably(wire)
+        wire.server = server_of(wire.pgconn)
+        wire.was_standby = wire.pgconn.parameter_status(b"in_hot_standby") == b"on"
         if state.meet is not None:
             meet, state.meet = state.meet, None
             try:
@@ -134,6 +140,11 @@ class Wire(Limits):
     def constraint_errors(self) -> Mapping[str, type[Error]]:
         """The user's own classes, by constraint."""
         return self.state.constraint_errors
+
+    @property
+    def one_of_several(self) -> bool:
+        """Whether another connection of the pool may lead to another server."""
+        return self.state.several_hosts
 
     def wait(
         self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None
