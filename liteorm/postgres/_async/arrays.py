@@ -17,6 +17,7 @@ from liteorm.postgres._async.committing import commit
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.lookup import forget, looked_up, own_text, writing_of
 from liteorm.postgres._async.one_row import identity, returned_model
+from liteorm.postgres._async.reordering import Reordered, insert_reordered, missing, reordering
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._session.options import CLEANUP_BOUND
 from liteorm.postgres._session.primitives import afinish
@@ -54,6 +55,8 @@ class _Call:
 
     sql: LiteralString
     target: Target
+    reordered: Reordered | None = None
+    """How rows come into order that the server does not keep."""
 
 
 def twice(model: Model, keys: Sequence[Field], table: Table) -> DataError:
@@ -159,14 +162,19 @@ async def _insert_all(
     session: AsyncStatements, call: _Call, objects: list[Any], wanted: Any
 ) -> list[Any]:
     """Insert in one transaction: a row that does not come back, or unreadable, undoes all."""
-    if len(objects) == 1:
+    if len(objects) == 1 and call.reordered is None:
         # Nothing to undo.
         return await _insert_some(session, call, objects, 0, wanted)
     stored: list[Any] = []
     async with session.transaction() as tx:
         for start in range(0, len(objects), ARRAY_ROWS):
             some = objects[start : start + ARRAY_ROWS]
-            stored += await _insert_some(tx, call, some, start, wanted)
+            if call.reordered is None:
+                stored += await _insert_some(tx, call, some, start, wanted)
+            else:
+                stored += await insert_reordered(
+                    tx, call.reordered, call.target, some, start, wanted
+                )
     return stored
 
 
@@ -195,7 +203,10 @@ async def _returning(session: AsyncStatements, first: Any, returning: Any, table
         types,
         merge=version >= _MERGE_RETURNS and target.traits.takes_merge,
     )
-    made = _Call(own_text(text), target)
+    reordered = None
+    if not target.traits.keeps_order:
+        reordered = reordering(model, into, returned, target, text, unset)
+    made = _Call(own_text(text), target, reordered)
     writing.keep((session._path, key), made)
     return made
 
@@ -211,14 +222,7 @@ async def _insert_some(
         name_field(exc, target, objects, start)
         raise
     if len(rows) != len(objects):
-        raise Error(
-            f"{len(objects) - len(rows)} of {len(objects)} rows did not come back: a trigger or "
-            f"rule of {target.table.text} suppressed them or stored them elsewhere"
-            + ("; nothing is stored" if len(objects) > 1 else ""),
-            table=target.table.name,
-            schema=target.table.schema,
-            hint="use insert_many, which returns no rows",
-        )
+        raise missing(target, len(objects), len(rows))
     try:
         return scan(rows, wanted)
     except Exception as exc:

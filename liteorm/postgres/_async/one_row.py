@@ -16,6 +16,7 @@ from liteorm.errors import DataError, Error, NoRows, StaleRow, UniqueViolation, 
 from liteorm.postgres._async.lookup import forget, looked_up, own_text, writing_of
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._writing.faults import name_field
+from liteorm.postgres._writing.tables import explain_conflict
 from liteorm.postgres._writing.targets import Target
 
 __all__ = [
@@ -296,6 +297,7 @@ async def run(session: AsyncStatements, key: Any, making: Callable[[], Making], 
     try:
         return await _rows(session, call, obj)
     except Error as exc:
+        explain_conflict(exc, call.target.traits, call.target.table)
         if not call.target.may_be_stale(exc):
             raise
         again = await _called_again(session, key, making)

@@ -36,6 +36,7 @@ from liteorm.postgres._writing.copy import (
     is_second_time,
 )
 from liteorm.postgres._writing.faults import locate
+from liteorm.postgres._writing.tables import explain_conflict
 from liteorm.postgres._writing.targets import Target
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
@@ -200,6 +201,8 @@ async def upsert_many(
     except Error as exc:
         if exc.row is None and is_second_time(exc.__cause__):
             raise twice(model, keys, into) from exc.__cause__
+        if target is not None:
+            explain_conflict(exc, target.traits, into)
         _locate(session, exc, target)
         raise
 

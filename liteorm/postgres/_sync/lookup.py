@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any, LiteralString, cast
 
+import attrs
+
 from liteorm._core.models.classes import Field, Model, Table
 from liteorm._core.sql.crud import table_name
 from liteorm.postgres._sync.catalog import load_types
@@ -13,7 +15,12 @@ from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._session.options import PoolState
 from liteorm.postgres._types.registry import UnknownTypes
 from liteorm.postgres._writing.readable import check_readable
-from liteorm.postgres._writing.tables import COLUMNS_SQL, columns_of, traits_of
+from liteorm.postgres._writing.tables import (
+    COLUMNS_SQL,
+    DISTRIBUTED_SQL,
+    columns_of,
+    traits_of,
+)
 from liteorm.postgres._writing.targets import Target, Writing
 
 
@@ -116,6 +123,11 @@ def target_for(
         types = known.get_all(oids)
     by_oid = dict(zip(oids, types, strict=True))
     traits = traits_of(rows)
+    if traits.distributed:
+        # Citus is here: which of the tables are its own is for its catalog to say.
+        cursor.execute(DISTRIBUTED_SQL, (table_name(table),), binary=True)
+        [(distributed,)] = cursor.fetchall()
+        traits = attrs.evolve(traits, distributed=distributed)
     target = writing_of(state).target(model, table, fields, columns, by_oid, traits, left_out)
     if returned is not None:
         check_readable(known, target, returned, inserts)

@@ -17,6 +17,7 @@ from liteorm.errors import DataError, Error, NoRows, StaleRow, UniqueViolation, 
 from liteorm.postgres._sync.lookup import forget, looked_up, own_text, writing_of
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._writing.faults import name_field
+from liteorm.postgres._writing.tables import explain_conflict
 from liteorm.postgres._writing.targets import Target
 
 __all__ = [
@@ -297,6 +298,7 @@ def run(session: Statements, key: Any, making: Callable[[], Making], obj: Any) -
     try:
         return _rows(session, call, obj)
     except Error as exc:
+        explain_conflict(exc, call.target.traits, call.target.table)
         if not call.target.may_be_stale(exc):
             raise
         again = _called_again(session, key, making)

@@ -37,6 +37,7 @@ from liteorm.postgres._writing.copy import (
     is_second_time,
 )
 from liteorm.postgres._writing.faults import locate
+from liteorm.postgres._writing.tables import explain_conflict
 from liteorm.postgres._writing.targets import Target
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
@@ -201,6 +202,8 @@ def upsert_many(
     except Error as exc:
         if exc.row is None and is_second_time(exc.__cause__):
             raise twice(model, keys, into) from exc.__cause__
+        if target is not None:
+            explain_conflict(exc, target.traits, into)
         _locate(session, exc, target)
         raise
 

@@ -9,7 +9,7 @@ import attrs
 
 from liteorm._core.models.classes import Field, Model, Table
 from liteorm._core.sql.near import near_name
-from liteorm.errors import UndefinedColumn
+from liteorm.errors import Error, UndefinedColumn
 
 COLUMNS_SQL: Final = """
 SELECT a.attname, a.atttypid::int8, format_type(a.atttypid, a.atttypmod),
@@ -30,17 +30,19 @@ SELECT a.attname, a.atttypid::int8, format_type(a.atttypid, a.atttypmod),
             ELSE format_type(a.atttypid, a.atttypmod) END,
        a.attidentity = 'a' OR a.attgenerated <> '',
        (a.attidentity <> '' OR a.atthasdef AND a.attgenerated = '') AND NOT c.triggers,
-       c.kind, c.rules, c.secured, c.foreign_parts, c.distributed, c.packable, c.constraints
+       c.kind, c.rules, c.insert_rules, c.secured, c.foreign_parts, c.distributed, c.packable,
+       c.constraints
   FROM (SELECT r.oid, r.relkind::text AS kind, r.relhastriggers AS triggers,
                EXISTS (SELECT FROM pg_catalog.pg_rewrite w
                         WHERE w.ev_class = r.oid AND w.ev_type <> '1') AS rules,
+               EXISTS (SELECT FROM pg_catalog.pg_rewrite w
+                        WHERE w.ev_class = r.oid AND w.ev_type = '3') AS insert_rules,
                row_security_active(r.oid) AS secured,
                r.relkind = 'p' AND EXISTS (
                    SELECT FROM pg_partition_tree(r.oid) f
                      JOIN pg_catalog.pg_class o ON o.oid = f.relid
                     WHERE o.relkind = 'f') AS foreign_parts,
-               EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = 'citus')
-                   AS distributed,
+               to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL AS distributed,
                NOT EXISTS (
                    SELECT FROM pg_catalog.pg_attribute i
                      JOIN pg_catalog.pg_type y ON y.oid = i.atttypid
@@ -68,6 +70,12 @@ length and precision, whether nothing but DEFAULT may be sent, and whether a row
 gets a value of its own. Then what decides on the ways to
 write to it, and its constraints on one column. A system column may be the version of a row."""
 
+DISTRIBUTED_SQL: Final = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_dist_partition WHERE logicalrelid = to_regclass(%s))
+"""
+"""Whether Citus has a table on several servers; where Citus is not, there is nothing to ask."""
+
+_NO_CONFLICT: Final = frozenset({"42P10", "0A000"})
 _SYSTEM: Final = frozenset({"xmin", "xmax", "cmin", "cmax", "ctid", "tableoid"})
 
 
@@ -105,9 +113,10 @@ class Traits:
     Args:
         kind: The catalog's letter: r(elation), p(artitioned), v(iew), f(oreign).
         rules: It has rules.
+        insert_rules: Some of them are for INSERT.
         secured: Row-level security holds for this role.
         foreign_parts: Some of its partitions are foreign tables.
-        distributed: Citus is here, and its tables look like others.
+        distributed: Its rows are on the servers of a Citus cluster.
         packable: Each column's type has binary input, which binary COPY asks for also of the
             columns that it does not fill.
         constraints: Those on one column: name, column.
@@ -115,6 +124,7 @@ class Traits:
 
     kind: str = "r"
     rules: bool = False
+    insert_rules: bool = False
     secured: bool = False
     foreign_parts: bool = False
     distributed: bool = False
@@ -123,13 +133,13 @@ class Traits:
 
     @property
     def takes_copy(self) -> bool:
-        """Whether rows can be put in by COPY."""
-        return not self.secured
+        """Whether rows put in by COPY are stored as INSERT stores them: COPY runs no rules."""
+        return not (self.secured or self.insert_rules) and self.kind != "v"
 
     @property
     def takes_with(self) -> bool:
         """Whether a statement that writes to it can be part of another one."""
-        return not self.rules and self.keeps_order
+        return not (self.rules or self.distributed or self.foreign_parts)
 
     @property
     def takes_merge(self) -> bool:
@@ -139,7 +149,20 @@ class Traits:
     @property
     def keeps_order(self) -> bool:
         """Whether rows are given back in the order in which they are inserted."""
-        return not (self.distributed or self.foreign_parts)
+        return not self.distributed
+
+    @property
+    def why_no_conflict(self) -> str | None:
+        """Why ON CONFLICT cannot be used on it, None if nothing is known against it."""
+        if self.kind == "f":
+            return "it is a foreign table, whose unique indexes are not known here"
+        if self.foreign_parts:
+            return "some of its partitions are foreign tables, which no unique index spans"
+        if self.rules:
+            return "it has rules"
+        if self.kind == "v":
+            return "it is a view, and only a simple one stands for the indexes of its table"
+        return None
 
 
 def columns_of(rows: Iterable[tuple[Any, ...]]) -> list[TableColumn]:
@@ -154,6 +177,18 @@ def traits_of(rows: Sequence[tuple[Any, ...]]) -> Traits:
     *found, constraints = rows[0][9:]
     known = tuple(sorted((name, column) for name, column in constraints))
     return attrs.evolve(Traits(*found), constraints=known)
+
+
+def explain_conflict(error: Error, traits: Traits, table: Table) -> None:
+    """Say why the server refuses ON CONFLICT on a table, where that is known."""
+    if error.sqlstate in _NO_CONFLICT and (why := traits.why_no_conflict) is not None:
+        error.message = f"{table.text} takes no ON CONFLICT: {why} ({error.message})"
+        error.args = (error.message,)
+        error.hint = (
+            "write what is there with update_many and the rest with insert_many, "
+            "or upsert into the table that holds the rows"
+        )
+        error.table, error.schema = table.name, table.schema
 
 
 def check_returned(returned: Model, table: Table, columns: Iterable[TableColumn]) -> None:
