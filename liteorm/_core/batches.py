@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from liteorm._core.sql.text import SqlText, rendered
 from liteorm._core.values.results import Result, Rows
@@ -95,25 +95,36 @@ class Batch:
 
     def all(self, statement: Reads[T, P], /, *args: P.args, **named: P.kwargs) -> Pending[list[T]]:
         """Add a declared statement; every row will be an object."""
-        sql, params = statement._call(*args, **named)
+        sql, params = _called("all", statement, args, named)
         return self._added(Pending(statement.name, sql, params, statement._all, True))
 
     def one(self, statement: Reads[T, P], /, *args: P.args, **named: P.kwargs) -> Pending[T]:
         """Add a declared statement; its one row will be an object."""
-        sql, params = statement._call(*args, **named)
+        sql, params = _called("one", statement, args, named)
         return self._added(Pending(statement.name, sql, params, statement._one, True))
 
     def optional(
         self, statement: Reads[T, P], /, *args: P.args, **named: P.kwargs
     ) -> Pending[T | None]:
         """Add a declared statement; its one row will be an object, or None if there is none."""
-        sql, params = statement._call(*args, **named)
+        sql, params = _called("optional", statement, args, named)
         return self._added(Pending(statement.name, sql, params, statement._optional, True))
 
-    def execute(self, statement: Runs[P], /, *args: P.args, **named: P.kwargs) -> Pending[Result]:
-        """Add a declared statement for its effect."""
-        sql, params = statement._call(*args, **named)
-        return self._added(Pending(statement.name, sql, params, _as_it_is, False))
+    @overload
+    def execute(
+        self, statement: SqlText, params: Sequence[Any] | Mapping[str, Any] | None = None, /
+    ) -> Pending[Result]: ...
+    @overload
+    def execute(
+        self, statement: Runs[P], /, *args: P.args, **named: P.kwargs
+    ) -> Pending[Result]: ...
+    def execute(self, statement: Any, /, *args: Any, **named: Any) -> Pending[Result]:
+        """Add a statement for its effect: a declared one, or text with its parameters."""
+        if hasattr(statement, "_call"):
+            sql, params = statement._call(*args, **named)
+            return self._added(Pending(statement.name, sql, params, _as_it_is, False))
+        text, values = _text_of(statement, *args, **named)
+        return self._added(Pending(None, text, values, _as_it_is, False))
 
     def query(
         self, sql: SqlText, params: Sequence[Any] | Mapping[str, Any] | None = None
@@ -124,7 +135,7 @@ class Batch:
             sql: The statement, with `%s` or `%(name)s` for parameters.
             params: A sequence or a mapping to match; without it a `%` is just a `%`.
         """
-        text, values = rendered(sql, params)
+        text, values = _text_of(sql, params)
         return self._added(Pending(None, text, values, _as_it_is, True))
 
     def _added(self, pending: Pending[T]) -> Pending[T]:
@@ -132,6 +143,25 @@ class Batch:
             raise TransactionError("this batch has been sent: its block has been left")
         self._pending.append(pending)
         return pending
+
+
+def _called(what: str, statement: Any, args: Any, named: Any) -> tuple[str, Any]:
+    if not hasattr(statement, f"_{what}"):
+        raise TypeError(
+            f"{what} of a batch takes a statement that gives rows, made by liteorm.statement, not "
+            f"{type(statement).__name__}; text goes into query, whose rows are scanned"
+        )
+    found: tuple[str, Any] = statement._call(*args, **named)
+    return found
+
+
+def _text_of(sql: Any, params: Any = None) -> tuple[str, Any]:
+    if hasattr(sql, "_call"):
+        raise TypeError(
+            "query of a batch takes text; a declared statement goes into all, one, optional"
+            " or execute"
+        )
+    return rendered(sql, params)
 
 
 def _as_it_is(found: Any) -> Any:

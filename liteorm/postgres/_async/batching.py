@@ -8,11 +8,11 @@ from typing import Any, Final
 from psycopg import pq
 
 from liteorm._core.batches import Batch, Pending, fail, settle
-from liteorm.errors import CommitUnknown, Error, StatementError, TransactionError
+from liteorm.errors import CommitUnknown, Error, TransactionError
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._reading.results import UnknownTypes, rows_from_result
-from liteorm.postgres._session.commands import check_transaction_text, result_of
+from liteorm.postgres._session.commands import result_of
 from liteorm.postgres._session.outcomes import is_interruption, leaves_commit_open
 from liteorm.postgres._session.pipelining import Failure, pipeline_step
 
@@ -58,10 +58,7 @@ class AsyncBatching:
 async def _send(session: AsyncStatements, pending: list[Pending[Any]]) -> list[Any]:
     """Send all statements; return what each gave."""
     for each in pending:
-        check_transaction_text(each.sql)
         session._check_text(each.sql)
-        if each.sql.lstrip()[:4].upper() == "COPY":
-            raise StatementError("COPY cannot be part of a batch", hint="use insert_many, copy_out")
     text = ";\n".join(each.sql for each in pending)
     async with (use := session._connection("batch", text)) as wire:
         alone = wire.pgconn.transaction_status == _IDLE

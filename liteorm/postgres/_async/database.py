@@ -28,7 +28,7 @@ from liteorm.postgres._async.meeting import first_wire
 from liteorm.postgres._async.session import AsyncAnySession
 from liteorm.postgres._async.transaction import AsyncTransaction, AsyncTx, begin_transaction
 from liteorm.postgres._session.beginning import begin_of
-from liteorm.postgres._session.commands import check_pooled, check_transaction_text
+from liteorm.postgres._session.commands import check_pooled, check_text
 from liteorm.postgres._session.nesting import entered, is_inside
 from liteorm.postgres._session.notices import OnNotice
 from liteorm.postgres._session.options import (
@@ -94,7 +94,7 @@ class AsyncDB(AsyncAnySession):
         return error
 
     def _check_text(self, sql: str) -> None:
-        check_transaction_text(sql)
+        check_text(sql)
         if self._state.pooled:
             check_pooled(sql)
 

@@ -19,7 +19,7 @@ from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.session import AsyncAnySession
 from liteorm.postgres._async.transaction import AsyncTransaction, AsyncTx
 from liteorm.postgres._session.beginning import Begin, begin_of
-from liteorm.postgres._session.commands import check_transaction_text
+from liteorm.postgres._session.commands import check_text
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.primitives import afinish, arunning, asleep
 
@@ -97,7 +97,7 @@ class AsyncHeld(AsyncAnySession):
             await wire.clean(False)
 
     def _check_text(self, sql: str) -> None:
-        check_transaction_text(sql)
+        check_text(sql)
 
     def transaction(
         self,

@@ -25,7 +25,7 @@ from liteorm.postgres._async.committing import aborted, commit
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.session import AsyncAnySession
 from liteorm.postgres._session.beginning import Begin
-from liteorm.postgres._session.commands import check_pooled, check_transaction_text
+from liteorm.postgres._session.commands import check_pooled, check_text
 from liteorm.postgres._session.nesting import entered
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.primitives import AsyncAnswer, afinish, asleep
@@ -142,7 +142,7 @@ class AsyncTx(AsyncAnySession):
         return error
 
     def _check_text(self, sql: str) -> None:
-        check_transaction_text(sql)
+        check_text(sql)
         if self._state.pooled:
             check_pooled(sql)
 

@@ -12,7 +12,7 @@ from liteorm._core.sql import lexer
 from liteorm._core.values.results import Result
 from liteorm.errors import StatementError
 
-__all__ = ["check_pooled", "check_transaction_text", "result_of", "transaction_command"]
+__all__ = ["check_pooled", "check_text", "result_of", "transaction_command"]
 
 _TRANSACTION_TAGS: Final = {
     *(b"BEGIN", b"START TRANSACTION", b"COMMIT", b"ROLLBACK"),
@@ -31,6 +31,7 @@ _TRANSACTION: Final = {
 _LASTING: Final = {"RESET", "LISTEN", "UNLISTEN", "PREPARE", "DEALLOCATE", "DISCARD", "LOAD"}
 _PASSING_SET: Final = {"LOCAL", "TRANSACTION", "CONSTRAINTS"}
 _TEMPORARY: Final = {"TEMP", "TEMPORARY"}
+_CLIENT: Final = frozenset({"STDIN", "STDOUT"})
 # How a query begins; nothing stands for a parenthesis.
 _QUERIES: Final = {"SELECT", "WITH", ""}
 _BEFORE_TEMPORARY: Final = {"OR", "REPLACE", "LOCAL", "GLOBAL"}
@@ -40,11 +41,16 @@ _REMEMBERED: Final = 10_000
 
 
 class _Judgement(NamedTuple):
-    """What a text holds: its first transaction command, its first lasting one, a SET that stays."""
+    """What a text holds: what is refused or leaves something behind.
+
+    Its first transaction command, its first lasting one, whether it has a SET that stays, and a
+    COPY from or to the client.
+    """
 
     transaction: str | None
     lasting: str | None
     sets: bool
+    copies: bool
 
 
 def _judged(sql: str) -> _Judgement:
@@ -53,7 +59,7 @@ def _judged(sql: str) -> _Judgement:
 
 def _judge(sql: str) -> _Judgement:
     transaction = lasting = None
-    sets = False
+    sets = copies = False
     # Without a semicolon it is one statement, and its first words are all that need be read.
     pieces = lexer.statements(sql) if ";" in sql else [(0, len(sql))]
     for start, end in pieces:
@@ -61,6 +67,8 @@ def _judge(sql: str) -> _Judgement:
         command = f"{first} {second}" if first in ("START", "PREPARE") else first
         if command in _TRANSACTION:
             transaction = transaction or command
+        elif first == "COPY":
+            copies = copies or not _CLIENT.isdisjoint(_signs(sql, start, end))
         elif first == "SET":
             sets = sets or second not in _PASSING_SET
             lasting = lasting or (first if second not in _PASSING_SET else None)
@@ -68,7 +76,7 @@ def _judge(sql: str) -> _Judgement:
             lasting = lasting or (first if first not in _QUERIES else "SELECT INTO")
         elif _SESSION_CALL.search(sql, start, end):
             lasting = lasting or _session_call(list(_signs(sql, start, end)))
-    return _Judgement(transaction, lasting, sets)
+    return _Judgement(transaction, lasting, sets, copies)
 
 
 _judge_short = lru_cache(512)(_judge)
@@ -192,13 +200,27 @@ def changes_settings(tag: bytes, sql: str, params: Any) -> bool:
     return tag == b"SET" and _ROLES.search(sql) is not None
 
 
-def check_transaction_text(sql: str) -> None:
-    """Refuse transaction commands, alone or in a script."""
+def copy_refused(sql: str | None = None) -> StatementError:
+    """Return the refusal of COPY from or to the client, through whatever call it came."""
+    return StatementError(
+        "COPY from or to the client cannot be run as a statement",
+        hint="load rows with insert_many, give the query itself to stream or copy_out",
+        sql=sql,
+    )
+
+
+def check_text(sql: str) -> None:
+    """Refuse transaction commands and COPY from or to the client, alone or in a script.
+
+    Before anything is sent: afterwards the server would wait for the client to go on with it.
+    """
     # Every statement comes by here: no call more than it takes.
     judged = _judge_short(sql) if len(sql) < _REMEMBERED else _judge(sql)
     refused = judged[0]
     if refused is not None:
         raise transaction_command(refused)
+    if judged[3]:
+        raise copy_refused(sql)
 
 
 def check_pooled(sql: str) -> None:

@@ -20,7 +20,7 @@ from liteorm.postgres._driver import (
     PostgresQuery,
     prepared_statements,
 )
-from liteorm.postgres._session.translate import copy_refused
+from liteorm.postgres._session.commands import copy_refused
 
 __all__ = [
     "NamedQuery",

@@ -14,13 +14,13 @@ from psycopg.adapt import AdaptersMap
 from liteorm import errors
 from liteorm._core.sql.placeholders import fault_in
 from liteorm.errors import Error, class_for_sqlstate
+from liteorm.postgres._session.commands import copy_refused
 from liteorm.postgres._types.dumpers import parameter_error
 
 __all__ = [
     "FatalNotice",
     "WireState",
     "connect_failed",
-    "copy_refused",
     "lost",
     "pool_not_filled",
     "translate",
@@ -183,15 +183,6 @@ def _client_side(exc: psycopg.Error, sql: str | None) -> Error:
     if isinstance(exc, driver.NotSupportedError):
         return errors.StatementError(text, sql=sql)
     return Error(text, sql=sql)
-
-
-def copy_refused(sql: str | None = None) -> errors.StatementError:
-    """Return the refusal of COPY from or to the client, through whatever call it came."""
-    return errors.StatementError(
-        "COPY from or to the client cannot be run as a statement",
-        hint="load rows with insert_many, read them with stream",
-        sql=sql,
-    )
 
 
 def wrong_params(params: object) -> TypeError | None:

@@ -29,7 +29,7 @@ from liteorm.postgres._sync.meeting import first_wire
 from liteorm.postgres._sync.session import AnySession
 from liteorm.postgres._sync.transaction import Transaction, Tx, begin_transaction
 from liteorm.postgres._session.beginning import begin_of
-from liteorm.postgres._session.commands import check_pooled, check_transaction_text
+from liteorm.postgres._session.commands import check_pooled, check_text
 from liteorm.postgres._session.nesting import entered, is_inside
 from liteorm.postgres._session.notices import OnNotice
 from liteorm.postgres._session.options import (
@@ -95,7 +95,7 @@ class DB(AnySession):
         return error
 
     def _check_text(self, sql: str) -> None:
-        check_transaction_text(sql)
+        check_text(sql)
         if self._state.pooled:
             check_pooled(sql)
 

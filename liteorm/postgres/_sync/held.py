@@ -20,7 +20,7 @@ from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.session import AnySession
 from liteorm.postgres._sync.transaction import Transaction, Tx
 from liteorm.postgres._session.beginning import Begin, begin_of
-from liteorm.postgres._session.commands import check_transaction_text
+from liteorm.postgres._session.commands import check_text
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.primitives import finish, running, sleep
 
@@ -98,7 +98,7 @@ class Held(AnySession):
             wire.clean(False)
 
     def _check_text(self, sql: str) -> None:
-        check_transaction_text(sql)
+        check_text(sql)
 
     def transaction(
         self,

@@ -26,7 +26,7 @@ from liteorm.postgres._sync.committing import aborted, commit
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.session import AnySession
 from liteorm.postgres._session.beginning import Begin
-from liteorm.postgres._session.commands import check_pooled, check_transaction_text
+from liteorm.postgres._session.commands import check_pooled, check_text
 from liteorm.postgres._session.nesting import entered
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.primitives import Answer, finish, sleep
@@ -143,7 +143,7 @@ class Tx(AnySession):
         return error
 
     def _check_text(self, sql: str) -> None:
-        check_transaction_text(sql)
+        check_text(sql)
         if self._state.pooled:
             check_pooled(sql)
 

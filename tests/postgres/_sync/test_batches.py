@@ -169,7 +169,7 @@ def test_what_cannot_be_part_of_it(db: DB) -> None:
     """Transaction commands, COPY, wrong parameters: said before anything is sent."""
     for text, words in (
         ("COMMIT", "COMMIT cannot be sent"),
-        ("COPY item TO STDOUT", "COPY cannot"),
+        ("COPY item TO STDOUT", "COPY from or to the client"),
     ):
         with pytest.raises(liteorm.StatementError, match=words):
             with db.batch() as batch:
@@ -180,6 +180,24 @@ def test_what_cannot_be_part_of_it(db: DB) -> None:
     with pytest.raises(liteorm.Error, match="statement 1"):
         with db.batch() as batch:
             batch.query("SELECT %(a)s::int", {"b": 1})
+
+
+def test_text_is_executed_as_declared_statements_are(db: DB) -> None:
+    """With its parameters; what takes the other kind says so."""
+    with db.batch() as batch:
+        text = batch.execute("UPDATE item SET name = %s WHERE id < %s", ["x", 3])
+        made = batch.execute(liteorm.sql("DELETE FROM item WHERE id = {}", 3))
+    assert (text.result().rows_affected, made.result().rows_affected) == (2, 1)
+    wrong: Any = "SELECT 1"
+    declared: Any = items
+    with db.batch() as batch:
+        with pytest.raises(TypeError, match="one of a batch takes a statement that gives rows"):
+            batch.one(wrong)
+        with pytest.raises(TypeError, match=r"gives rows, made by liteorm\.statement, not Command"):
+            unread: Any = rename
+            batch.all(unread, id=1, name="")
+        with pytest.raises(TypeError, match="query of a batch takes text"):
+            batch.query(declared)
 
 
 def test_many_statements_with_much_in_them(db: DB) -> None:
