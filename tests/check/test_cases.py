@@ -2,8 +2,8 @@
 
 A file in `cases/` begins with a sentence. What follows is the schema, after `-- statement` the
 statement, and after `-- expected` for each column what its check finds where the field is not
-optional: `fits`, `can be NULL` (an error) or `not known` (a warning). Columns with a dot are fields
-of an optional part.
+optional: `fits`, `can be NULL` (an error), `NULL inside` (one too) or `not known` (a warning).
+Columns with a dot are fields of an optional part.
 """
 
 from __future__ import annotations
@@ -40,9 +40,11 @@ PYTHON: dict[str, Any] = {
     "time without time zone": time,
     "timestamp with time zone": datetime,
     "character varying": str,
+    "integer[]": list[int],
+    "text[]": list[str],
 }
 
-FINDINGS = {"can be NULL": "error", "not known": "warning"}
+FINDINGS = {"can be NULL": "error", "not known": "warning", "NULL inside": "error"}
 
 
 @attrs.frozen
@@ -104,6 +106,7 @@ def as_expected(findings: list[Finding], columns: list[str]) -> dict[str, str]:
     for finding in findings:
         name = finding.message.split('"')[1]
         word = "not known" if "not known" in finding.message else "can be NULL"
+        word = "NULL inside" if finding.code == "inside-null" else word
         assert FINDINGS[word] == finding.level
         said[name] = word
     return said
@@ -144,8 +147,28 @@ def holds(tx: postgres.Tx, case: Case, model: Any) -> None:
         some = any(row[position] is None for row in rows)
         assert said != "fits" or not some, name
         assert said != "can be NULL" or some, name
+        if said == "NULL inside":
+            assert any(None in row[position] for row in rows), name
     if parts and "can be NULL" not in [case.expected[name] for name in case.expected]:
         liteorm.scan(rows, model)
     elif any(case.expected[name] == "can be NULL" for name in parts):
         with pytest.raises(liteorm.ScanError):
             liteorm.scan(rows, model)
+
+
+def test_each_published_answer_has_its_case() -> None:
+    """Each line of the table in docs/checking.md has a case, and each such case a line."""
+    page = Path(__file__).parent.parent.parent / "docs" / "checking.md"
+    lines = [line for line in page.read_text("utf-8").splitlines() if "https://github.com/" in line]
+    listed = [
+        {
+            f"published_{name.lower()}_{number}"
+            for name, number in re.findall(r"\[(\w+) (\d+)\]", line)
+        }
+        for line in lines
+        if line.startswith("| ")
+    ]
+    cases = {path.stem for path in CASES if path.stem.startswith("published_")}
+    assert cases == set[str]().union(*listed) & cases
+    assert all(names & cases for names in listed)
+    assert len(listed) >= 27

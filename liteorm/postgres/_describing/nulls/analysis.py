@@ -15,6 +15,7 @@ from liteorm.postgres._describing.nulls.insides import inside_of
 from liteorm.postgres._describing.nulls.judging import feasible, known, settle
 from liteorm.postgres._describing.nulls.levels import Exhausted, Level, Out, Result
 from liteorm.postgres._describing.nulls.nodes import Node, items_of
+from liteorm.postgres._describing.nulls.picking import picked
 from liteorm.postgres._describing.nulls.sources import Sources
 from liteorm.postgres._describing.nulls.types import type_of
 from liteorm.postgres._describing.nulls.unions import flat, operand, set_operation
@@ -124,12 +125,17 @@ class Analysis:
         read_groups(level, node)
         for number, window in enumerate(node.nodes("windowClause"), 1):
             level.windows[window.number("winref") or number] = window.number("frameOptions")
-        columns = self.targets(level, node.nodes("targetList"))
+        entries = [entry for entry in node.nodes("targetList") if not entry.flag("resjunk")]
+        columns = tuple(
+            picked(level, node, entry["expr"], out) if possible else out
+            for entry, out in zip(
+                entries, self.targets(level, node.nodes("targetList")), strict=True
+            )
+        )
         grouping = node.flag("hasAggs") or bool(node.nodes("groupingSets"))
         certain = self._certain(node, level)
         if grouping or node["havingQual"] is not None:
             possible, blurred = True, blurred or node["havingQual"] is not None
-        entries = [entry for entry in node.nodes("targetList") if not entry.flag("resjunk")]
         names = tuple(str(entry["resname"] or "") for entry in entries)
         types = tuple(type_of(entry["expr"]) for entry in entries)
         return Result(columns, certain, possible, blurred, names, types)

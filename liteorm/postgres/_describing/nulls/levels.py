@@ -69,6 +69,8 @@ class Rel:
     names: dict[int, str] = Factory(dict[int, str])
     """The names of its columns, where a row of it is known by them."""
     types: dict[int, int] = Factory(dict[int, int])
+    open: frozenset[int] = NONE
+    """Its columns that may hold any value of their type."""
 
     def col(self, number: int) -> Col:
         """Return a column; 0 is the whole row."""

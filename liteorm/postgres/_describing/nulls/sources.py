@@ -11,6 +11,7 @@ from liteorm.postgres._describing.nulls.expressions import value_of
 from liteorm.postgres._describing.nulls.judging import known
 from liteorm.postgres._describing.nulls.levels import NONE, Col, Condition, Level, Out, Rel, Result
 from liteorm.postgres._describing.nulls.nodes import Node
+from liteorm.postgres._describing.nulls.picking import open_columns
 from liteorm.postgres._describing.nulls.values import NEVER, SOME, UNKNOWN, Value, any_null
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ class Sources:
         rel = Rel(system=NEVER if relation.kind in ("r", "p") else UNKNOWN)
         rel.names = {n: column.name for n, column in relation.columns.items() if n > 0}
         rel.types = {n: column.type for n, column in relation.columns.items() if n > 0}
+        rel.open = open_columns(relation)
         why = "a foreign table's constraints are not enforced here" if relation.foreign else ""
         for number, column in relation.columns.items():
             rel.cols[number] = Col(column.null, why=why)
