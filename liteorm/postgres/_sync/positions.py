@@ -4,22 +4,40 @@
 from __future__ import annotations
 
 import re
+from math import ceil
 from time import monotonic
 from typing import Final
 
 from liteorm._core.contracts import Session
+from liteorm.errors import Error, StatementTimeout
 from liteorm.postgres._sync.database import DB
+from liteorm.postgres._sync.lookup import own_text
 from liteorm.postgres._sync.statements import Statements
-from liteorm.postgres._session.options import check_seconds, wrong_session
+from liteorm.postgres._session.options import ANSWER_GRACE, check_seconds, wrong_session
 from liteorm.postgres._session.primitives import sleep
 
 __all__ = ["position", "wait_for"]
 
 _POSITION: Final = re.compile(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}")
-_PAGE: Final = 8192
 _PAGE_HEADER: Final = 24
+_SEGMENT_HEADER: Final = 40
 _FIRST_PAUSE: Final = 0.002
 _LONGEST_PAUSE: Final = 0.05
+_POSITION_SQL: Final = """
+SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+            ELSE pg_current_wal_insert_lsn() END::text,
+       current_setting('wal_block_size')::int8,
+       pg_size_bytes(current_setting('wal_segment_size'))
+"""
+_MISSING_SQL: Final = """
+SELECT CASE WHEN pg_is_in_recovery()
+            THEN greatest(pg_wal_lsn_diff(%s::text::pg_lsn,
+                                          coalesce(pg_last_wal_replay_lsn(), '0/0')), 0)::int8
+            ELSE 0::int8 END,
+       current_setting('server_version_num')::int4
+"""
+_WAITS_ITSELF: Final = 190000
+"""Since this version a replica waits by itself: WAIT FOR LSN."""
 
 
 def position(session: Session) -> str:
@@ -40,12 +58,8 @@ def position(session: Session) -> str:
     if not isinstance(session, Statements):
         raise wrong_session(position, session, DB)
     # Not the flushed position: a commit with synchronous_commit = off lies behind it.
-    rows = session.query(
-        "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
-        " ELSE pg_current_wal_insert_lsn() END::text"
-    )
-    [(found,)] = rows
-    return _end_of_record(found or "0/0")
+    [(found, page, segment)] = session.query(_POSITION_SQL)
+    return _end_of_record(found or "0/0", page, segment)
 
 
 def wait_for(session: Session, position: str, timeout: float = 10.0) -> None:
@@ -61,7 +75,7 @@ def wait_for(session: Session, position: str, timeout: float = 10.0) -> None:
         timeout: Seconds to wait at most.
 
     Raises:
-        TimeoutError: The replica was not there in time.
+        TimeoutError: The replica was not there in time; it says how many bytes are missing.
 
     Example:
         ```
@@ -77,27 +91,53 @@ def wait_for(session: Session, position: str, timeout: float = 10.0) -> None:
         raise ValueError("position is none: expected what position() gives, like '0/3A1F2C8'")
     check_seconds("timeout", timeout)
     deadline, pause = monotonic() + timeout, _FIRST_PAUSE
-    while True:
-        rows = session.query(
-            "SELECT NOT pg_is_in_recovery()"
-            " OR coalesce(pg_last_wal_replay_lsn() >= %s::text::pg_lsn, false)",
-            [position],
-            timeout=max(deadline - monotonic(), 0.001),
-        )
-        [(reached,)] = rows
-        if reached:
-            return
-        if (left := deadline - monotonic()) <= 0:
-            raise TimeoutError(f"the replica was not at that position within {timeout:g} s")
-        sleep(min(pause, left))
-        pause = min(2 * pause, _LONGEST_PAUSE)
+    missing: int | None = None
+    try:
+        while True:
+            left = max(deadline - monotonic(), 0.001)
+            [(missing, version)] = session.query(_MISSING_SQL, [position], timeout=left)
+            if not missing:
+                return
+            if (left := deadline - monotonic()) <= 0:
+                break
+            itself = version >= _WAITS_ITSELF and session._autocommit
+            if not (itself and _waited_there(session, position, left)):
+                sleep(min(pause, left))
+                pause = min(2 * pause, _LONGEST_PAUSE)
+    except StatementTimeout as exc:
+        raise _not_there(timeout, missing) from exc
+    raise _not_there(timeout, missing)
 
 
-def _end_of_record(position: str) -> str:
-    """Return where the last record ends, for a place behind the header of a page without any.
+def _waited_there(session: Statements, position: str, seconds: float) -> bool:
+    """Let the replica wait, and ask afterwards; False if it does not know how."""
+    # A command without parameters. It holds no snapshot, so it stands in no transaction.
+    text = f"WAIT FOR LSN '{position}' WITH (TIMEOUT '{ceil(seconds * 1000)}ms', NO_THROW)"
+    try:
+        session.query(own_text(text), timeout=seconds + ANSWER_GRACE)
+    except (StatementTimeout, ConnectionError):
+        raise
+    except Error:
+        return False
+    return True
 
-    There the next record will begin; a replica stays before the header until it comes.
+
+def _not_there(timeout: float, missing: int | None) -> TimeoutError:
+    """Return the error for a replica that is behind."""
+    how_far = "it did not answer" if missing is None else f"{missing} bytes are missing there"
+    return TimeoutError(f"the replica was not at that position within {timeout:g} s: {how_far}")
+
+
+def _end_of_record(position: str, page: int, segment: int) -> str:
+    """Return where the last record ends, for a place behind a header with nothing after it.
+
+    There the next record will begin; a replica stays before the header until it comes. The first
+    page of a segment has a longer one.
     """
     high, low = position.split("/")
     at = int(low, 16)
-    return f"{high}/{at - _PAGE_HEADER:X}" if at % _PAGE == _PAGE_HEADER else position
+    if at % segment == _SEGMENT_HEADER:
+        at -= _SEGMENT_HEADER
+    elif at % page == _PAGE_HEADER:
+        at -= _PAGE_HEADER
+    return f"{high}/{at:X}"

@@ -37,6 +37,37 @@ async def test_a_replica_shows_what_was_written_before_the_position(servers: Clu
             await wait_for_async(tx, await position_async(replica), timeout=5)
 
 
+async def test_a_position_between_pages_is_reached(servers: Cluster) -> None:
+    """Where the next record will begin behind a header, nothing has to come for the wait to end."""
+    async with (
+        await open_async(servers.primary.dsn) as primary,
+        await open_async(servers.standbys[0].dsn) as replica,
+    ):
+        insert = "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::int8"
+        emit = "SELECT pg_logical_emit_message(false, '', repeat('x', %s))::text"
+
+        async def written(length: int) -> int:
+            """Write a record with so much in it; return where the next one will begin."""
+            await primary.query(emit, [length])
+            return liteorm.scan_one(await primary.query(insert), int)
+
+        # The next segment begins with a header of 40 bytes, and nothing after it yet.
+        await primary.query("SELECT pg_switch_wal()::text")
+        there = liteorm.scan_one(await primary.query(insert), int)
+        await wait_for_async(replica, await position_async(primary), timeout=5)
+        assert there % 8192 == 40
+        # A record that fills its page: the next one begins with a header of 24 bytes.
+        start = await written(1000)
+        rest = (await written(1000) - start) - 1000
+        for _ in range(50):
+            left = 8192 - await written(16) % 8192
+            if left > 2 * rest and await written(left - rest) % 8192 == 24:
+                break
+        else:
+            raise AssertionError("no record filled its page")
+        await wait_for_async(replica, await position_async(primary), timeout=5)
+
+
 async def test_a_replica_that_stands_still_is_waited_for_no_longer_than_asked(
     servers: Cluster,
 ) -> None:
@@ -48,8 +79,10 @@ async def test_a_replica_that_stands_still_is_waited_for_no_longer_than_asked(
         await replica.query("SELECT pg_wal_replay_pause()::text")
         await primary.execute("CREATE TABLE later (n int)")
         there = await position_async(primary)
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError, match=r"within 0\.2 s: \d+ bytes are missing"):
             await wait_for_async(replica, there, timeout=0.2)
+        with pytest.raises(TimeoutError, match="the replica was not at that position"):
+            await wait_for_async(replica, there, timeout=0.0001)
         await replica.query("SELECT pg_wal_replay_resume()::text")
         await wait_for_async(replica, there, timeout=20)
 

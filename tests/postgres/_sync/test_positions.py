@@ -37,6 +37,37 @@ def test_a_replica_shows_what_was_written_before_the_position(servers: Cluster) 
             wait_for(tx, position(replica), timeout=5)
 
 
+def test_a_position_between_pages_is_reached(servers: Cluster) -> None:
+    """Where the next record will begin behind a header, nothing has to come for the wait to end."""
+    with (
+        open(servers.primary.dsn) as primary,
+        open(servers.standbys[0].dsn) as replica,
+    ):
+        insert = "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::int8"
+        emit = "SELECT pg_logical_emit_message(false, '', repeat('x', %s))::text"
+
+        def written(length: int) -> int:
+            """Write a record with so much in it; return where the next one will begin."""
+            primary.query(emit, [length])
+            return liteorm.scan_one(primary.query(insert), int)
+
+        # The next segment begins with a header of 40 bytes, and nothing after it yet.
+        primary.query("SELECT pg_switch_wal()::text")
+        there = liteorm.scan_one(primary.query(insert), int)
+        wait_for(replica, position(primary), timeout=5)
+        assert there % 8192 == 40
+        # A record that fills its page: the next one begins with a header of 24 bytes.
+        start = written(1000)
+        rest = (written(1000) - start) - 1000
+        for _ in range(50):
+            left = 8192 - written(16) % 8192
+            if left > 2 * rest and written(left - rest) % 8192 == 24:
+                break
+        else:
+            raise AssertionError("no record filled its page")
+        wait_for(replica, position(primary), timeout=5)
+
+
 def test_a_replica_that_stands_still_is_waited_for_no_longer_than_asked(
     servers: Cluster,
 ) -> None:
@@ -48,8 +79,10 @@ def test_a_replica_that_stands_still_is_waited_for_no_longer_than_asked(
         replica.query("SELECT pg_wal_replay_pause()::text")
         primary.execute("CREATE TABLE later (n int)")
         there = position(primary)
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError, match=r"within 0\.2 s: \d+ bytes are missing"):
             wait_for(replica, there, timeout=0.2)
+        with pytest.raises(TimeoutError, match="the replica was not at that position"):
+            wait_for(replica, there, timeout=0.0001)
         replica.query("SELECT pg_wal_replay_resume()::text")
         wait_for(replica, there, timeout=20)
 
