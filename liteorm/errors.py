@@ -2,7 +2,7 @@
 
 Every error derives from [`Error`][liteorm.Error]. The driver's own exception, where there was
 one, is its ``__cause__``. Messages name columns, types, constraints and remedies; what quotes
-values (the server's DETAIL) is in ``detail`` only and never part of ``str(error)``.
+values (the server's DETAIL) is in ``detail`` only, never part of ``str(error)`` or a traceback.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class Error(Exception):
     Args:
         message: What happened, in one line, without any value.
         sqlstate: The five characters PostgreSQL gave, e.g. ``"23505"``.
-        detail: The server's DETAIL. It quotes values: log it with care.
+        detail: The server's DETAIL; before it, the whole of a sentence of the server's whose value
+            has been left out of `message`. It quotes values: log it with care.
         hint: What to do about it; shown on the second line of ``str(error)``.
         schema: Schema of the object concerned, if the server named one.
         table: Table concerned.
@@ -71,7 +72,7 @@ class Error(Exception):
 
     retryable: bool | None = None
     row: int | None = None
-    """Which of many objects or parameter sets is at fault, counted from 0, where that is known."""
+    """Which of many objects, parameter sets or statements of a batch failed, counted from 0."""
     field: str | None = None
     """Field of the model concerned, where one is known."""
     stored: bool = False

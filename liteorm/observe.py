@@ -8,6 +8,7 @@ same event.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import time
 from collections.abc import Sequence
@@ -73,6 +74,15 @@ class Observer(Protocol):
     def after(self, event: QueryEvent, /) -> None:
         """Take notice that it has ended; `duration`, `rows` and `error` are filled in."""
         ...
+
+
+def checked(observers: Sequence[Observer]) -> tuple[Observer, ...]:
+    """Return observers; they are told in the middle of a call, where nobody awaits."""
+    for observer in observers:
+        methods = (getattr(observer, name, None) for name in ("before", "after"))
+        if any(map(inspect.iscoroutinefunction, methods)):
+            raise TypeError(f"observers: {type(observer).__name__} must have plain methods")
+    return tuple(observers)
 
 
 def tell_before(observers: Sequence[Observer], event: QueryEvent) -> None:

@@ -7,11 +7,14 @@ never by sleeping.
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import re
 import secrets
 import threading
 import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Final, LiteralString, TypeAlias, overload
 
@@ -519,7 +522,21 @@ def _helper(x: Any) -> Generator[DB]:
 
 def _conninfo(x: Any) -> str:
     """The connection string of a database, a transaction or a listener, with its password."""
-    return x.dsn if isinstance(x, Database) else str(x._state.conninfo)
+    if isinstance(x, Database):
+        return x.dsn
+    state = x._state
+    if state.dsn_source is None:
+        return str(state.conninfo)
+    return str(state.conninfo_of(_asked(state.dsn_source)))
+
+
+def _asked(source: Callable[[], Any]) -> Any:
+    """Ask a function for the DSN that holds now; in a thread, as the caller's loop may run."""
+    with ThreadPoolExecutor(1) as thread:
+        found = thread.submit(source).result()
+        if inspect.iscoroutine(found):
+            found = thread.submit(asyncio.run, found).result()
+    return found
 
 
 def _backends(x: Any, helper: DB) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -246,6 +246,10 @@ class Notifications:
         self._drain()
         return list(self._arrived.came)
 
+    def __iter__(self) -> Iterator[Notification]:
+        """Iterate over what has come and nobody expected yet."""
+        return iter(self.all())
+
 
 class AsyncNotifications:
     """Notifications that came while `notifications` listened on an `AsyncDB`."""
@@ -283,6 +287,11 @@ class AsyncNotifications:
         while (one := await self._listener.receive(timeout=30.0)).payload != sentinel:
             self._arrived.came.append(one)
         return list(self._arrived.came)
+
+    async def __aiter__(self) -> AsyncIterator[Notification]:
+        """Iterate over what has come and nobody expected yet."""
+        for one in await self.all():
+            yield one
 
 
 @overload

@@ -339,3 +339,25 @@ def test_a_role_that_may_not_create_is_told_to_give_the_database(
     finally:
         with postgres.open(liteorm_database.dsn) as db:
             db.execute("DROP OWNED BY may_not_create; DROP ROLE may_not_create")
+
+
+def test_the_function_that_gives_the_dsn_is_asked(liteorm_database: Database) -> None:
+    """What it gave first need not hold any more, for the faults either."""
+    given = [liteorm_database.dsn]
+    with postgres.open(lambda: given[-1], max_size=1) as db:
+        db._state.conninfo = "host=127.0.0.1 port=1 connect_timeout=1"
+        assert kill_backend(db) == 1
+        assert list(db.query("SELECT 1")) == [(1,)]
+
+
+@pytest.mark.anyio
+async def test_also_a_coroutine_function(liteorm_database: Database) -> None:
+    """It is awaited, although the caller's event loop runs."""
+
+    async def dsn() -> str:
+        return liteorm_database.dsn
+
+    async with await postgres.open_async(dsn, max_size=1) as db:
+        db._state.conninfo = "host=127.0.0.1 port=1 connect_timeout=1"
+        assert kill_backend(db) == 1
+        assert list(await db.query("SELECT 1")) == [(1,)]

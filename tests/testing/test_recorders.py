@@ -75,6 +75,7 @@ async def test_statements_of_async_sessions_are_recorded(liteorm_async_db: Async
 def test_notifications_are_expected_in_any_order(liteorm_db: DB) -> None:
     """What was expected is taken off the list, as text or as the object it was made from."""
     with notifications(liteorm_db, "jobs", "other") as came:
+        assert list(came) == []
         postgres.notify(liteorm_db, "jobs", "1")
         postgres.notify(liteorm_db, "other", Job(2, "mail"))
         assert came.expect(Job(2, "mail")).channel == "other"
@@ -106,6 +107,7 @@ def test_an_uncommitted_notification_has_not_come(liteorm_db: DB) -> None:
 async def test_notifications_of_async_sessions(liteorm_async_db: AsyncDB) -> None:
     """On an AsyncDB the calls are awaited."""
     async with notifications(liteorm_async_db, "jobs") as came:
+        assert [one async for one in came] == []
         await came.expect_none()
         await postgres.notify_async(liteorm_async_db, "jobs", "1")
         await came.expect("1")

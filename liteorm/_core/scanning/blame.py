@@ -49,6 +49,7 @@ _NO_HASH = Misfit("holds an element without a hash, which no set can hold", "ann
 def cause_of(error: Exception, failure: Exception) -> BaseException | None:
     """Return what an error came from: nothing of ours, and of msgspec's what it found."""
     if isinstance(failure, ScanError) and is_json_error(error):
+        error.args = (misfit_sentence(error),)  # a log prints it too
         return error
     return failure.__cause__
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+import weakref
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
 from liteorm.errors import ScanError
 
+if TYPE_CHECKING:
+    from liteorm._core.models.hints import Codec
+
 T = TypeVar("T")
+
+
+# Codecs of the pool that a notification came from, by its identity: they are no part of its value.
+_codecs: dict[int, tuple[weakref.ref[Notification], Mapping[Any, Codec]]] = {}
 
 
 @attrs.frozen
@@ -37,7 +46,7 @@ class Notification:
         from liteorm._core.scanning import jsontext
 
         payload = f'payload of a notification on channel "{self.channel}"'
-        decoder = jsontext.decoder_for(model)
+        decoder = jsontext.decoder_for(model, _codecs.get(id(self), (None, None))[1])
         try:
             decoded: T = decoder.decode(self.payload)
         except UnicodeError:
@@ -54,3 +63,9 @@ class Notification:
                 raise ScanError(f"{payload} is not JSON: {sentence}") from None
             raise ScanError(f"{payload} does not fit {shown(model)}: {sentence}") from None
         return decoded
+
+
+def read_with(notification: Notification, codecs: Mapping[Any, Codec]) -> None:
+    """Let a notification be decoded by the codecs of its pool."""
+    key = id(notification)
+    _codecs[key] = weakref.ref(notification, lambda _: _codecs.pop(key, None)), codecs

@@ -10,7 +10,7 @@ import typing
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, overload
 
 from liteorm._core.scanning.scan import scan, scan_iter, scan_one, scan_optional
 from liteorm._core.statements.contents import Contents, Variant
@@ -31,6 +31,8 @@ Q = typing.ParamSpec("Q")
 T = TypeVar("T")
 R = TypeVar("R")
 Extra = Literal["error", "ignore"]
+
+_READING: Final = frozenset({"all", "one", "optional", "iter"})
 
 # What `liteorm check` finds; a statement that nobody holds any more is not checked.
 _declared: weakref.WeakSet[Command] = weakref.WeakSet()
@@ -95,6 +97,16 @@ class Command(Generic[P]):
         self._function: Callable[..., object] | None = None
         self._take(contents)
         _declared.add(self)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name.lstrip("_") in _READING:
+                raise AttributeError(
+                    f"{self!r} has no {name.lstrip('_')}: declared with None for its rows, it has "
+                    "execute alone. Give statement() the class that the rows fill"
+                )
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _take(self, contents: Contents) -> None:
         self._contents = contents

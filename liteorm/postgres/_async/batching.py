@@ -66,7 +66,10 @@ async def _send(session: AsyncStatements, pending: list[Pending[Any]]) -> list[A
         try:
             results = await wire.wait(pipeline_step(wire, pending, alone, before))
         except BaseException as exc:
-            raise _judged(wire, exc, pending, alone) from exc
+            error, cause = _judged(wire, exc, pending, alone)
+            if error is exc:
+                raise
+            raise error from cause
         for each, result in zip(pending, results, strict=True):
             wire.note_results([result], each.sql)
         found = [await _read(session, wire, *pair) for pair in zip(pending, results, strict=True)]
@@ -88,14 +91,14 @@ async def _read(session: AsyncStatements, wire: AsyncWire, each: Pending[Any], r
 
 def _judged(
     wire: AsyncWire, exc: BaseException, pending: list[Pending[Any]], alone: bool
-) -> BaseException:
-    """Return the error for a batch that failed, naming the statement."""
+) -> tuple[BaseException, BaseException | None]:
+    """Return the error for a batch that failed, naming the statement, and its cause."""
     place = exc.place if isinstance(exc, Failure) else None
     cause = exc.reason if isinstance(exc, Failure) else exc
     if is_interruption(cause):
         if alone:
             cause.__cause__ = _unknown("this task was interrupted")
-        return cause
+        return cause, cause.__cause__
     if place is None or place >= len(pending):
         error = wire.translated(cause, "COMMIT" if place is not None else None)
         # Sent with the statements: what became of COMMIT is not known, or the server does not.
@@ -104,17 +107,25 @@ def _judged(
             unknown = _unknown("it took too long" if wire.timed_out else why)
             unknown.sqlstate = getattr(error, "sqlstate", None)
             unknown.server = wire.server
-            return unknown
-        return error
+            if error is not cause:
+                error.__cause__ = cause
+            return unknown, error
+        return error, _cause_of(error, cause)
     each = pending[place]
     error = wire.translated(cause, each.sql, each.params)
     if isinstance(error, Error):
         name = f" ({each.name})" if each.name else ""
-        error.message = f"statement {place + 1} of the batch{name}: {error.message}"
+        error.message = f"statement {place} of the batch{name}: {error.message}"
         error.args = (error.message,)
+        error.row = place
         error.statement = each.name
         error.sql = error.sql or each.sql
-    return error
+    return error, _cause_of(error, cause)
+
+
+def _cause_of(error: BaseException, cause: BaseException) -> BaseException | None:
+    """Return what an error is to be chained to: itself would be a circle."""
+    return error.__cause__ if error is cause else cause
 
 
 def _unknown(why: str) -> CommitUnknown:

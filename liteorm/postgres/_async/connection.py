@@ -50,6 +50,7 @@ from liteorm.postgres._session.protocol import (
 )
 from liteorm.postgres._session.reclaiming import areclaim
 from liteorm.postgres._session.translate import FatalNotice, is_stale, one_line, translate
+from liteorm.postgres._types.quiet import said
 
 __all__ = ["AsyncSendingCursor", "AsyncWire"]
 
@@ -76,6 +77,8 @@ class AsyncWire(AsyncLimits):
     """Not to be used again: its server is not what was asked for."""
     fatal: FatalNotice | None = None
     """What the server said before it closed the connection."""
+    loss_told: bool = False
+    """It was said that what used it was lost without an end."""
     transaction_tag: str | None = None
     """A transaction command was sent as text."""
     server: str | None = None
@@ -186,7 +189,7 @@ class AsyncWire(AsyncLimits):
                 try:
                     await afinish(self._stop(gen))
                 except psycopg.Error as failure:
-                    logger.debug("stopping an interrupted statement failed: %s", failure)
+                    logger.debug("stopping an interrupted statement failed: %s", said(failure))
             raise
 
     async def _stop(self, gen: PQGen[Any]) -> Any:
@@ -200,7 +203,7 @@ class AsyncWire(AsyncLimits):
             try:
                 await self.cancel_safe(timeout=left)
             except psycopg.Error as exc:
-                logger.debug("cancelling failed: %s", exc)
+                logger.debug("cancelling failed: %s", said(exc))
             # A cancel that comes before the statement has begun is lost, so one is sent again.
             left = min(max(end - monotonic(), 0.0), 1.0)
             try:
@@ -215,7 +218,7 @@ class AsyncWire(AsyncLimits):
         try:
             await self._stop(rest)
         except psycopg.Error as exc:
-            logger.debug("a COPY was stopped: %s", exc)
+            logger.debug("a COPY was stopped: %s", said(exc))
         if self.pgconn.transaction_status == _ACTIVE:
             self.drop()
 
@@ -240,7 +243,7 @@ class AsyncWire(AsyncLimits):
         if self.pgconn.transaction_status == _ACTIVE:
             self.drop()
         if error is not None:
-            logger.debug("a stream was stopped: %s", error)
+            logger.debug("a stream was stopped: %s", said(error))
             # What was lost with the connection was not wanted, but for the statement's end.
             if error.sqlstate != _CANCELED and (error.sqlstate is not None or complete):
                 return error
@@ -411,7 +414,7 @@ class AsyncWire(AsyncLimits):
                 if self.state.connected is not None:
                     await self.state.connected(self)
         except (psycopg.Error, Error) as exc:
-            logger.debug("a connection could not be reset and is dropped: %s", exc)
+            logger.debug("a connection could not be reset and is dropped: %s", said(exc))
             self.drop()
         finally:
             self.unlimit()

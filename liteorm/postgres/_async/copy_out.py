@@ -13,6 +13,7 @@ from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.statements import AsyncUse
 from liteorm.postgres._session.copying_out import CopyOut, copy_out_text
 from liteorm.postgres._session.primitives import afinish
+from liteorm.postgres._session.reclaiming import warn_of_loss
 
 __all__ = ["AsyncCopyingOut"]
 
@@ -36,6 +37,11 @@ class AsyncCopyingOut:
         self._saved = False
         self._left = False
 
+    def __del__(self) -> None:
+        wire = self.__dict__.get("_wire")
+        if wire is not None and not self._left:
+            warn_of_loss("the block of a COPY was not left", wire, self)
+
     async def __aenter__(self) -> AsyncIterator[bytes]:
         if self._wire is not None:
             raise TransactionError("this COPY has been opened before")
@@ -45,7 +51,8 @@ class AsyncCopyingOut:
         except BaseException as exc:
             await self._leave(wire, exc)
             raise
-        return self._blocks(wire)
+        assert self._copy is not None
+        return _blocks(wire, self._copy, self._sql)
 
     async def _open(self, wire: AsyncWire) -> None:
         if wire.pgconn.transaction_status != pq.TransactionStatus.IDLE:
@@ -60,26 +67,6 @@ class AsyncCopyingOut:
         text = copy_out_text(query, self._format, self._header)
         await wire.wait(self._copy.begin(text))
 
-    async def _blocks(self, wire: AsyncWire) -> AsyncIterator[bytes]:
-        copy = self._copy
-        assert copy is not None
-        while True:
-            if self._left:
-                raise TransactionError("this COPY has been closed: its block has been left")
-            try:
-                # A bound for each block: how long the reader takes in between is its own affair.
-                wire.limit(None)
-                block = await wire.wait(copy.block())
-            except Exception as exc:
-                copy.ended = True
-                error = wire.translated(exc, self._sql)
-                if error is exc:
-                    raise
-                raise error from exc
-            if block is None:
-                return
-            yield block
-
     async def __aexit__(
         self,
         exc_type: type[BaseException] | None,
@@ -93,6 +80,7 @@ class AsyncCopyingOut:
         """Stop the COPY on the server if it still runs, and give the connection back."""
         self._left = True
         if self._copy is not None:
+            self._copy.left = True
             self._use.rows = self._copy.rows
         try:
             if wire.state.is_elsewhere:
@@ -114,3 +102,23 @@ class AsyncCopyingOut:
             await wire.command(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
         if self._saved and wire.pgconn.transaction_status == _INTRANS:
             await wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+
+
+async def _blocks(wire: AsyncWire, copy: CopyOut, sql: str) -> AsyncIterator[bytes]:
+    """Iterate over the data; does not hold the block, which is lost when nobody else does."""
+    while True:
+        if copy.left:
+            raise TransactionError("this COPY has been closed: its block has been left")
+        try:
+            # A bound for each block: how long the reader takes in between is its own affair.
+            wire.limit(None)
+            block = await wire.wait(copy.block())
+        except Exception as exc:
+            copy.ended = True
+            error = wire.translated(exc, sql)
+            if error is exc:
+                raise
+            raise error from exc
+        if block is None:
+            return
+        yield block

@@ -40,7 +40,9 @@ from liteorm.postgres._session.options import (
 )
 from liteorm.postgres._session.primitives import (
     AsyncAnswer,
+    aanswer,
     acall,
+    acheck_plain,
     afinish,
     arunning,
     aserves_strangers,
@@ -184,6 +186,7 @@ class AsyncDB(AsyncAnySession):
         """
         if attempts < 1:
             raise ValueError("attempts must be at least 1")
+        acheck_plain("fn", fn)
         if is_inside(self._state):
             raise TransactionError(
                 "run() inside an open transaction: only the whole of it could be tried again",
@@ -196,7 +199,7 @@ class AsyncDB(AsyncAnySession):
             block = AsyncTransaction(functools.partial(begin_transaction, self._state, begin))
             try:
                 async with block as tx:
-                    result = await fn(tx)
+                    result = await aanswer(fn, tx)
                 return result
             except Error as exc:
                 if not (exc.retryable or block.lost_by(exc)) or attempt >= attempts:
@@ -323,6 +326,8 @@ async def open_async(
     Example:
         `db = await liteorm.postgres.open_async("postgresql://app@localhost/app")`
     """
+    acheck_plain("dsn", dsn)
+    acheck_plain("on_connect", on_connect)
     source: Any = None if isinstance(dsn, str) or not callable(dsn) else dsn
     text: Any = dsn if source is None else await asked_dsn(source, timeout)
     made = functools.partial(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import warnings
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from sys import is_finalizing
@@ -15,7 +14,7 @@ from typing import Any, Final
 import psycopg
 
 from liteorm._core.contracts import AsyncSession
-from liteorm._core.scanning.notification import Notification
+from liteorm._core.scanning.notification import Notification, read_with
 from liteorm._core.sql.text import quoted
 from liteorm.errors import (
     ConnectionLost,
@@ -39,6 +38,7 @@ from liteorm.postgres._session.primitives import (
     afinish,
     apause,
 )
+from liteorm.postgres._session.reclaiming import warn_of_loss
 from liteorm.postgres._session.translate import lost
 
 __all__ = ["AsyncListener", "listen_async", "notify_async"]
@@ -187,7 +187,10 @@ class AsyncListener:
         if len(self._queue) >= QUEUE_LIMIT:
             self._overflowed = True
             return
-        self._queue.append(Notification(channel, note.extra.decode(), note.be_pid))
+        notification = Notification(channel, note.extra.decode(), note.be_pid)
+        if self._state.codecs:
+            read_with(notification, self._state.codecs)
+        self._queue.append(notification)
 
     def _note_loss(self, exc: BaseException | None, reason: str | None = None) -> None:
         error = lost(exc, self._wire)
@@ -435,12 +438,7 @@ class AsyncListener:
             return
         if self._watch is not None:
             self._watch.close()
-        warnings.warn(
-            "a listener was not closed; its connection is dropped",
-            ResourceWarning,
-            source=self,
-            stacklevel=2,
-        )
+        warn_of_loss("a listener was not closed", wire, self)
 
     async def __aenter__(self) -> AsyncListener:
         return self
@@ -512,7 +510,7 @@ async def notify_async(session: AsyncSession, channel: str, payload: object = ""
     if not isinstance(session, AsyncStatements):
         raise wrong_session(notify_async, session, AsyncDB)
     checked_channel(channel)
-    text = checked_payload(payload)
+    text = checked_payload(payload, session._state.codecs)
     sql = "SELECT pg_catalog.pg_notify(%s, %s)"
     async with session._connection("notify", sql, (channel, text)) as wire:
         await wire.run(sql, (channel, text))

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, overload
 from liteorm._core.row_contracts import Names, OnConflict, TableOf
 from liteorm.postgres._async import arrays, one_row, patching, writes
 from liteorm.postgres._async.statements import AsyncStatements
+from liteorm.postgres._session.primitives import check_plain
 
 __all__ = ["AsyncRowCalls"]
 
@@ -153,6 +154,7 @@ class AsyncRowCalls(AsyncStatements):
             columns: Fields to send; all that the database does not fill by default.
             progress: Called with the number of rows so far.
         """
+        check_plain("progress", progress)
         return await writes.insert_many(self, objs, table=table, columns=columns, progress=progress)
 
     async def upsert_many(

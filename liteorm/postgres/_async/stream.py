@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import AsyncIterator
-from sys import is_finalizing
 from types import TracebackType
 from typing import Any, Final
 
@@ -21,6 +19,7 @@ from liteorm.postgres._reading.results import LOOKUPS, UnknownTypes, changed_typ
 from liteorm.postgres._session.options import PoolState
 from liteorm.postgres._session.primitives import afinish
 from liteorm.postgres._session.protocol import describe_step, result_step, send_step
+from liteorm.postgres._session.reclaiming import warn_of_loss
 
 __all__ = ["AsyncRowStream", "AsyncStreaming"]
 
@@ -106,15 +105,8 @@ class AsyncStreaming:
 
     def __del__(self) -> None:
         wire = self.__dict__.get("_wire")
-        if wire is None or self._left or wire.state.blocked or wire.state.forked:
-            return
-        if not is_finalizing():
-            warnings.warn(
-                "a stream's block was not left; its connection is dropped",
-                ResourceWarning,
-                source=self,
-                stacklevel=2,
-            )
+        if wire is not None and not self._left:
+            warn_of_loss("a stream's block was not left", wire, self)
 
     async def __aenter__(self) -> AsyncRowStream:
         if self._wire is not None:

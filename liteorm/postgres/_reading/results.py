@@ -22,6 +22,7 @@ from liteorm.errors import DataError, Error, ScanError
 from liteorm.postgres._native.library import record_types
 from liteorm.postgres._types.arrays import elements_of
 from liteorm.postgres._types.loaders import MOMENT_OIDS, VARIANT_OIDS
+from liteorm.postgres._types.quiet import hush
 from liteorm.postgres._types.records import fields_of, types_in_records
 from liteorm.postgres._types.registry import KnownTypes, UnknownTypes
 
@@ -143,6 +144,7 @@ class ResultRows:
         first: int = 0,
     ) -> Error:
         """Name the first column and row of a chunk that cannot be loaded, cell by cell."""
+        hush(error)
         for row in range(start, stop):
             for column, type_ in enumerate(self.shape.types):
                 data = self._result.get_value(row, column)

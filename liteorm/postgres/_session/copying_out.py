@@ -46,6 +46,7 @@ class CopyOut:
     def __init__(self, pgconn: Any) -> None:
         self._pgconn = pgconn
         self.ended = False
+        self.left = False
         self.rows = 0
 
     def begin(self, text: str) -> PQGen[None]:

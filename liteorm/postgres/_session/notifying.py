@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
 
+from liteorm._core.models.hints import Codec
 from liteorm.errors import DataError
-from liteorm.postgres._types.json import json_bytes
+from liteorm.postgres._types.json import Written, json_bytes
 
 __all__ = ["Backoff", "checked_channel", "checked_payload"]
 
@@ -32,9 +34,12 @@ def checked_channel(channel: str) -> str:
     return channel
 
 
-def checked_payload(payload: Any) -> str:
-    """Return a payload as text if the server takes it."""
-    text = payload if isinstance(payload, str) else json_bytes(payload).decode()
+def checked_payload(payload: Any, codecs: Mapping[type, Codec]) -> str:
+    """Return a payload as text if the server takes it; objects are JSON, by the pool's codecs."""
+    if isinstance(payload, str):
+        text = payload
+    else:
+        text = json_bytes(payload, Written(codecs) if codecs else None).decode()
     size = _size(text, "a payload")
     if size >= _PAYLOAD_LIMIT:
         raise DataError(

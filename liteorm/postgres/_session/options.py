@@ -28,7 +28,14 @@ from liteorm.errors import (
     PoolClosed,
     PoolTimeout,
 )
-from liteorm.observe import Observer, QueryEvent, logger, tell_after, tell_before
+from liteorm.observe import (
+    Observer,
+    QueryEvent,
+    checked,
+    logger,
+    tell_after,
+    tell_before,
+)
 from liteorm.postgres._driver import PREPARES
 from liteorm.postgres._session.notices import OnNotice, check_on_notice
 from liteorm.postgres._session.services import service_values
@@ -359,7 +366,7 @@ def make_state(
         },
         context=context,
         types=registry,
-        observers=tuple(observers),
+        observers=checked(observers),
         log_params=log_params,
         on_notice=check_on_notice(on_notice),
         statement_timeout=statement_timeout,

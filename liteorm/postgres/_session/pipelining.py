@@ -35,6 +35,7 @@ class Failure(Exception):
     """
 
     def __init__(self, place: int, reason: Exception) -> None:
+        super().__init__(f"statement {place}")
         self.place = place
         self.reason = reason
 

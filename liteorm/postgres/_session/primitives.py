@@ -13,7 +13,7 @@ import threading
 import time
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from typing import Annotated, Any, TypeAlias, TypeVar, cast
+from typing import Annotated, Any, Final, TypeAlias, TypeVar, cast
 
 from psycopg import waiting
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
@@ -32,9 +32,12 @@ __all__ = [
     "Signal",
     "WaitTimeout",
     "Watch",
+    "aanswer",
     "acall",
+    "acheck_plain",
     "afinish",
     "agetconn",
+    "answer",
     "apause",
     "arunning",
     "aserves_strangers",
@@ -43,6 +46,7 @@ __all__ = [
     "await_io",
     "awithin",
     "call",
+    "check_plain",
     "finish",
     "getconn",
     "pause",
@@ -197,9 +201,45 @@ async def atold(function: Callable[[], Any]) -> Any:
 def told(function: Callable[[], Any]) -> Any:
     """Return what a function gives."""
     found = function()
+    _refuse_coroutine(found)
+    return found
+
+
+_NOBODY_AWAITS: Final = "a coroutine function was given where nobody awaits it; give a plain one"
+
+
+def _refuse_coroutine(found: object) -> None:
     if inspect.iscoroutine(found):
         found.close()
-        raise TypeError("a coroutine function was given where nobody awaits it; give a plain one")
+        raise TypeError(_NOBODY_AWAITS)
+
+
+def acheck_plain(name: str, function: object) -> None:
+    """Take a coroutine function as well as a plain one."""
+
+
+def check_plain(name: str, function: object) -> None:
+    """Refuse a coroutine function for an argument, before anything is done."""
+    if inspect.iscoroutinefunction(function):
+        raise TypeError(f"{name}: {_NOBODY_AWAITS}")
+
+
+async def aanswer(function: Callable[..., Awaitable[T]], *args: Any) -> T:
+    """Call a function whose answer has to be awaited."""
+    found: object = function(*args)
+    if not inspect.isawaitable(found):
+        raise TypeError(
+            "a plain function was given where its answer is awaited; give a coroutine function"
+        )
+    result: T = await found
+    return result
+
+
+def answer(function: Callable[..., T], *args: Any) -> T:
+    """Call a function; nobody would await what a coroutine function gives."""
+    check_plain(getattr(function, "__name__", "the function"), function)
+    found = function(*args)
+    _refuse_coroutine(found)
     return found
 
 
@@ -253,10 +293,7 @@ async def acall(function: Callable[[], Awaitable[object] | object]) -> None:
 
 def call(function: Callable[[], object]) -> None:
     """Call a function."""
-    result = function()
-    if inspect.iscoroutine(result):
-        result.close()
-        raise TypeError("a coroutine function was given where nobody awaits it; give a plain one")
+    _refuse_coroutine(function())
 
 
 class AsyncWatch:

@@ -11,12 +11,14 @@ import asyncio
 import logging
 import os
 import threading
+import warnings
 from queue import SimpleQueue
+from sys import is_finalizing
 from typing import Any, Final
 
 from liteorm.postgres._driver import belong_to
 
-__all__ = ["areclaim", "reclaim", "start_reclaiming"]
+__all__ = ["areclaim", "reclaim", "start_reclaiming", "warn_of_loss"]
 
 logger: Final = logging.getLogger("liteorm")
 
@@ -24,6 +26,17 @@ _lost: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
 _running: list[int] = []
 """The process in which the thread below runs."""
 _tasks: Final[set[asyncio.Task[None]]] = set()
+
+
+def warn_of_loss(what: str, wire: Any, source: object) -> None:
+    """Say that a connection is lost because what used it was not ended; once for each."""
+    state = wire.state
+    if wire.loss_told or state.blocked or state.forked or is_finalizing():
+        return
+    wire.loss_told = True
+    warnings.warn(
+        f"{what}; its connection is dropped", ResourceWarning, source=source, stacklevel=3
+    )
 
 
 def start_reclaiming() -> None:

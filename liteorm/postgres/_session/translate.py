@@ -16,6 +16,7 @@ from liteorm._core.sql.placeholders import fault_in
 from liteorm.errors import Error, class_for_sqlstate
 from liteorm.postgres._session.commands import copy_refused
 from liteorm.postgres._types.dumpers import parameter_error
+from liteorm.postgres._types.quiet import hush, without_quotes, without_values
 
 __all__ = [
     "FatalNotice",
@@ -76,6 +77,8 @@ def translate(
     error = _translated(exc, wire, sql, params)
     if wire is not None and isinstance(error, Error):
         _name_server(error, wire)
+    if error is not exc:
+        hush(exc)
     return error
 
 
@@ -118,7 +121,7 @@ def _translated(
         return lost(exc, wire, sql)
     if exc.sqlstate is None:
         return _client_side(exc, sql)
-    return _server_side(exc, wire, sql)
+    return _server_side(exc, wire, sql, params)
 
 
 def _before_sending(exc: BaseException, wire: WireState) -> bool:
@@ -168,10 +171,13 @@ def lost(
 _RETRYABLE: Final = ("40001", "40P01")
 
 
+_ONE: Final = re.compile(r"\b1 (parameter)s were\b")
+
+
 def _client_side(exc: psycopg.Error, sql: str | None) -> Error:
     text = one_line(str(exc))
     if isinstance(exc, driver.DataError):
-        return errors.DataError(_without_values(text), sql=sql)
+        return errors.DataError(without_quotes(text), sql=sql)
     if isinstance(exc, driver.ProgrammingError):
         if "placeholder" in text and sql is not None and (fault := fault_in(sql)) is not None:
             return fault
@@ -179,7 +185,7 @@ def _client_side(exc: psycopg.Error, sql: str | None) -> Error:
             return errors.DataError(f"a parameter cannot be sent: {text}", sql=sql)
         if text.startswith("COPY cannot"):
             return copy_refused(sql)
-        return errors.StatementError(text, sql=sql)
+        return errors.StatementError(_ONE.sub(r"1 \1 was", text), sql=sql)
     if isinstance(exc, driver.NotSupportedError):
         return errors.StatementError(text, sql=sql)
     return Error(text, sql=sql)
@@ -196,12 +202,7 @@ def wrong_params(params: object) -> TypeError | None:
     )
 
 
-def _without_values(text: str) -> str:
-    """Cut what the driver quotes out of its own sentence."""
-    return re.sub(r"'[^']*'|\"[^\"]*\"", "…", text)
-
-
-def _server_side(exc: psycopg.Error, wire: WireState | None, sql: str | None) -> Error:
+def _server_side(exc: psycopg.Error, wire: WireState | None, sql: str | None, params: Any) -> Error:
     diag, code = exc.diag, exc.sqlstate or "XX000"
     cls = class_for_sqlstate(code)
     if issubclass(cls, ConnectionError):
@@ -218,6 +219,12 @@ def _server_side(exc: psycopg.Error, wire: WireState | None, sql: str | None) ->
         "sql": sql,
     }
     message = diag.message_primary or one_line(str(exc))
+    # What the server quotes at a place of the statement is written there. Parameters may be
+    # written into it too: COPY takes none.
+    if code.startswith("22") and (diag.statement_position is None or params is not None):
+        whole, message = message, without_values(message)
+        if whole != message:
+            fields["detail"] = "; ".join(filter(None, (whole, fields["detail"])))
     if cls is errors.QueryCanceled and (
         "statement timeout" in message or (wire is not None and wire.statement_timed_out)
     ):

@@ -14,6 +14,7 @@ from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.statements import Use
 from liteorm.postgres._session.copying_out import CopyOut, copy_out_text
 from liteorm.postgres._session.primitives import finish
+from liteorm.postgres._session.reclaiming import warn_of_loss
 
 __all__ = ["CopyingOut"]
 
@@ -37,6 +38,11 @@ class CopyingOut:
         self._saved = False
         self._left = False
 
+    def __del__(self) -> None:
+        wire = self.__dict__.get("_wire")
+        if wire is not None and not self._left:
+            warn_of_loss("the block of a COPY was not left", wire, self)
+
     def __enter__(self) -> Iterator[bytes]:
         if self._wire is not None:
             raise TransactionError("this COPY has been opened before")
@@ -46,7 +52,8 @@ class CopyingOut:
         except BaseException as exc:
             self._leave(wire, exc)
             raise
-        return self._blocks(wire)
+        assert self._copy is not None
+        return _blocks(wire, self._copy, self._sql)
 
     def _open(self, wire: Wire) -> None:
         if wire.pgconn.transaction_status != pq.TransactionStatus.IDLE:
@@ -61,26 +68,6 @@ class CopyingOut:
         text = copy_out_text(query, self._format, self._header)
         wire.wait(self._copy.begin(text))
 
-    def _blocks(self, wire: Wire) -> Iterator[bytes]:
-        copy = self._copy
-        assert copy is not None
-        while True:
-            if self._left:
-                raise TransactionError("this COPY has been closed: its block has been left")
-            try:
-                # A bound for each block: how long the reader takes in between is its own affair.
-                wire.limit(None)
-                block = wire.wait(copy.block())
-            except Exception as exc:
-                copy.ended = True
-                error = wire.translated(exc, self._sql)
-                if error is exc:
-                    raise
-                raise error from exc
-            if block is None:
-                return
-            yield block
-
     def __exit__(
         self,
         exc_type: type[BaseException] | None,
@@ -94,6 +81,7 @@ class CopyingOut:
         """Stop the COPY on the server if it still runs, and give the connection back."""
         self._left = True
         if self._copy is not None:
+            self._copy.left = True
             self._use.rows = self._copy.rows
         try:
             if wire.state.is_elsewhere:
@@ -115,3 +103,23 @@ class CopyingOut:
             wire.command(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
         if self._saved and wire.pgconn.transaction_status == _INTRANS:
             wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+
+
+def _blocks(wire: Wire, copy: CopyOut, sql: str) -> Iterator[bytes]:
+    """Iterate over the data; does not hold the block, which is lost when nobody else does."""
+    while True:
+        if copy.left:
+            raise TransactionError("this COPY has been closed: its block has been left")
+        try:
+            # A bound for each block: how long the reader takes in between is its own affair.
+            wire.limit(None)
+            block = wire.wait(copy.block())
+        except Exception as exc:
+            copy.ended = True
+            error = wire.translated(exc, sql)
+            if error is exc:
+                raise
+            raise error from exc
+        if block is None:
+            return
+        yield block

@@ -41,7 +41,9 @@ from liteorm.postgres._session.options import (
 )
 from liteorm.postgres._session.primitives import (
     Answer,
+    answer,
     call,
+    check_plain,
     finish,
     running,
     serves_strangers,
@@ -185,6 +187,7 @@ class DB(AnySession):
         """
         if attempts < 1:
             raise ValueError("attempts must be at least 1")
+        check_plain("fn", fn)
         if is_inside(self._state):
             raise TransactionError(
                 "run() inside an open transaction: only the whole of it could be tried again",
@@ -197,7 +200,7 @@ class DB(AnySession):
             block = Transaction(functools.partial(begin_transaction, self._state, begin))
             try:
                 with block as tx:
-                    result = fn(tx)
+                    result = answer(fn, tx)
                 return result
             except Error as exc:
                 if not (exc.retryable or block.lost_by(exc)) or attempt >= attempts:
@@ -324,6 +327,8 @@ def open(
     Example:
         `db = liteorm.postgres.open("postgresql://app@localhost/app")`
     """
+    check_plain("dsn", dsn)
+    check_plain("on_connect", on_connect)
     source: Any = None if isinstance(dsn, str) or not callable(dsn) else dsn
     text: Any = dsn if source is None else asked_dsn(source, timeout)
     made = functools.partial(

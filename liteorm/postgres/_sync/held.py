@@ -23,6 +23,7 @@ from liteorm.postgres._session.beginning import Begin, begin_of
 from liteorm.postgres._session.commands import check_text
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.primitives import finish, running, sleep
+from liteorm.postgres._session.reclaiming import warn_of_loss
 
 __all__ = ["Holding", "Lent", "LentWire", "Owned", "lend"]
 
@@ -44,6 +45,7 @@ class Held(AnySession):
         return f"<{type(self).__name__}: {self._state.database} on {self._state.host}>"
 
     def _lock_now(self) -> None:
+        self._state.check_here()
         if self._closed:
             raise TransactionError(
                 "this connection has been given back: its block has been left", retryable=False
@@ -163,6 +165,10 @@ class Owned(Held):
 
     _autocommit = True
 
+    def __del__(self) -> None:
+        if not self.__dict__.get("_closed", True):
+            warn_of_loss("the block of a connection was not left", self._wire, self)
+
 
 class Holding:
     """The block in which a connection of the pool is held."""
@@ -191,6 +197,11 @@ class Holding:
     ) -> None:
         session = self._session
         assert session is not None
+        if self._state.is_elsewhere:
+            # It goes on where it was opened, and nothing is sent from here.
+            if exc is None and not self._state.forked:
+                raise self._state.refusal()
+            return
         session._closed = True
         wire = session._wire
         wire.dirty = True

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import warnings
 from collections import deque
 from collections.abc import Iterator, Awaitable, Callable
 from sys import is_finalizing
@@ -16,7 +15,7 @@ from typing import Any, Final
 import psycopg
 
 from liteorm._core.contracts import Session
-from liteorm._core.scanning.notification import Notification
+from liteorm._core.scanning.notification import Notification, read_with
 from liteorm._core.sql.text import quoted
 from liteorm.errors import (
     ConnectionLost,
@@ -40,6 +39,7 @@ from liteorm.postgres._session.primitives import (
     finish,
     pause,
 )
+from liteorm.postgres._session.reclaiming import warn_of_loss
 from liteorm.postgres._session.translate import lost
 
 __all__ = ["Listener", "listen", "notify"]
@@ -188,7 +188,10 @@ class Listener:
         if len(self._queue) >= QUEUE_LIMIT:
             self._overflowed = True
             return
-        self._queue.append(Notification(channel, note.extra.decode(), note.be_pid))
+        notification = Notification(channel, note.extra.decode(), note.be_pid)
+        if self._state.codecs:
+            read_with(notification, self._state.codecs)
+        self._queue.append(notification)
 
     def _note_loss(self, exc: BaseException | None, reason: str | None = None) -> None:
         error = lost(exc, self._wire)
@@ -436,12 +439,7 @@ class Listener:
             return
         if self._watch is not None:
             self._watch.close()
-        warnings.warn(
-            "a listener was not closed; its connection is dropped",
-            ResourceWarning,
-            source=self,
-            stacklevel=2,
-        )
+        warn_of_loss("a listener was not closed", wire, self)
 
     def __enter__(self) -> Listener:
         return self
@@ -513,7 +511,7 @@ def notify(session: Session, channel: str, payload: object = "") -> None:
     if not isinstance(session, Statements):
         raise wrong_session(notify, session, DB)
     checked_channel(channel)
-    text = checked_payload(payload)
+    text = checked_payload(payload, session._state.codecs)
     sql = "SELECT pg_catalog.pg_notify(%s, %s)"
     with session._connection("notify", sql, (channel, text)) as wire:
         wire.run(sql, (channel, text))

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, overload
 from liteorm._core.row_contracts import Names, OnConflict, TableOf
 from liteorm.postgres._sync import arrays, one_row, patching, writes
 from liteorm.postgres._sync.statements import Statements
+from liteorm.postgres._session.primitives import check_plain
 
 __all__ = ["RowCalls"]
 
@@ -154,6 +155,7 @@ class RowCalls(Statements):
             columns: Fields to send; all that the database does not fill by default.
             progress: Called with the number of rows so far.
         """
+        check_plain("progress", progress)
         return writes.insert_many(self, objs, table=table, columns=columns, progress=progress)
 
     def upsert_many(

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
-from sys import is_finalizing
 from types import TracebackType
 from typing import Any, Final
 
@@ -22,6 +20,7 @@ from liteorm.postgres._reading.results import LOOKUPS, UnknownTypes, changed_typ
 from liteorm.postgres._session.options import PoolState
 from liteorm.postgres._session.primitives import finish
 from liteorm.postgres._session.protocol import describe_step, result_step, send_step
+from liteorm.postgres._session.reclaiming import warn_of_loss
 
 __all__ = ["RowStream", "Streaming"]
 
@@ -107,15 +106,8 @@ class Streaming:
 
     def __del__(self) -> None:
         wire = self.__dict__.get("_wire")
-        if wire is None or self._left or wire.state.blocked or wire.state.forked:
-            return
-        if not is_finalizing():
-            warnings.warn(
-                "a stream's block was not left; its connection is dropped",
-                ResourceWarning,
-                source=self,
-                stacklevel=2,
-            )
+        if wire is not None and not self._left:
+            warn_of_loss("a stream's block was not left", wire, self)
 
     def __enter__(self) -> RowStream:
         if self._wire is not None:

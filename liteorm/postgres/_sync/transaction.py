@@ -6,10 +6,8 @@ from __future__ import annotations
 import functools
 import logging
 import threading
-import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from sys import is_finalizing
 from time import monotonic
 from types import TracebackType
 from typing import Any, Final, NoReturn
@@ -30,6 +28,8 @@ from liteorm.postgres._session.commands import check_pooled, check_text
 from liteorm.postgres._session.nesting import entered
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.primitives import Answer, finish, sleep
+from liteorm.postgres._session.reclaiming import warn_of_loss
+from liteorm.postgres._types.quiet import said
 
 __all__ = ["Transaction", "Tx", "begin_transaction"]
 
@@ -253,7 +253,7 @@ class Tx(AnySession):
         except Exception as exc:
             # A transaction that cannot be reached is rolled back by the server. One that can,
             # but did not obey, must not be used any more.
-            logger.debug("rolling back failed, the connection is dropped: %s", exc)
+            logger.debug("rolling back failed, the connection is dropped: %s", said(exc))
             wire.drop()
 
     def _end(self, how: str) -> None:
@@ -298,16 +298,8 @@ class Tx(AnySession):
         self._end("rolled back")
 
     def __del__(self) -> None:
-        state = self.__dict__.get("_state")
-        if state is None or self.__dict__.get("_parent", self) is not None:
-            return
-        if self._ended is None and not (state.blocked or state.forked or is_finalizing()):
-            warnings.warn(
-                "a transaction was neither committed nor rolled back; its connection is dropped",
-                ResourceWarning,
-                source=self,
-                stacklevel=2,
-            )
+        if self.__dict__.get("_parent", self) is None and self._ended is None:
+            warn_of_loss("a transaction was neither committed nor rolled back", self._wire, self)
 
     def __enter__(self) -> Tx:
         self._check_open()

@@ -23,6 +23,7 @@ from liteorm.postgres._types.dumpers import Bound
 from liteorm.postgres._types.encoders import Encoders
 from liteorm.postgres._types.forms import TEXT_OID, Encoder, Form, Misfit, reason_of
 from liteorm.postgres._types.numbers import MoneyUnit
+from liteorm.postgres._types.quiet import hush
 from liteorm.postgres._types.times import with_infinity
 from liteorm.postgres._writing.tables import TableColumn, Traits, no_column
 
@@ -301,6 +302,7 @@ class Target:
                     exc.add_note(again.__notes__[-1])
                 return
             if error is not None:
+                hush(exc)
                 raise error from (exc.__cause__ if isinstance(exc, Misfit) else exc)
 
     def _error(self, sent: SentColumn, text: str, index: int | None) -> DataError:

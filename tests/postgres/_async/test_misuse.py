@@ -172,3 +172,23 @@ async def test_a_pool_that_cannot_be_filled(db: AsyncDB, liteorm_database: Any) 
         assert caught.value.sqlstate == "53300"
     finally:
         await db.execute(liteorm.sql("DROP ROLE {}", liteorm.Ident(role)))
+
+
+async def test_a_number_of_parameters_in_plain_words(db: AsyncDB) -> None:
+    """One is not several."""
+    with pytest.raises(liteorm.StatementError, match="2 placeholders but 1 parameter was passed"):
+        await db.query("SELECT %s, %s", [1])
+
+
+async def test_a_statement_without_a_model_has_execute_alone(db: AsyncDB) -> None:
+    """What reads rows says what to do; the rest of the attributes are as ever."""
+    command: Any = liteorm.statement(None, "SELECT 1")
+    for name in ("all", "one", "optional", "iter"):
+        with pytest.raises(AttributeError, match=f"has no {name}: .* it has execute alone"):
+            getattr(command, name)
+    async with db.batch() as batch:
+        with pytest.raises(AttributeError, match="it has execute alone"):
+            batch.one(command)
+    with pytest.raises(AttributeError, match="'Command' object has no attribute 'first'"):
+        _ = command.first
+    assert (await command.execute(db)).command == "SELECT"

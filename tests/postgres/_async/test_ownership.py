@@ -57,7 +57,10 @@ async def test_what_is_open_elsewhere_is_no_matter(liteorm_async_db: AsyncDB) ->
             await tx.rollback()
 
 
-LOSING = ["transaction", "savepoint", "block", "stream", "listener"]
+LOSING = [
+    *("transaction", "savepoint", "block", "stream", "listener", "copy", "copy being read"),
+    *("connection", "transaction on a connection", "stream on a connection"),
+]
 
 
 async def lose(db: AsyncDB, what: str) -> None:
@@ -71,6 +74,18 @@ async def lose(db: AsyncDB, what: str) -> None:
         await db.transaction().__aenter__()
     elif what == "stream":
         await db.stream("SELECT generate_series(1, 100000)").__aenter__()
+    elif what.startswith("copy"):
+        blocks = await db.copy_out("SELECT generate_series(1, 10000000)").__aenter__()
+        if what != "copy":
+            async for _ in blocks:
+                break
+    elif what.endswith("connection"):
+        connection = await db.connection().__aenter__()
+        assert len(await connection.query("SELECT 1")) == 1
+        if what.startswith("transaction"):
+            await connection.transaction().__aenter__()
+        elif what.startswith("stream"):
+            await connection.stream("SELECT generate_series(1, 10000000)").__aenter__()
     else:
         await listen_async(db, "a")
 
@@ -103,6 +118,13 @@ async def test_what_is_closed_does_not_warn(db: AsyncDB) -> None:
                 break
         async with await listen_async(db, "a"):
             pass
-        del tx, rows
+        async with db.copy_out("SELECT generate_series(1, 100000)") as blocks:
+            async for _ in blocks:
+                break
+        async with db.connection() as connection:
+            await connection.query("SELECT 1")
+        async with db.batch() as batch:
+            batch.query("SELECT 1")
+        del tx, rows, blocks, connection, batch
         gc.collect()
         assert list(await db.query("SELECT 1")) == [(1,)]

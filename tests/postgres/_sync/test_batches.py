@@ -90,7 +90,7 @@ def test_it_is_one_round_trip(db: DB, liteorm_database: Any) -> None:
 
 def test_an_error_names_the_statement_and_stores_nothing(db: DB) -> None:
     """And the connection is as good as before."""
-    with pytest.raises(liteorm.DataError, match=r"statement 2 of the batch: division") as caught:
+    with pytest.raises(liteorm.DataError, match=r"statement 1 of the batch: division") as caught:
         with db.batch() as batch:
             first = batch.execute(rename, id=1, name="lost")
             failing = batch.one(broken, zero=0)
@@ -102,11 +102,11 @@ def test_an_error_names_the_statement_and_stores_nothing(db: DB) -> None:
         assert inner.value.__cause__ is caught.value
     assert (item_by_id.one(db, id=1)).name == "a"
     assert db.stats().in_use == 0
-    with pytest.raises(liteorm.DataError, match="statement 1 of the batch"):
+    with pytest.raises(liteorm.DataError, match="statement 0 of the batch"):
         with db.batch() as batch:
             batch.query("SELECT %s::int", ["\0"])
             batch.execute(rename, id=1, name="lost")
-    with pytest.raises(liteorm.SqlSyntaxError, match="statement 1 of the batch"):
+    with pytest.raises(liteorm.SqlSyntaxError, match="statement 0 of the batch"):
         with db.batch() as batch:
             batch.query("SELEC 1")
     assert (item_by_id.one(db, id=1)).name == "a"
@@ -177,7 +177,7 @@ def test_what_cannot_be_part_of_it(db: DB) -> None:
     with db.batch() as batch:
         with pytest.raises(TypeError):
             batch.one(item_by_id, ident=1)
-    with pytest.raises(liteorm.Error, match="statement 1"):
+    with pytest.raises(liteorm.Error, match="statement 0"):
         with db.batch() as batch:
             batch.query("SELECT %(a)s::int", {"b": 1})
 

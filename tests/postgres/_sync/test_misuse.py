@@ -172,3 +172,23 @@ def test_a_pool_that_cannot_be_filled(db: DB, liteorm_database: Any) -> None:
         assert caught.value.sqlstate == "53300"
     finally:
         db.execute(liteorm.sql("DROP ROLE {}", liteorm.Ident(role)))
+
+
+def test_a_number_of_parameters_in_plain_words(db: DB) -> None:
+    """One is not several."""
+    with pytest.raises(liteorm.StatementError, match="2 placeholders but 1 parameter was passed"):
+        db.query("SELECT %s, %s", [1])
+
+
+def test_a_statement_without_a_model_has_execute_alone(db: DB) -> None:
+    """What reads rows says what to do; the rest of the attributes are as ever."""
+    command: Any = liteorm.statement(None, "SELECT 1")
+    for name in ("all", "one", "optional", "iter"):
+        with pytest.raises(AttributeError, match=f"has no {name}: .* it has execute alone"):
+            getattr(command, name)
+    with db.batch() as batch:
+        with pytest.raises(AttributeError, match="it has execute alone"):
+            batch.one(command)
+    with pytest.raises(AttributeError, match="'Command' object has no attribute 'first'"):
+        _ = command.first
+    assert (command.execute(db)).command == "SELECT"

@@ -57,7 +57,10 @@ def test_what_is_open_elsewhere_is_no_matter(liteorm_db: DB) -> None:
             tx.rollback()
 
 
-LOSING = ["transaction", "savepoint", "block", "stream", "listener"]
+LOSING = [
+    *("transaction", "savepoint", "block", "stream", "listener", "copy", "copy being read"),
+    *("connection", "transaction on a connection", "stream on a connection"),
+]
 
 
 def lose(db: DB, what: str) -> None:
@@ -71,6 +74,18 @@ def lose(db: DB, what: str) -> None:
         db.transaction().__enter__()
     elif what == "stream":
         db.stream("SELECT generate_series(1, 100000)").__enter__()
+    elif what.startswith("copy"):
+        blocks = db.copy_out("SELECT generate_series(1, 10000000)").__enter__()
+        if what != "copy":
+            for _ in blocks:
+                break
+    elif what.endswith("connection"):
+        connection = db.connection().__enter__()
+        assert len(connection.query("SELECT 1")) == 1
+        if what.startswith("transaction"):
+            connection.transaction().__enter__()
+        elif what.startswith("stream"):
+            connection.stream("SELECT generate_series(1, 10000000)").__enter__()
     else:
         listen(db, "a")
 
@@ -103,6 +118,13 @@ def test_what_is_closed_does_not_warn(db: DB) -> None:
                 break
         with listen(db, "a"):
             pass
-        del tx, rows
+        with db.copy_out("SELECT generate_series(1, 100000)") as blocks:
+            for _ in blocks:
+                break
+        with db.connection() as connection:
+            connection.query("SELECT 1")
+        with db.batch() as batch:
+            batch.query("SELECT 1")
+        del tx, rows, blocks, connection, batch
         gc.collect()
         assert list(db.query("SELECT 1")) == [(1,)]

@@ -1,0 +1,69 @@
+"""What the driver and the server say, without the values that they quote.
+
+A log prints the exception that an error of ours is chained to as well, with its text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import psycopg
+
+__all__ = ["hush", "said", "without_quotes", "without_values"]
+
+_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
+_LINKS: Final = 10
+"""So long a chain is looked at; it may go in a circle."""
+# What is quoted after one of these words is a name.
+_NAMES: Final = re.compile(
+    r'[^"]*\b(type|parameter|encoding|column|relation|domain|function|constraint|enum) "[^"]*"'
+)
+
+
+def without_quotes(text: str) -> str:
+    """Cut out what the driver quotes in its own sentence."""
+    return _QUOTED.sub("…", text)
+
+
+def without_values(text: str) -> str:
+    """Cut the value out of what the server says of data that it cannot take.
+
+    It stands in quotes, which it may itself contain: all goes from the first that does not
+    belong to a name up to the last. In other languages the names go too.
+    """
+    kept = 0
+    while (name := _NAMES.match(text, kept)) is not None:
+        kept = name.end()
+    first, last = text.find('"', kept), text.rfind('"')
+    return text if first < 0 else f'{text[:first]}"…"{text[last + 1 :]}'
+
+
+def hush(exc: BaseException) -> None:
+    """Let an exception that is about to be chained show no value; its attributes stay."""
+    found: BaseException | None = exc
+    for _ in range(_LINKS):
+        if found is None:
+            return
+        is_drivers = isinstance(found, psycopg.Error)
+        if is_drivers or type(found).__module__ == "builtins":
+            _cut(found)
+        around = found.__context__
+        # What is being handled around the call is the user's.
+        found = found.__cause__ or (around if isinstance(around, psycopg.Error) else None)
+
+
+def _cut(exc: BaseException) -> None:
+    if isinstance(exc, psycopg.Error) and exc.diag.message_primary is not None:
+        text = exc.diag.message_primary
+        exc.args = (without_values(text) if (exc.sqlstate or "").startswith("22") else text,)
+    elif isinstance(exc, psycopg.DataError) or not isinstance(exc, psycopg.Error):
+        # Others of the driver's own quote no values but names, of types and hosts.
+        exc.args = tuple(without_quotes(arg) if type(arg) is str else arg for arg in exc.args)
+
+
+def said(exc: BaseException) -> str:
+    """Return what an exception says, for a log."""
+    hush(exc)
+    given: Any = getattr(exc, "sqlstate", None)
+    return f"{type(exc).__name__}: {exc}" + (f" ({given})" if given else "")

@@ -1,0 +1,318 @@
+# Generated from tests/postgres/_async/test_quiet_tracebacks.py by .ci/unasync.py: edit that file, not this one.
+"""A traceback of an error shows no value of a cell or a parameter, whatever the error was."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import traceback
+from collections.abc import Callable
+from typing import Any, Literal
+
+import attrs
+import pytest
+
+import liteorm
+from liteorm import Range, UniqueViolation
+from liteorm.postgres import DB, open
+from liteorm.postgres._types.quiet import without_values
+
+
+WORD = "geheim"
+WRONG: Any = WORD
+NUMBER = 4711_4711
+MARKS = (WORD, "47114711", "47_114_711", "47,114,711")
+SCHEMA = """
+CREATE TYPE mood AS ENUM ('calm');
+CREATE TYPE pair AS (name text, age int);
+CREATE TABLE person (
+    id int PRIMARY KEY, name text NOT NULL UNIQUE, short varchar(3),
+    age int CHECK (age < 200), mood mood, born date, doc jsonb, span int4range,
+    boss int REFERENCES person DEFERRABLE INITIALLY DEFERRED, number numeric(4, 2), pair pair,
+    EXCLUDE USING gist (span WITH &&)
+);
+"""
+RESTORE = """
+TRUNCATE person;
+INSERT INTO person (id, name, doc, span) VALUES (1, 'geheim', '{"a": "geheim"}', '[1,47114711)');
+"""
+
+
+class Mood(enum.Enum):
+    """One label that the type has, one that it has not."""
+
+    CALM = "calm"
+    SECRET = WORD
+
+
+class Calm(enum.Enum):
+    """One label only."""
+
+    CALM = "calm"
+
+
+@attrs.frozen
+class Pair:
+    """A composite."""
+
+    name: str
+    age: int
+
+
+@liteorm.table("person", key="id")
+@attrs.frozen(kw_only=True)
+class Person:
+    """A row of every kind of column."""
+
+    id: int
+    name: str | None = WORD + "s"
+    short: str | None = None
+    age: int | None = None
+    mood: Mood | None = None
+    born: dt.date | None = None
+    doc: liteorm.Json[Any] | None = None
+    span: Range[int] | None = None
+    boss: int | None = None
+    number: Any = None
+    pair: Any = None
+
+
+CYCLE: dict[str, Any] = {"a": WORD}
+CYCLE["b"] = CYCLE
+
+FAULTS: dict[str, Person] = {
+    "unique": Person(id=2, name=WORD),
+    "the key": Person(id=1, name=WORD + "t"),
+    "not null": Person(id=2, name=None, pair=Pair(WORD, NUMBER)),
+    "check": Person(id=2, age=NUMBER),
+    "exclusion": Person(id=2, span=Range(1, NUMBER)),
+    "foreign key, at the end": Person(id=2, boss=NUMBER),
+    "too long": Person(id=2, short=WORD),
+    "out of range": Person(id=2, age=NUMBER * NUMBER),
+    "a number too large": Person(id=2, number=NUMBER),
+    "no label": Person(id=2, mood=Mood.SECRET),
+    "NUL": Person(id=2, name=WORD + "\0"),
+    "a lone surrogate": Person(id=2, name=WORD + "\ud800"),
+    "not a number": Person(id=2, age=WRONG),
+    "NUL in JSON": Person(id=2, doc=liteorm.Json({"a": WORD + "\0"})),
+    "NaN in JSON": Person(id=2, doc=liteorm.Json({"a": WORD, "b": float("nan")})),
+    "a cycle in JSON": Person(id=2, doc=liteorm.Json(CYCLE)),
+    "a number in a composite": Person(id=2, pair=Pair(WORD, NUMBER * NUMBER)),
+    "a class that cannot be sent": Person(id=2, number=Pair),
+}
+
+
+def _stream(session: Any, sql: str, params: Any = None) -> None:
+    with session.stream(sql, params) as rows:
+        for _ in rows:
+            pass
+
+
+def _copy_out(session: Any, sql: str, params: Any = None) -> None:
+    with session.copy_out(sql, params) as blocks:
+        for _ in blocks:
+            pass
+
+
+def _batch(session: Any, sql: str, params: Any = None) -> None:
+    with session.batch() as batch:
+        batch.query(sql, params)
+
+
+def _insert(person: Person) -> tuple[str, list[Any]]:
+    values = {name: value for name, value in _values(person).items() if value is not None}
+    names, marks = ", ".join(values), ", ".join(["%s"] * len(values))
+    return f"INSERT INTO person ({names}) VALUES ({marks}) RETURNING id", [*values.values()]
+
+
+def _values(person: Person) -> dict[str, Any]:
+    return attrs.asdict(person, recurse=False)
+
+
+WRITES: dict[str, Callable[[Any, Person], Any]] = {
+    "insert": lambda session, person: session.insert(person),
+    "insert_many": lambda session, person: session.insert_many([person]),
+    "insert_returning": lambda session, person: session.insert_returning([person]),
+    "upsert": lambda session, person: session.upsert(person),
+    "upsert_many": lambda session, person: session.upsert_many([person]),
+    "update": lambda session, person: session.update(attrs.evolve(person, id=1)),
+    "update_many": lambda session, person: session.update_many([attrs.evolve(person, id=1)]),
+    "patch": lambda session, person: session.patch(Person, 1, _values(attrs.evolve(person, id=1))),
+    "query": lambda session, person: session.query(*_insert(person)),
+    "execute": lambda session, person: session.execute(*_insert(person)),
+    "execute_many": lambda session, person: session.execute_many(
+        _insert(person)[0], [_insert(person)[1]]
+    ),
+    "stream": lambda session, person: _stream(session, *_insert(person)),
+    "copy_out": lambda session, person: _copy_out(session, *_insert(person)),
+    "batch": lambda session, person: _batch(session, *_insert(person)),
+}
+
+
+@attrs.frozen
+class Doc:
+    """What the JSON is not."""
+
+    a: int
+
+
+@attrs.frozen
+class Few:
+    """A field fewer than the JSON has."""
+
+
+READS: dict[str, tuple[str, Any]] = {
+    "text as a number": ("SELECT name::int AS a FROM person", int),
+    "text as a date": ("SELECT name::date AS a FROM person", dt.date),
+    "text as a label": ("SELECT name::mood AS a FROM person", str),
+    "text as an array": ("SELECT name::int[] AS a FROM person", list[int]),
+    "a date too late": ("SELECT '47114711-01-01'::text::date AS a", dt.date),
+    "a number out of range": ("SELECT (upper(span)::int8 * 1000)::int AS a FROM person", int),
+    "JSON that is none": ("SELECT name::jsonb AS a FROM person", dict[str, str]),
+    "JSON of another type": ("SELECT doc AS a FROM person", Doc),
+    "a key too many in JSON": ("SELECT jsonb_build_object(name, 1) AS a FROM person", Few),
+    "no such word": ("SELECT name AS a FROM person", Literal["calm"]),
+    "no such word in JSON": ("SELECT doc AS a FROM person", dict[str, Literal["calm"]]),
+    "no such label": ("SELECT name AS a FROM person", Calm),
+    "no such label in JSON": ("SELECT doc AS a FROM person", dict[str, Calm]),
+    "no date in JSON": ("SELECT doc AS a FROM person", dict[str, dt.date]),
+    "of another type": ("SELECT name AS a FROM person", int),
+    "months": ("SELECT '47114711 months'::text::interval AS a", dt.timedelta),
+    "a composite": ("SELECT row(name, NULL)::pair AS a FROM person", Pair),
+    "two rows": ("SELECT name AS a FROM person, generate_series(1, 2)", str),
+    "a setting": ("SELECT set_config('TimeZone', name, true) AS a FROM person", str),
+    "a pattern": ("SELECT 'a' ~ ('(' || name) AS a FROM person", bool),
+    "a conversion": ("SELECT to_date(name, 'YYYY') AS a FROM person", dt.date),
+    "a byte": ("SELECT decode(name, 'hex') AS a FROM person", bytes),
+    "a range": ("SELECT int4range(upper(span), 1) AS a FROM person", Range[int]),
+    "a cast to a short type": ("SELECT upper(span)::numeric(4, 2) AS a FROM person", float),
+}
+
+
+@pytest.fixture
+def db(liteorm_database: Any) -> Any:
+    """A database with the table, and with a class of the user's for one constraint."""
+
+    class Taken(UniqueViolation):
+        """Somebody else has this name."""
+
+    with open(
+        liteorm_database.dsn, max_size=2, constraint_errors={"person_name_key": Taken}
+    ) as opened:
+        opened.execute(SCHEMA + RESTORE)
+        yield opened
+
+
+def check_quiet(error: BaseException | None, what: str) -> bool:
+    """Look for the values in all that a log would show; say whether there was an error."""
+    if error is None:
+        return False
+    shown = "".join(traceback.format_exception(error))
+    assert "Traceback" in shown
+    assert not [mark for mark in MARKS if mark in shown], f"{what}: {shown}"
+    assert isinstance(error, liteorm.Error), what
+    if error.sqlstate is not None and error.sqlstate != "22000":
+        told: Any = error.__cause__
+        assert told.sqlstate == error.sqlstate, f"{what}: the server's word is not to be had"
+        assert (told.diag.message_detail or "") in (error.detail or ""), what
+    return True
+
+
+def failing(call: Callable[[], Any]) -> BaseException | None:
+    """Return what a call raises."""
+    try:
+        call()
+    except Exception as exc:
+        return exc
+    return None
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_of_writes(db: DB, name: str) -> None:
+    """Every call that writes, alone and in a transaction, with every kind of value refused."""
+    write = WRITES[name]
+    met = 0
+    for fault, person in FAULTS.items():
+
+        def inside(person: Person = person) -> None:
+            with db.transaction() as tx:
+                write(tx, person)
+
+        def alone(person: Person = person) -> Any:
+            return write(db, person)
+
+        for call in (inside, alone):
+            met += check_quiet(failing(call), f"{name}, {fault}")
+        db.execute(RESTORE)
+    assert met >= 2 * len(FAULTS) - 10
+
+
+def test_of_reads(db: DB) -> None:
+    """Every way in which a value cannot be read, through every call that reads."""
+    for kind, (text, annotation) in READS.items():
+        sql: Any = text
+        model: Any = annotation
+
+        def read(sql: Any = sql, model: Any = model) -> None:
+            rows = db.query(sql)
+            list(rows)
+            liteorm.scan_one(rows, model)
+
+        def scanned(sql: Any = sql, model: Any = model) -> None:
+            liteorm.scan_one(db.query(sql), model)
+
+        def streamed(sql: Any = sql, model: Any = model) -> None:
+            with db.stream(sql) as stream:
+                for _ in liteorm.scan_iter(stream, model):
+                    pass
+
+        def declared(sql: Any = sql, model: Any = model) -> None:
+            statement: Any = liteorm.statement(model, sql)
+            statement.one(db)
+
+        def copied(sql: Any = sql) -> None:
+            _copy_out(db, sql)
+
+        def together(sql: Any = sql) -> None:
+            _batch(db, sql)
+
+        calls = (read, scanned, streamed, declared, copied, together)
+        met = [check_quiet(failing(call), f"{kind}, {call.__name__}") for call in calls]
+        assert met[1], kind
+
+
+def test_the_whole_sentence_is_in_detail(db: DB) -> None:
+    """What the server quotes is kept where DETAIL is; what is written in the statement is shown."""
+    with pytest.raises(liteorm.DataError) as caught:
+        db.query("SELECT %s::int", [WORD])
+    assert str(caught.value) == 'invalid input syntax for type integer: "…"'
+    assert caught.value.detail == f'invalid input syntax for type integer: "{WORD}"'
+    with pytest.raises(liteorm.DataError, match='for type integer: "seven"'):
+        db.query("SELECT 'seven'::int")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('invalid input value for enum mood: "a"', 'invalid input value for enum mood: "…"'),
+        ('value "a" is out of range for type int', 'value "…" is out of range for type int'),
+        ('invalid value for parameter "x": "a "b" c"', 'invalid value for parameter "x": "…"'),
+        ('bad: "a type "b" c"', 'bad: "…"'),
+        ("division by zero", "division by zero"),
+        ('one "', 'one "…"'),
+    ],
+)
+def test_what_is_cut_out(text: str, shown: str) -> None:
+    """From the first quote that does not belong to a name to the last."""
+    assert without_values(text) == shown
+
+
+def test_what_the_user_handles_is_left_alone(db: DB) -> None:
+    """An exception of the user's around a call keeps its words."""
+    own = ValueError(f"'{WORD}'")
+    try:
+        raise own
+    except ValueError:
+        with pytest.raises(liteorm.UniqueViolation):
+            db.insert(FAULTS["unique"])
+    assert str(own) == f"'{WORD}'"
