@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, runtime_checkable
 
 import attrs
@@ -38,8 +38,8 @@ class QueryEvent:
         rows: Rows received, affected or copied; None where that has no meaning.
         error: What it failed with: a liteorm error, or what else came through.
         database: Name of the database.
-        host: Host of the server, as far as the DSN names one.
-        port: Port of the server, as far as the DSN names one.
+        host: Host of the server that answers; before it is known, the one first connected to.
+        port: Its port.
     """
 
     operation: str
@@ -180,8 +180,9 @@ def metrics(*, meter_provider: Any = None) -> Observer:
     """Make an observer that measures operations and the pool with OpenTelemetry.
 
     Needs the extra ``otel``. It gives the instruments of the stable conventions for databases
-    (``db.client.operation.duration``) and those of pools (``db.client.connection.count``,
-    ``.max``, ``.idle.min``, ``.pending_requests``).
+    (``db.client.operation.duration``) and those of pools: ``db.client.connection.count``,
+    ``.idle.max``, ``.idle.min``, ``.max``, ``.pending_requests``, ``.timeouts``, ``.create_time``,
+    ``.wait_time`` and ``.use_time``. A pool is called ``host:port/database``.
 
     Args:
         meter_provider: Where measurements go; the globally set provider by default.
@@ -195,6 +196,19 @@ def metrics(*, meter_provider: Any = None) -> Observer:
     return _MetricsObserver(meter_provider)
 
 
+_POOL: Final = "db.client.connection.pool.name"
+_GAUGES: Final[tuple[tuple[str, str, Callable[[Any], dict[str, int]]], ...]] = (
+    ("count", "{connection}", lambda stats: {"idle": stats.idle, "used": stats.in_use}),
+    ("max", "{connection}", lambda stats: {"": stats.max_size}),
+    # As many as there are may be idle, until they have been for too long.
+    ("idle.max", "{connection}", lambda stats: {"": stats.max_size}),
+    ("idle.min", "{connection}", lambda stats: {"": stats.min_size}),
+    ("pending_requests", "{request}", lambda stats: {"": stats.waiting}),
+)
+_DURATIONS: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
+"""The bounds of the buckets, as the conventions have them."""
+
+
 class _MetricsObserver:
     """Records how long each operation took, and how full the pools are."""
 
@@ -204,68 +218,80 @@ class _MetricsObserver:
         meter: Any = api.get_meter("liteorm", meter_provider=meter_provider)
         self._observation: Any = api.Observation
         self._pools: list[tuple[str, Any]] = []
-        self._duration: Any = meter.create_histogram(
-            "db.client.operation.duration", "s", "Duration of database client operations."
+
+        def histogram(name: str, text: str) -> Any:
+            return meter.create_histogram(
+                f"db.client.{name}", "s", text, explicit_bucket_boundaries_advisory=_DURATIONS
+            )
+
+        self._duration = histogram("operation.duration", "Duration of database client operations.")
+        self._times = {
+            "create": histogram("connection.create_time", "Time to make a connection."),
+            "wait": histogram("connection.wait_time", "Time to get a connection of the pool."),
+            "use": histogram("connection.use_time", "Time from taking to giving back."),
+        }
+        self._timeouts: Any = meter.create_counter(
+            "db.client.connection.timeouts", "{timeout}", "Waits for a connection given up."
         )
-        for name, unit, read in (
-            ("count", "{connection}", _connections),
-            ("max", "{connection}", _most),
-            ("idle.min", "{connection}", _fewest),
-            ("pending_requests", "{request}", _waiting),
-        ):
+        for name, unit, read in _GAUGES:
             meter.create_observable_up_down_counter(
                 f"db.client.connection.{name}", [self._observing(read)], unit
             )
 
-    def _observing(self, read: Any) -> Any:
+    def _observing(self, read: Callable[[Any], dict[str, int]]) -> Any:
         def observe(_: Any) -> Any:
             for name, stats_of in self._pools:
                 stats = stats_of()
-                for more, value in read(stats) if stats is not None else ():
-                    yield self._observation(value, {"db.client.connection.pool.name": name, **more})
+                for state, value in read(stats).items() if stats is not None else ():
+                    more = {"db.client.connection.state": state} if state else {}
+                    yield self._observation(value, {_POOL: name, **more})
 
         return observe
 
-    def watch_pool(self, name: str, stats_of: Any) -> None:
-        """Observe a pool; `stats_of` gives None once it is closed."""
+    def watch_pool(self, name: str, stats_of: Any) -> Callable[[str, float], None]:
+        """Observe a pool; `stats_of` gives None once it is closed.
+
+        Returns what is to be told of its connections: (create, wait or use; seconds), and
+        (timeout, seconds) when a wait was given up.
+        """
         self._pools = [pool for pool in self._pools if pool[1]() is not None]
         self._pools.append((name, stats_of))
+        attributes = {_POOL: name}
+
+        def tell(what: str, seconds: float) -> None:
+            if what == "timeout":
+                self._timeouts.add(1, attributes)
+            else:
+                self._times[what].record(seconds, attributes)
+
+        return tell
 
     def before(self, event: QueryEvent) -> None:
         """Wait for the end."""
 
     def after(self, event: QueryEvent) -> None:
-        attributes: dict[str, Any] = {
-            "db.system.name": "postgresql",
-            "db.operation.name": operation_name(event),
-            "db.namespace": event.database,
-            "db.query.summary": event.statement,
-            "server.address": event.host,
-            "server.port": event.port,
-        }
+        attributes = _attributes(event)
         if event.error is not None:
             code = event.error.sqlstate if isinstance(event.error, Error) else None
             attributes["error.type"] = code or type(event.error).__qualname__
-        self._duration.record(
-            event.duration or 0.0, {k: v for k, v in attributes.items() if v is not None}
-        )
+            attributes["db.response.status_code"] = code
+        self._duration.record(event.duration or 0.0, _known(attributes))
 
 
-def _connections(stats: Any) -> list[tuple[dict[str, str], int]]:
-    state = "db.client.connection.state"
-    return [({state: "idle"}, stats.idle), ({state: "used"}, stats.in_use)]
+def _attributes(event: QueryEvent) -> dict[str, Any]:
+    """Return what spans and measurements have in common."""
+    return {
+        "db.system.name": "postgresql",
+        "db.operation.name": operation_name(event),
+        "db.namespace": event.database,
+        "db.query.summary": event.statement,
+        "server.address": event.host,
+        "server.port": event.port,
+    }
 
 
-def _most(stats: Any) -> list[tuple[dict[str, str], int]]:
-    return [({}, stats.max_size)]
-
-
-def _fewest(stats: Any) -> list[tuple[dict[str, str], int]]:
-    return [({}, stats.min_size)]
-
-
-def _waiting(stats: Any) -> list[tuple[dict[str, str], int]]:
-    return [({}, stats.waiting)]
+def _known(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in attributes.items() if value is not None}
 
 
 class _SpanObserver:
@@ -281,21 +307,13 @@ class _SpanObserver:
         self._spans: dict[QueryEvent, Any] = {}
 
     def before(self, event: QueryEvent) -> None:
-        name = operation_name(event)
-        attributes: dict[str, Any] = {
-            "db.system.name": "postgresql",
-            "db.operation.name": name,
-            "db.namespace": event.database,
-            "db.query.summary": event.statement,
-            "db.query.text": event.sql,
-            "server.address": event.host,
-            "server.port": event.port,
-        }
+        attributes = {**_attributes(event), "db.query.text": event.sql}
         if self._log_params and event.params is not None:
             params: Any = event.params
             pairs: Any = params.items() if hasattr(params, "items") else enumerate(params)
             for key, value in pairs:
                 attributes[f"db.query.parameter.{key}"] = str(value)
+        name: str = attributes["db.operation.name"]
         if event.statement is not None:
             # The low-cardinality name that OpenTelemetry asks for, where there is one.
             name = event.statement
@@ -304,13 +322,17 @@ class _SpanObserver:
         self._spans[event] = self._tracer.start_span(
             name,
             kind=self._kind,
-            attributes={k: v for k, v in attributes.items() if v is not None},
+            attributes=_known(attributes),
         )
 
     def after(self, event: QueryEvent) -> None:
         span = self._spans.pop(event, None)
         if span is None:
             return
+        # Of several hosts the one that answered is known by now.
+        for name, value in (("server.address", event.host), ("server.port", event.port)):
+            if value is not None:
+                span.set_attribute(name, value)
         if event.rows is not None and event.operation in ("query", "stream"):
             span.set_attribute("db.response.returned_rows", event.rows)
         if event.error is not None:

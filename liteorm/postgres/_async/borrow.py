@@ -26,19 +26,23 @@ async def borrow(state: PoolState, timeout: float | None = None) -> AsyncWire:
     if state.blocked or state.loop is not arunning():
         raise state.refusal()
     limit = state.timeout if timeout is None else min(timeout, state.timeout)
-    token = object()
+    token, began = object(), monotonic()
     state.waiting.add(token)
     try:
         wire: AsyncWire = await agetconn(state.pool, limit)
         if wire.spoken_to:
             wire = await _replaced(state, wire, monotonic() + limit)
     except psycopg_pool.PoolTimeout as exc:
+        if state.meters is not None:
+            state.meters.tell("timeout", limit)
         raise state.timed_out(limit) from exc
     except psycopg_pool.PoolClosed as exc:
         raise state.refusal() from exc
     finally:
         state.waiting.discard(token)
-    state.borrowed[wire.reference] = monotonic()
+    state.borrowed[wire.reference] = now = monotonic()
+    if state.meters is not None:
+        state.meters.tell("wait", now - began)
     if state.statement_timeout is not None:
         wire.limit(None)
     return wire
@@ -80,7 +84,13 @@ async def give_back(state: PoolState, wire: AsyncWire) -> None:
     try:
         await afinish(state.pool.putconn(wire))
     finally:
-        state.borrowed.pop(wire.reference, None)
+        _returned(state, wire)
+
+
+def _returned(state: PoolState, wire: AsyncWire) -> None:
+    since = state.borrowed.pop(wire.reference, None)
+    if since is not None and state.meters is not None:
+        state.meters.tell("use", monotonic() - since)
 
 
 async def _clean_and_put(state: PoolState, wire: AsyncWire) -> None:
@@ -90,7 +100,7 @@ async def _clean_and_put(state: PoolState, wire: AsyncWire) -> None:
         await wire.clean(wire.dirty or state.reset_always)
     await state.pool.putconn(wire)
     # At last: a connection that is closed and not in here has been replaced already.
-    state.borrowed.pop(wire.reference, None)
+    _returned(state, wire)
     if wire.evict and state.wants_writable:
         # Its fellows lead to the same server; new ones look for the one that can be written to.
         await state.pool.drain()

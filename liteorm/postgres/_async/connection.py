@@ -31,7 +31,7 @@ from liteorm.postgres._session.commands import (
     transaction_command,
 )
 from liteorm.postgres._session.notices import NoticeWatch
-from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, server_of
+from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, address_of, server_of
 from liteorm.postgres._session.outcomes import is_over
 from liteorm.postgres._session.primitives import (
     WaitTimeout,
@@ -83,6 +83,8 @@ class AsyncWire(AsyncLimits):
     """A transaction command was sent as text."""
     server: str | None = None
     """Host and port that it was made to: one of several hosts may have answered."""
+    address: tuple[str | None, int | None] | None = None
+    """The same for observers; None where the connection is not ours."""
     was_standby: bool = False
     """The server was a standby when it was made."""
     reference: weakref.ref[AsyncWire]
@@ -107,6 +109,7 @@ class AsyncWire(AsyncLimits):
             except Error as exc:
                 state.connect_error = exc.message
                 raise
+        began = monotonic()
         try:
             wire = await super().connect(conninfo, **kwargs)
         except psycopg.Error as exc:
@@ -119,6 +122,7 @@ class AsyncWire(AsyncLimits):
         wire.add_notice_handler(NoticeWatch(wire.__dict__, state.on_notice))
         name_unguessably(wire)
         wire.server = server_of(wire.pgconn)
+        wire.address = address_of(wire.pgconn)
         wire.was_standby = wire.pgconn.parameter_status(b"in_hot_standby") == b"on"
         if state.meet is not None:
             meet, state.meet = state.meet, None
@@ -136,6 +140,8 @@ class AsyncWire(AsyncLimits):
                 state.connect_error = f"on_connect failed with {type(exc).__name__}"
                 wire.pgconn.finish()
                 raise
+        if state.meters is not None:
+            state.meters.tell("create", monotonic() - began)
         return wire
 
     @property

@@ -126,7 +126,7 @@ class AsyncHeld(AsyncAnySession):
         return AsyncTransaction(functools.partial(self._begun, begin))
 
     async def _begun(self, begin: Begin) -> AsyncTx:
-        event = self._state.begin_event("begin", begin.shown, begin.params)
+        event = self._state.begin_event("begin", begin.shown, begin.params, self._wire)
         error: BaseException | None = None
         try:
             wire = await self._acquire(None)

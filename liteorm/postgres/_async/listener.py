@@ -272,7 +272,7 @@ class AsyncListener:
     async def _connect(self, wire: AsyncWire) -> None:
         """LISTEN to every channel on a connection just taken."""
         state = self._state
-        event = state.begin_event("listen", None)
+        event = state.begin_event("listen", None, wire=wire)
         error: BaseException | None = None
         self._drivers = wire.pgconn.notify_handler
         try:

@@ -222,8 +222,8 @@ class AsyncUse:
         self.rows: int | None = None
 
     async def __aenter__(self) -> AsyncWire:
-        state = self._session._state
-        self._event = state.begin_event(self.operation, self.sql, self._params)
+        state, held = self._session._state, getattr(self._session, "_wire", None)
+        self._event = state.begin_event(self.operation, self.sql, self._params, held)
         try:
             if self._timeout is not None and self._timeout <= 0:
                 raise StatementTimeout(
@@ -234,6 +234,7 @@ class AsyncUse:
             state.end_event(self._event, exc)
             raise
         self._wire = wire
+        state.reached(self._event, wire)
         if self._timeout is not None:
             await self._limit(wire, self._timeout)
         return wire

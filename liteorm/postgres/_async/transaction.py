@@ -185,7 +185,7 @@ class AsyncTx(AsyncAnySession):
         """
         self._lock_now()
         operation = "commit" if self._savepoint is None else "release"
-        event = self._state.begin_event(operation, None)
+        event = self._state.begin_event(operation, None, wire=self._wire)
         error: BaseException | None = None
         try:
             if self._savepoint is None:
@@ -231,7 +231,7 @@ class AsyncTx(AsyncAnySession):
     async def rollback(self) -> None:
         """Undo everything since the transaction, or the savepoint, began."""
         self._lock_now()
-        event = self._state.begin_event("rollback", None)
+        event = self._state.begin_event("rollback", None, wire=self._wire)
         error: BaseException | None = None
         try:
             await afinish(self._roll_back(self._wire))
@@ -350,7 +350,9 @@ async def begin_transaction(state: PoolState, begin: Begin) -> AsyncTx:
     event = state.begin_event("begin", begin.shown, begin.params)
     error: BaseException | None = None
     try:
-        return AsyncTx(state, await _begun(state, begin), begin.read_only, None)
+        wire = await _begun(state, begin)
+        state.reached(event, wire)
+        return AsyncTx(state, wire, begin.read_only, None)
     except BaseException as exc:
         error = exc
         raise

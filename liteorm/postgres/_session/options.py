@@ -37,6 +37,7 @@ from liteorm.observe import (
     tell_before,
 )
 from liteorm.postgres._driver import PREPARES
+from liteorm.postgres._session.meters import Meters
 from liteorm.postgres._session.notices import OnNotice, check_on_notice
 from liteorm.postgres._session.services import service_values
 from liteorm.postgres._session.translate import one_line
@@ -50,6 +51,7 @@ __all__ = [
     "PoolState",
     "PoolerMode",
     "Reset",
+    "address_of",
     "check_seconds",
     "lent_state",
     "make_state",
@@ -153,6 +155,8 @@ class PoolState:
     """Prepares a new connection, or one that has been reset, as the user wants it."""
     before_commit: str | None = attrs.field(default=None, init=False, repr=False)
     """A statement to run right before COMMIT, which may refuse it: tests let commits fail so."""
+    meters: Meters | None = None
+    """Tells observers that watch pools of its connections; None if there are none."""
     logged: bool = attrs.field(default=True, init=False)
     """Whether statements go to the log: those of the testing kit's own sessions do not."""
     blocked: bool = attrs.field(default=False, init=False)
@@ -182,12 +186,13 @@ class PoolState:
             state = reference()
             return None if state is None or state.blocked else state.stats()
 
-        for observer in self.observers:
-            watch: Any = getattr(observer, "watch_pool", None)
-            if watch is not None:
-                watch(f"{self.database} on {self.host}", stats)
+        name = f"{self.host}:{self.port}/{self.database}"
+        if self.meters is not None and not self.meters.watch(self.observers, name, stats):
+            self.meters = None
 
-    def begin_event(self, operation: str, sql: str | None, params: Any = None) -> QueryEvent | None:
+    def begin_event(
+        self, operation: str, sql: str | None, params: Any = None, wire: Any = None
+    ) -> QueryEvent | None:
         """Tell observers that an operation begins; None if nobody watches."""
         if not (self.observers or (self.logged and logger.isEnabledFor(_DEBUG))):
             return None
@@ -200,8 +205,14 @@ class PoolState:
             host=self.host,
             port=self.port,
         )
+        self.reached(event, wire)
         tell_before(self.observers, event)
         return event
+
+    def reached(self, event: QueryEvent | None, wire: Any) -> None:
+        """Note which server an operation went to: not all of a pool's need lead to one."""
+        if event is not None and wire is not None and wire.address is not None:
+            event.host, event.port = wire.address
 
     def end_event(self, event: QueryEvent | None, error: BaseException | None = None) -> None:
         """Tell observers that an operation has ended."""
@@ -276,8 +287,8 @@ class PoolState:
     def met(self, pgconn: Any) -> None:
         """Take note of which database was reached; the DSN may have left it to defaults."""
         self.database = pgconn.db.decode()
-        self.host = pgconn.host.decode() or self.host
-        self.port = _port(pgconn.port.decode()) or self.port
+        host, port = address_of(pgconn)
+        self.host, self.port = host or self.host, port or self.port
 
 
 def server_of(pgconn: Any) -> str | None:
@@ -367,6 +378,7 @@ def make_state(
         context=context,
         types=registry,
         observers=checked(observers),
+        meters=Meters() if observers else None,
         log_params=log_params,
         on_notice=check_on_notice(on_notice),
         statement_timeout=statement_timeout,
@@ -405,6 +417,11 @@ def lent_state(pgconn: Any) -> PoolState:
     )
     state.met(pgconn)
     return state
+
+
+def address_of(pgconn: Any) -> tuple[str | None, int | None]:
+    """Return the host and the port that a connection was made to."""
+    return (pgconn.host or pgconn.hostaddr).decode() or None, _port(pgconn.port.decode())
 
 
 def check_pooler(pooler: object) -> None:

@@ -127,7 +127,7 @@ class Held(AnySession):
         return Transaction(functools.partial(self._begun, begin))
 
     def _begun(self, begin: Begin) -> Tx:
-        event = self._state.begin_event("begin", begin.shown, begin.params)
+        event = self._state.begin_event("begin", begin.shown, begin.params, self._wire)
         error: BaseException | None = None
         try:
             wire = self._acquire(None)

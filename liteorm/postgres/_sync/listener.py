@@ -273,7 +273,7 @@ class Listener:
     def _connect(self, wire: Wire) -> None:
         """LISTEN to every channel on a connection just taken."""
         state = self._state
-        event = state.begin_event("listen", None)
+        event = state.begin_event("listen", None, wire=wire)
         error: BaseException | None = None
         self._drivers = wire.pgconn.notify_handler
         try:

@@ -223,8 +223,8 @@ class Use:
         self.rows: int | None = None
 
     def __enter__(self) -> Wire:
-        state = self._session._state
-        self._event = state.begin_event(self.operation, self.sql, self._params)
+        state, held = self._session._state, getattr(self._session, "_wire", None)
+        self._event = state.begin_event(self.operation, self.sql, self._params, held)
         try:
             if self._timeout is not None and self._timeout <= 0:
                 raise StatementTimeout(
@@ -235,6 +235,7 @@ class Use:
             state.end_event(self._event, exc)
             raise
         self._wire = wire
+        state.reached(self._event, wire)
         if self._timeout is not None:
             self._limit(wire, self._timeout)
         return wire

@@ -186,7 +186,7 @@ class Tx(AnySession):
         """
         self._lock_now()
         operation = "commit" if self._savepoint is None else "release"
-        event = self._state.begin_event(operation, None)
+        event = self._state.begin_event(operation, None, wire=self._wire)
         error: BaseException | None = None
         try:
             if self._savepoint is None:
@@ -232,7 +232,7 @@ class Tx(AnySession):
     def rollback(self) -> None:
         """Undo everything since the transaction, or the savepoint, began."""
         self._lock_now()
-        event = self._state.begin_event("rollback", None)
+        event = self._state.begin_event("rollback", None, wire=self._wire)
         error: BaseException | None = None
         try:
             finish(self._roll_back(self._wire))
@@ -351,7 +351,9 @@ def begin_transaction(state: PoolState, begin: Begin) -> Tx:
     event = state.begin_event("begin", begin.shown, begin.params)
     error: BaseException | None = None
     try:
-        return Tx(state, _begun(state, begin), begin.read_only, None)
+        wire = _begun(state, begin)
+        state.reached(event, wire)
+        return Tx(state, wire, begin.read_only, None)
     except BaseException as exc:
         error = exc
         raise

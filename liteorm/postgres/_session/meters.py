@@ -1,0 +1,47 @@
+"""What observers that watch pools are told of its connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, TypeAlias
+
+import attrs
+
+from liteorm.observe import logger
+
+__all__ = ["Meters"]
+
+Measured: TypeAlias = Literal["create", "wait", "use", "timeout"]
+Tell: TypeAlias = Callable[[str, float], object]
+
+
+@attrs.define(eq=False)
+class Meters:
+    """Hands on how long connections took to be made, to be had, and were in use."""
+
+    _tells: list[Tell] = attrs.field(factory=list[Tell], init=False)
+    _early: list[tuple[Measured, float]] | None = attrs.field(
+        factory=list[tuple[Measured, float]], init=False
+    )
+    """What was measured before there was a pool to be watched."""
+
+    def watch(self, observers: Iterable[Any], name: str, stats: Callable[[], Any]) -> bool:
+        """Let observers know of a pool; say whether one of them wants to be told more."""
+        for observer in observers:
+            watch = getattr(observer, "watch_pool", None)
+            if watch is not None and (tell := watch(name, stats)) is not None:
+                self._tells.append(tell)
+        early, self._early = self._early or (), None
+        for what, seconds in early:
+            self.tell(what, seconds)
+        return bool(self._tells)
+
+    def tell(self, what: Measured, seconds: float) -> None:
+        """Hand it on; what an observer raises is logged and otherwise ignored."""
+        if self._early is not None:
+            self._early.append((what, seconds))
+        for tell in self._tells:
+            try:
+                tell(what, seconds)
+            except Exception:
+                logger.exception("an observer failed at what it was told of a pool")
