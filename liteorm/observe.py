@@ -307,7 +307,7 @@ class _SpanObserver:
         self._spans: dict[QueryEvent, Any] = {}
 
     def before(self, event: QueryEvent) -> None:
-        attributes = {**_attributes(event), "db.query.text": event.sql}
+        attributes: dict[str, Any] = {**_attributes(event), "db.query.text": event.sql}
         if self._log_params and event.params is not None:
             params: Any = event.params
             pairs: Any = params.items() if hasattr(params, "items") else enumerate(params)
