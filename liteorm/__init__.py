@@ -4,12 +4,12 @@ The driver-free half: models, scanning, statements, values and errors. Databases
 `liteorm.postgres`.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from liteorm import errors, observe
 from liteorm._core.batches import Batch, Pending
 from liteorm._core.contracts import AsyncRowStream, AsyncSession, Params, RowStream, Session
-from liteorm._core.exporting import shown_in
+from liteorm._core.exporting import imported_later, shown_in
 from liteorm._core.models.classes import table
 from liteorm._core.models.hints import Codec, Column
 from liteorm._core.scanning.collector import pause_collector
@@ -18,8 +18,6 @@ from liteorm._core.scanning.scan import explain_plan, scan, scan_iter, scan_one,
 from liteorm._core.sql.columns import columns
 from liteorm._core.sql.conflict import Constraint
 from liteorm._core.sql.text import Ident, Sql, SqlText, sql
-from liteorm._core.statements.declaring import statement
-from liteorm._core.statements.statement import Command, Statement
 from liteorm._core.values.interval import Interval
 from liteorm._core.values.json import Json
 from liteorm._core.values.notice import Notice
@@ -69,7 +67,9 @@ from liteorm.observe import Observer, QueryEvent
 
 if TYPE_CHECKING:
     from liteorm._core.models.unset import UNSET, Unset
+    from liteorm._core.statements.declaring import statement
     from liteorm._core.statements.files import load
+    from liteorm._core.statements.statement import Command, Statement
 
 __all__ = [
     "UNSET",
@@ -152,28 +152,23 @@ __all__ = [
     "table",
 ]
 
-# Reprs, tracebacks and pickles show the path that users import from.
-for _name in __all__:
-    _export = globals().get(_name)
-    if getattr(_export, "__module__", "").startswith("liteorm._core"):
-        shown_in(_export, "liteorm")
+_LATER = {
+    # They are msgspec's, which a program that writes no such field need not load.
+    "_core.models.unset": ("UNSET", "Unset"),
+    "_core.statements.declaring": ("Command", "Statement", "statement"),
+    "_core.statements.files": ("load",),
+}
+"""What is imported when it is asked for: some programs need none of it."""
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 # Type checkers would take any name for one that is there.
 if not TYPE_CHECKING:
+    __getattr__ = imported_later(__name__, _LATER)
 
-    def __getattr__(name: str) -> Any:
-        # Reading .sql files takes modules that most programs never need.
-        if name == "load":
-            from liteorm._core.statements.files import load
-
-            load.__module__ = "liteorm"
-            globals()["load"] = load
-            return load
-        # They are msgspec's, which a program that writes no such field need not load.
-        if name in ("UNSET", "Unset"):
-            from liteorm._core.models import unset
-
-            globals().update(UNSET=unset.UNSET, Unset=unset.Unset)
-            return getattr(unset, name)
-        raise AttributeError(f"module 'liteorm' has no attribute {name!r}")
+for _name in __all__:
+    if _name in globals():
+        shown_in(globals()[_name], __name__)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from liteorm._core.exporting import shown_in
+from liteorm._core.exporting import imported_later, shown_in
 from liteorm._core.scanning.notification import Notification
 from liteorm.postgres._sync.database import DB, open
 from liteorm.postgres._sync.transaction import Tx
@@ -66,27 +65,14 @@ _LATER = {
 }
 """What is imported when it is asked for: few programs need both halves, and all of either."""
 
-_PLACES = {name: module for module, names in _LATER.items() for name in names}
-
-
-def _shown(export: Any) -> Any:
-    if getattr(export, "__module__", "").startswith("liteorm.postgres._"):
-        shown_in(export, __name__)
-    return export
-
-
-def __getattr__(name: str) -> Any:
-    """Import what has been left for later."""
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(f"{__name__}.{_PLACES[name]}")
-    found = globals()[name] = _shown(getattr(module, name))
-    return found
-
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PLACES})
+    return sorted({*globals(), *__all__})
 
+
+# Type checkers would take any name for one that is there.
+if not TYPE_CHECKING:
+    __getattr__ = imported_later(__name__, _LATER)
 
 for _export in (DB, CustomType, open, Tx):
-    _shown(_export)
+    shown_in(_export, __name__)

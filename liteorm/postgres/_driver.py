@@ -9,8 +9,8 @@ offer for it to go.
 from __future__ import annotations
 
 import logging
+import os
 import re
-import secrets
 import socket
 import struct
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +22,8 @@ from psycopg import capabilities, errors, waiting
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import Format
 from psycopg_pool import ConnectionPool, PoolTimeout
+
+from liteorm._core.patterns import pattern
 
 __all__ = [
     "CLOSES_STATEMENTS",
@@ -71,7 +73,7 @@ class _OwnQuery:
     """A statement with `$1` … for its placeholders, and its parameters, by what is public."""
 
     __slots__ = ("_tx", "formats", "params", "query", "types")
-    _PLACEHOLDER: Final = re.compile(r"%(?:(%)|\(([^)]+)\)(.?)|(.?))", re.S)
+    _PLACEHOLDER: Final = pattern(r"%(?:(%)|\(([^)]+)\)(.?)|(.?))", re.S)
     _FORMATS: Final = {"s": PyFormat.AUTO, "b": PyFormat.BINARY, "t": PyFormat.TEXT}
 
     def __init__(self, transformer: Any) -> None:
@@ -212,10 +214,11 @@ CLOSES_STATEMENTS: Final = capabilities.has_send_close_prepared()
 def name_unguessably(connection: Any) -> None:
     """Let the statements of a new connection have names that no other connection has."""
     if PREPARES:
-        connection._prepared._prepared_idx = secrets.randbits(_NAME_BITS) << _COUNTED_BITS
+        unguessed = int.from_bytes(os.urandom(_NAME_BYTES), "big")
+        connection._prepared._prepared_idx = unguessed << _COUNTED_BITS
 
 
-_NAME_BITS: Final = 96
+_NAME_BYTES: Final = 12
 _COUNTED_BITS: Final = 32
 """So many statements of a connection do not come into the next one's names."""
 

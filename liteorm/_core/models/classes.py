@@ -66,7 +66,7 @@ class Field:
     codec: Codec | None = None
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Model:
     """A class understood: what its constructor takes, in its order."""
 
@@ -248,7 +248,7 @@ def _put_in(annotation: Any, bound: dict[Any, Any]) -> Any:
     return annotation[tuple(bound.get(parameter, parameter) for parameter in parameters)]
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _ClassReader:
     cls: Any
     name: str

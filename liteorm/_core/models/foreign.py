@@ -13,7 +13,7 @@ from liteorm._core.models.hints import Column, is_pydantic
 from liteorm.errors import ModelError
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ForeignField:
     """What a class of another library says of one of its fields."""
 

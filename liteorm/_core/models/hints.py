@@ -199,7 +199,7 @@ def hint_of(
     return reader.read(reader.substituted(annotation))
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _Reader:
     bindings: dict[Any, Any]
     model: str

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import linecache
-import re
 import traceback
 from typing import Any
 
+from liteorm._core.patterns import pattern
 from liteorm._core.scanning.calls import Misfit
 from liteorm._core.scanning.jsontext import is_json_error, misfit_sentence, path_in, raised_inside
 from liteorm._core.scanning.plan import Build, Leaf, Node, ScanPlan
@@ -97,7 +97,7 @@ def _json_misfit(error: Exception, place: Place, row: int) -> ScanError:
     )
 
 
-_ATTRIBUTE = re.compile(r"__attr_(?:converter|validator)_(\w+)")
+_ATTRIBUTE = pattern(r"__attr_(?:converter|validator)_(\w+)")
 
 
 def _column_of_constructor(error: Exception, root: Node) -> str | None:

@@ -24,7 +24,7 @@ _STANDS_FOR = "__liteorm_stands_for__"
 _ADAPTER = "__liteorm_adapter__"
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class ByClass:
     """The codecs of a pool, by class, and whether what PostgreSQL writes is read beside them."""
 

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
+from liteorm._core.patterns import pattern
 from liteorm._core.values.interval import Interval, interval_from_text, timedelta_of
 from liteorm._core.values.range_texts import multirange_from_text, range_from_text
 from liteorm._core.values.ranges import Multirange, Range
@@ -18,7 +19,7 @@ from liteorm.errors import DataError
 
 T = TypeVar("T")
 
-_ISO: Final = re.compile(
+_ISO: Final = pattern(
     r"P(?:([-+]?\d+)Y)?(?:([-+]?\d+)M)?(?:([-+]?\d+)W)?(?:([-+]?\d+)D)?"
     r"(?:T(?:([-+]?\d+)H)?(?:([-+]?\d+)M)?(?:([-+]?\d+(?:\.\d+)?)S)?)?"
 )
@@ -35,7 +36,7 @@ class Unread(ValueError):
     """JSON that is in neither form of a type, in words without the value."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _RangeParts:
     """A range as an object in JSON."""
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from liteorm._core.models.hints import Codec, is_pydantic, shown
+from liteorm._core.patterns import pattern
 from liteorm._core.scanning.jsonclasses import (
     NO_CLASSES,
     ByClass,
@@ -26,8 +27,8 @@ from liteorm.errors import ModelError
 if typing.TYPE_CHECKING:
     import msgspec
 
-_AT = re.compile(r" - at `([^`]*)`$")
-_VALUE_IN_MESSAGE = re.compile(r"^(Invalid (?:enum |literal )?value) .*", re.S)
+_AT = pattern(r" - at `([^`]*)`$")
+_VALUE_IN_MESSAGE = pattern(r"^(Invalid (?:enum |literal )?value) .*", re.S)
 """Sentences of msgspec which quote what the JSON holds."""
 
 

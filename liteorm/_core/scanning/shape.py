@@ -28,7 +28,7 @@ ExecutorFor: TypeAlias = "Callable[[Any, Shape], Execute | str]"
 NO_CODECS: Mapping[Any, Codec] = {}
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Shape:
     """Names and types of a result's columns. A backend gives equal results the same Shape."""
 

@@ -108,7 +108,7 @@ def python_name(python: Any) -> str:
     return str(getattr(python, "__name__", python))
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Builtin:
     """A row of the table.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final, Literal, TypeAlias
 
+from liteorm._core.patterns import pattern
 from liteorm._core.sql.lexer import place, placeholders
 from liteorm.errors import StatementError
 
@@ -28,7 +28,7 @@ def names_in(sql: str) -> list[str]:
     return list(dict.fromkeys(found.name for found in placeholders(sql) if found.name is not None))
 
 
-_PERCENT: Final = re.compile(r"%(?:%|(?:\([^()%]++\))?[sbt])?")
+_PERCENT: Final = pattern(r"%(?:%|(?:\([^()%]++\))?[sbt])?")
 
 
 def fault_in(sql: str) -> StatementError | None:

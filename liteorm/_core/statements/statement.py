@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, overload
 
+from liteorm._core.exporting import shown_in
 from liteorm._core.scanning.scan import scan, scan_iter, scan_one, scan_optional
 from liteorm._core.statements.contents import Contents, Variant
 from liteorm._core.statements.signature import annotations_of_function
@@ -409,3 +410,8 @@ def declared_in(module: str) -> list[Command]:
         # cycles may keep them. What was loaded has the name of its .sql file.
         found = [item for item in found if item.file == file or item.file.endswith(".sql")]
     return sorted(found, key=lambda item: (item.file, item.line))
+
+
+# Also where they come by `load` alone.
+for _export in (Command, Statement):
+    shown_in(_export, "liteorm")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable
 from time import monotonic
 from typing import Final
@@ -58,7 +58,7 @@ async def first_wire(
 
 async def _find_out(state: PoolState, wire: AsyncWire) -> None:
     """Note whether a pooler stands between, and whether statements may be prepared."""
-    found = await wire.wait(probe_step(wire.pgconn, f"liteorm_{secrets.token_hex(16)}".encode()))
+    found = await wire.wait(probe_step(wire.pgconn, f"liteorm_{os.urandom(16).hex()}".encode()))
     if found is None:
         result = await wire.run("SELECT pg_catalog.pg_backend_pid()::text")
         found = result.get_value(0, 0) or b"", True

@@ -1,4 +1,7 @@
-"""The calls that take objects to tables and back."""
+"""The calls that take objects to tables and back.
+
+What each does is imported by the first call: programs that only read never load it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ from collections.abc import AsyncIterable, Callable, Iterable
 from typing import Any, TypeVar, overload
 
 from liteorm._core.row_contracts import Names, OnConflict, TableOf
-from liteorm.postgres._async import arrays, one_row, patching, writes
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._session.primitives import check_plain
 
@@ -32,6 +34,8 @@ class AsyncRowCalls(AsyncStatements):
             table: The table, `"name"` or `"schema.name"`, or the class whose table it is; the
                 object's own by default.
         """
+        from liteorm.postgres._async import one_row
+
         return await one_row.insert(self, obj, returning, table)
 
     @overload
@@ -50,6 +54,8 @@ class AsyncRowCalls(AsyncStatements):
             NoRows: If there is no such row.
             StaleRow: If it has another version than the object.
         """
+        from liteorm.postgres._async import one_row
+
         return await one_row.update(self, obj, columns, returning)
 
     @overload
@@ -93,6 +99,8 @@ class AsyncRowCalls(AsyncStatements):
             table: The table, `"name"` or `"schema.name"`, or the class whose table it is; the
                 object's own by default.
         """
+        from liteorm.postgres._async import one_row
+
         return await one_row.upsert(self, obj, conflict, update, returning, table)
 
     async def patch(self, model: type[T], key: Any, changes: object, *, version: Any = None) -> T:
@@ -112,6 +120,8 @@ class AsyncRowCalls(AsyncStatements):
             StaleRow: If it has another version.
             ModelError: If a name is no field, or one that is not written: of the key, generated.
         """
+        from liteorm.postgres._async import patching
+
         return await patching.patch(self, model, key, changes, version)
 
     async def delete(self, obj: Any) -> bool:
@@ -120,6 +130,8 @@ class AsyncRowCalls(AsyncStatements):
         Raises:
             StaleRow: If it has another version than the object.
         """
+        from liteorm.postgres._async import one_row
+
         return await one_row.delete(self, obj)
 
     async def get(self, model: type[T], key: Any) -> T:
@@ -132,6 +144,8 @@ class AsyncRowCalls(AsyncStatements):
         Raises:
             NoRows: If there is no such row.
         """
+        from liteorm.postgres._async import one_row
+
         return await one_row.get(self, model, key)
 
     async def insert_many(
@@ -154,6 +168,8 @@ class AsyncRowCalls(AsyncStatements):
             columns: Fields to send; all that the database does not fill by default.
             progress: Called with the number of rows so far.
         """
+        from liteorm.postgres._async import writes
+
         check_plain("progress", progress)
         return await writes.insert_many(self, objs, table=table, columns=columns, progress=progress)
 
@@ -178,6 +194,8 @@ class AsyncRowCalls(AsyncStatements):
         Raises:
             DataError: If the same key comes twice.
         """
+        from liteorm.postgres._async import writes
+
         return await writes.upsert_many(self, objs, conflict=conflict, update=update, table=table)
 
     async def update_many(
@@ -200,6 +218,8 @@ class AsyncRowCalls(AsyncStatements):
         Raises:
             DataError: If the same key comes twice; nothing is written.
         """
+        from liteorm.postgres._async import writes
+
         return await writes.update_many(self, objs, columns=columns, table=table)
 
     async def delete_many(self, model: type[Any], keys: Iterable[Any] | AsyncIterable[Any]) -> int:
@@ -209,6 +229,8 @@ class AsyncRowCalls(AsyncStatements):
             model: A class with a table.
             keys: The keys' values; tuples if the key has several columns.
         """
+        from liteorm.postgres._async import arrays
+
         return await arrays.delete_many(self, model, keys)
 
     @overload
@@ -230,4 +252,6 @@ class AsyncRowCalls(AsyncStatements):
             table: The table, `"name"` or `"schema.name"`, or the class whose table it is; the
                 objects' own by default.
         """
+        from liteorm.postgres._async import arrays
+
         return await arrays.insert_returning(self, objs, returning, table)

@@ -1,4 +1,7 @@
-"""What a database and a transaction have in common: statements, streams, tables."""
+"""What a database and a transaction have in common: statements, streams, tables.
+
+What few programs need is imported by the first call.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,8 @@ from liteorm._core.batches import Batch
 from liteorm._core.contracts import CopyFormat, Params
 from liteorm._core.sql.text import SqlText, rendered
 from liteorm._core.values.results import Result
-from liteorm.postgres._async import pipeline
-from liteorm.postgres._async.batching import AsyncBatching
-from liteorm.postgres._async.copy_out import AsyncCopyingOut
 from liteorm.postgres._async.row_calls import AsyncRowCalls
 from liteorm.postgres._async.stream import AsyncRowStream, AsyncStreaming
-from liteorm.postgres._session.copying_out import copy_out_text
 from liteorm.postgres._session.options import check_seconds
 
 __all__ = ["AsyncAnySession"]
@@ -32,6 +31,8 @@ class AsyncAnySession(AsyncRowCalls):
             sql: The statement, with `%s` or `%(name)s` for parameters.
             seq_of_params: A sequence or a mapping for each run; consumed as they are sent.
         """
+        from liteorm.postgres._async import pipeline
+
         return await pipeline.execute_many(self, sql, seq_of_params)
 
     def batch(self) -> AbstractAsyncContextManager[Batch]:
@@ -40,6 +41,8 @@ class AsyncAnySession(AsyncRowCalls):
         On a database they are one transaction, in a transaction a part of it. An error names the
         statement, and nothing of the batch is stored.
         """
+        from liteorm.postgres._async.batching import AsyncBatching
+
         return AsyncBatching(self)
 
     def copy_out(
@@ -61,6 +64,9 @@ class AsyncAnySession(AsyncRowCalls):
             format: `"csv"`, `"text"` or `"binary"`.
             header: Whether the first line has the names of the columns.
         """
+        from liteorm.postgres._async.copy_out import AsyncCopyingOut
+        from liteorm.postgres._session.copying_out import copy_out_text
+
         text, values = rendered(sql, params)
         self._check_text(text)
         copy_out_text("", format, header)

@@ -30,7 +30,7 @@ _LISTS: Final = frozenset(
 _LONGEST: Final = 63
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Begin:
     """The beginning of a transaction.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import islice, pairwise, takewhile
 from typing import Any, Final, NamedTuple
 
+from liteorm._core.patterns import pattern
 from liteorm._core.sql import lexer
 from liteorm._core.values.results import Result
 from liteorm.errors import StatementError
@@ -130,10 +130,10 @@ def _last_argument(signs: list[str], at: int) -> str:
     return signs[begins].lower() if begins < len(signs) else ""
 
 
-_SESSION_LOCK: Final = re.compile(r"pg_(try_)?advisory_(un)?lock(_shared|_all)?")
-_SESSION_CALL: Final = re.compile(r"(?i)pg_(try_)?advisory_(un)?lock|set_config")
+_SESSION_LOCK: Final = pattern(r"pg_(try_)?advisory_(un)?lock(_shared|_all)?")
+_SESSION_CALL: Final = pattern(r"(?i)pg_(try_)?advisory_(un)?lock|set_config")
 _FALSE: Final = {"false", "'false'", "'f'", "'off'", "'no'", "'0'"}
-_INTO: Final = re.compile(r"(?i)\binto\b")
+_INTO: Final = pattern(r"(?i)\binto\b")
 
 
 def _is_temporary(word: str, second: str, third: str) -> bool:
@@ -183,7 +183,7 @@ def count_statements(sql: str) -> int:
 
 
 _WATCHED: Final = ("search_path", "statement_timeout")
-_ROLES: Final = re.compile(r"(?i)\bset\s+(local\s+|session\s+)?(role|session\s+auth)")
+_ROLES: Final = pattern(r"(?i)\bset\s+(local\s+|session\s+)?(role|session\s+auth)")
 
 
 def changes_settings(tag: bytes, sql: str, params: Any) -> bool:

@@ -91,7 +91,7 @@ _DEFAULTS: Final[Mapping[str, object]] = {
 _VARIABLES: Final = {"connect_timeout": "PGCONNECT_TIMEOUT"}
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _Adapters:
     """What connections take their loaders and dumpers from."""
 
@@ -99,7 +99,7 @@ class _Adapters:
     connection: Any = None
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, repr=False, kw_only=True)
 class PoolState:
     """What the sessions of one pool share. One per DB; the pool itself is set once it exists."""
 

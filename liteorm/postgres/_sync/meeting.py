@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable
 from time import monotonic
 from typing import Final
@@ -59,7 +59,7 @@ def first_wire(
 
 def _find_out(state: PoolState, wire: Wire) -> None:
     """Note whether a pooler stands between, and whether statements may be prepared."""
-    found = wire.wait(probe_step(wire.pgconn, f"liteorm_{secrets.token_hex(16)}".encode()))
+    found = wire.wait(probe_step(wire.pgconn, f"liteorm_{os.urandom(16).hex()}".encode()))
     if found is None:
         result = wire.run("SELECT pg_catalog.pg_backend_pid()::text")
         found = result.get_value(0, 0) or b"", True

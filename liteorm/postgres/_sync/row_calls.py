@@ -1,5 +1,8 @@
 # Generated from liteorm/postgres/_async/row_calls.py by .ci/unasync.py: edit that file, not this one.
-"""The calls that take objects to tables and back."""
+"""The calls that take objects to tables and back.
+
+What each does is imported by the first call: programs that only read never load it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, overload
 
 from liteorm._core.row_contracts import Names, OnConflict, TableOf
-from liteorm.postgres._sync import arrays, one_row, patching, writes
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._session.primitives import check_plain
 
@@ -33,6 +35,8 @@ class RowCalls(Statements):
             table: The table, `"name"` or `"schema.name"`, or the class whose table it is; the
                 object's own by default.
         """
+        from liteorm.postgres._sync import one_row
+
         return one_row.insert(self, obj, returning, table)
 
     @overload
@@ -51,6 +55,8 @@ class RowCalls(Statements):
             NoRows: If there is no such row.
             StaleRow: If it has another version than the object.
         """
+        from liteorm.postgres._sync import one_row
+
         return one_row.update(self, obj, columns, returning)
 
     @overload
@@ -94,6 +100,8 @@ class RowCalls(Statements):
             table: The table, `"name"` or `"schema.name"`, or the class whose table it is; the
                 object's own by default.
         """
+        from liteorm.postgres._sync import one_row
+
         return one_row.upsert(self, obj, conflict, update, returning, table)
 
     def patch(self, model: type[T], key: Any, changes: object, *, version: Any = None) -> T:
@@ -113,6 +121,8 @@ class RowCalls(Statements):
             StaleRow: If it has another version.
             ModelError: If a name is no field, or one that is not written: of the key, generated.
         """
+        from liteorm.postgres._sync import patching
+
         return patching.patch(self, model, key, changes, version)
 
     def delete(self, obj: Any) -> bool:
@@ -121,6 +131,8 @@ class RowCalls(Statements):
         Raises:
             StaleRow: If it has another version than the object.
         """
+        from liteorm.postgres._sync import one_row
+
         return one_row.delete(self, obj)
 
     def get(self, model: type[T], key: Any) -> T:
@@ -133,6 +145,8 @@ class RowCalls(Statements):
         Raises:
             NoRows: If there is no such row.
         """
+        from liteorm.postgres._sync import one_row
+
         return one_row.get(self, model, key)
 
     def insert_many(
@@ -155,6 +169,8 @@ class RowCalls(Statements):
             columns: Fields to send; all that the database does not fill by default.
             progress: Called with the number of rows so far.
         """
+        from liteorm.postgres._sync import writes
+
         check_plain("progress", progress)
         return writes.insert_many(self, objs, table=table, columns=columns, progress=progress)
 
@@ -179,6 +195,8 @@ class RowCalls(Statements):
         Raises:
             DataError: If the same key comes twice.
         """
+        from liteorm.postgres._sync import writes
+
         return writes.upsert_many(self, objs, conflict=conflict, update=update, table=table)
 
     def update_many(
@@ -201,6 +219,8 @@ class RowCalls(Statements):
         Raises:
             DataError: If the same key comes twice; nothing is written.
         """
+        from liteorm.postgres._sync import writes
+
         return writes.update_many(self, objs, columns=columns, table=table)
 
     def delete_many(self, model: type[Any], keys: Iterable[Any] | Iterable[Any]) -> int:
@@ -210,6 +230,8 @@ class RowCalls(Statements):
             model: A class with a table.
             keys: The keys' values; tuples if the key has several columns.
         """
+        from liteorm.postgres._sync import arrays
+
         return arrays.delete_many(self, model, keys)
 
     @overload
@@ -231,4 +253,6 @@ class RowCalls(Statements):
             table: The table, `"name"` or `"schema.name"`, or the class whose table it is; the
                 objects' own by default.
         """
+        from liteorm.postgres._sync import arrays
+
         return arrays.insert_returning(self, objs, returning, table)

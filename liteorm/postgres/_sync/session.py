@@ -1,5 +1,8 @@
 # Generated from liteorm/postgres/_async/session.py by .ci/unasync.py: edit that file, not this one.
-"""What a database and a transaction have in common: statements, streams, tables."""
+"""What a database and a transaction have in common: statements, streams, tables.
+
+What few programs need is imported by the first call.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,8 @@ from liteorm._core.batches import Batch
 from liteorm._core.contracts import CopyFormat, Params
 from liteorm._core.sql.text import SqlText, rendered
 from liteorm._core.values.results import Result
-from liteorm.postgres._sync import pipeline
-from liteorm.postgres._sync.batching import Batching
-from liteorm.postgres._sync.copy_out import CopyingOut
 from liteorm.postgres._sync.row_calls import RowCalls
 from liteorm.postgres._sync.stream import RowStream, Streaming
-from liteorm.postgres._session.copying_out import copy_out_text
 from liteorm.postgres._session.options import check_seconds
 
 __all__ = ["AnySession"]
@@ -33,6 +32,8 @@ class AnySession(RowCalls):
             sql: The statement, with `%s` or `%(name)s` for parameters.
             seq_of_params: A sequence or a mapping for each run; consumed as they are sent.
         """
+        from liteorm.postgres._sync import pipeline
+
         return pipeline.execute_many(self, sql, seq_of_params)
 
     def batch(self) -> AbstractContextManager[Batch]:
@@ -41,6 +42,8 @@ class AnySession(RowCalls):
         On a database they are one transaction, in a transaction a part of it. An error names the
         statement, and nothing of the batch is stored.
         """
+        from liteorm.postgres._sync.batching import Batching
+
         return Batching(self)
 
     def copy_out(
@@ -62,6 +65,9 @@ class AnySession(RowCalls):
             format: `"csv"`, `"text"` or `"binary"`.
             header: Whether the first line has the names of the columns.
         """
+        from liteorm.postgres._sync.copy_out import CopyingOut
+        from liteorm.postgres._session.copying_out import copy_out_text
+
         text, values = rendered(sql, params)
         self._check_text(text)
         copy_out_text("", format, header)

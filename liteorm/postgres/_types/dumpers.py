@@ -39,7 +39,7 @@ _JSONB_OID = 3802
 _INTERVAL_OID = 1186
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Bound:
     """A parameter in the server's own form, with its type."""
 

@@ -47,7 +47,7 @@ def misfit(value: Any, expected: str) -> Misfit:
     return Misfit(f"it is {article} {name}, expected {expected}")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Scalar:
     """How values of one base type are sent.
 
@@ -73,7 +73,7 @@ class Scalar:
     bound: bool = False
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Form:
     """How one base type is read and sent.
 
@@ -93,7 +93,7 @@ class Form:
     listed: Literal["", "tuple", "any"] = ""
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Encoder:
     """How the values of one type are sent, whatever the type.
 
