@@ -196,7 +196,7 @@ class Pair:
         output, _ = process.communicate(timeout=60)
         assert process.returncode == 0, output.decode()
 
-    def _start(self, data: Path, port: int) -> None:
+    def _start(self, data: Path, port: int, *, wait: bool = True) -> None:
         process = self._account.popen(
             [
                 *(str(self._programs / "postgres"), "-D", str(data), "-p", str(port)),
@@ -207,6 +207,8 @@ class Pair:
             stdout=subprocess.DEVNULL,
         )
         self._processes.append(process)
+        if not wait:
+            return
         until(functools.partial(_answers, port), f"the server on port {port}")
 
     def __enter__(self) -> Pair:
@@ -238,6 +240,15 @@ class Pair:
         self._processes[0].terminate()
         self._processes[0].send_signal(3)  # SIGQUIT: immediate shutdown
         self._processes[0].wait(30)
+
+    def start_slowly(self) -> None:
+        """Start the primary again; for some seconds it says that it is starting up (57P03)."""
+        data = self._folder / "primary"
+        with (data / "postgresql.auto.conf").open("a") as settings:
+            settings.write("restore_command = 'sleep 0.7; false'\nhot_standby = off\n")
+        (data / "recovery.signal").touch()
+        self._account.own(data / "recovery.signal")
+        self._start(data, self.ports[0], wait=False)
 
     def promote(self) -> None:
         """Make the standby the primary."""

@@ -69,6 +69,8 @@ class AsyncListener:
         self._channels: dict[str, None] = {}
         self._queue: deque[Notification] = deque()
         self._wire: AsyncWire | None = None
+        self._trying: AsyncWire | None = None
+        """The connection over which it is about to listen again; closing does not wait for it."""
         self._watch: AsyncWatch | None = None
         # What the driver does with notifications, to be set back when the connection returns.
         self._drivers: Any = None
@@ -233,7 +235,8 @@ class AsyncListener:
                 # Also of a standby, which cannot LISTEN: perhaps it is promoted, or another
                 # server takes its place.
                 wait = backoff.pause()
-                logger.warning("a listener could not connect again yet: %s", exc.message)
+                reason = self._state.connect_error or exc.message
+                logger.warning("a listener could not connect again yet: %s", reason)
                 if deadline is not None and monotonic() + wait >= deadline:
                     await apause(max(deadline - monotonic(), 0.0), self._closing)
                     self._check_open()
@@ -280,6 +283,7 @@ class AsyncListener:
             wire.dirty = True
             wire.pgconn.notify_handler = self._take
             wire.limit(CLEANUP_BOUND, drop=True)
+            self._trying = wire
             if state.pooled:
                 raise StatementError(
                     "LISTEN needs a server session of its own, and a pooler is in between",
@@ -289,6 +293,7 @@ class AsyncListener:
             for channel in self._channels:
                 await wire.command(f"LISTEN {quoted(channel)}")
         except BaseException as exc:
+            self._trying = None
             error = wire.translated(exc, "LISTEN")
             wire.pgconn.notify_handler = self._drivers
             evict_if_read_only(wire, error, None)
@@ -299,7 +304,7 @@ class AsyncListener:
         finally:
             state.end_event(event, error)
         wire.unlimit()
-        self._wire = wire
+        self._trying, self._wire = None, wire
         self._watch = AsyncWatch(wire.pgconn.socket)
         self._heard = monotonic()
 
@@ -396,6 +401,9 @@ class AsyncListener:
         self._state.listeners.discard(self)
         if self._watch is not None:
             self._watch.wake()
+        trying = self._trying
+        if trying is not None:
+            trying.cut()
         await afinish(self._give_back())
 
     async def _give_back(self) -> None:

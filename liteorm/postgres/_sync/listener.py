@@ -70,6 +70,8 @@ class Listener:
         self._channels: dict[str, None] = {}
         self._queue: deque[Notification] = deque()
         self._wire: Wire | None = None
+        self._trying: Wire | None = None
+        """The connection over which it is about to listen again; closing does not wait for it."""
         self._watch: Watch | None = None
         # What the driver does with notifications, to be set back when the connection returns.
         self._drivers: Any = None
@@ -234,7 +236,8 @@ class Listener:
                 # Also of a standby, which cannot LISTEN: perhaps it is promoted, or another
                 # server takes its place.
                 wait = backoff.pause()
-                logger.warning("a listener could not connect again yet: %s", exc.message)
+                reason = self._state.connect_error or exc.message
+                logger.warning("a listener could not connect again yet: %s", reason)
                 if deadline is not None and monotonic() + wait >= deadline:
                     pause(max(deadline - monotonic(), 0.0), self._closing)
                     self._check_open()
@@ -281,6 +284,7 @@ class Listener:
             wire.dirty = True
             wire.pgconn.notify_handler = self._take
             wire.limit(CLEANUP_BOUND, drop=True)
+            self._trying = wire
             if state.pooled:
                 raise StatementError(
                     "LISTEN needs a server session of its own, and a pooler is in between",
@@ -290,6 +294,7 @@ class Listener:
             for channel in self._channels:
                 wire.command(f"LISTEN {quoted(channel)}")
         except BaseException as exc:
+            self._trying = None
             error = wire.translated(exc, "LISTEN")
             wire.pgconn.notify_handler = self._drivers
             evict_if_read_only(wire, error, None)
@@ -300,7 +305,7 @@ class Listener:
         finally:
             state.end_event(event, error)
         wire.unlimit()
-        self._wire = wire
+        self._trying, self._wire = None, wire
         self._watch = Watch(wire.pgconn.socket)
         self._heard = monotonic()
 
@@ -397,6 +402,9 @@ class Listener:
         self._state.listeners.discard(self)
         if self._watch is not None:
             self._watch.wake()
+        trying = self._trying
+        if trying is not None:
+            trying.cut()
         finish(self._give_back())
 
     def _give_back(self) -> None:

@@ -14,6 +14,11 @@ from liteorm.postgres import AsyncDB
 
 pytestmark = pytest.mark.anyio
 
+COPYING = """
+SELECT 1 FROM pg_stat_activity
+ WHERE datname = current_database() AND state <> 'idle' AND query LIKE 'COPY%'
+"""
+
 
 @pytest.fixture
 async def db(liteorm_async_db: AsyncDB) -> AsyncDB:
@@ -92,7 +97,7 @@ async def test_left_early_it_is_cancelled(db: AsyncDB) -> None:
         async with db.copy_out(endless):
             raise ZeroDivisionError
     assert db.stats().in_use == 0
-    assert len(await db.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY%'")) == 0
+    assert len(await db.query(COPYING)) == 0
     async with db.transaction() as tx:
         await tx.execute("INSERT INTO item VALUES (4)")
         async with tx.copy_out(endless) as blocks:

@@ -479,6 +479,50 @@ async def test_a_standby_is_no_end(pair: Pair) -> None:
         assert (await receiving.result()).payload == "x"
 
 
+async def test_a_server_that_starts_is_no_end(pair: Pair) -> None:
+    """One that meets a server which is starting up (57P03) goes on trying, until it has started."""
+    calls: list[int] = []
+    async with (
+        await open_async(pair.dsn_of(0), timeout=1) as db,
+        await listen_async(db, "a", on_gap=lambda: calls.append(1)) as listener,
+        AsyncBackground() as background,
+    ):
+        receiving = background.start(listener.receive)
+        pair.stop_primary()
+        await auntil(lambda: listener._wire is None, "the loss")
+        pair.start_slowly()
+        await auntil(lambda: "database system is" in (db._state.connect_error or ""), "its refusal")
+        assert not receiving.done()
+        await auntil(lambda: calls == [1], "the gap")
+        await notify_async(db, "a", "x")
+        assert (await receiving.result()).payload == "x"
+
+
+@pytest.mark.parametrize("closing", ["listener", "database"])
+async def test_closing_does_not_wait_for_a_silent_server(
+    liteorm_database: Any, closing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection over which it would listen again never answers: closing ends the attempt."""
+    with Proxy(liteorm_database.dsn) as proxy:
+        async with (
+            await open_async(proxy.dsn, min_size=3, max_size=3) as db,
+            AsyncBackground() as background,
+        ):
+            listener = await listen_async(db, "a", on_gap=lambda: None)
+            monkeypatch.setattr(listener_module, "CLEANUP_BOUND", 600.0)
+            receiving = background.start(listener.receive)
+            proxy.blackhole()
+            wire = listener._wire
+            assert wire is not None
+            wire.cut()
+            await auntil(lambda: listener._trying is not None, "the attempt")
+            closed = background.start(listener.close if closing == "listener" else db.close)
+            with pytest.raises(liteorm.PoolClosed):
+                await receiving.result()
+            await closed.result()
+            proxy.restore()
+
+
 async def test_a_closed_listener_leaves_the_driver_as_it_was(liteorm_database: Any) -> None:
     """The driver's own way with notifications is back on the connection that returns."""
     async with await open_async(liteorm_database.dsn, min_size=1, max_size=1) as db:

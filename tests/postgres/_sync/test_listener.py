@@ -479,6 +479,50 @@ def test_a_standby_is_no_end(pair: Pair) -> None:
         assert (receiving.result()).payload == "x"
 
 
+def test_a_server_that_starts_is_no_end(pair: Pair) -> None:
+    """One that meets a server which is starting up (57P03) goes on trying, until it has started."""
+    calls: list[int] = []
+    with (
+        open(pair.dsn_of(0), timeout=1) as db,
+        listen(db, "a", on_gap=lambda: calls.append(1)) as listener,
+        Background() as background,
+    ):
+        receiving = background.start(listener.receive)
+        pair.stop_primary()
+        until(lambda: listener._wire is None, "the loss")
+        pair.start_slowly()
+        until(lambda: "database system is" in (db._state.connect_error or ""), "its refusal")
+        assert not receiving.done()
+        until(lambda: calls == [1], "the gap")
+        notify(db, "a", "x")
+        assert (receiving.result()).payload == "x"
+
+
+@pytest.mark.parametrize("closing", ["listener", "database"])
+def test_closing_does_not_wait_for_a_silent_server(
+    liteorm_database: Any, closing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection over which it would listen again never answers: closing ends the attempt."""
+    with Proxy(liteorm_database.dsn) as proxy:
+        with (
+            open(proxy.dsn, min_size=3, max_size=3) as db,
+            Background() as background,
+        ):
+            listener = listen(db, "a", on_gap=lambda: None)
+            monkeypatch.setattr(listener_module, "CLEANUP_BOUND", 600.0)
+            receiving = background.start(listener.receive)
+            proxy.blackhole()
+            wire = listener._wire
+            assert wire is not None
+            wire.cut()
+            until(lambda: listener._trying is not None, "the attempt")
+            closed = background.start(listener.close if closing == "listener" else db.close)
+            with pytest.raises(liteorm.PoolClosed):
+                receiving.result()
+            closed.result()
+            proxy.restore()
+
+
 def test_a_closed_listener_leaves_the_driver_as_it_was(liteorm_database: Any) -> None:
     """The driver's own way with notifications is back on the connection that returns."""
     with open(liteorm_database.dsn, min_size=1, max_size=1) as db:
