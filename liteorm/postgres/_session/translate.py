@@ -7,6 +7,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
+import attrs
 import psycopg
 from psycopg import errors as driver
 from psycopg.adapt import AdaptersMap
@@ -15,6 +16,7 @@ from liteorm import errors
 from liteorm._core.sql.placeholders import fault_in
 from liteorm.errors import Error, class_for_sqlstate
 from liteorm.postgres._session.commands import copy_refused
+from liteorm.postgres._session.violations import violation_in
 from liteorm.postgres._types.dumpers import parameter_error
 from liteorm.postgres._types.quiet import hush, without_quotes, without_values
 
@@ -219,6 +221,11 @@ def _server_side(exc: psycopg.Error, wire: WireState | None, sql: str | None, pa
         "sql": sql,
     }
     message = diag.message_primary or one_line(str(exc))
+    if diag.constraint_name is None and diag.table_name is None:
+        names = wire.constraint_errors if wire is not None else ()
+        if (told := violation_in(code, message, diag.context, names)) is not None:
+            fields |= attrs.asdict(told)
+            cls = class_for_sqlstate(told.sqlstate)
     # What the server quotes at a place of the statement is written there. Parameters may be
     # written into it too: COPY takes none.
     if code.startswith("22") and (diag.statement_position is None or params is not None):
@@ -239,8 +246,9 @@ def _server_side(exc: psycopg.Error, wire: WireState | None, sql: str | None, pa
         fields["hint"] = "; ".join(filter(None, (fields["hint"], _MIXED_UP_HINT)))
     if code == "42883" and diag.source_function in _SENDERS:
         fields["hint"] = "results are asked for in binary, which this type has not: cast it to text"
-    if wire is not None and diag.constraint_name and issubclass(cls, errors.IntegrityError):
-        cls = wire.constraint_errors.get(diag.constraint_name, cls)
+    constraint = fields["constraint"]
+    if wire is not None and constraint and issubclass(cls, errors.IntegrityError):
+        cls = wire.constraint_errors.get(constraint, cls)
         return _users_own(cls, message, fields)
     return cls(message, **fields)
 
