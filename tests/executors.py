@@ -34,13 +34,15 @@ def described(value: Any, depth: int = 0) -> Any:
     return cls, repr(value)
 
 
-def _both(self: Scanner, rows: Any, start: int, stop: int, first: int = 0) -> list[Any]:
-    if self.execute is None:
+def _both(
+    self: Scanner, rows: Any, start: int, stop: int, first: int = 0, *, late: bool = False
+) -> list[Any]:
+    if self.executor is None:
         counts["generated"] += 1
         return _chunk(self, rows, start, stop, first)
-    compiled = self.execute(rows.handle, start, stop)
+    compiled = self.executor.build(rows.handle, start, stop)
     counts["declined" if compiled is None else "compiled"] += 1
-    generated = _chunk(attrs.evolve(self, execute=None), rows, start, stop, first)
+    generated = _chunk(attrs.evolve(self, executor=None), rows, start, stop, first)
     assert compiled is None or described(compiled) == described(generated)
     return generated if compiled is None else compiled
 

@@ -119,6 +119,20 @@ parts_made(Fill *fill, const Cell *cells, Run *run, Parts *parts)
     return 0;
 }
 
+/* Let the collector know an object, or see to it that it does not. */
+static void
+known(PyObject *object, int track)
+{
+    if (PyObject_IS_GC(object) && PyObject_GC_IsTracked(object) != track) {
+        if (track) {
+            PyObject_GC_Track(object);
+        }
+        else {
+            PyObject_GC_UnTrack(object);
+        }
+    }
+}
+
 PyObject *
 put_tuple(Fill *fill, const Cell *cells, Run *run)
 {
@@ -133,6 +147,9 @@ put_tuple(Fill *fill, const Cell *cells, Run *run)
     else {
         for (Py_ssize_t at = 0; at < fill->count; at++) {
             PyTuple_SET_ITEM(tuple, at, parts.all[at + 1]);
+        }
+        if (run->root == fill) {
+            known(tuple, 0);
         }
     }
     parts_free(&parts);
@@ -158,9 +175,42 @@ put_dict(Fill *fill, const Cell *cells, Run *run)
     return dict;
 }
 
+/* Memory for an object of a class, which the collector does not know if `layout` is lean. */
+static PyObject *
+bare(const Layout *layout)
+{
+    PyTypeObject *type = layout->type;
+    if (layout->lean && !(type->tp_flags & Py_TPFLAGS_IS_ABSTRACT)) {
+        PyObject *object = PyType_IS_GC(type) ? PyObject_GC_New(PyObject, type)
+                                              : PyObject_New(PyObject, type);
+        if (object != NULL) {
+            memset((char *)object + sizeof(PyObject), 0,
+                   (size_t)type->tp_basicsize - sizeof(PyObject));
+        }
+        return object;
+    }
+    if (type->tp_new == NULL) {
+        return NULL;
+    }
+    PyObject *nothing = PyTuple_New(0); /* always the same one */
+    if (nothing == NULL) {
+        return NULL;
+    }
+    PyObject *object = type->tp_new(type, nothing, NULL);
+    Py_DECREF(nothing);
+    return object;
+}
+
+/* Tell whether the collector may have to look into a value, now or later. */
+static int
+is_of_interest(PyObject *value)
+{
+    return PyObject_IS_GC(value) && (!PyTuple_CheckExact(value) || PyObject_GC_IsTracked(value));
+}
+
 /* Make an object from its values, whose references it takes; one that is NULL was not made. */
 PyObject *
-layout_make(const Layout *layout, PyObject **values)
+layout_make(const Layout *layout, PyObject **values, int track)
 {
     PyObject *object = NULL;
     for (Py_ssize_t at = 0; at < layout->count; at++) {
@@ -168,18 +218,15 @@ layout_make(const Layout *layout, PyObject **values)
             goto failed;
         }
     }
-    PyObject *nothing = PyTuple_New(0); /* always the same one */
-    if (nothing == NULL) {
-        goto failed;
-    }
-    object = layout->type->tp_new(layout->type, nothing, NULL);
-    Py_DECREF(nothing);
+    object = bare(layout);
     if (object == NULL) {
         goto failed;
     }
+    int interest = !layout->lazy;
     for (Py_ssize_t at = 0; at < layout->count; at++) {
         const Store *store = &layout->stores[at];
         if (store->offset >= 0) {
+            interest = interest || is_of_interest(values[at]);
             *(PyObject **)((char *)object + store->offset) = values[at];
             values[at] = NULL;
         }
@@ -190,11 +237,28 @@ layout_make(const Layout *layout, PyObject **values)
             Py_CLEAR(values[at]);
         }
     }
+    known(object, track && interest);
     return object;
 failed:
     drop(values, layout->count);
     Py_XDECREF(object);
     return NULL;
+}
+
+int
+may_be_late(const Fill *fill)
+{
+    if (fill->put != put_tuple && fill->put != put_subtuple &&
+        !(fill->put == put_object && !fill->layout.lazy)) {
+        return 0;
+    }
+    for (Py_ssize_t at = 0; at < fill->count; at++) {
+        const Fill *part = fill->parts[at];
+        if (part->put != put_given && !(part->put == put_leaf && is_atom(part->value))) {
+            return 0;
+        }
+    }
+    return 1;
 }
 
 PyObject *
@@ -204,7 +268,7 @@ put_object(Fill *fill, const Cell *cells, Run *run)
     if (parts_made(fill, cells, run, &parts) < 0) {
         return parts.absent;
     }
-    PyObject *object = layout_make(&fill->layout, parts.all + 1);
+    PyObject *object = layout_make(&fill->layout, parts.all + 1, run->root != fill);
     parts_free(&parts);
     return object;
 }
@@ -241,5 +305,24 @@ put_subtuple(Fill *fill, const Cell *cells, Run *run)
     }
     PyObject *made = PyTuple_Type.tp_new((PyTypeObject *)fill->object, arguments, NULL);
     Py_DECREF(arguments);
+    if (made != NULL && run->root == fill) {
+        known(made, 0);
+    }
     return made;
+}
+
+/* object: what every object has here, the default of its field */
+PyObject *
+put_given(Fill *fill, const Cell *cells, Run *run)
+{
+    (void)cells, (void)run;
+    return Py_NewRef(fill->object);
+}
+
+/* object: what makes the default of a field */
+PyObject *
+put_made(Fill *fill, const Cell *cells, Run *run)
+{
+    (void)cells, (void)run;
+    return PyObject_CallNoArgs(fill->object);
 }

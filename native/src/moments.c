@@ -131,7 +131,7 @@ read_interval(Value *value, const char *data, Py_ssize_t length, Run *run)
         PyLong_FromLong(signed32(load32(data + 8))),
         PyLong_FromLongLong(signed64(load64(data))),
     };
-    return layout_make(&value->layout, values);
+    return layout_make(&value->layout, values, 1);
 }
 
 /* Days since 2000-01-01 of a date of the Gregorian calendar; the reverse of `civil`. */

@@ -33,6 +33,7 @@ typedef struct {
 /* What belongs to one call. */
 typedef struct {
     int depth;
+    const Fill *root; /* whose objects are not told to the collector yet; NULL: all are */
 } Run;
 
 typedef PyObject *(*Read)(Value *value, const char *data, Py_ssize_t length, Run *run);
@@ -49,6 +50,8 @@ typedef struct {
     PyTypeObject *type;
     Store *stores;
     Py_ssize_t count;
+    int lean; /* an object is nothing but slots: memory with zeros in it */
+    int lazy; /* the collector knows an object only if it holds what the collector knows */
 } Layout;
 
 /* How the bytes of one value, which is not NULL, become an object. */
@@ -92,7 +95,7 @@ int value_visit(Value *value, visitproc visit, void *arg);
 Fill *fill_new(PyObject *spec);
 void fill_free(Fill *fill);
 int fill_visit(Fill *fill, visitproc visit, void *arg);
-int layout_set(Layout *layout, PyObject *cls, PyObject *stores);
+int layout_set(Layout *layout, PyObject *cls, PyObject *stores, int lazy);
 void layout_clear(Layout *layout);
 int layout_visit(Layout *layout, visitproc visit, void *arg);
 /* Where a member descriptor stores its object, -1 if it is not as it should be. */
@@ -116,7 +119,12 @@ PyObject *put_dict(Fill *fill, const Cell *cells, Run *run);
 PyObject *put_object(Fill *fill, const Cell *cells, Run *run);
 PyObject *put_call(Fill *fill, const Cell *cells, Run *run);
 PyObject *put_subtuple(Fill *fill, const Cell *cells, Run *run);
-PyObject *layout_make(const Layout *layout, PyObject **values);
+PyObject *put_given(Fill *fill, const Cell *cells, Run *run);
+PyObject *put_made(Fill *fill, const Cell *cells, Run *run);
+PyObject *layout_make(const Layout *layout, PyObject **values, int track);
+/* Whether all that a row becomes can be told to the collector later than it is made. */
+int may_be_late(const Fill *fill);
+int is_atom(const Value *value);
 
 /* scalars.c */
 PyObject *read_bool(Value *, const char *, Py_ssize_t, Run *);

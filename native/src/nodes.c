@@ -103,8 +103,9 @@ take_layout(Fill *fill, PyObject *spec)
 {
     const char *name;
     PyObject *parts, *absent, *cls, *stores;
-    if (!PyArg_ParseTuple(spec, "sOOOO", &name, &parts, &absent, &cls, &stores) ||
-        set_parts(fill, parts, absent) < 0 || layout_set(&fill->layout, cls, stores) < 0) {
+    int lazy = 0;
+    if (!PyArg_ParseTuple(spec, "sOOOO|p", &name, &parts, &absent, &cls, &stores, &lazy) ||
+        set_parts(fill, parts, absent) < 0 || layout_set(&fill->layout, cls, stores, lazy) < 0) {
         return -1;
     }
     return fill->layout.count == fill->count ? 0 : malformed("a place for each value");
@@ -130,6 +131,17 @@ take_callable(Fill *fill, PyObject *spec)
 }
 
 static int
+take_object(Fill *fill, PyObject *spec)
+{
+    const char *name;
+    PyObject *object;
+    if (!PyArg_ParseTuple(spec, "sO", &name, &object)) {
+        return -1;
+    }
+    return set_object(&fill->object, object);
+}
+
+static int
 take_subtuple(Fill *fill, PyObject *spec)
 {
     const char *name;
@@ -152,7 +164,8 @@ static const struct {
     {"leaf", put_leaf, take_leaf},          {"tuple", put_tuple, take_parts},
     {"after", put_after, take_after},       {"dict", put_dict, take_dict},
     {"object", put_object, take_layout},    {"call", put_call, take_callable},
-    {"subtuple", put_subtuple, take_subtuple},
+    {"subtuple", put_subtuple, take_subtuple}, {"given", put_given, take_object},
+    {"made", put_made, take_object},
 };
 
 Fill *

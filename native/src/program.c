@@ -102,7 +102,7 @@ take_uuid(Value *value, PyObject *spec)
         return -1;
     }
     set_object(&value->object, unknown);
-    if (layout_set(&value->layout, cls, stores) < 0) {
+    if (layout_set(&value->layout, cls, stores, 0) < 0) {
         return -1;
     }
     return value->layout.count == 2 ? 0 : malformed("a UUID has two attributes");
@@ -114,7 +114,7 @@ take_interval(Value *value, PyObject *spec)
     const char *name;
     PyObject *cls, *stores;
     if (!PyArg_ParseTuple(spec, "sOO", &name, &cls, &stores) ||
-        layout_set(&value->layout, cls, stores) < 0) {
+        layout_set(&value->layout, cls, stores, 0) < 0) {
         return -1;
     }
     return value->layout.count == 3 ? 0 : malformed("an interval has three attributes");
@@ -321,17 +321,33 @@ offset_of(PyTypeObject *type, PyObject *descriptor)
     return member->offset;
 }
 
-/* stores: for each attribute the descriptor of its slot, or its name */
+/* Tell whether an object of a class is its slots, and nothing that a constructor prepares. */
+static int
+is_lean(const Layout *layout)
+{
+    const PyTypeObject *type = layout->type;
+    for (Py_ssize_t at = 0; at < layout->count; at++) {
+        if (layout->stores[at].offset < 0) {
+            return 0;
+        }
+    }
+    return type->tp_alloc == PyType_GenericAlloc && type->tp_itemsize == 0 &&
+           !(type->tp_flags & Py_TPFLAGS_MANAGED_DICT);
+}
+
+/* stores: for each attribute the descriptor of its slot, or its name; lazy: a Struct of msgspec,
+ * whose class has no __new__ at all */
 int
-layout_set(Layout *layout, PyObject *cls, PyObject *stores)
+layout_set(Layout *layout, PyObject *cls, PyObject *stores, int lazy)
 {
     if (!PyType_Check(cls) || is_tuple(stores, "stores are a tuple") < 0) {
         return malformed("a layout is of a class");
     }
     PyTypeObject *type = (PyTypeObject *)cls;
-    if (type->tp_new != PyBaseObject_Type.tp_new) {
+    if (type->tp_new != (lazy ? NULL : PyBaseObject_Type.tp_new)) {
         return malformed("a class with a __new__ of its own");
     }
+    layout->lazy = lazy;
     layout->stores = PyMem_Calloc((size_t)PyTuple_GET_SIZE(stores) + 1, sizeof(Store));
     if (layout->stores == NULL) {
         PyErr_NoMemory();
@@ -356,7 +372,8 @@ layout_set(Layout *layout, PyObject *cls, PyObject *stores)
             }
         }
     }
-    return 0;
+    layout->lean = is_lean(layout);
+    return lazy && !layout->lean ? malformed("a class with more than slots") : 0;
 }
 
 /* liteorm_native.Value */

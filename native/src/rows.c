@@ -2,6 +2,8 @@
 
 #include "native.h"
 
+#include <structmember.h>
+
 typedef struct {
     PyObject_HEAD
     Library *library;
@@ -9,6 +11,7 @@ typedef struct {
     Py_ssize_t columns;
     int *used; /* the columns that the fill looks at */
     Py_ssize_t used_count;
+    char late; /* whether objects may be made late */
 } Rows;
 
 static void
@@ -78,6 +81,7 @@ rows_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         Py_DECREF(self);
         return NULL;
     }
+    self->late = (char)may_be_late(self->fill);
     return (PyObject *)self;
 }
 
@@ -118,7 +122,7 @@ fetch(const Rows *self, const void *result, int row, Cell *cells)
 }
 
 static PyObject *
-objects(Rows *self, const void *result, Py_ssize_t start, Py_ssize_t stop, Cell *cells)
+objects(Rows *self, const void *result, Py_ssize_t start, Py_ssize_t stop, int late, Cell *cells)
 {
     PyObject *list = PyList_New(stop - start);
     if (list == NULL) {
@@ -127,7 +131,7 @@ objects(Rows *self, const void *result, Py_ssize_t start, Py_ssize_t stop, Cell 
     /* Nobody may come across a list with holes while objects are made by Python code. */
     PyObject_GC_UnTrack(list);
     for (Py_ssize_t row = start; row < stop; row++) {
-        Run run = {0};
+        Run run = {.depth = 0, .root = late ? self->fill : NULL};
         fetch(self, result, (int)row, cells);
         PyObject *object = self->fill->put(self->fill, cells, &run);
         if (object == NULL) {
@@ -141,16 +145,17 @@ objects(Rows *self, const void *result, Py_ssize_t start, Py_ssize_t stop, Cell 
 }
 
 PyDoc_STRVAR(rows_build_doc,
-"build(result, start, stop)\n"
+"build(result, start, stop, late=False)\n"
 "--\n\n"
 "Make the objects of rows [start, stop); None: something in them is for Python to judge.\n\n"
-"`result` is the address of the driver's PGresult, which must live until this returns.");
+"`result` is the address of the driver's PGresult, which must live until this returns. Where `late`\n"
+"is true the collector does not know the objects before they are given to `known`.");
 
 static PyObject *
 rows_build(PyObject *object, PyObject *const *args, Py_ssize_t count)
 {
     Rows *self = (Rows *)object;
-    if (count != 3) {
+    if (count != 3 && count != 4) {
         PyErr_SetString(PyExc_TypeError, "build takes a result, a start and a stop");
         return NULL;
     }
@@ -160,6 +165,7 @@ rows_build(PyObject *object, PyObject *const *args, Py_ssize_t count)
     void *result = PyLong_AsVoidPtr(args[0]);
     Py_ssize_t start = PyLong_AsSsize_t(args[1]);
     Py_ssize_t stop = PyLong_AsSsize_t(args[2]);
+    int late = count == 4 && args[3] == Py_True && self->late;
     if (PyErr_Occurred()) {
         return NULL;
     }
@@ -174,7 +180,7 @@ rows_build(PyObject *object, PyObject *const *args, Py_ssize_t count)
             return PyErr_NoMemory();
         }
     }
-    PyObject *made = objects(self, result, start, stop, cells);
+    PyObject *made = objects(self, result, start, stop, late, cells);
     if (cells != few) {
         PyMem_Free(cells);
     }
@@ -186,6 +192,57 @@ rows_build(PyObject *object, PyObject *const *args, Py_ssize_t count)
         return NULL;
     }
     PyErr_Clear();
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(rows_hidden_doc,
+"hidden()\n"
+"--\n\n"
+"Make an empty list for objects that are built late, which the collector does not know either.");
+
+static PyObject *
+rows_hidden(PyObject *object, PyObject *unused)
+{
+    (void)object, (void)unused;
+    PyObject *list = PyList_New(0);
+    if (list != NULL) {
+        PyObject_GC_UnTrack(list);
+    }
+    return list;
+}
+
+PyDoc_STRVAR(rows_known_doc,
+"known(objects)\n"
+"--\n\n"
+"Let the collector know the objects that `build` has made late, and their list.");
+
+#if defined(__GNUC__)
+#define soon(address) __builtin_prefetch(address)
+#else
+#define soon(address) ((void)0)
+#endif
+enum { AHEAD = 12 };
+
+static PyObject *
+rows_known(PyObject *object, PyObject *list)
+{
+    if (!PyList_CheckExact(list)) {
+        PyErr_SetString(PyExc_TypeError, "objects come in a list");
+        return NULL;
+    }
+    Py_ssize_t count = ((Rows *)object)->late ? PyList_GET_SIZE(list) : 0;
+    for (Py_ssize_t at = 0; at < count; at++) {
+        PyObject *item = PyList_GET_ITEM(list, at);
+        if (at + AHEAD < count) {
+            soon((char *)PyList_GET_ITEM(list, at + AHEAD) - 8);
+        }
+        if (PyObject_IS_GC(item) && !PyObject_GC_IsTracked(item)) {
+            PyObject_GC_Track(item);
+        }
+    }
+    if (!PyObject_GC_IsTracked(list)) {
+        PyObject_GC_Track(list);
+    }
     Py_RETURN_NONE;
 }
 
@@ -212,7 +269,14 @@ rows_dealloc(PyObject *object)
 
 static PyMethodDef rows_methods[] = {
     {"build", (PyCFunction)(void (*)(void))rows_build, METH_FASTCALL, rows_build_doc},
+    {"hidden", rows_hidden, METH_NOARGS, rows_hidden_doc},
+    {"known", rows_known, METH_O, rows_known_doc},
     {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef rows_members[] = {
+    {"late", T_BOOL, offsetof(Rows, late), READONLY, "Whether objects may be made late."},
+    {NULL, 0, 0, 0, NULL},
 };
 
 static PyType_Slot rows_slots[] = {
@@ -221,6 +285,7 @@ static PyType_Slot rows_slots[] = {
     {Py_tp_dealloc, rows_dealloc},
     {Py_tp_traverse, rows_traverse},
     {Py_tp_methods, rows_methods},
+    {Py_tp_members, rows_members},
     {0, NULL},
 };
 

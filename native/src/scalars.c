@@ -104,7 +104,8 @@ integer_of_16_bytes(const char *data)
 #endif
 }
 
-/* object: what every UUID has beside its number (SafeUUID.unknown) */
+/* object: what every UUID has beside its number (SafeUUID.unknown). The collector need not know a
+ * UUID, which never changes and holds nothing that could lead back to it. */
 PyObject *
 read_uuid(Value *value, const char *data, Py_ssize_t length, Run *run)
 {
@@ -117,7 +118,7 @@ read_uuid(Value *value, const char *data, Py_ssize_t length, Run *run)
         return NULL;
     }
     PyObject *values[2] = {number, Py_NewRef(value->object)};
-    return layout_make(&value->layout, values);
+    return layout_make(&value->layout, values, 0);
 }
 
 /* object: a function of the bytes behind the first `skip` */
@@ -162,4 +163,24 @@ read_member(Value *value, const char *data, Py_ssize_t length, Run *run)
     PyObject *member = key == Py_None ? NULL : PyObject_GetItem(value->object, key);
     Py_DECREF(key);
     return member;
+}
+
+/* Tell whether nothing that the reader makes is of interest to the collector. */
+int
+is_atom(const Value *value)
+{
+    static const Read ATOMS[] = {
+        read_bool, read_int2,   read_int4,   read_int8, read_uint4,   read_uint8,
+        read_text, read_float4, read_float8, read_bytes, read_uuid,   read_numeric,
+        read_date, read_time,   read_timestamp, read_timestamptz, read_timedelta,
+    };
+    if (value->read == read_member) {
+        return is_atom(value->inner);
+    }
+    for (size_t at = 0; at < sizeof(ATOMS) / sizeof(ATOMS[0]); at++) {
+        if (value->read == ATOMS[at]) {
+            return 1;
+        }
+    }
+    return 0;
 }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import gc
 import struct
+import weakref
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple, TypedDict
@@ -67,9 +69,9 @@ def outcome(make: Callable[[], Any]) -> Any:
 def both(rows: Rows, model: Any) -> tuple[Any, Any]:
     """Scan with the compiled executor and without; return both outcomes."""
     scanner = scanner_for(model, rows._source.shape)  # type: ignore[attr-defined]
-    assert scanner.execute is not None, scanner.declined
+    assert scanner.executor is not None, scanner.declined
     source: Any = rows._source
-    alone = attrs.evolve(scanner, execute=None)
+    alone = attrs.evolve(scanner, executor=None)
     return outcome(lambda: scanner.objects(source)), outcome(lambda: alone.objects(source))
 
 
@@ -162,7 +164,83 @@ class Typed(TypedDict):
     c1: str
 
 
+@attrs.define
+class ManyDefaults:
+    c0: int
+    a: int = 7
+    c1: str = ""
+    b: list[int] = attrs.Factory(list[int])
+    _c: str = "hidden"
+
+
+@attrs.define
+class FromItself:
+    c0: int
+    c1: str
+    both: str = attrs.field(default=attrs.Factory(lambda it: f"{it.c0}{it.c1}", takes_self=True))
+
+
+@dataclasses.dataclass
+class DataDefaults:
+    c0: int
+    c1: str
+    a: tuple[int, ...] = (1, 2)
+    b: dict[str, int] = dataclasses.field(default_factory=dict[str, int])
+
+
+class NamedDefaults(NamedTuple):
+    c0: int
+    c1: str
+    a: int = 7
+
+
+class Plain(msgspec.Struct):
+    c0: int
+    c1: str
+
+
+class FrozenStruct(msgspec.Struct, frozen=True, cache_hash=True, order=True):
+    c0: int
+    c1: str
+
+
+class Uncollected(msgspec.Struct, gc=False):
+    c0: int
+    c1: str
+
+
+class Referable(msgspec.Struct, weakref=True):
+    c0: int
+    c1: str
+
+
+class StructWithDict(msgspec.Struct, dict=True):
+    c0: int
+    c1: str
+
+
+class Renamed(msgspec.Struct, rename={"name": "c1"}, kw_only=True, tag=True):
+    name: str
+    c0: int
+
+
+class BelowPlain(Plain):
+    a: list[int] = []
+    b: dict[str, int] = msgspec.field(default_factory=lambda: {"a": 1})
+    c: int | None = None
+
+
+class Checking(msgspec.Struct):
+    c0: int
+    c1: str
+
+    def __post_init__(self) -> None:
+        self.c1 = f"{self.c1}!"
+
+
 CLASSES: list[Any] = [
+    *(ManyDefaults, FromItself, DataDefaults, NamedDefaults, Plain, FrozenStruct, Uncollected),
+    *(Referable, StructWithDict, Renamed, BelowPlain, Checking),
     *(Slots, Frozen, WithDict, FrozenWithDict, KeywordOnly, WithDefault, Converting, Computing),
     *(Below, Data, FrozenData, WatchedData, Named, Typed, dict[str, Any], tuple[int, str]),
 ]
@@ -175,6 +253,52 @@ def test_objects_of_every_kind_of_class_are_the_same(model: Any) -> None:
     compiled, generated = both(rows, model)
     assert compiled == generated
     assert len(scan(rows, model)) == 300
+
+
+@pytest.mark.parametrize("count", [20, 300])
+@pytest.mark.parametrize("model", CLASSES, ids=lambda model: getattr(model, "__name__", str(model)))
+def test_the_collector_knows_the_same_objects(model: Any, count: int) -> None:
+    """However an object was made, what could be part of a cycle is known to the collector."""
+    rows = made_rows((INT4, TEXT), [(struct.pack("!i", n), b"text") for n in range(count)])
+    scanner = scanner_for(model, rows._source.shape)  # type: ignore[attr-defined]
+    source: Any = rows._source
+    made, alone = scanner.objects(source), attrs.evolve(scanner, executor=None).objects(source)
+    assert gc.is_tracked(made)
+    assert [gc.is_tracked(each) for each in made] == [gc.is_tracked(each) for each in alone]
+
+
+@pytest.mark.parametrize("model", [Referable, Slots])
+def test_what_becomes_a_cycle_later_is_collected(model: Any) -> None:
+    """Objects that were made unknown to the collector go with the cycle that they are part of."""
+    rows = made_rows((INT4, TEXT), [(struct.pack("!i", n), b"text") for n in range(300)])
+    objects: list[Any] = scan(rows, model)
+    gone: list[Any] = [weakref.ref(each) for each in objects]
+    for at in range(len(objects)):
+        objects[at].c0 = objects[at]
+    objects.clear()
+    assert all(ref() is not None for ref in gone)
+    gc.collect()
+    assert all(ref() is None for ref in gone)
+
+
+def test_the_collector_comes_before_new_objects() -> None:
+    """A round that a large result sets off does not walk what has just been made."""
+    rows = made_rows((INT4, TEXT), [(struct.pack("!i", n), b"text") for n in range(3000)])
+    scan(rows, Slots)
+    seen: list[int] = []
+
+    def watch(phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            seen.append(sum(type(each) is Slots for each in gc.get_objects()))
+
+    gc.collect()
+    gc.callbacks.append(watch)
+    try:
+        made = scan(rows, Slots)
+    finally:
+        gc.callbacks.remove(watch)
+    assert set(seen) == {0}
+    assert sum(type(each) is Slots for each in gc.get_objects()) == len(made)
 
 
 def test_a_plan_says_who_runs_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,7 +456,10 @@ def tables(draw: st.DrawFn) -> tuple[list[int], list[list[bytes | None]], list[b
     return oids, rows, [draw(st.booleans()) for _ in oids]
 
 
-@given(tables(), st.sampled_from(["attrs", "frozen", "dataclass", "tuple", "dict"]))
+KINDS = ["attrs", "frozen", "dataclass", "tuple", "dict", "struct", "frozen struct", "namedtuple"]
+
+
+@given(tables(), st.sampled_from(KINDS))
 @settings(max_examples=500, deadline=None)
 def test_any_rows_give_the_same_objects_or_the_same_error(
     table: tuple[list[int], list[list[bytes | None]], list[bool]], kind: str
@@ -353,6 +480,12 @@ def test_any_rows_give_the_same_objects_or_the_same_error(
             model = make("D", dict(zip(names, hints, strict=True)))
         case "dataclass":
             model = dataclasses.make_dataclass("M", list(zip(names, hints, strict=True)))
+        case "struct" | "frozen struct":
+            fields = list(zip(names, hints, strict=True))
+            model = msgspec.defstruct("M", fields, frozen=kind != "struct")
+        case "namedtuple":
+            make = NamedTuple
+            model = make("M", list(zip(names, hints, strict=True)))
         case _:
             fields = {n: attrs.field(type=hint) for n, hint in zip(names, hints, strict=True)}
             model = attrs.make_class("M", fields, frozen=kind == "frozen", slots=True)

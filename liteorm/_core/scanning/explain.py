@@ -24,7 +24,7 @@ def explain(model: Any, shape: Shape, scanner: Scanner) -> str:
             else (f"  (as {scanner.plan.variants[index]})")
         )
         lines.append(f"  {name:<{width}}  {type_.name} -> {target}{how}")
-    if scanner.execute is not None:
+    if scanner.executor is not None:
         lines.append("\nrun by the compiled executor; what it leaves, by the code below")
     elif scanner.declined is not None:
         lines.append(f"\nrun by the code below: {scanner.declined}")

@@ -10,11 +10,11 @@ import attrs
 
 from liteorm._core.contracts import Extra
 from liteorm._core.scanning.blame import cause_of, failure
-from liteorm._core.scanning.collector import Hold
+from liteorm._core.scanning.collector import Hold, catch_up
 from liteorm._core.scanning.compile import compile_source
 from liteorm._core.scanning.emit import Source, emit_scan
 from liteorm._core.scanning.plan import ScanPlan, plan_scan
-from liteorm._core.scanning.shape import Execute, ScanSource, Shape
+from liteorm._core.scanning.shape import Executor, ScanSource, Shape
 from liteorm._core.scanning.types import types_in
 from liteorm.errors import ModelError
 
@@ -33,7 +33,7 @@ class Scanner:
     source: Source
     filename: str
     build: Callable[[Any], list[Any]]
-    execute: Execute | None
+    executor: Executor | None
     declined: str | None
     """Why the backend has no executor for the plan; None if it has one, or never has."""
 
@@ -42,11 +42,17 @@ class Scanner:
         count = rows.count
         if count <= CHUNK:
             return self.chunk(rows, 0, count, first)
-        out: list[Any] = []
+        # What the collector owes is done before it gets to know the new objects: most die young.
+        late = self.executor if self.executor is not None and self.executor.late else None
+        out: list[Any] = [] if late is None else late.hidden()
         with Hold() as pause:
             for start in range(0, count, CHUNK):
-                out += self.chunk(rows, start, min(start + CHUNK, count), first)
+                stop = min(start + CHUNK, count)
+                out += self.chunk(rows, start, stop, first, late=late is not None)
                 pause.look()
+        if late is not None:
+            catch_up()
+            late.known(out)
         return out
 
     def chunks(self, rows: ScanSource, first: int = 0) -> Iterator[list[Any]]:
@@ -54,10 +60,12 @@ class Scanner:
         for start in range(0, rows.count, CHUNK):
             yield self.chunk(rows, start, min(start + CHUNK, rows.count), first)
 
-    def chunk(self, rows: ScanSource, start: int, stop: int, first: int = 0) -> list[Any]:
-        """Build the objects of rows [start, stop)."""
-        if self.execute is not None:
-            objects = self.execute(rows.handle, start, stop)
+    def chunk(
+        self, rows: ScanSource, start: int, stop: int, first: int = 0, *, late: bool = False
+    ) -> list[Any]:
+        """Build the objects of rows [start, stop); late ones the collector may not know yet."""
+        if self.executor is not None:
+            objects = self.executor.build(rows.handle, start, stop, late)
             if objects is not None:
                 return objects
         load = rows.loader(self.plan.variants)
@@ -115,7 +123,7 @@ def make_scanner(key: Any, model: Any, shape: Shape, extra: Extra) -> Scanner:
     return scanner
 
 
-def _executor(plan: ScanPlan, shape: Shape) -> tuple[Execute | None, str | None]:
+def _executor(plan: ScanPlan, shape: Shape) -> tuple[Executor | None, str | None]:
     """Return the backend's executor, or why there is none."""
     if shape.executor_for is None:
         return None, None

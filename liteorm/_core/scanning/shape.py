@@ -17,12 +17,33 @@ LoadRows = Callable[[int, int], list[tuple[Any, ...]]]
 
 InnerTypes = Callable[[tuple[int, ...]], tuple[PgType, ...]]
 
-Execute: TypeAlias = Callable[[Any, int, int], "list[Any] | None"]
-"""Makes the objects of rows [start, stop) of a result, which is given by its handle.
 
-None: there is something unusual in them; the generated code reads them, or says what it is."""
+class Executor(Protocol):
+    """A backend's own way to carry out a plan."""
 
-ExecutorFor: TypeAlias = "Callable[[Any, Shape], Execute | str]"
+    @property
+    def late(self) -> bool:
+        """Whether it can make objects late: the collector does not know them at first."""
+        ...
+
+    def build(self, handle: Any, start: int, stop: int, late: bool = False, /) -> list[Any] | None:
+        """Make the objects of rows [start, stop) of a result, which is given by its handle.
+
+        None: there is something unusual in them; the generated code reads them, or says what it
+        is. Late ones are to be given to `known` in the end.
+        """
+        ...
+
+    def hidden(self) -> list[Any]:
+        """Make an empty list for late objects, which the collector does not know either."""
+        ...
+
+    def known(self, objects: list[Any], /) -> None:
+        """Let the collector know objects that were made late, and their list."""
+        ...
+
+
+ExecutorFor: TypeAlias = "Callable[[Any, Shape], Executor | str]"
 """Returns a backend's own executor of a ScanPlan, or a word on why there is none."""
 
 NO_CODECS: Mapping[Any, Codec] = {}

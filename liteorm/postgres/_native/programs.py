@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from types import MemberDescriptorType
 from typing import Any, Final
 
 import attrs
@@ -22,7 +21,7 @@ from liteorm._core.scanning.emit import arguments_of
 from liteorm._core.scanning.fit import Fitter
 from liteorm._core.scanning.jsontext import decode_plain
 from liteorm._core.scanning.plan import Build, Collect, Leaf, Node, ScanPlan
-from liteorm._core.scanning.shape import Execute, Shape
+from liteorm._core.scanning.shape import Executor, Shape
 from liteorm._core.scanning.steps import Step
 from liteorm._core.scanning.types import (
     MONEY_OID,
@@ -33,6 +32,7 @@ from liteorm._core.scanning.types import (
     underlying,
 )
 from liteorm._core.values.ranges import Multirange, Range
+from liteorm.postgres._native.constructors import filled_up, store_of
 from liteorm.postgres._native.library import Unavailable, library, module
 from liteorm.postgres._types.geometry import pair
 from liteorm.postgres._types.loaders import Adapters, loading_adapters
@@ -51,7 +51,7 @@ class _Declined(Exception):
     """The executor cannot carry out a plan; the message says what of it."""
 
 
-def executor_for(plan: ScanPlan, shape: Shape) -> Execute | str:
+def executor_for(plan: ScanPlan, shape: Shape) -> Executor | str:
     """Return what carries out a plan, or why that is left to the generated code."""
     try:
         native = module()
@@ -60,8 +60,8 @@ def executor_for(plan: ScanPlan, shape: Shape) -> Execute | str:
         return str(why)
     except _Declined as why:
         return f"the compiled executor does not know {why}"
-    execute: Execute = native.Rows(library(), len(plan.columns), program).build
-    return execute
+    executor: Executor = native.Rows(library(), len(plan.columns), program)
+    return executor
 
 
 _TEXTS = ("text", "varchar", "bpchar", "char", "name", "cstring", "unknown", "xml", "citext")
@@ -124,17 +124,15 @@ class _Writer:
     def build(self, model: Model, parts: list[tuple[Field, Program]], absent: Program) -> Program:
         """Return what makes an object of a class from its parts."""
         cls: Any = model.cls
-        programs = tuple(program for _, program in parts)
         filled = [field for field, _ in parts]
-        complete = len(filled) == len(model.fields)
         if model.kind == "typeddict":
-            return ("dict", programs, absent, tuple(field.init_name for field in filled))
-        if complete and _only_stores(model):
-            stores = tuple(_store(cls, field.name) for field in filled)
-            return ("object", programs, absent, cls, stores)
-        if complete and model.kind == "namedtuple" and _made_as_tuple(cls):
-            return ("subtuple", programs, absent, cls)
+            keys = tuple(field.init_name for field in filled)
+            return ("dict", tuple(program for _, program in parts), absent, keys)
         by_name = {field.init_name: program for field, program in parts}
+        whole = filled_up(model, by_name)
+        if whole is not None:
+            kind, programs, *rest = whole
+            return (kind, programs, absent, *rest)
         given = arguments_of(model, filled)
         keywords = tuple(field.init_name for field, keyword in given if keyword)
         return ("call", tuple(by_name[f.init_name] for f, _ in given), absent, cls, keywords)
@@ -288,7 +286,7 @@ class _Writer:
         if type_.base == "numeric":
             return ("numeric", type_.python)
         if type_.base == "uuid":
-            stores = tuple(_store(uuid.UUID, name) for name in ("int", "is_safe"))
+            stores = tuple(store_of(uuid.UUID, name) for name in ("int", "is_safe"))
             return ("uuid", uuid.UUID, stores, uuid.SafeUUID.unknown)
         # money has a unit of its own in every database
         if type_.base not in FORMS or type_.oid == MONEY_OID:
@@ -307,34 +305,6 @@ _RANGES: Final = (Range.empty, "()", "[)", "(]", "[]")
 def _interval() -> Program:
     # Not by the executor itself: it would take an infinite one for one of many months.
     return ("call", interval, 0, False)
-
-
-def _only_stores(model: Model) -> bool:
-    """Tell whether all that a constructor does is to store its arguments."""
-    cls: Any = model.cls
-    return (
-        model.kind in ("attrs", "dataclass")
-        and model.plain
-        and (model.frozen or cls.__setattr__ is object.__setattr__)
-        and not getattr(cls, "__abstractmethods__", None)
-    )
-
-
-def _made_as_tuple(cls: type[Any]) -> bool:
-    """Tell whether a NamedTuple is made by what the class statement wrote, and by nothing else."""
-    new = cls.__new__
-    return (
-        type(cls) is type
-        and str(getattr(new, "__module__", "")).startswith("namedtuple_")
-        and cls.__init__ is object.__init__
-        and "__new__" in vars(next(base for base in cls.__mro__ if "_fields" in vars(base)))
-    )
-
-
-def _store(cls: type, name: str) -> Any:
-    """Return where an attribute is stored: its slot, or its name for a class with a dict."""
-    found = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
-    return found if isinstance(found, MemberDescriptorType) else name
 
 
 class _Records:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from psycopg import abc, pq
 
-from liteorm._core.scanning.shape import Execute, LoadRows, Shape
+from liteorm._core.scanning.shape import Executor, LoadRows, Shape
 from liteorm._core.scanning.types import (
     RECORD_ARRAY_OID,
     RECORD_OID,
@@ -235,7 +235,7 @@ def _innermost(type_: PgType) -> PgType:
     return type_
 
 
-def _executor_for(plan: Any, shape: Shape) -> Execute | str:
+def _executor_for(plan: Any, shape: Shape) -> Executor | str:
     """Return what carries out a plan, or why that is left to the generated code."""
     # It needs all that plans are made with, which is imported with the first of them.
     from liteorm.postgres._native.programs import executor_for
