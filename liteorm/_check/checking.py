@@ -18,6 +18,7 @@ from liteorm._check.plans import Plans
 from liteorm._check.problems import Code, Problem
 from liteorm._check.sent import Oid
 from liteorm._check.statements import Asking, statement_problems
+from liteorm._check.stubfiles import meaning_of
 from liteorm._check.stubs import stub_of
 from liteorm._check.subjects import Subject, collect, relative
 from liteorm._check.tables import table_problems
@@ -127,7 +128,7 @@ def _check_stubs(answers: Answers, subjects: list[Subject]) -> _Found:
     found: _Found = []
     for subject in subjects:
         text = stub_of(subject.item, answers)
-        if Path(subject.file).read_text(encoding="utf-8") != text:
+        if meaning_of(Path(subject.file).read_text(encoding="utf-8")) != meaning_of(text):
             problem = Problem(
                 "error",
                 "stub-outdated",

@@ -1,7 +1,5 @@
 """Server-sent events: one listener for all who look at a list."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import asynccontextmanager, contextmanager

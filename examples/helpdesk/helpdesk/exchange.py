@@ -1,7 +1,5 @@
 """CSV in, with progress and the line of whatever is wrong, and CSV out."""
 
-from __future__ import annotations
-
 import asyncio
 import csv
 import io
@@ -31,7 +29,7 @@ class BadLine(BaseModel):
 class Report(BaseModel):
     """A line of the answer to an import; the last one has `stored`."""
 
-    rows: int
+    rows: int = 0
     stored: bool | None = None
     bad: list[BadLine] = []
     error: str = ""
@@ -41,65 +39,55 @@ class Refused(Exception):
     """The file has bad lines: nothing of it is stored."""
 
 
-class Reading:
-    """Tickets from CSV, and the lines of what is none."""
-
-    def __init__(self, text: str) -> None:
-        self.rows = 0
-        self.bad: list[BadLine] = []
-        self._reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-
-    def tickets(self) -> Iterator[NewTicket]:
-        try:
-            yield from self._tickets()
-        except csv.Error as error:
-            self.bad.append(BadLine(line=self._reader.line_num, reason=str(error)))
-        if self.bad:
-            raise Refused
-
-    def _tickets(self) -> Iterator[NewTicket]:
-        header = next(self._reader, list[str]())
-        line = self._reader.line_num + 1
-        for cells in self._reader:
-            row = {name: cell for name, cell in zip(header, cells, strict=False) if cell}
+def read(text: str, outcome: Report) -> Iterator[NewTicket]:
+    """Give the tickets of a CSV file; count them, and note the lines of what is none."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = next(reader, list[str]())
+        line = reader.line_num + 1
+        for cells in reader:
             try:
                 if cells and len(cells) != len(header):
                     raise ValueError(f"has {len(cells)} cells, expected {len(header)}")
                 if cells:
+                    row = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
                     ticket = NewTicket.model_validate(row)
-                    self.rows += 1
+                    outcome.rows += 1
                     yield ticket
             except ValidationError as error:
                 first = error.errors()[0]
-                self._refuse(line, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+                reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+                outcome.bad.append(BadLine(line=line, reason=reason))
             except ValueError as error:
-                self._refuse(line, str(error))
-            line = self._reader.line_num + 1
-
-    def _refuse(self, line: int, reason: str) -> None:
-        self.bad.append(BadLine(line=line, reason=reason))
-        if len(self.bad) == BAD_LINES:
-            raise Refused
+                outcome.bad.append(BadLine(line=line, reason=str(error)))
+            if len(outcome.bad) == BAD_LINES:
+                break
+            line = reader.line_num + 1
+    except csv.Error as error:
+        outcome.bad.append(BadLine(line=reader.line_num, reason=str(error)))
+    if outcome.bad:
+        raise Refused
 
 
 async def import_tickets(
     db: AsyncDB, tenant: int, text: str, report: Callable[[Report], None]
 ) -> Report:
     """Store all tickets of a file, or none; report on the way, and return the outcome."""
-    reading = Reading(text)
+    outcome = Report(stored=False)
     try:
         async with begin(db, tenant) as tx:
-            count = await tx.insert_many(
-                reading.tickets(), table=Ticket, progress=lambda rows: report(Report(rows=rows))
+            tickets = read(text, outcome)
+            await tx.insert_many(
+                tickets, table=Ticket, progress=lambda rows: report(Report(rows=rows))
             )
             await tell(tx, tenant, None)
+        outcome.stored = True
     except Refused:
-        return Report(rows=reading.rows, stored=False, bad=reading.bad)
-    except liteorm.CommitUnknown as error:
-        return Report(rows=reading.rows, error=said(error)[1])
+        pass
     except liteorm.Error as error:
-        return Report(rows=reading.rows, stored=False, error=said(error)[1])
-    return Report(rows=count, stored=True)
+        outcome.stored = None if isinstance(error, liteorm.CommitUnknown) else False
+        outcome.error = said(error)[1]
+    return outcome
 
 
 async def reports(db: AsyncDB, tenant: int, text: str) -> AsyncGenerator[str]:

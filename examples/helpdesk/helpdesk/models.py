@@ -1,7 +1,5 @@
 """What comes in, what is stored and what goes out: Pydantic at the border, and rows as they are."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import Enum
 from typing import Annotated
@@ -90,8 +88,7 @@ class TicketChange(Incoming):
 
 class Page(BaseModel):
     tickets: list[Ticket]
-    after: str | None
-    """What to ask for the next page with."""
+    after: str | None  # what to ask for the next page with
 
 
 class StatusCount(BaseModel):
@@ -106,5 +103,4 @@ class Changed:
     """What is said on the channel "tickets"."""
 
     tenant: int
-    ticket: int | None
-    """None for many at once: read the list again."""
+    ticket: int | None  # None for many at once: read the list again

@@ -1,19 +1,27 @@
 """What every request needs: its tenant's transaction, and an answer for each error."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import Annotated
 
-from fastapi import Depends, Header, Request
+from fastapi import Cookie, Depends, Header, HTTPException, Request
 from fastapi.responses import JSONResponse
 
 import liteorm
 from liteorm.postgres import AsyncDB, AsyncTx
 
-# Who is calling: in a real application, from a token that was verified.
-Tenant = Annotated[int, Header(alias="X-Tenant")]
+
+def caller(
+    header: Annotated[int | None, Header(alias="X-Tenant")] = None,
+    cookie: Annotated[int | None, Cookie(alias="tenant")] = None,
+) -> int:
+    """Say who is calling: in a real application, by a token or a session that was verified."""
+    if (found := cookie if header is None else header) is None:
+        raise HTTPException(401, "whose tickets?")
+    return found
+
+
+Tenant = Annotated[int, Depends(caller)]
 
 
 def database(request: Request) -> AsyncDB:
@@ -53,13 +61,7 @@ def said(error: liteorm.Error) -> tuple[int, str]:
             return 422, "a value that cannot be stored"
         case liteorm.CommitUnknown():
             return 503, "it may have been stored: look before you send it again"
-        case (
-            liteorm.ConnectionLost()
-            | liteorm.ConnectFailed()
-            | liteorm.PoolTimeout()
-            | liteorm.StatementTimeout()
-            | liteorm.Error(retryable=True)
-        ):
+        case _ if error.retryable or isinstance(error, (ConnectionError, TimeoutError)):
             return 503, "not stored: try again"
         case _:
             raise error

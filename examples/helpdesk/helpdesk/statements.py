@@ -1,7 +1,5 @@
 """All SQL of the requests. The policies add the tenant, so no statement names it."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Literal
 

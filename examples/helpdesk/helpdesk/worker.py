@@ -1,7 +1,5 @@
 """The worker, one of any number: takes jobs off the queue. Run: python -m helpdesk.worker"""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os
@@ -18,12 +16,8 @@ log = logging.getLogger(__name__)
 
 async def confirm(tx: AsyncTx, job: Job) -> None:
     """Answer a new ticket; a real worker would send a mail here."""
-    row = {
-        "tenant_id": job.tenant_id,
-        "ticket_id": job.ticket_id,
-        "author": "helpdesk",
-        "body": "We have your ticket.",
-    }
+    row = {"tenant_id": job.tenant_id, "ticket_id": job.ticket_id, "author": "helpdesk"}
+    row["body"] = "We have your ticket."
     await tx.insert(row, table="comments", returning=Comment)
     await tell(tx, job.tenant_id, job.ticket_id)
 
@@ -66,12 +60,7 @@ async def serve(db: AsyncDB) -> None:
                         await listener.receive(timeout=30)
                     except TimeoutError:
                         pass  # jobs that were put off are due by the clock
-        except (
-            liteorm.ConnectionLost,
-            liteorm.ConnectFailed,
-            liteorm.PoolTimeout,
-            liteorm.CommitUnknown,
-        ):
+        except (ConnectionError, TimeoutError, liteorm.CommitUnknown):
             log.warning("the database is away: looking again in a second")
             await asyncio.sleep(1)
 

@@ -1,3 +1,10 @@
+"""Tickets with comments and tags, and the policies that keep tenants apart."""
+
+from alembic import op
+
+revision, down_revision = "0001", None
+
+SQL = """
 -- The role of requests. It owns nothing, so the policies below hold it.
 DO $$ BEGIN
     CREATE ROLE helpdesk_app;
@@ -42,23 +49,15 @@ CREATE TABLE tags (
     FOREIGN KEY (tenant_id, ticket_id) REFERENCES tickets (tenant_id, id)
 );
 
--- Work for the worker, who sees all tenants.
-CREATE TABLE jobs (
-    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    tenant_id int NOT NULL DEFAULT current_setting('app.tenant')::int,
-    ticket_id int NOT NULL,
-    kind text NOT NULL,
-    attempts int NOT NULL DEFAULT 0,
-    due timestamptz NOT NULL DEFAULT now()
-);
-
 ALTER TABLE tickets ENABLE ROW LEVEL SECURITY;
 ALTER TABLE comments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tags ENABLE ROW LEVEL SECURITY;
-ALTER TABLE jobs ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON tickets USING (tenant_id = current_setting('app.tenant')::int);
 CREATE POLICY tenant ON comments USING (tenant_id = current_setting('app.tenant')::int);
 CREATE POLICY tenant ON tags USING (tenant_id = current_setting('app.tenant')::int);
-CREATE POLICY tenant ON jobs USING (tenant_id = current_setting('app.tenant')::int);
 GRANT SELECT, INSERT, UPDATE, DELETE ON tickets, comments, tags TO helpdesk_app;
-GRANT INSERT ON jobs TO helpdesk_app;
+"""
+
+
+def upgrade() -> None:
+    op.execute(SQL)
