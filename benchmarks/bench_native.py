@@ -1,9 +1,10 @@
 """What liteorm-native is worth: each work with it and without, side by side with its floor.
 
-    python benchmarks/bench_native.py [--rounds 7] [--rows 100000] [--stream 2000000]
+    python benchmarks/bench_native.py [--rounds 9] [--json FILE]
+    python benchmarks/bench_native.py --docs FILE FILE   # the table of docs/benchmarks.md
 
-Every case of a line runs in turn in one process, and what is printed are ratios of medians. Cases
-without it have classes and a pool of their own, planned while LITEORM_NATIVE is 0.
+Every case of a line runs in turn in one process, and what is printed are ratios. Cases without it
+have classes of their own, planned while LITEORM_NATIVE is 0. It takes about four minutes.
 """
 
 from __future__ import annotations
@@ -13,22 +14,25 @@ import asyncio
 import contextlib
 import gc
 import os
-import statistics
 import sys
 from collections.abc import Callable, Iterator
-from time import perf_counter, process_time
+from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import _bench
 import attrs
 import psycopg
 import psycopg_pool
+from _lines import Lines, merged, twin
 from _peers import CREATE, Address, Eight, Five, Located, Peers, by_hand, uri
 from bench_insert_many import COLUMNS, COPY, TYPES, Row, rows
 from bench_insert_many import CREATE as CREATE_ROWS
+from bench_models import models
 from bench_nested import CREATE as CREATE_NESTED
 from bench_nested import QUERIES, Child, Parent
 from bench_nested import cases as nested_cases
+from bench_statements import ONE, PAGE, by_id, page
 
 import liteorm
 from liteorm import postgres, scan, scan_iter, scan_one
@@ -37,54 +41,12 @@ Case = Callable[[], Any]
 BY_KEY = "SELECT * FROM bench_five WHERE id = %s"
 
 
-def twin(model: type, **types: Any) -> Any:
-    """Return the same class once more, to be planned apart."""
-    attrs.resolve_types(model)
-    fields = {a.name: attrs.field(type=types.get(a.name, a.type)) for a in attrs.fields(model)}
-    return attrs.make_class(model.__name__, fields)
-
-
-def alone(case: Case) -> Case:
-    """Return a case that runs without liteorm-native."""
-
-    def run() -> Any:
-        os.environ["LITEORM_NATIVE"] = "0"
-        try:
-            return case()
-        finally:
-            del os.environ["LITEORM_NATIVE"]
-
-    return run
-
-
-class Lines:
-    """The table as it grows."""
-
-    def __init__(self, rounds: int) -> None:
-        self.rounds = rounds
-        print("| work | floor | with | without |\n|---|---|---:|---:|")
-
-    def add(self, work: str, floors: dict[str, Case], with_: Case, without: Case) -> None:
-        """Measure a line, or one for each floor; the client's CPU too where the work says so."""
-        cases = {**floors, "with": with_, "without": alone(without)}
-        times = _bench.interleaved(cases, rounds=self.rounds)
-        self.show(work, floors, times, statistics.median)
-
-    def show(self, work: str, floors: Any, times: Any, middle: Callable[[Any], float]) -> None:
-        """Print what was measured."""
-        for floor in floors:
-            with_, without = (
-                f"{middle(times[name]) / middle(times[floor]):.2f}" for name in ("with", "without")
-            )
-            print(f"| {work} | {floor} | {with_} | {without} |", flush=True)
-
-
 def reading(lines: Lines, peers: Peers) -> None:
     """Measure whole tables."""
     db, connection = peers.db, peers.connection
-    for work, table, model, width in (
-        ("100,000 × 5 columns", "bench_five", Five, 5),
-        ("100,000 × 8 columns", "bench_eight", Eight, 8),
+    for work, table, model, goals in (
+        ("100,000 × 5 columns", "bench_five", Five, (0.7, 1.0)),
+        ("100,000 × 8 columns", "bench_eight", Eight, (0.5, 0.6)),
     ):
         sql = f"SELECT * FROM {table}"
         other = twin(model)
@@ -94,9 +56,16 @@ def reading(lines: Lines, peers: Peers) -> None:
 
         lines.add(
             work,
-            {"the loop by hand": by_hand(connection, model, sql, width), "tuple_row": tuples},
+            {
+                "the loop by hand": by_hand(connection, model, sql, len(attrs.fields(model))),
+                "tuple_row": tuples,
+            },
             lambda sql=sql, model=model: scan(db.query(sql), model),
             lambda sql=sql, model=other: scan(db.query(sql), model),
+            goals={
+                floor: (goal, None)
+                for floor, goal in zip(("the loop by hand", "tuple_row"), goals, strict=True)
+            },
         )
     held = [Five(i, "", "", True, 0.0) for i in range(300_000)]
     sql = "SELECT * FROM bench_five"
@@ -106,6 +75,7 @@ def reading(lines: Lines, peers: Peers) -> None:
         {"the loop by hand": by_hand(connection, Five, sql, 5)},
         lambda: scan(db.query(sql), Five),
         lambda: scan(db.query(sql), other),
+        goals={"the loop by hand": (0.6, None)},
     )
     del held
     sql = "SELECT id, address FROM bench_json"
@@ -115,6 +85,7 @@ def reading(lines: Lines, peers: Peers) -> None:
         {"msgspec by hand": peers.json()["psycopg and msgspec by hand"]},
         lambda: scan(db.query(sql), Located),
         lambda: scan(db.query(sql), located),
+        goals={"msgspec by hand": (0.8, None)},
     )
     parent = twin(Parent, children=list[twin(Child)])
     for title, nested in QUERIES.items():
@@ -124,6 +95,7 @@ def reading(lines: Lines, peers: Peers) -> None:
             {name: floors[name] for name in ("asyncpg by hand", "psycopg by hand")},
             lambda sql=nested: scan(db.query(sql), Parent),
             lambda sql=nested: scan(db.query(sql), parent),
+            goals={"asyncpg by hand": (0.8, 2.2)},
         )
 
 
@@ -146,7 +118,9 @@ def one_row(lines: Lines, peers: Peers, calls: int = 200) -> None:
 
         return run
 
-    lines.add("one row by key", {"psycopg's pool": bare}, scanned(Five), scanned(other))
+    floors: dict[str, Case] = {"psycopg's pool": bare}
+    goals = {"psycopg's pool": (0.8, None)}
+    lines.add("one row by key", floors, scanned(Five), scanned(other), goals=goals)
     asyncio.run(_one_row_async(lines, peers.dsn, calls))
 
 
@@ -189,13 +163,19 @@ async def _one_row_async(lines: Lines, dsn: str, calls: int) -> None:
 
             await asyncio.gather(*(several(1 + 5 * task) for task in range(100)))
 
-        for work, floor, run in (
-            ("one row by key, async", {"psycopg's pool": bare}, in_turn),
-            ("one row by key, 100 tasks, pool of 10", {"asyncpg's pool": with_asyncpg}, at_once),
-        ):
+        works: list[tuple[str, dict[str, Any], Any, float]] = [
+            ("one row by key, async", {"psycopg's pool": bare}, in_turn, 0.85),
+            (
+                "one row by key, 100 tasks, pool of 10",
+                {"asyncpg's pool": with_asyncpg},
+                at_once,
+                0.8,
+            ),
+        ]
+        for work, floor, run, goal in works:
             cases = {**floor, "with": scanned(Five), "without": scanned(other)}
             times: dict[str, list[float]] = {name: [] for name in cases}
-            for turn in range(lines.rounds + 1):
+            for turn in range(2 * lines.rounds + 1):
                 for name, one in cases.items():
                     if name == "without":
                         os.environ["LITEORM_NATIVE"] = "0"
@@ -205,7 +185,36 @@ async def _one_row_async(lines: Lines, dsn: str, calls: int) -> None:
                     os.environ.pop("LITEORM_NATIVE", None)
                     if turn:
                         times[name].append(perf_counter() - start)
-            lines.show(work, floor, times, statistics.median)
+            lines.show(work, list(floor), times, dict.fromkeys(floor, (goal, None)))
+
+
+def declared(lines: Lines, peers: Peers, calls: int = 200) -> None:
+    """Measure statements declared over a signature beside query and scan of the same SQL."""
+    db = peers.db
+    floor = "query + scan"
+
+    def one() -> None:
+        for key in range(1, calls + 1):
+            by_id.one(db, key)
+
+    def scanned_one() -> None:
+        for key in range(1, calls + 1):
+            scan_one(db.query(ONE, {"id": key}), Five)
+
+    def pages() -> None:
+        for key in range(1, calls + 1):
+            page.all(db, key, active=True)
+
+    def scanned_pages() -> None:
+        for key in range(1, calls + 1):
+            scan(db.query(PAGE, {"after": key, "active": True, "limit": 50}), Five)
+
+    for work, case, scanned in (
+        ("a statement with a signature, .one", one, scanned_one),
+        ("a statement with parts and choices, .all of 50", pages, scanned_pages),
+    ):
+        goals = {floor: (1.05, None)}
+        lines.add(work, {floor: scanned}, case, case, goals=goals, floor_without=scanned)
 
 
 def writing(lines: Lines, peers: Peers, count: int) -> None:
@@ -222,57 +231,52 @@ def writing(lines: Lines, peers: Peers, count: int) -> None:
             for o in objects:
                 write_row((o.id, o.name, o.email, o.active, o.score, o.at))
 
-    cases = {
-        "write_row by hand": hand,
-        "with": lambda: db.insert_many(objects),
-        "without": alone(lambda: db.insert_many(others)),
-    }
-    times = _bench.interleaved(
-        cases, rounds=lines.rounds, before=lambda: connection.execute(CREATE_ROWS)
-    )
-    work = f"insert_many of {count:,} × 6"
-    lines.show(work, ["write_row by hand"], times, statistics.median)
-    lines.show(
-        f"{work}, client's CPU",
-        ["write_row by hand"],
-        times,
-        lambda taken: statistics.median(taken.cpu),
+    lines.add(
+        f"insert_many of {count:,} × 6",
+        {"write_row by hand": hand},
+        lambda: db.insert_many(objects),
+        lambda: db.insert_many(others),
+        goals={"write_row by hand": (0.95, None), "cpu of write_row by hand": (0.4, None)},
+        before=lambda: connection.execute(CREATE_ROWS),
+        cpu=f"insert_many of {count:,} × 6, client's CPU",
     )
 
 
 def streaming(lines: Lines, peers: Peers, count: int) -> None:
-    """Measure a stream; its CPU too, since a server on the same machine takes the most."""
-    sql: Any = (
+    """Measure streams; their CPU too, since a server on the same machine takes the most."""
+    rows = (
         "SELECT g::int8 AS id, 'name ' || g AS name, 'user' || g || '@example.com' AS email,"
         f" g % 3 = 0 AS active, g * 1.1::float8 AS score FROM generate_series(1, {count}) g"
     )
+    stored = f"CREATE UNLOGGED TABLE bench_stored AS {rows}; VACUUM ANALYZE bench_stored"
+    for command in stored.split("; "):
+        peers.connection.execute(command.encode())
     other = twin(Five)
+    for kind, text in (("stored", "SELECT * FROM bench_stored"), ("generated", rows)):
+        sql: Any = text
 
-    def hand() -> int:
-        cursor = peers.connection.cursor(binary=True)
-        return sum(1 for row in cursor.stream(sql, size=1000) if Five(*row))
+        def hand(sql: Any = sql) -> int:
+            cursor = peers.connection.cursor(binary=True)
+            return sum(1 for row in cursor.stream(sql, size=1000) if Five(*row))
 
-    def scanned(model: Any) -> Case:
-        def run() -> int:
-            with peers.db.stream(sql) as stream:
-                return sum(1 for _ in scan_iter(stream, model))
+        def scanned(model: Any, sql: Any = sql) -> Case:
+            def run() -> int:
+                with peers.db.stream(sql) as stream:
+                    return sum(1 for _ in scan_iter(stream, model))
 
-        return run
+            return run
 
-    cases = {
-        "psycopg stream by hand": hand,
-        "with": scanned(Five),
-        "without": alone(scanned(other)),
-    }
-    times = _bench.interleaved(cases, rounds=max(2, lines.rounds // 3))
-    work = f"a stream of {count:,} × 5"
-    lines.show(work, ["psycopg stream by hand"], times, statistics.median)
-    lines.show(
-        f"{work}, client's CPU",
-        ["psycopg stream by hand"],
-        times,
-        lambda taken: statistics.median(taken.cpu),
-    )
+        work = f"a stream of {count:,} {kind} rows × 5"
+        floor = "psycopg stream by hand"
+        lines.add(
+            work,
+            {floor: hand},
+            scanned(Five),
+            scanned(other),
+            goals={floor: (0.6, None), f"cpu of {floor}": (0.6, None)},
+            rounds=max(3, lines.rounds // 3),
+            cpu=f"{work}, client's CPU",
+        )
 
 
 @contextlib.contextmanager
@@ -289,19 +293,33 @@ def prepared() -> Iterator[Peers]:
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--stream", type=int, default=2_000_000)
+    parser.add_argument("--only", nargs="*", default=[], metavar="PART")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--docs", nargs="+", type=Path)
     options = parser.parse_args()
-    began = process_time()
+    if options.docs:
+        print(merged(options.docs))
+        return 0
+    began = perf_counter()
     with prepared() as peers:
         lines = Lines(options.rounds)
-        reading(lines, peers)
-        one_row(lines, peers)
-        writing(lines, peers, options.rows)
-        streaming(lines, peers, options.stream)
+        parts: dict[str, Case] = {
+            "read": lambda: reading(lines, peers),
+            "one": lambda: one_row(lines, peers),
+            "declared": lambda: declared(lines, peers),
+            "models": lambda: models(lines, peers),
+            "write": lambda: writing(lines, peers, options.rows),
+            "stream": lambda: streaming(lines, peers, options.stream),
+        }
+        for name in options.only or parts:
+            parts[name]()
+    if options.json:
+        lines.save(options.json)
     print("\n" + _bench.versions("liteorm-native", "psycopg", "asyncpg", "attrs"), end=", ")
-    print(f"{process_time() - began:.0f} s of CPU")
+    print(f"{perf_counter() - began:.0f} s")
     return 0
 
 
