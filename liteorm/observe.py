@@ -30,7 +30,8 @@ class QueryEvent:
     Args:
         operation: What is done: ``"query"``, ``"execute"``, ``"stream"``, ``"insert_many"``,
             ``"begin"``, ``"commit"``, ``"rollback"``, ``"listen"`` and so on.
-        statement: The name of the declared statement, None where it has none.
+        statement: The name of the declared statement, None where it has none; of a batch the
+            names of all that have one, with commas.
         sql: The text, None where there is none to show.
         params: Its parameters as given. They are values: think before you store them.
         start: When it began, in seconds since the epoch.
@@ -158,7 +159,12 @@ def opentelemetry(*, tracer_provider: Any = None, log_params: bool = False) -> O
 
 
 def operation_name(event: QueryEvent) -> str:
-    """Return a statement's first word, whatever comments and parentheses stand before it."""
+    """Return a statement's first word, whatever comments and parentheses stand before it.
+
+    BATCH for several, before the word if it is one statement with many parameters.
+    """
+    if event.operation == "batch":
+        return "BATCH"
     text = event.sql or ""
     at = 0
     while at < len(text):
@@ -173,7 +179,8 @@ def operation_name(event: QueryEvent) -> str:
     end = at
     while end < len(text) and (text[end].isalnum() or text[end] == "_"):
         end += 1
-    return text[at:end].upper() or event.operation
+    word = text[at:end].upper() or event.operation
+    return f"BATCH {word}" if event.operation == "execute_many" else word
 
 
 def metrics(*, meter_provider: Any = None) -> Observer:

@@ -19,6 +19,9 @@ class Runs(Protocol[P]):
     @property
     def name(self) -> str | None: ...
 
+    @property
+    def _timeout(self) -> float | None: ...
+
     def _call(self, *args: P.args, **named: P.kwargs) -> tuple[str, Any]: ...
 
 
@@ -35,16 +38,27 @@ class Reads(Runs[P], Protocol[T, P]):
 class Pending(Generic[T]):
     """The result that a statement of a batch will have; `result()` gives it after the block."""
 
-    __slots__ = ("_error", "_found", "_read", "_sent", "name", "params", "reads", "sql")
+    __slots__ = (
+        *("_error", "_found", "_read", "_sent"),
+        *("name", "params", "reads", "sql", "timeout"),
+    )
 
     def __init__(
-        self, name: str | None, sql: str, params: Any, read: Callable[[Any], T], reads: bool
+        self,
+        name: str | None,
+        sql: str,
+        params: Any,
+        read: Callable[[Any], T],
+        reads: bool,
+        timeout: float | None = None,
     ) -> None:
         self.name = name
         self.sql = sql
         self.params = params
         self.reads = reads
         """Whether rows are wanted, and not what was done."""
+        self.timeout = timeout
+        """Seconds that this statement of the batch may take."""
         self._read = read
         self._found: Any = None
         self._error: BaseException | None = None
@@ -96,19 +110,19 @@ class Batch:
     def all(self, statement: Reads[T, P], /, *args: P.args, **named: P.kwargs) -> Pending[list[T]]:
         """Add a declared statement; every row will be an object."""
         sql, params = _called("all", statement, args, named)
-        return self._added(Pending(statement.name, sql, params, statement._all, True))
+        return self._added(_pending(statement, sql, params, statement._all))
 
     def one(self, statement: Reads[T, P], /, *args: P.args, **named: P.kwargs) -> Pending[T]:
         """Add a declared statement; its one row will be an object."""
         sql, params = _called("one", statement, args, named)
-        return self._added(Pending(statement.name, sql, params, statement._one, True))
+        return self._added(_pending(statement, sql, params, statement._one))
 
     def optional(
         self, statement: Reads[T, P], /, *args: P.args, **named: P.kwargs
     ) -> Pending[T | None]:
         """Add a declared statement; its one row will be an object, or None if there is none."""
         sql, params = _called("optional", statement, args, named)
-        return self._added(Pending(statement.name, sql, params, statement._optional, True))
+        return self._added(_pending(statement, sql, params, statement._optional))
 
     @overload
     def execute(
@@ -122,7 +136,8 @@ class Batch:
         """Add a statement for its effect: a declared one, or text with its parameters."""
         if hasattr(statement, "_call"):
             sql, params = statement._call(*args, **named)
-            return self._added(Pending(statement.name, sql, params, _as_it_is, False))
+            waiting = Pending(statement.name, sql, params, _as_it_is, False, statement._timeout)
+            return self._added(waiting)
         text, values = _text_of(statement, *args, **named)
         return self._added(Pending(None, text, values, _as_it_is, False))
 
@@ -145,6 +160,10 @@ class Batch:
         return pending
 
 
+def _pending(statement: Runs[Any], sql: str, params: Any, read: Callable[[Any], T]) -> Pending[T]:
+    return Pending(statement.name, sql, params, read, True, statement._timeout)
+
+
 def _called(what: str, statement: Any, args: Any, named: Any) -> tuple[str, Any]:
     if not hasattr(statement, f"_{what}"):
         raise TypeError(
@@ -162,6 +181,19 @@ def _text_of(sql: Any, params: Any = None) -> tuple[str, Any]:
             " or execute"
         )
     return rendered(sql, params)
+
+
+def called(sql: Any, params: Any) -> tuple[str, Any, float | None]:
+    """Return text and parameters of a statement, declared or as text, and its timeout."""
+    if not hasattr(sql, "_call"):
+        return *rendered(sql, params), None
+    if params is None:
+        text, values = sql._call()
+    elif isinstance(params, Mapping):
+        text, values = sql._call(**params)
+    else:
+        text, values = sql._call(*params)
+    return text, values, sql._timeout
 
 
 def _as_it_is(found: Any) -> Any:

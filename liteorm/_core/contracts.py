@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from decimal import Decimal
 from typing import Any, Literal, Protocol, TypeAlias
 
-from liteorm._core.batches import Batch
+from liteorm._core.batches import Batch, Runs
 from liteorm._core.row_contracts import AsyncRowCalls, RowCalls
 from liteorm._core.sql.text import SqlText
 from liteorm._core.values.results import Result, Rows
@@ -97,7 +97,7 @@ class Session(RowCalls, Protocol):
 
     def copy_out(
         self,
-        sql: SqlText,
+        sql: SqlText | Runs[...],
         params: Params = None,
         *,
         format: CopyFormat = "csv",
@@ -109,7 +109,7 @@ class Session(RowCalls, Protocol):
 
         Args:
             sql: The query, with `%s` or `%(name)s` for parameters, which are written into it as
-                literals: COPY takes none.
+                literals: COPY takes none. Or a declared statement.
             params: A sequence or a mapping to match; without it a `%` is just a `%`.
             format: `"csv"`, `"text"` or `"binary"`.
             header: Whether the first line has the names of the columns.
@@ -235,7 +235,7 @@ class AsyncSession(AsyncRowCalls, Protocol):
 
     def copy_out(
         self,
-        sql: SqlText,
+        sql: SqlText | Runs[...],
         params: Params = None,
         *,
         format: CopyFormat = "csv",
@@ -247,7 +247,7 @@ class AsyncSession(AsyncRowCalls, Protocol):
 
         Args:
             sql: The query, with `%s` or `%(name)s` for parameters, which are written into it as
-                literals: COPY takes none.
+                literals: COPY takes none. Or a declared statement.
             params: A sequence or a mapping to match; without it a `%` is just a `%`.
             format: `"csv"`, `"text"` or `"binary"`.
             header: Whether the first line has the names of the columns.

@@ -18,10 +18,10 @@ from liteorm.errors import StatementError
 
 
 class StatementText(str):
-    """SQL of a statement that has a name, which observers are told."""
+    """SQL of a statement that has a name, or of several, which observers are told."""
 
     __slots__ = ("statement",)
-    statement: str
+    statement: str | None
 
 
 @frozen

@@ -185,7 +185,7 @@ class AsyncWire(AsyncLimits):
             if self.drop_late:
                 self.drop()
                 raise psycopg.OperationalError("the server did not answer") from None
-            return await afinish(self._stop(gen))
+            return await afinish(self.stop(gen))
         except (psycopg.Error, Error):
             raise
         except BaseException:
@@ -193,12 +193,12 @@ class AsyncWire(AsyncLimits):
             # itself in a pipeline, such as a user's iterable, leaves nothing to be stopped.
             if not is_over(gen) or self.pgconn.pipeline_status == pq.PipelineStatus.OFF:
                 try:
-                    await afinish(self._stop(gen))
+                    await afinish(self.stop(gen))
                 except psycopg.Error as failure:
                     logger.debug("stopping an interrupted statement failed: %s", said(failure))
             raise
 
-    async def _stop(self, gen: PQGen[Any]) -> Any:
+    async def stop(self, gen: PQGen[Any]) -> Any:
         """Cancel what runs on the server and read to its end; past the bound, close."""
         end = monotonic() + CLEANUP_BOUND
         while self.pgconn.transaction_status == _ACTIVE:
@@ -222,7 +222,7 @@ class AsyncWire(AsyncLimits):
         """Cancel a COPY to the client whose rows are not wanted any more; past the bound, close."""
         self.limit(CLEANUP_BOUND)
         try:
-            await self._stop(rest)
+            await self.stop(rest)
         except psycopg.Error as exc:
             logger.debug("a COPY was stopped: %s", said(exc))
         if self.pgconn.transaction_status == _ACTIVE:
@@ -241,7 +241,7 @@ class AsyncWire(AsyncLimits):
             complete, failed = arrived(self.pgconn)
             if self.pgconn.transaction_status == _ACTIVE:
                 gen = drain_step(self.pgconn, failed)
-                failed = await (self.wait(gen) if complete else self._stop(gen))
+                failed = await (self.wait(gen) if complete else self.stop(gen))
             if failed is not None:
                 error = psycopg.errors.error_from_result(failed)
         except psycopg.Error as exc:

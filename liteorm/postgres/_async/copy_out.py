@@ -7,8 +7,9 @@ from types import TracebackType
 from typing import Any, Final
 
 from psycopg import AsyncClientCursor, pq
+from psycopg.errors import QueryCanceled
 
-from liteorm.errors import TransactionError
+from liteorm.errors import Error, TransactionError
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.statements import AsyncUse
 from liteorm.postgres._session.copying_out import CopyOut, copy_out_text
@@ -26,12 +27,21 @@ _SAVEPOINT: Final = "liteorm_copy"
 class AsyncCopyingOut:
     """The block in which the data of a COPY can be read."""
 
-    def __init__(self, use: AsyncUse, sql: str, params: Any, format: str, header: bool) -> None:
+    def __init__(
+        self,
+        use: AsyncUse,
+        sql: str,
+        params: Any,
+        format: str,
+        header: bool,
+        timeout: float | None = None,
+    ) -> None:
         self._use = use
         self._sql = sql
         self._params = params
         self._format = format
         self._header = header
+        self._timeout = timeout
         self._wire: AsyncWire | None = None
         self._copy: CopyOut | None = None
         self._saved = False
@@ -45,20 +55,31 @@ class AsyncCopyingOut:
     async def __aenter__(self) -> AsyncIterator[bytes]:
         if self._wire is not None:
             raise TransactionError("this COPY has been opened before")
-        self._wire = wire = await self._use.__aenter__()
         try:
-            await self._open(wire)
-        except BaseException as exc:
-            await self._leave(wire, exc)
+            self._wire = wire = await self._use.__aenter__()
+            try:
+                await self._open(wire)
+            except BaseException as exc:
+                await self._leave(wire, exc)
+                raise
+        except Error as error:
+            error.statement = getattr(self._sql, "statement", None)
             raise
         assert self._copy is not None
-        return _blocks(wire, self._copy, self._sql)
+        return _blocks(wire, self._copy, self._sql, self._timeout)
 
     async def _open(self, wire: AsyncWire) -> None:
         if wire.pgconn.transaction_status != pq.TransactionStatus.IDLE:
             # Leaving early cancels the statement, which must not spoil the whole transaction.
             await wire.command(f"SAVEPOINT {_SAVEPOINT}")
             self._saved = True
+        if wire.server_limit is not None:
+            # The server would count what the reader takes between the blocks.
+            if self._timeout is None:
+                self._timeout = wire.server_limit
+            await self._use.lift(wire)
+        if self._timeout is not None:
+            wire.limit(self._timeout)
         query: Any = self._sql
         if self._params is not None:
             # COPY takes no parameters: the driver writes them into the text, quoted.
@@ -66,6 +87,10 @@ class AsyncCopyingOut:
         self._copy = CopyOut(wire.pgconn)
         text = copy_out_text(query, self._format, self._header)
         await wire.wait(self._copy.begin(text))
+        if wire.timed_out:
+            # The server announces the data before the first of it, and the cancel's error after.
+            await afinish(wire.stop(self._copy.rest()))
+            raise QueryCanceled("cancelled, and at its end at the same time")
 
     async def __aexit__(
         self,
@@ -104,18 +129,22 @@ class AsyncCopyingOut:
             await wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
 
 
-async def _blocks(wire: AsyncWire, copy: CopyOut, sql: str) -> AsyncIterator[bytes]:
+async def _blocks(
+    wire: AsyncWire, copy: CopyOut, sql: str, timeout: float | None
+) -> AsyncIterator[bytes]:
     """Iterate over the data; does not hold the block, which is lost when nobody else does."""
     while True:
         if copy.left:
             raise TransactionError("this COPY has been closed: its block has been left")
         try:
             # A bound for each block: how long the reader takes in between is its own affair.
-            wire.limit(None)
+            wire.limit(timeout)
             block = await wire.wait(copy.block())
         except Exception as exc:
             copy.ended = True
             error = wire.translated(exc, sql)
+            if isinstance(error, Error):
+                error.statement = getattr(sql, "statement", None)
             if error is exc:
                 raise
             raise error from exc

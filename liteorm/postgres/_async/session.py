@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager
 
-from liteorm._core.batches import Batch
+from liteorm._core.batches import Batch, Runs, called
 from liteorm._core.contracts import CopyFormat, Params
 from liteorm._core.sql.text import SqlText, rendered
 from liteorm._core.values.results import Result
@@ -47,7 +47,7 @@ class AsyncAnySession(AsyncRowCalls):
 
     def copy_out(
         self,
-        sql: SqlText,
+        sql: SqlText | Runs[...],
         params: Params = None,
         *,
         format: CopyFormat = "csv",
@@ -59,7 +59,7 @@ class AsyncAnySession(AsyncRowCalls):
 
         Args:
             sql: The query, with `%s` or `%(name)s` for parameters, which are written into it as
-                literals: COPY takes none.
+                literals: COPY takes none. Or a declared statement.
             params: A sequence or a mapping to match; without it a `%` is just a `%`.
             format: `"csv"`, `"text"` or `"binary"`.
             header: Whether the first line has the names of the columns.
@@ -67,11 +67,11 @@ class AsyncAnySession(AsyncRowCalls):
         from liteorm.postgres._async.copy_out import AsyncCopyingOut
         from liteorm.postgres._session.copying_out import copy_out_text
 
-        text, values = rendered(sql, params)
-        self._check_text(text)
         copy_out_text("", format, header)
+        text, values, timeout = called(sql, params)
+        self._check_text(text)
         use = self._connection("copy_out", text, values)
-        return AsyncCopyingOut(use, text, values, format, header)
+        return AsyncCopyingOut(use, text, values, format, header, timeout)
 
     def stream(
         self,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final
+from math import ceil
+from typing import Any, Final, NamedTuple
 
 from psycopg import errors as driver
 from psycopg import pq
@@ -23,6 +24,15 @@ __all__ = ["Failure", "pipeline_step"]
 
 _SYNC: Final = pq.ExecStatus.PIPELINE_SYNC
 _GOOD: Final = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK, pq.ExecStatus.EMPTY_QUERY}
+# A setting of our own holds what was there before: what a transaction has set may not be known.
+_KEEP: Final = (
+    "SELECT pg_catalog.set_config('liteorm.limit',"
+    " pg_catalog.current_setting('statement_timeout'), true)"
+)
+_AS_BEFORE: Final = (
+    "SELECT pg_catalog.set_config('statement_timeout',"
+    " pg_catalog.current_setting('liteorm.limit'), true)"
+)
 _ABORTED: Final = pq.ExecStatus.PIPELINE_ABORTED
 
 
@@ -43,7 +53,7 @@ class Failure(Exception):
 def pipeline_step(
     wire: Any, calls: Sequence[Any], alone: bool, before_commit: str | None
 ) -> PQGen[list[Any]]:
-    """Run statements (`sql`, `params`) in one round trip; return the result of each.
+    """Run statements (`sql`, `params`, `timeout`) in one round trip; return the result of each.
 
     Args:
         wire: The connection.
@@ -55,21 +65,51 @@ def pipeline_step(
         Failure: One of them failed, before anything was sent or at the server.
     """
     pgconn = wire.pgconn
-    sends = [_sender(wire, place, call.sql, call.params) for place, call in enumerate(calls)]
+    sends = _sends(wire, calls)
     if alone:
         around = [before_commit, "COMMIT"] if before_commit else ["COMMIT"]
-        sends = [_plain(pgconn, "BEGIN"), *sends, *(_plain(pgconn, text) for text in around)]
+        ends = [_Send(len(calls), _plain(pgconn, text)) for text in around]
+        sends = [_Send(0, _plain(pgconn, "BEGIN")), *sends, *ends]
     pgconn.enter_pipeline_mode()
-    answers = yield from _answers(pgconn, deque([*sends, pgconn.pipeline_sync]))
+    commands = [send.call for send in sends]
+    answers = yield from _answers(pgconn, deque([*commands, pgconn.pipeline_sync]))
     pgconn.exit_pipeline_mode()
     results: list[Any] = []
-    for number, answer in enumerate(answers):
+    for send, answer in zip(sends, answers, strict=True):
         for result in answer:
             if result.status not in _GOOD and result.status != _ABORTED:
-                place = max(number - alone, 0)
-                raise Failure(min(place, len(calls)), driver.error_from_result(result))
-        results.append(answer[0])
-    return results[1 : len(calls) + 1] if alone else results
+                raise Failure(send.place, driver.error_from_result(result))
+        if send.counts:
+            results.append(answer[0])
+    return results
+
+
+class _Send(NamedTuple):
+    """Something to be sent, for the statement at this place; whether it is the statement."""
+
+    place: int
+    call: Callable[[], None]
+    counts: bool = False
+
+
+def _sends(wire: Any, calls: Sequence[Any]) -> list[_Send]:
+    """Return what sends the statements, each within its own timeout, which the server keeps."""
+    pgconn = wire.pgconn
+    sends: list[_Send] = []
+    limited = False
+    for place, call in enumerate(calls):
+        if call.timeout is not None:
+            if not limited:
+                sends.append(_Send(place, _plain(pgconn, _KEEP)))
+            limit = f"SET LOCAL statement_timeout = {max(1, ceil(call.timeout * 1000))}"
+            sends.append(_Send(place, _plain(pgconn, limit)))
+        elif limited:
+            sends.append(_Send(place, _plain(pgconn, _AS_BEFORE)))
+        limited = call.timeout is not None
+        sends.append(_Send(place, _sender(wire, place, call.sql, call.params), True))
+    if limited:
+        sends.append(_Send(len(calls) - 1, _plain(pgconn, _AS_BEFORE)))
+    return sends
 
 
 def _answers(pgconn: Any, commands: deque[Callable[[], None]]) -> PQGen[list[list[Any]]]:

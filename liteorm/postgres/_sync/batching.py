@@ -9,6 +9,7 @@ from typing import Any, Final
 from psycopg import pq
 
 from liteorm._core.batches import Batch, Pending, fail, settle
+from liteorm._core.statements.contents import StatementText
 from liteorm.errors import CommitUnknown, Error, TransactionError
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.statements import Statements
@@ -60,8 +61,10 @@ def _send(session: Statements, pending: list[Pending[Any]]) -> list[Any]:
     """Send all statements; return what each gave."""
     for each in pending:
         session._check_text(each.sql)
-    text = ";\n".join(each.sql for each in pending)
+    text = StatementText(";\n".join(each.sql for each in pending))
+    text.statement = ", ".join(dict.fromkeys(each.name for each in pending if each.name)) or None
     with (use := session._connection("batch", text)) as wire:
+        wire.bound([each.timeout for each in pending])
         alone = wire.pgconn.transaction_status == _IDLE
         before = session._state.before_commit if alone else None
         try:

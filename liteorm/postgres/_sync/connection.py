@@ -186,7 +186,7 @@ class Wire(Limits):
             if self.drop_late:
                 self.drop()
                 raise psycopg.OperationalError("the server did not answer") from None
-            return finish(self._stop(gen))
+            return finish(self.stop(gen))
         except (psycopg.Error, Error):
             raise
         except BaseException:
@@ -194,12 +194,12 @@ class Wire(Limits):
             # itself in a pipeline, such as a user's iterable, leaves nothing to be stopped.
             if not is_over(gen) or self.pgconn.pipeline_status == pq.PipelineStatus.OFF:
                 try:
-                    finish(self._stop(gen))
+                    finish(self.stop(gen))
                 except psycopg.Error as failure:
                     logger.debug("stopping an interrupted statement failed: %s", said(failure))
             raise
 
-    def _stop(self, gen: PQGen[Any]) -> Any:
+    def stop(self, gen: PQGen[Any]) -> Any:
         """Cancel what runs on the server and read to its end; past the bound, close."""
         end = monotonic() + CLEANUP_BOUND
         while self.pgconn.transaction_status == _ACTIVE:
@@ -223,7 +223,7 @@ class Wire(Limits):
         """Cancel a COPY to the client whose rows are not wanted any more; past the bound, close."""
         self.limit(CLEANUP_BOUND)
         try:
-            self._stop(rest)
+            self.stop(rest)
         except psycopg.Error as exc:
             logger.debug("a COPY was stopped: %s", said(exc))
         if self.pgconn.transaction_status == _ACTIVE:
@@ -242,7 +242,7 @@ class Wire(Limits):
             complete, failed = arrived(self.pgconn)
             if self.pgconn.transaction_status == _ACTIVE:
                 gen = drain_step(self.pgconn, failed)
-                failed = (self.wait(gen) if complete else self._stop(gen))
+                failed = (self.wait(gen) if complete else self.stop(gen))
             if failed is not None:
                 error = psycopg.errors.error_from_result(failed)
         except psycopg.Error as exc:

@@ -8,8 +8,9 @@ from types import TracebackType
 from typing import Any, Final
 
 from psycopg import ClientCursor, pq
+from psycopg.errors import QueryCanceled
 
-from liteorm.errors import TransactionError
+from liteorm.errors import Error, TransactionError
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.statements import Use
 from liteorm.postgres._session.copying_out import CopyOut, copy_out_text
@@ -27,12 +28,21 @@ _SAVEPOINT: Final = "liteorm_copy"
 class CopyingOut:
     """The block in which the data of a COPY can be read."""
 
-    def __init__(self, use: Use, sql: str, params: Any, format: str, header: bool) -> None:
+    def __init__(
+        self,
+        use: Use,
+        sql: str,
+        params: Any,
+        format: str,
+        header: bool,
+        timeout: float | None = None,
+    ) -> None:
         self._use = use
         self._sql = sql
         self._params = params
         self._format = format
         self._header = header
+        self._timeout = timeout
         self._wire: Wire | None = None
         self._copy: CopyOut | None = None
         self._saved = False
@@ -46,20 +56,31 @@ class CopyingOut:
     def __enter__(self) -> Iterator[bytes]:
         if self._wire is not None:
             raise TransactionError("this COPY has been opened before")
-        self._wire = wire = self._use.__enter__()
         try:
-            self._open(wire)
-        except BaseException as exc:
-            self._leave(wire, exc)
+            self._wire = wire = self._use.__enter__()
+            try:
+                self._open(wire)
+            except BaseException as exc:
+                self._leave(wire, exc)
+                raise
+        except Error as error:
+            error.statement = getattr(self._sql, "statement", None)
             raise
         assert self._copy is not None
-        return _blocks(wire, self._copy, self._sql)
+        return _blocks(wire, self._copy, self._sql, self._timeout)
 
     def _open(self, wire: Wire) -> None:
         if wire.pgconn.transaction_status != pq.TransactionStatus.IDLE:
             # Leaving early cancels the statement, which must not spoil the whole transaction.
             wire.command(f"SAVEPOINT {_SAVEPOINT}")
             self._saved = True
+        if wire.server_limit is not None:
+            # The server would count what the reader takes between the blocks.
+            if self._timeout is None:
+                self._timeout = wire.server_limit
+            self._use.lift(wire)
+        if self._timeout is not None:
+            wire.limit(self._timeout)
         query: Any = self._sql
         if self._params is not None:
             # COPY takes no parameters: the driver writes them into the text, quoted.
@@ -67,6 +88,10 @@ class CopyingOut:
         self._copy = CopyOut(wire.pgconn)
         text = copy_out_text(query, self._format, self._header)
         wire.wait(self._copy.begin(text))
+        if wire.timed_out:
+            # The server announces the data before the first of it, and the cancel's error after.
+            finish(wire.stop(self._copy.rest()))
+            raise QueryCanceled("cancelled, and at its end at the same time")
 
     def __exit__(
         self,
@@ -105,18 +130,22 @@ class CopyingOut:
             wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
 
 
-def _blocks(wire: Wire, copy: CopyOut, sql: str) -> Iterator[bytes]:
+def _blocks(
+    wire: Wire, copy: CopyOut, sql: str, timeout: float | None
+) -> Iterator[bytes]:
     """Iterate over the data; does not hold the block, which is lost when nobody else does."""
     while True:
         if copy.left:
             raise TransactionError("this COPY has been closed: its block has been left")
         try:
             # A bound for each block: how long the reader takes in between is its own affair.
-            wire.limit(None)
+            wire.limit(timeout)
             block = wire.wait(copy.block())
         except Exception as exc:
             copy.ended = True
             error = wire.translated(exc, sql)
+            if isinstance(error, Error):
+                error.statement = getattr(sql, "statement", None)
             if error is exc:
                 raise
             raise error from exc

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 from time import monotonic
 from typing import Any, Final
@@ -86,6 +87,19 @@ class Limits(Connection[tuple[Any, ...]]):
         if self.bounded and self.lasting is not None:
             more = (statements - 1) * (self.server_limit or 0.0)
             self.deadline = monotonic() + self.lasting + more
+
+    def bound(self, timeouts: Sequence[float | None]) -> None:
+        """Bound several statements that are sent together: the server keeps the time of each.
+
+        Args:
+            timeouts: Seconds for each; None for what `open(statement_timeout=…)` says.
+        """
+        usual = self.server_limit
+        seconds = [usual if timeout is None else timeout for timeout in timeouts]
+        known = [each for each in seconds if each is not None]
+        whole = sum(known) + ANSWER_GRACE if len(known) == len(seconds) else None
+        self.lasting = whole
+        self.deadline = None if whole is None else monotonic() + whole
 
     def unlimit(self) -> None:
         """Lift the bounds: the operation has ended, and its error is told."""

@@ -47,6 +47,7 @@ class _Sent:
 
     sql: str
     params: tuple[Any, ...]
+    timeout: None = None
 
 
 def reordering(

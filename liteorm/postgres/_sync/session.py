@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Iterable
 from contextlib import AbstractContextManager
 
-from liteorm._core.batches import Batch
+from liteorm._core.batches import Batch, Runs, called
 from liteorm._core.contracts import CopyFormat, Params
 from liteorm._core.sql.text import SqlText, rendered
 from liteorm._core.values.results import Result
@@ -48,7 +48,7 @@ class AnySession(RowCalls):
 
     def copy_out(
         self,
-        sql: SqlText,
+        sql: SqlText | Runs[...],
         params: Params = None,
         *,
         format: CopyFormat = "csv",
@@ -60,7 +60,7 @@ class AnySession(RowCalls):
 
         Args:
             sql: The query, with `%s` or `%(name)s` for parameters, which are written into it as
-                literals: COPY takes none.
+                literals: COPY takes none. Or a declared statement.
             params: A sequence or a mapping to match; without it a `%` is just a `%`.
             format: `"csv"`, `"text"` or `"binary"`.
             header: Whether the first line has the names of the columns.
@@ -68,11 +68,11 @@ class AnySession(RowCalls):
         from liteorm.postgres._sync.copy_out import CopyingOut
         from liteorm.postgres._session.copying_out import copy_out_text
 
-        text, values = rendered(sql, params)
-        self._check_text(text)
         copy_out_text("", format, header)
+        text, values, timeout = called(sql, params)
+        self._check_text(text)
         use = self._connection("copy_out", text, values)
-        return CopyingOut(use, text, values, format, header)
+        return CopyingOut(use, text, values, format, header, timeout)
 
     def stream(
         self,

@@ -9,6 +9,7 @@ import attrs
 import pytest
 
 import liteorm
+from liteorm.observe import operation_name
 from liteorm.postgres import DB, open
 from liteorm_testing import Proxy
 
@@ -27,6 +28,16 @@ items = liteorm.statement(Item, "SELECT id, name FROM item ORDER BY id")
 count = liteorm.statement(int, "SELECT count(*) FROM item WHERE id > %s")
 rename = liteorm.statement(None, "UPDATE item SET name = %(name)s WHERE id = %(id)s")
 broken = liteorm.statement(Item, "SELECT id, name FROM item WHERE id = 1 / %(zero)s")
+
+
+short = liteorm.statement(None, "SELECT pg_sleep(%s)", timeout=0.35)
+short.name = "short"
+longer = liteorm.statement(None, "SELECT pg_sleep(%s)", timeout=3)
+
+
+@liteorm.statement(None, "DELETE FROM item WHERE id = %(id)s")
+def named(id: int) -> None:
+    """Delete an item."""
 
 
 @pytest.fixture
@@ -221,7 +232,55 @@ def test_observers_see_one_operation(liteorm_database: Any, db: DB) -> None:
     with open(liteorm_database.dsn, observers=[Seen()]) as watched:
         with watched.batch() as batch:
             batch.all(items)
+            batch.execute(named, 9)
+            batch.execute(named, 8)
             batch.query("SELECT 1")
     [event] = seen
     assert (event.operation, event.rows) == ("batch", 4)
-    assert event.sql == f"{items.sql};\nSELECT 1"
+    assert event.sql == f"{items.sql};\n{named.sql};\n{named.sql};\nSELECT 1"
+    assert event.statement == "named"
+    assert operation_name(event) == "BATCH"
+
+
+def test_each_statement_keeps_its_own_timeout(db: DB) -> None:
+    """The server counts for each; the others and the transaction have theirs as before."""
+    limit = "SELECT current_setting('statement_timeout')"
+    for session in (db, None):
+        with db.batch() as batch:
+            batch.execute(short, 0.2)
+            batch.execute(short, 0.2)
+            batch.execute("SELECT pg_sleep(0.5)")
+            between = batch.query(limit)
+            batch.execute(short, 0.2)
+        assert list(between.result()) == [("0",)]
+        with pytest.raises(liteorm.StatementTimeout, match=r"statement 1 of the batch \(short\)"):
+            if session is None:
+                with db.transaction() as tx, tx.batch() as batch:
+                    batch.execute("SELECT 1")
+                    batch.execute(short, 30)
+            else:
+                with db.batch() as batch:
+                    batch.execute("SELECT 1")
+                    batch.execute(short, 30)
+    with db.transaction() as tx:
+        tx.execute("SET LOCAL statement_timeout = '7s'")
+        with tx.batch() as batch:
+            batch.execute(short, 0.1)
+            first = batch.query(limit)
+            batch.execute(short, 0.1)
+        assert list(first.result()) == [("7s",)] == list(tx.query(limit))
+    assert list(db.query(limit)) == [("0",)]
+
+
+def test_a_batch_may_take_as_long_as_its_statements(liteorm_database: Any) -> None:
+    """The pool's statement_timeout is for each of them too."""
+    with open(liteorm_database.dsn, statement_timeout=0.5) as limited:
+        with limited.batch() as batch:
+            for _ in range(4):
+                batch.execute("SELECT pg_sleep(0.3)")
+            batch.execute(longer, 0.8)
+        with pytest.raises(liteorm.StatementTimeout, match="statement 1"):
+            with limited.batch() as batch:
+                batch.execute(longer, 0.1)
+                batch.execute("SELECT pg_sleep(30)")
+        assert list(limited.query("SHOW statement_timeout")) == [("500ms",)]

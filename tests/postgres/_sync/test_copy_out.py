@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import liteorm
-from liteorm.postgres import DB
+from liteorm.postgres import DB, open
 
 
 COPYING = """
@@ -136,3 +136,49 @@ def test_errors(db: DB) -> None:
     with pytest.raises(liteorm.TransactionError, match="its block has been left"):
         for _ in blocks:
             pass
+
+
+some = liteorm.statement(
+    tuple[int, str], "SELECT n, 'x%%' FROM generate_series(1, %(count)s) n", timeout=5
+)
+naps = liteorm.statement(int, "SELECT 1 FROM pg_sleep(%s)", timeout=0.2)
+
+
+@liteorm.statement(int, "SELECT 1 / (n - 1) FROM generate_series(1, %(count)s) n")
+def dividing(count: int) -> None:
+    """Fail at the first row."""
+
+
+def test_a_declared_statement_is_copied(db: DB) -> None:
+    """With its parameters by name or place, its timeout, and its name in events and errors."""
+    assert copied(db, some, {"count": 2}) == b"1,x%\n2,x%\n"
+    with db.transaction() as tx:
+        assert copied(tx, some, {"count": 1}, header=True) == b"n,?column?\n1,x%\n"
+    with pytest.raises(TypeError):
+        copied(db, some)
+    with pytest.raises(TypeError):
+        copied(db, some, {"cuont": 1})
+    with pytest.raises(liteorm.DataError, match="division") as caught:
+        copied(db, dividing, {"count": 1})
+    assert caught.value.statement == "dividing"
+    assert copied(db, naps, [0.001]) == b"1\n"
+    with pytest.raises(liteorm.StatementTimeout):
+        copied(db, naps, [30])
+    assert db.stats().in_use == 0
+
+
+def test_a_slow_reader_is_not_the_servers_affair(liteorm_database: Any) -> None:
+    """The pool's statement_timeout bounds each block, not what is done between them."""
+    with open(liteorm_database.dsn, statement_timeout=0.3) as db:
+        got = 0
+        with db.copy_out("SELECT repeat('x', 1000) FROM generate_series(1, 30000)") as blocks:
+            for block in blocks:
+                if not got:
+                    db.query("SELECT pg_sleep(0.25)")
+                    db.query("SELECT pg_sleep(0.25)")
+                got += len(block)
+        assert got == 30_000 * 1001
+        with pytest.raises(liteorm.StatementTimeout):
+            copied(db, "SELECT pg_sleep(30)")
+        with pytest.raises(liteorm.StatementTimeout):
+            db.query("SELECT pg_sleep(30)")
