@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import enum
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, cast
@@ -16,6 +17,7 @@ from liteorm._core.scanning.fit import Fitter, Place
 from liteorm._core.scanning.types import PgType, underlying
 from liteorm._core.statements.statement import Command
 from liteorm._core.values.json import Json
+from liteorm._core.values.members import parameter_of
 from liteorm.errors import ModelError, ScanError
 
 _NUMBERS: dict[Any, tuple[Any, ...]] = {
@@ -122,6 +124,31 @@ def misfit(
         "parameter-type",
         f'parameter "{item.name}" is {type_.name}{python}; {owner}.{item.name} is {hint.text}',
         _remedy(item, type_),
+        at,
+    )
+
+
+def labels_problem(item: Declared, type_: PgType, owner: str, at: int | None) -> Problem | None:
+    """Return the problem of values that the annotation has, and the database's enum has not."""
+    base, hint = underlying(type_), item.hint
+    if base.kind == "array" and base.element is not None and hint.kind == "sequence":
+        base, hint = underlying(base.element), hint.args[0]
+    if item.codec is not None or base.kind != "enum":
+        return None
+    members: list[Any] = []
+    for one in hint.args if hint.kind == "union" else (hint,):
+        members += one.literals if one.kind == "literal" else ()
+        members += list(one.type) if one.kind == "enum" else ()
+    sent = [parameter_of(m) if isinstance(m, enum.Enum) else m for m in members]
+    missing = [f'"{value}"' for value in sent if value is not None and value not in base.labels]
+    if not missing:
+        return None
+    return Problem(
+        "warning" if len(missing) < len(sent) else "error",
+        "enum-label",
+        f'parameter "{item.name}" is {base.name}, which has no {", ".join(missing)};'
+        f" {owner}.{item.name} is sent so",
+        f"add it to {base.name}, or take it out of {hint.text}",
         at,
     )
 

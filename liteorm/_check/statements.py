@@ -18,6 +18,7 @@ from liteorm._check.parameters import (
     Declared,
     count_problem,
     declared_of,
+    labels_problem,
     misfit,
     name_problems,
     owner_of,
@@ -242,7 +243,9 @@ def _unfit(text: _Text, answer: Answer) -> Iterator[Problem]:
     owner = owner_of(text.statement)
     for index, (item, type_) in enumerate(zip(text.declared, answer.parameters, strict=True)):
         if item is not None and 0 in text.sent[index].every:
-            problem = misfit(item, type_, owner, text.codecs, text.at(index))
+            problem = misfit(item, type_, owner, text.codecs, text.at(index)) or labels_problem(
+                item, type_, owner, text.at(index)
+            )
             if problem is not None:
                 yield problem
 

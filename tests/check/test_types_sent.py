@@ -145,3 +145,49 @@ def test_the_check_says_what_a_call_does(db: postgres.DB, expression: str) -> No
         if bool(errors) != bool(refused) and not (literal and errors):
             wrong.append((annotation, errors, refused))
     assert wrong == []
+
+
+class Named(enum.Enum):
+    """Its names are the labels; a parameter is sent by value, whatever it is compared with."""
+
+    sad = "s"
+    ok = "o"
+
+
+class Wider(enum.Enum):
+    """One more than the database has."""
+
+    SAD = "sad"
+    LOST = "lost"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "expected"),
+    [
+        (Mood, []),
+        (Mood | None, []),
+        (Literal["ok"], []),
+        (str, []),
+        (Wider, ["warning"]),
+        (Wider | None, ["warning"]),
+        (list[Wider], ["warning"]),
+        (Literal["ok", "lost"], ["warning"]),
+        (Literal["lost"], ["error"]),
+        (Named, ["error"]),
+    ],
+)
+def test_values_that_are_no_labels_are_found(
+    db: postgres.DB, annotation: Any, expected: list[str]
+) -> None:
+    """A member or literal that the database's enum has not is said; an error, if it has none."""
+    is_list = annotation == list[Wider]
+    condition = "= ANY(%(x)s)" if is_list else "= %(x)s"
+    sql: Any = f"SELECT id FROM things WHERE mood {condition}"
+    item = liteorm.statement(int, sql, params={"x": annotation})
+    subject = Subject("statement", "item", __name__, __file__, 1, item)
+    findings = check_all(LiveAnswers(db), [subject])
+    assert [finding.level for finding in findings] == expected
+    assert {finding.code for finding in findings} <= {"enum-label"}
+    if annotation in (Named, Literal["lost"]):
+        with pytest.raises(liteorm.DataError):
+            item.all(db, x=Named.ok if annotation is Named else "lost")
