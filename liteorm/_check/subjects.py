@@ -195,6 +195,7 @@ def _assigned(body: Iterable[ast.stmt], prefix: str) -> Iterator[tuple[str, int]
 def _statements(scopes: Sequence[_Scope]) -> dict[str, list[Subject]]:
     """Return the statements of each module."""
     pairs = [(scope, name, item) for scope in scopes for name, item in scope.bound.items()]
+    pairs.sort(key=lambda pair: "[" not in pair[1])  # the name of its own counts, not a dict's
     names = {id(item): (scope, name) for scope, name, item in reversed(pairs)}
     names |= {
         id(item): (scope, name)

@@ -93,7 +93,18 @@ class Whole:
 
 
 JOIN = "FROM a LEFT JOIN b ON b.a_id = a.id GROUP BY a.id"
+EACH = "FROM a LEFT JOIN b ON b.a_id = a.id"
 RIGHT: list[tuple[Any, str]] = [
+    (BMaybe | None, f"SELECT to_jsonb(b) {EACH}"),
+    (BMaybe | None, f"SELECT row_to_json(b.*) {EACH}"),
+    (BMaybe | None, f"SELECT CASE WHEN b.id IS NOT NULL THEN to_jsonb(b) END {EACH}"),
+    (BMaybe | None, f"SELECT to_jsonb(q.b) FROM (SELECT b {EACH}) q"),
+    (BMaybe | None, "SELECT to_json(q) FROM a LEFT JOIN (SELECT * FROM b OFFSET 0) q USING (id)"),
+    (list[BMaybe | None], f"SELECT jsonb_agg(b) {JOIN}"),
+    (
+        list[BMaybe | None],
+        "SELECT array_agg(q) FROM a LEFT JOIN (SELECT id, tag FROM b) q ON q.id > a.id GROUP BY a.id",
+    ),
     (list[str], "SELECT array_agg(b.note) FROM b GROUP BY a_id"),
     (list[str | None], f"SELECT array_agg(b.note) {JOIN}"),
     (list[str] | None, f"SELECT array_agg(b.note) FILTER (WHERE b.id IS NOT NULL) {JOIN}"),
@@ -126,6 +137,7 @@ RIGHT: list[tuple[Any, str]] = [
     (tuple[int, str], "SELECT ROW(id, note) FROM b"),
 ]
 WRONG: list[tuple[Any, str, str, str]] = [
+    (list[BMaybe], f"SELECT jsonb_agg(b) {JOIN}", "inside-null", "an element of column"),
     (list[str], f"SELECT array_agg(b.note) {JOIN}", "inside-null", "an element of column"),
     (list[str], "SELECT array_agg(tag) FROM b GROUP BY a_id", "inside-null", "element"),
     (list[str], "SELECT ARRAY[note, tag] FROM b", "inside-null", "element"),

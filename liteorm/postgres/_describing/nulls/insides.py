@@ -105,15 +105,18 @@ def _var(level: Level, node: Node) -> Inside | None:
         return rel.col(number).inside
     if not rel.names:
         return None
-    parts = [
-        _part(
-            owner,
-            name,
-            Node("VAR", {**node.fields, "varattno": str(place), "varlevelsup": "0"}),
-            rel.types.get(place, 0),
-        )
-        for place, name in rel.names.items()
-    ]
+    # On the missing side of a join a whole row is NULL itself, not a row of NULLs.
+    there = {join: False for join in rel.joins if owner.env.get(join) is None}
+    with owner.assuming(there):
+        parts = [
+            _part(
+                owner,
+                name,
+                Node("VAR", {**node.fields, "varattno": str(place), "varlevelsup": "0"}),
+                rel.types.get(place, 0),
+            )
+            for place, name in rel.names.items()
+        ]
     return Inside("row", tuple(parts), named=node.number("vartype") != _RECORD)
 
 
