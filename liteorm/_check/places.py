@@ -6,6 +6,7 @@ import ast
 import functools
 import io
 import re
+import textwrap
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,7 +53,7 @@ def spot_of(file: str, line: int, sql: str, at: int) -> Spot | None:
 @functools.lru_cache(maxsize=64)
 def _source(file: str, _changed: int) -> str:
     if file.endswith(".sql"):
-        return Path(file).read_text(encoding="utf-8-sig")
+        return Path(file).read_bytes().decode("utf-8-sig")  # its line ends are part of the SQL
     with tokenize.open(file) as opened:
         return opened.read()
 
@@ -79,7 +80,35 @@ def _spots(text: str, begin: int, count: int) -> Iterator[Spot]:
 
 
 def _in_python(file: str, sql: str) -> list[Literal]:
-    return [literal for literal in _literals(_read(file)) if literal.text == sql]
+    """Return the strings that are the SQL, as they stand or as `dedent` and `strip` leave them."""
+    literals = _literals(_read(file))
+    found = [literal for literal in literals if literal.text == sql]
+    if found:
+        return found
+    first = sql.strip().partition("\n")[0].strip()
+    near = [_dedented(literal) for literal in literals if first and first in literal.text]
+    return [part for part in (_part(one, sql) for one in (*near, *literals)) if part is not None]
+
+
+def _dedented(literal: Literal) -> Literal:
+    """Return a string as `textwrap.dedent` leaves it."""
+    kept: list[Spot] = []
+    start = 0
+    before = literal.text.split("\n")
+    after = textwrap.dedent(literal.text).split("\n")
+    for old, new in zip(before, after, strict=True):
+        end = start + len(old)
+        kept += literal.spots[end - len(new) : end + 1]  # with the line's end
+        start = end + 1
+    return Literal("\n".join(after), tuple(kept))
+
+
+def _part(literal: Literal, sql: str) -> Literal | None:
+    """Return the SQL in a string that has only space around it."""
+    if literal.text.strip() != sql.strip():
+        return None
+    begin = literal.text.find(sql)
+    return Literal(sql, literal.spots[begin : begin + len(sql)]) if begin >= 0 else None
 
 
 @functools.lru_cache(maxsize=64)

@@ -125,7 +125,10 @@ def _raised(module: str, error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith("<frozen importlib")]
     place = f" ({relative(own[-1].filename)}:{own[-1].lineno})" if len(own) > 1 else ""
-    lines = str(error).strip().splitlines()
+    said = str(error)
+    if isinstance(error, SyntaxError) and error.filename:
+        said, place = error.msg, f" ({relative(error.filename)}:{error.lineno})"
+    lines = said.strip().splitlines()
     text = f": {lines[0]}" if lines else ""
     return f"{module} raised {type(error).__name__}{text}{place}"
 

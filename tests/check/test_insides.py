@@ -103,7 +103,8 @@ RIGHT: list[tuple[Any, str]] = [
     (list[BMaybe | None], f"SELECT jsonb_agg(b) {JOIN}"),
     (
         list[BMaybe | None],
-        "SELECT array_agg(q) FROM a LEFT JOIN (SELECT id, tag FROM b) q ON q.id > a.id GROUP BY a.id",
+        "SELECT array_agg(q) FROM a LEFT JOIN (SELECT id, tag FROM b) q ON q.id > a.id"
+        " GROUP BY a.id",
     ),
     (list[str], "SELECT array_agg(b.note) FROM b GROUP BY a_id"),
     (list[str | None], f"SELECT array_agg(b.note) {JOIN}"),

@@ -76,6 +76,14 @@ CASES = [
     ('statement(tuple[int, str], "SELECT * FROM (SELECT id, mood FROM users) x")', ["*"]),
     ('statement(str, "SELECT mood FROM users UNION SELECT name FROM users")', ["mood FROM"]),
     ('statement(str, "WITH x AS (SELECT 1 AS a) SELECT mood FROM users")', ["mood FROM"]),
+    (
+        'statement(str, dedent("""\n    SELECT\n      lower(mood) AS low\n\n    FROM users\n"""))',
+        ["lower(mood)"],
+    ),
+    ('statement(str, """\n    SELECT\n      mood\n    FROM users\n""".strip())', ["mood"]),
+    ('statement(str, cleandoc("""\n    SELECT\n      mood\n    FROM users\n"""))', ["mood"]),
+    ("statement(str, \"SELECT '\U0001f600' || mood FROM users\")", ["'\U0001f600' || mood"]),
+    ('statement(tuple[str, str], "SELECT name,\\t\t mood FROM users")', ["mood FROM"]),
     ("statement(int, \"SELECT id FROM users WHERE name LIKE 'a%' AND id = %s\")", ["%' AND"]),
 ]
 
@@ -89,17 +97,22 @@ def test_findings_point_at_their_token(
     tokens: list[str],
 ) -> None:
     """Whatever the way in which the string is written."""
-    text = f"from liteorm import statement\n\nother = 'SELECT 1'\nfound = {written}\n"
+    text = (
+        "from inspect import cleandoc\nfrom textwrap import dedent\n"
+        "from liteorm import statement\n\n"
+        f"other = 'SELECT 1'\nfound = {written}\n"
+    )
     (folder / "placed.py").write_text(text)
     found = pointed_at(folder, made, capsys)
     assert len(found) == 1
     assert found[0].startswith(tuple(tokens)), found
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_findings_point_into_sql_files(
-    folder: Path, made: Database, capsys: pytest.CaptureFixture[str]
+    folder: Path, made: Database, capsys: pytest.CaptureFixture[str], end: str
 ) -> None:
-    """The second statement of a file, below its comments."""
+    """The second statement of a file, below its comments, however its lines end."""
     (folder / "q.sql").write_text(
         dedent("""
         -- name: fine :all -> str
@@ -111,7 +124,8 @@ def test_findings_point_into_sql_files(
             mood
         FROM users
         WHERE id = 1;
-        """)
+        """),
+        newline=end,
     )
     (folder / "placed.py").write_text("import liteorm\nq = liteorm.load('q.sql')\n")
     assert pointed_at(folder, made, capsys) == ["mood"]
