@@ -20,6 +20,8 @@ _PREFIX = re.compile(r"(?i)(?P<prefix>[a-z]*)(?P<quotes>'''|\"\"\"|'|\")")
 _ESCAPE = re.compile(
     r"\\(?:\n|N\{[^}]*\}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{1,3}|.)", re.S
 )
+_HOLE = "\0"
+"""Stands in a t-string for what is put in: a placeholder, an identifier, other SQL."""
 _KNOWN = frozenset("\n\\'\"abfnrtvxNuU01234567")
 
 
@@ -83,11 +85,27 @@ def _in_python(file: str, sql: str) -> list[Literal]:
     """Return the strings that are the SQL, as they stand or as `dedent` and `strip` leave them."""
     literals = _literals(_read(file))
     found = [literal for literal in literals if literal.text == sql]
-    if found:
+    found += [_filled(literal, sql) for literal in literals if _HOLE in literal.text]
+    if any(literal.spots for literal in found):
         return found
     first = sql.strip().partition("\n")[0].strip()
     near = [_dedented(literal) for literal in literals if first and first in literal.text]
     return [part for part in (_part(one, sql) for one in (*near, *literals)) if part is not None]
+
+
+def _filled(literal: Literal, sql: str) -> Literal:
+    """Return a t-string with what came into its holes; nothing if the SQL is not made of it."""
+    pieces = literal.text.split(_HOLE)
+    match = re.fullmatch("(.*?)".join(map(re.escape, pieces)), sql, re.S)
+    spots: list[Spot] = []
+    start = 0
+    for number, piece in enumerate(pieces if match is not None else ()):
+        end = start + len(piece)
+        spots += literal.spots[start:end]
+        if match is not None and number < len(pieces) - 1:
+            spots += [literal.spots[end]] * len(match[number + 1])
+        start = end + 1
+    return Literal(sql, tuple(spots))
 
 
 def _dedented(literal: Literal) -> Literal:
@@ -118,21 +136,26 @@ def _literals(source: str) -> tuple[Literal, ...]:
     run: list[Literal] = []
     inside = 0
     """How deep in a t-string: its pieces are tokens of their own."""
+    braces = 0
+    """How deep in what is put into it, a format included."""
+    raw = False
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         name = tokenize.tok_name[token.type]
         if name == "TSTRING_START":
             inside += 1
+            raw = raw if inside > 1 else "r" in token.string.lower()
         elif name == "TSTRING_END":
             inside -= 1
-        elif name == "TSTRING_MIDDLE" and inside == 1:
-            spots = tuple(_spots(token.string, 0, len(token.string)))
-            run.append(Literal(token.string, tuple(_moved(spots, token.start))))
-        elif token.type == tokenize.OP and inside == 1 and token.string == "{":
-            spot = (token.start[0], token.start[1] + 1)
-            run.append(Literal("%s", (spot, spot)))
-        elif token.type == tokenize.STRING and not inside:
+        elif inside:
+            if name == "TSTRING_MIDDLE" and not braces:
+                run.append(_unescaped(token.string, token.start, raw=raw))
+            elif token.string == "{" and not braces:
+                run.append(Literal(_HOLE, ((token.start[0], token.start[1] + 1),)))
+            if token.type == tokenize.OP:
+                braces += {"{": 1, "}": -1}.get(token.string, 0)
+        elif token.type == tokenize.STRING:
             run.append(_decoded(token.string, token.start))
-        elif run and not inside and token.type not in (tokenize.NL, tokenize.COMMENT):
+        elif run and token.type not in (tokenize.NL, tokenize.COMMENT):
             found.append(_joined(run))
             run = []
     return tuple(found)
@@ -154,11 +177,18 @@ def _decoded(written: str, start: tuple[int, int]) -> Literal:
     if match is None or set(match["prefix"].lower()) & {"b", "f"}:
         return Literal("", ())
     raw = "r" in match["prefix"].lower()
-    end = len(written) - len(match["quotes"])
+    return _unescaped(written, start, match.end(), len(match["quotes"]), raw=raw)
+
+
+def _unescaped(
+    written: str, start: tuple[int, int], before: int = 0, after: int = 0, *, raw: bool
+) -> Literal:
+    """Return a string by what stands between its quotes."""
+    end = len(written) - after
     spots = list(_moved(tuple(_spots(written, 0, len(written))), start))
     text: list[str] = []
     kept: list[Spot] = []
-    position = match.end()
+    position = before
     while position < end:
         escape = None if raw else _ESCAPE.match(written, position, end)
         piece = written[position] if escape is None else _value(escape[0])

@@ -8,10 +8,13 @@ from tests.check import odd
 from tests.check.queries import TABLES, Columns, Queries
 
 CHANGED = {
-    **{name: TABLES[name] for name in ("a", "b", "c", "m", "made", "parted", "lists", "checked")},
+    **{
+        name: TABLES[name]
+        for name in ("a", "b", "c", "m", "made", "parted", "alike", "lists", "checked")
+    },
     "triggered": {"id": "int", "n": "int", "t": "text"},
 }
-NOT_SET = ("j", "s")
+NOT_SET = ("j", "s", "r")
 """What is compared nowhere, and what is generated."""
 
 
@@ -132,6 +135,7 @@ _NEVER = {
     "made": ("id", "n", "o"),
     "made_below": ("id", "n"),
     "parted": ("id", "n", "o"),
+    "alike": ("id", "n"),
     "lists": ("id",),
     "parent": ("id", "n"),
     "child": ("id", "n"),
@@ -143,7 +147,7 @@ def filled(random: Random) -> str:
     texts: list[str] = []
     for table, never in _NEVER.items():
         columns = TABLES[{"made_below": "made", "child": "parent"}.get(table, table)]
-        names = [name for name in columns if name != "s"]
+        names = [name for name in columns if name not in ("s", "r")]
         share = random.choice((0, 0.2, 0.5, 0.9))
         rows = [
             [
@@ -157,8 +161,8 @@ def filled(random: Random) -> str:
             for number in range(random.choice((0, 1, 2, 3, 4)))
         ]
         texts.append(f"DELETE FROM ONLY {table};")
-        if table == "parted":
-            texts[-1] = "DELETE FROM parted;"
+        if table in ("parted", "alike"):
+            texts[-1] = f"DELETE FROM {table};"
         if rows:
             shown = ", ".join(f"({', '.join(row)})" for row in rows)
             texts.append(f"INSERT INTO {table} ({', '.join(names)}) VALUES {shown};")

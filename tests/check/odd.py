@@ -48,6 +48,14 @@ DO $$ BEGIN
 END $$;
 CREATE TABLE parted_rest PARTITION OF parted DEFAULT;
 INSERT INTO parted (id, n, o) VALUES (1, 1, 1), (2, 2, NULL);
+CREATE TABLE alike (id int NOT NULL, n int NOT NULL, o int,
+                    s int GENERATED ALWAYS AS (n + 1) STORED,
+                    r int GENERATED ALWAYS AS (o + 1) STORED) PARTITION BY LIST (id);
+CREATE TABLE alike_1 PARTITION OF alike FOR VALUES IN (1);
+CREATE TABLE alike_rest (r int GENERATED ALWAYS AS (o + 1) STORED, n int NOT NULL, o int,
+                         s int GENERATED ALWAYS AS (n + 1) STORED, id int NOT NULL);
+ALTER TABLE alike ATTACH PARTITION alike_rest DEFAULT;
+INSERT INTO alike (id, n, o) VALUES (1, 1, 1), (2, 2, NULL);
 CREATE TABLE lists (id int NOT NULL, arr int[], p point);
 INSERT INTO lists VALUES (1, '{1,NULL}', NULL), (2, NULL, '(1,1)'), (3, '{}', NULL);
 CREATE DOMAIN counted AS int DEFAULT 7;
@@ -62,6 +70,7 @@ TABLES = {
     "rolled": {"id": "int", "n": "int", "t": "text", "k": "int", "m": "int"},
     "made": {"id": "int", "n": "int", "o": "int", "s": "int"},
     "parted": {"id": "int", "n": "int", "o": "int", "s": "int"},
+    "alike": {"id": "int", "n": "int", "o": "int", "s": "int", "r": "int"},
     "lists": {"id": "int", "arr": "ints", "p": "point"},
     "checked": {"id": "int", "d": "int", "x": "int", "y": "int", "z": "text"},
 }

@@ -75,6 +75,26 @@ YES, NO, MAYBE = True, False, None
             "SELECT b FROM g",
             YES,
         ),
+        (
+            "CREATE TABLE g (a int NOT NULL, b int GENERATED ALWAYS AS (a + 1) STORED)"
+            " PARTITION BY LIST (a); CREATE TABLE h PARTITION OF g DEFAULT",
+            "SELECT b FROM g",
+            NO,
+        ),
+        (
+            "CREATE TABLE g (a int NOT NULL, b int GENERATED ALWAYS AS (a + 1) STORED)"
+            " PARTITION BY LIST (a); CREATE TABLE h PARTITION OF g DEFAULT",
+            "INSERT INTO g VALUES (1) RETURNING b",
+            NO,
+        ),
+        (
+            "CREATE TABLE g (a int NOT NULL, c int, b int GENERATED ALWAYS AS (c + 1) STORED);"
+            " CREATE TABLE h () INHERITS (g)",
+            "SELECT b FROM g",
+            YES,
+        ),
+        ("", "SELECT has_table_privilege('t', 'SELECT')", NO),
+        ("", "SELECT has_table_privilege(id::oid, 'SELECT') FROM t", MAYBE),
         ("CREATE VIEW v AS SELECT n FROM t", "SELECT n FROM v", NO),
         (
             "CREATE VIEW v AS SELECT n FROM t; CREATE VIEW w (k) AS SELECT * FROM v",
@@ -205,6 +225,13 @@ def test_what_is_known(db: postgres.DB, setup: Any, sql: str, expected: bool | N
 @pytest.mark.parametrize(
     ("version", "setup", "sql", "expected"),
     [
+        (
+            16,
+            "CREATE TABLE g (a int NOT NULL, b int GENERATED ALWAYS AS (a + 1) STORED);"
+            " CREATE TABLE h (b int GENERATED ALWAYS AS (nullif(a, 1)) STORED) INHERITS (g)",
+            "SELECT b FROM g",
+            MAYBE,
+        ),
         (
             18,
             "CREATE TABLE n (a int); ALTER TABLE n ADD CONSTRAINT k NOT NULL a NOT VALID",

@@ -108,6 +108,32 @@ def test_findings_point_at_their_token(
     assert found[0].startswith(tuple(tokens)), found
 
 
+TEMPLATES = [
+    ('statement(str, t"SELECT mood FROM users WHERE id = {five}")', "mood FROM"),
+    ('statement(str, t"SELECT {name:i}, 1 FROM users WHERE id = {five} AND idd = 1")', "idd = 1"),
+    ('statement(str, t"SELECT {name:i} || mood FROM users")', "{name:i} || mood"),
+    ("statement(str, rt\"SELECT '\\d' || mood FROM users WHERE id = {five}\")", "'\\d' || mood"),
+    ("statement(str, t\"SELECT '\\x41' || mood FROM users\")", "'\\x41' || mood"),
+    ('statement(str, t"""\n  SELECT\n    mood\n  FROM users WHERE id = {five}\n""")', "mood"),
+    ('statement(str, t"SELECT mood FROM users WHERE " t"id = {five} AND nope = 1")', "nope = 1"),
+    ('statement(str, t\'SELECT name FROM users WHERE id = {{"a": 5}["a"]} AND no = 1\')', "no = 1"),
+]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="t-strings came with Python 3.14")
+@pytest.mark.parametrize(("written", "token"), TEMPLATES)
+def test_findings_point_into_templates(
+    folder: Path, made: Database, capsys: pytest.CaptureFixture[str], written: str, token: str
+) -> None:
+    """Past what is put in, whatever became of it."""
+    (folder / "placed.py").write_text(
+        "from liteorm import Ident, statement\n\nfive, name = 5, Ident('mood')\n"
+        f"found = {written}\n"
+    )
+    [found] = pointed_at(folder, made, capsys)
+    assert found.startswith(token)
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_findings_point_into_sql_files(
     folder: Path, made: Database, capsys: pytest.CaptureFixture[str], end: str

@@ -43,7 +43,8 @@ class Relation:
     triggers: bool = False
     """A trigger may change a row before it is stored, here or in a partition."""
     rules: bool = False
-    children: bool = False
+    varied: bool = False
+    """A table below it computes a generated column in another way."""
     foreign: bool = False
     """It, or a table below it, is a foreign one: nothing enforces its constraints."""
 
@@ -143,7 +144,7 @@ def _load_relations(catalog: Catalog, oids: set[int]) -> Loading:
         columns.setdefault(oid, {})[number] = Column(
             name, null, type_, _tree(default), filled, _tree(generated)
         )
-    for oid, name, kind, definition, checks, triggers, rules, children, foreign in (
+    for oid, name, kind, definition, checks, triggers, rules, varied, foreign in (
         yield _RELATIONS, (listed,)
     ):
         read = [_tree(check) for check in checks]
@@ -156,7 +157,7 @@ def _load_relations(catalog: Catalog, oids: set[int]) -> Loading:
             () if foreign else tuple(check for check in read if check is not None),
             triggers,
             rules,
-            children,
+            varied or foreign,
             foreign,
         )
 
@@ -211,7 +212,20 @@ SELECT c.oid::int8, c.oid::regclass::text, c.relkind::text,
         WHERE NOT g.tgisinternal AND g.tgtype & 66 <> 0 AND g.tgtype & 1 <> 0''',
     )
 },
-       c.relkind <> 'v' AND c.relhasrules, c.relhassubclass,
+       c.relkind <> 'v' AND c.relhasrules,
+       c.relhassubclass AND EXISTS {
+    _TREE.format(
+        "",
+        '''
+        CROSS JOIN pg_attribute q
+        JOIN pg_attrdef p ON p.adrelid = q.attrelid AND p.adnum = q.attnum
+        LEFT JOIN pg_attribute d ON d.attrelid = tree.oid AND d.attname = q.attname
+        LEFT JOIN pg_attrdef e ON e.adrelid = d.attrelid AND e.adnum = d.attnum
+        WHERE q.attrelid = c.oid AND q.attgenerated <> '' AND (
+            d.attgenerated IS DISTINCT FROM q.attgenerated
+            OR pg_get_expr(e.adbin, e.adrelid) IS DISTINCT FROM pg_get_expr(p.adbin, p.adrelid))''',
+    )
+},
        EXISTS {_TREE.format("", "WHERE t.relkind = 'f'")}
 FROM pg_class c WHERE c.oid = ANY(%s::oid[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """

@@ -231,7 +231,7 @@ class _Change:
             rel.cols[number] = Col(state, why=_CHANGED_BY_OTHERS if relation.triggers else "")
         for number, column in relation.columns.items():
             if column.generated is not None and column.null != NEVER:
-                alone = relation.kind == "r" and not relation.children
+                alone = not relation.varied
                 rel.cols[number].null = (
                     self._sources.generated(rel, column, relation) if alone else UNKNOWN
                 )

@@ -90,7 +90,8 @@ _SEARCH: Final = _words(
 )
 _SERVER: Final = _words(
     """
-    current_database current_schemas current_setting current_user currval gen_random_uuid
+    brin_summarize_new_values brin_summarize_range current_database current_schemas
+    current_setting current_user currval gen_random_uuid gin_clean_pending_list
     getdatabaseencoding lastval nextval pg_advisory_unlock pg_advisory_unlock_shared pg_backend_pid
     pg_column_size pg_current_snapshot pg_current_xact_id pg_postmaster_start_time
     pg_size_bytes pg_size_pretty pg_try_advisory_lock pg_try_advisory_lock_shared
@@ -177,6 +178,12 @@ RANKS: Final = _words("row_number rank dense_rank percent_rank cume_dist")
 
 ROW_SOURCES: Final[dict[str, tuple[int, ...]]] = {
     "generate_series": (NEVER,),
+    "pg_cursor": (NEVER,) * 6,
+    "pg_partition_ancestors": (NEVER,),
+    "pg_partition_tree": (NEVER, UNKNOWN, NEVER, NEVER),
+    "ts_debug": (NEVER, NEVER, NEVER, NEVER, UNKNOWN, UNKNOWN),
+    "ts_parse": (NEVER, NEVER),
+    "ts_token_type": (NEVER, NEVER, NEVER),
     "generate_subscripts": (NEVER,),
     "json_array_elements": (NEVER,),
     "json_array_elements_text": (UNKNOWN,),
@@ -216,8 +223,15 @@ def is_total(name: str) -> bool:
 
 def total(signature: str, name: str, operators: frozenset[str] = frozenset()) -> bool:
     """Return whether a function gives a value for all values, as what its operators do."""
-    listed = name in TOTAL_FUNCTIONS or operators & TOTAL_OPERATORS
+    listed = name in TOTAL_FUNCTIONS or operators & TOTAL_OPERATORS or _asks_by_name(signature)
     return bool(listed) and signature not in PARTIAL
+
+
+def _asks_by_name(signature: str) -> bool:
+    """Return whether it is `has_table_privilege('t', …)` or the like: an oid may be of nothing."""
+    name, _, arguments = signature.partition("(")
+    asks = name.startswith("has_") and name.endswith("_privilege") and "column" not in name
+    return asks and "oid" not in arguments
 
 
 def total_field(signature: str, args: list[Any]) -> bool:

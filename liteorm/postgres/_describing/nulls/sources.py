@@ -137,7 +137,7 @@ class Sources:
             rel.cols[number] = Col(column.null, why=why)
         for check in relation.checks:
             self.condition(check, needs, rel)
-        if relation.kind == "r" and not relation.children:
+        if relation.kind in ("r", "p") and not relation.varied:
             for number, column in relation.columns.items():
                 if column.generated is not None and rel.cols[number].null != NEVER:
                     rel.cols[number].null = self.generated(rel, column, relation)

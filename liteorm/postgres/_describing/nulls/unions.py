@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
@@ -13,6 +13,9 @@ from liteorm.postgres._describing.nulls.values import ALWAYS, NEVER, UNKNOWN, Va
 
 if TYPE_CHECKING:
     from liteorm.postgres._describing.nulls.analysis import Analysis
+
+
+_TAKEN: Final = "EXCEPT may take the NULLs out"
 
 
 def set_operation(level: Level, node: Node) -> Result:
@@ -43,7 +46,7 @@ def operand(operation: Node, node: Node, level: Level) -> Result:
             return Result(columns, blurred=True)
         case _:
             columns = tuple(
-                Out(one.state if one.state in (NEVER, ALWAYS) else UNKNOWN)
+                Out(one.state if one.state in (NEVER, ALWAYS) else UNKNOWN, why=_TAKEN)
                 if two.state > NEVER
                 else one
                 for one, two in zip(left.columns, right.columns, strict=True)
