@@ -116,7 +116,10 @@ TEMPLATES = [
     ("statement(str, t\"SELECT '\\x41' || mood FROM users\")", "'\\x41' || mood"),
     ('statement(str, t"""\n  SELECT\n    mood\n  FROM users WHERE id = {five}\n""")', "mood"),
     ('statement(str, t"SELECT mood FROM users WHERE " t"id = {five} AND nope = 1")', "nope = 1"),
-    ('statement(str, t\'SELECT name FROM users WHERE id = {{"a": 5}["a"]} AND no = 1\')', "no = 1"),
+    (
+        'statement(str, t\'SELECT name FROM users WHERE id = { {"a": 5}["a"]} AND no = 1\')',
+        "no = 1",
+    ),
 ]
 
 
