@@ -35,6 +35,7 @@ __all__ = [
     "TO_PREPARE",
     "PostgresQuery",
     "WaitTimeout",
+    "abandon",
     "format_row_binary",
     "format_row_text",
     "leave_queue",
@@ -353,6 +354,14 @@ def leave_queue(pool: ConnectionPool[Any], exc: BaseException) -> None:
 def belong_to(connection: Any, pool: Any) -> None:
     """Say which pool a connection is to be given back to; idle ones do not know theirs."""
     connection._pool = pool
+
+
+# A pool that is collected stops its threads, under locks. In a forked child the threads are not
+# there, and may have held the locks. Upstream would have to do nothing in another process.
+def abandon(pool: Any) -> None:
+    """Let the pool of a parent process be collected in a child without more ado."""
+    if pool is not None:
+        pool._closed = True
 
 
 if MISSING:

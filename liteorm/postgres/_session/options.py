@@ -36,7 +36,7 @@ from liteorm.observe import (
     tell_after,
     tell_before,
 )
-from liteorm.postgres._driver import PREPARES
+from liteorm.postgres._driver import PREPARES, abandon
 from liteorm.postgres._session.meters import Meters
 from liteorm.postgres._session.notices import OnNotice, check_on_notice
 from liteorm.postgres._session.services import service_values
@@ -304,6 +304,7 @@ _STATES: weakref.WeakSet[PoolState] = weakref.WeakSet()
 def _mark_forked() -> None:
     for state in list(_STATES):
         state.forked = state.blocked = True
+        abandon(state.pool)
 
 
 if hasattr(os, "register_at_fork"):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
+from weakref import WeakSet
 
 from psycopg import abc, pq
 from psycopg.adapt import AdaptersMap, Transformer
@@ -109,6 +111,7 @@ class KnownTypes:
         self.shapes: dict[Any, Any] = {}
         self._plain_oids: dict[int, int] = {}
         self._lock = threading.RLock()  # a finaliser may come in between
+        _with_locks.add(self)
         if before is None:
             self.types = dict(BY_OID)
             self.adapters, self.deep_adapters = loading_adapters()
@@ -224,8 +227,10 @@ class KnownTypes:
         with self._lock:
             oid = self._plain_oids.get(type_.oid)
             if oid is None:
-                oid = self._plain_oids[type_.oid] = FIRST_PLAIN_OID + len(self._plain_oids)
+                oid = FIRST_PLAIN_OID + len(self._plain_oids)
                 self.deep_adapters.register_loader(oid, plain_class(self.adapters, type_.oid))
+                # Last: a process that is forked meanwhile finds nothing half done.
+                self._plain_oids[type_.oid] = oid
             return oid
 
     def transformer(self, *, deep: bool) -> abc.Transformer:
@@ -247,6 +252,7 @@ class TypeRegistry:
         self.codecs = codecs
         self.custom = CustomTypes(custom)
         self._lock = threading.RLock()
+        _with_locks.add(self)
         self.known = KnownTypes(codecs, self.custom)
 
     def clear(self) -> None:
@@ -280,6 +286,19 @@ class TypeRegistry:
             if self.known is before:
                 self.known = known
         return known
+
+
+_with_locks: Final[WeakSet[Any]] = WeakSet()
+
+
+def _renew_locks() -> None:
+    # Another thread of the parent, which is not here, may hold them for good.
+    for each in list(_with_locks):
+        each._lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
 
 
 def _unit(result: pq.abc.PGresult) -> MoneyUnit:
