@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from liteorm_testing._server import Server, ServerNotAvailable
     from liteorm_testing.assertions import Leak, assert_no_leaks, check_statements
     from liteorm_testing.clusters import Cluster, Member, cluster
     from liteorm_testing.databases import Database, Migration, Schema, database
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
         notifications,
         queries,
     )
-    from liteorm_testing.servers import Server, ServerNotAvailable, server
+    from liteorm_testing.servers import server
 
 __all__ = [
     "AsyncNotifications",
@@ -68,6 +69,7 @@ __all__ = [
 # The pytest plugin is a module of this package, and is loaded into test runs that never touch a
 # database: they should not wait for the driver to be imported.
 _PLACES = {
+    "_server": ("Server", "ServerNotAvailable"),
     "assertions": ("Leak", "assert_no_leaks", "check_statements"),
     "clusters": ("Cluster", "Member", "cluster"),
     "databases": ("Database", "Migration", "Schema", "database"),
@@ -91,7 +93,7 @@ _PLACES = {
         "notifications",
         "queries",
     ),
-    "servers": ("Server", "ServerNotAvailable", "server"),
+    "servers": ("server",),
 }
 
 

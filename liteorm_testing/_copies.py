@@ -22,9 +22,9 @@ from liteorm_testing import _dsn, _sqltext, _watchdog
 from liteorm_testing._migration import Migration
 from liteorm_testing._schema import Schema, check, fill, sql_of
 from liteorm_testing._scram import password_for, verifier
+from liteorm_testing._server import Server
 from liteorm_testing._stock import Stock
 from liteorm_testing._sweep import LOCK_CLASS, admin, kept_name, lock_key, remove_run, sweep
-from liteorm_testing.servers import Server
 
 _PATIENCE: Final = 5.0  # seconds to wait for a server's last answers, before it is left
 # For whom (a role, or "" for all), the name and the value.

@@ -22,7 +22,7 @@ from liteorm import postgres
 from liteorm_testing import _dsn, _launched, _sqltext, _watchdog
 from liteorm_testing._binaries import ClusterError, major_of
 from liteorm_testing._scram import verifier
-from liteorm_testing.servers import Server, ServerNotAvailable
+from liteorm_testing._server import Server, ServerNotAvailable
 
 _LABEL: Final = "liteorm-testing"
 _OWNER_LABEL: Final = "liteorm-testing.owner"

@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Any, cast
 from attrs import frozen
 
 from liteorm_testing._launched import LogFile
-from liteorm_testing.servers import KINDS, Server, ServerNotAvailable, asked, choose, end, start
+from liteorm_testing._server import Server, ServerNotAvailable
+from liteorm_testing.servers import KINDS, asked, choose, end, start
 
 if TYPE_CHECKING:
     from liteorm.postgres import DB

@@ -15,10 +15,11 @@ from liteorm import postgres
 from liteorm_testing import _dsn, _launched, _sqltext
 from liteorm_testing._binaries import embedded_binaries, local_binaries
 from liteorm_testing._launched import Launched
+from liteorm_testing._server import Running, Server, ServerNotAvailable
 from liteorm_testing._sweep import admin
 from liteorm_testing.databases import Database
 from liteorm_testing.network import Proxy
-from liteorm_testing.servers import Running, Server, ServerNotAvailable, end
+from liteorm_testing.servers import end
 
 __all__ = ["Cluster", "Member", "cluster"]
 

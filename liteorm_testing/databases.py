@@ -14,8 +14,8 @@ from liteorm_testing._arguments import expect
 from liteorm_testing._copies import Copies, copies_of
 from liteorm_testing._migration import Migration
 from liteorm_testing._schema import Schema
+from liteorm_testing._server import Server
 from liteorm_testing._sweep import kept_name
-from liteorm_testing.servers import Server
 
 __all__ = ["Database", "Migration", "Schema", "database"]
 

@@ -23,8 +23,8 @@ from liteorm_testing._binaries import Account, ClusterError
 from liteorm_testing._folders import Folder
 from liteorm_testing._initdb import write_privately
 from liteorm_testing._launched import LogFile, free_port
+from liteorm_testing._server import Server, ServerNotAvailable
 from liteorm_testing.databases import Database
-from liteorm_testing.servers import Server, ServerNotAvailable
 
 __all__ = ["Pooler", "PoolerMode", "pooler"]
 

@@ -12,9 +12,9 @@ from typing import Any, Final, cast
 import pytest
 
 from liteorm_testing._run import Run, SchemaFailed, has_a_traceback
+from liteorm_testing._server import ServerNotAvailable
 from liteorm_testing.plugin import async_fixtures, check_items
 from liteorm_testing.plugin.marks import transaction_options
-from liteorm_testing.servers import ServerNotAvailable
 
 # Everything that needs a driver is imported where it is used: the plugin is loaded into every
 # test run on the machine, also into those that never touch a database.
