@@ -303,7 +303,8 @@ class Copies:
                 self._refuse_open_transactions(name)
                 # The first connection after DDL writes the catalog cache that all copies take
                 # along; without it each copy's first connection would build its own.
-                admin(dsn, 1).close()
+                with admin(dsn, 1) as db:
+                    _refuse_workers(db)
             except BaseException:
                 self.drop(name)
                 raise
@@ -341,6 +342,22 @@ class Copies:
         if self.on_shared_server:
             self._ticket = _watchdog.guard("databases", dsn=dsn, run=run, path=sys.path)
             sweep(dsn)
+
+
+def _refuse_workers(db: postgres.DB) -> None:
+    """Fail if rows of the template are on other servers: a copy would be of the names only."""
+    there = db.query("SELECT to_regclass('pg_catalog.pg_dist_node') IS NOT NULL")
+    if not liteorm.scan_one(there, bool):
+        return
+    nodes = liteorm.scan(
+        db.query("SELECT nodename::text FROM pg_catalog.pg_dist_node WHERE groupid <> 0"), str
+    )
+    if nodes:
+        raise RuntimeError(
+            f"Citus has the tables on workers ({', '.join(sorted(set(nodes)))}), and a copy of the "
+            "template would share their shards: keep the shards on the coordinator "
+            "(citus_remove_node), or let tests use one database and remove what they wrote"
+        )
 
 
 _knowing = threading.Lock()

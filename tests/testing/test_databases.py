@@ -596,3 +596,19 @@ def test_urls_lead_asyncpg_to_the_database(
 
     with server(kind="embedded") as s, database(s, SCHEMA) as d:
         asyncio.run(look(d))
+
+
+def test_a_template_whose_rows_are_on_other_servers_says_what_to_do(
+    liteorm_server: Server,
+) -> None:
+    """With Citus's workers a copy would share their shards; with none it is a copy."""
+    nodes = (
+        "SET allow_system_table_mods = on;"
+        "CREATE TABLE pg_catalog.pg_dist_node (groupid int, nodename text);"
+        "INSERT INTO pg_catalog.pg_dist_node VALUES (0, 'localhost')"
+    )
+    with database(liteorm_server, nodes) as made, psycopg.connect(made.dsn) as connection:
+        connection.execute("SELECT 1")
+    with pytest.raises(RuntimeError, match=r"workers \(far-a, far-b\).*keep the shards"):
+        with database(liteorm_server, f"{nodes}, (1, 'far-a'), (2, 'far-b'), (3, 'far-a')"):
+            pass

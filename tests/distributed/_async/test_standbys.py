@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 import liteorm
-from liteorm.postgres import AsyncTx, open_async, position_async, wait_for_async
+from liteorm.postgres import (
+    AsyncTx,
+    listen_async,
+    notify_async,
+    open_async,
+    position_async,
+    wait_for_async,
+)
 from liteorm_testing import Cluster, cluster
 from tests.postgres.support import AsyncBackground, Witness, auntil, with_params
 
@@ -139,3 +146,13 @@ async def test_a_session_reads_its_own_writes_wherever(three: Cluster, rounds: A
                 await wait_for_async(one, there, timeout=20)
                 found = await one.query("SELECT count(*) FROM own")
                 assert liteorm.scan_one(found, int) == n + 1
+
+
+async def test_a_standby_has_no_listeners(three: Cluster) -> None:
+    """The server refuses LISTEN in recovery, and that is what is told."""
+    async with await open_async(three.standbys[0].dsn) as replica:
+        with pytest.raises(liteorm.ReadOnlyTransaction, match="LISTEN"):
+            await listen_async(replica, "a")
+        with pytest.raises(liteorm.ReadOnlyTransaction, match="NOTIFY"):
+            await notify_async(replica, "a", "x")
+        assert list(await replica.query("SELECT 1")) == [(1,)]

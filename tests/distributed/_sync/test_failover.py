@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import liteorm
+from liteorm.observe import QueryEvent
 from liteorm.postgres import DB, Tx, listen, open, pool
 from liteorm.postgres._session.primitives import sleep
 from liteorm_testing import Cluster, Member, cluster
@@ -29,6 +30,20 @@ def _port_of(db: DB) -> int:
     return liteorm.scan_one(db.query(_ADDRESS), int)
 
 
+class _Watching:
+    """Notes which server answered."""
+
+    def __init__(self) -> None:
+        self.ports: list[int | None] = []
+
+    def before(self, event: QueryEvent) -> None:
+        """An operation begins."""
+
+    def after(self, event: QueryEvent) -> None:
+        """An operation has ended."""
+        self.ports.append(event.port)
+
+
 @pytest.mark.parametrize(
     ("wanted", "roles"),
     [
@@ -45,8 +60,10 @@ def test_a_dsn_of_all_leads_to_what_is_wanted(
 ) -> None:
     """Writers get the primary, readers a standby; the error of a refused write names the server."""
     dsn = three.dsn_for(target_session_attrs=wanted)
-    with open(dsn, max_size=1) as db:
+    watching = _Watching()
+    with open(dsn, max_size=1, observers=[watching]) as db:
         port = _port_of(db)
+        assert watching.ports[-1] == port
         [member] = [one for one in three.members if _port(one) == port]
         assert member.is_primary in roles
         if not member.is_primary:

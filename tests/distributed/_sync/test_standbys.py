@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 import liteorm
-from liteorm.postgres import Tx, open, position, wait_for
+from liteorm.postgres import (
+    Tx,
+    listen,
+    notify,
+    open,
+    position,
+    wait_for,
+)
 from liteorm_testing import Cluster, cluster
 from tests.postgres.support import Background, Witness, until, with_params
 
@@ -139,3 +146,13 @@ def test_a_session_reads_its_own_writes_wherever(three: Cluster, rounds: Any) ->
                 wait_for(one, there, timeout=20)
                 found = one.query("SELECT count(*) FROM own")
                 assert liteorm.scan_one(found, int) == n + 1
+
+
+def test_a_standby_has_no_listeners(three: Cluster) -> None:
+    """The server refuses LISTEN in recovery, and that is what is told."""
+    with open(three.standbys[0].dsn) as replica:
+        with pytest.raises(liteorm.ReadOnlyTransaction, match="LISTEN"):
+            listen(replica, "a")
+        with pytest.raises(liteorm.ReadOnlyTransaction, match="NOTIFY"):
+            notify(replica, "a", "x")
+        assert list(replica.query("SELECT 1")) == [(1,)]
