@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import functools
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -19,7 +21,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from liteorm_testing import _binaries
+from liteorm_testing import Proxy, _binaries
 
 PATIENCE = 20.0
 
@@ -158,6 +160,32 @@ class Witness:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+# A filter of packets that takes none: one instruction, "return 0" (linux/filter.h).
+_TAKE_NONE = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
+_SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27
+
+
+@contextlib.contextmanager
+def silence(proxy: Proxy) -> Generator[None]:
+    """Let what is sent to a proxy not even be acknowledged, as if its machine were gone.
+
+    A proxy alone cannot do that: the system acknowledges whatever it does not read.
+    """
+    proxy.blackhole()
+    program = struct.pack("HP", 1, ctypes.addressof(_TAKE_NONE))
+    ends = [link._client.get_extra_info("socket") for link in list(proxy._links)]
+    for end in ends:
+        end.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+    try:
+        yield
+    finally:
+        for end in ends:
+            if end.fileno() >= 0:
+                end.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+        proxy.cut()
+        proxy.restore()
 
 
 def free_port() -> int:
