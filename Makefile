@@ -1,5 +1,6 @@
 # make demo   a tour on an embedded PostgreSQL, under a minute
 # make test   the tests, against a disposable PostgreSQL
+# make dist   both distributions, as wheels and sources, in dist/
 # make release-check   what is missing for a release
 #
 # Each makes and fills $(VENV) first. Needs Python >= 3.11 and pip. Variables:
@@ -14,7 +15,7 @@ PARALLEL ?= -n 3 --dist loadfile
 # The kind that needs nothing installed; LITEORM_SERVER=docker make test for another.
 export LITEORM_SERVER ?= embedded
 
-.PHONY: demo test docs release-check clean
+.PHONY: demo test docs dist release-check clean
 .NOTPARALLEL:
 
 demo: $(VENV)/.demo $(VENV)/.native
@@ -26,6 +27,11 @@ test: $(VENV)/.test $(VENV)/.native
 docs: $(VENV)/.docs
 	$(VENV)/bin/python -m mkdocs build --strict
 	$(VENV)/bin/python .ci/site_check.py site
+
+dist: $(VENV)/.dist
+	rm -rf dist
+	$(VENV)/bin/python -m build --outdir dist .
+	$(VENV)/bin/python -m build --outdir dist native
 
 release-check: $(VENV)/.test
 	@$(VENV)/bin/python .ci/release_check.py
@@ -44,6 +50,10 @@ $(VENV)/.test: pyproject.toml .ci/venv
 # The compiled half, into the environment made before it; without a C compiler liteorm goes on alone.
 $(VENV)/.native: $(wildcard native/src/*.[ch]) native/setup.py native/pyproject.toml .ci/native
 	.ci/native $(VENV)
+	@touch $@
+
+$(VENV)/.dist: .ci/venv
+	PYTHON="$(PYTHON)" .ci/venv $(VENV) build
 	@touch $@
 
 $(VENV)/.docs: pyproject.toml .ci/venv

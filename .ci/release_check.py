@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Says what is missing for a release; exits with 1 if anything is. `make release-check` runs it."""
+"""Says what is missing for a release; exits with 1 if anything is. `make release-check` runs it.
+
+With --close-changelog it first puts what is Unreleased under the version and today's date.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +23,8 @@ FILES = [
 ]
 # Their insides are used, so that a newer minor version may break liteorm.
 BOUNDED = ("psycopg", "psycopg-pool")
+# The newest Python that .ci/next_pythons runs.
+NEWEST = "3.15"
 
 
 def project(root: Path, folder: str = ".") -> dict[str, Any]:
@@ -49,8 +55,9 @@ def missing_in_metadata(root: Path) -> Iterator[str]:
         yield f"pyproject.toml: the extra binary does not ask for {wanted}"
     for each, where in ((main, "pyproject.toml"), (native, "native/pyproject.toml")):
         oldest = each["requires-python"].removeprefix(">=")
-        if f"Programming Language :: Python :: {oldest}" not in each["classifiers"]:
-            yield f"{where}: no classifier for Python {oldest}"
+        for version in (oldest, NEWEST):
+            if f"Programming Language :: Python :: {version}" not in each["classifiers"]:
+                yield f"{where}: no classifier for Python {version}"
 
 
 def missing_in_changelog(root: Path) -> Iterator[str]:
@@ -58,12 +65,22 @@ def missing_in_changelog(root: Path) -> Iterator[str]:
     version = project(root)["version"]
     text = (root / "CHANGELOG.md").read_text("utf-8")
     if not re.search(rf"^## \[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d$", text, re.MULTILINE):
-        yield f"CHANGELOG.md: no heading '## [{version}] - YYYY-MM-DD'"
+        yield f"CHANGELOG.md: no '## [{version}] - YYYY-MM-DD' (--close-changelog writes it)"
     unreleased = re.search(r"^## \[Unreleased\]\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     if unreleased is None:
         yield "CHANGELOG.md: no heading '## [Unreleased]'"
     elif unreleased[1].strip():
         yield f"CHANGELOG.md: lines under Unreleased belong to {version}"
+
+
+def close_changelog(root: Path) -> None:
+    """Put what stands under Unreleased under the version that pyproject.toml says, and today."""
+    path = root / "CHANGELOG.md"
+    heading = f"## [{project(root)['version']}] - {datetime.now(UTC):%Y-%m-%d}"
+    text = path.read_text("utf-8")
+    path.write_text(
+        text.replace("## [Unreleased]\n", f"## [Unreleased]\n\n{heading}\n", 1), "utf-8"
+    )
 
 
 def missing_in_git(root: Path) -> Iterator[str]:
@@ -89,10 +106,10 @@ def missing_in_wheels(root: Path) -> Iterator[str]:
     dist = root / "dist"
     for name in (f"liteorm-{version}.tar.gz", f"liteorm_native-{native}.tar.gz"):
         if not (dist / name).exists():
-            yield f"dist/{name} is not built: python -m build --outdir dist [native]"
+            yield f"dist/{name} is not built: make dist"
     wheel = dist / f"liteorm-{version}-py3-none-any.whl"
     if not wheel.exists():
-        yield f"dist/{wheel.name} is not built: python -m build --outdir dist"
+        yield f"dist/{wheel.name} is not built: make dist"
         return
     with zipfile.ZipFile(wheel) as archive:
         inside = set(archive.namelist())
@@ -100,7 +117,7 @@ def missing_in_wheels(root: Path) -> Iterator[str]:
         for path in sorted((root / package).rglob("*")):
             name = path.relative_to(root).as_posix()
             if (path.suffix == ".py" or path.name == "py.typed") and name not in inside:
-                yield f"dist/{wheel.name} lacks {name}: build it anew"
+                yield f"dist/{wheel.name} lacks {name}: make dist"
 
 
 CHECKS = [
@@ -124,4 +141,7 @@ def main(root: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(__file__).resolve().parent.parent))
+    ROOT = Path(__file__).resolve().parent.parent
+    if sys.argv[1:] == ["--close-changelog"]:
+        close_changelog(ROOT)
+    sys.exit(main(ROOT))

@@ -105,3 +105,14 @@ def test_a_missing_file_a_built_wheel_and_a_tag_are_said(
     assert "lacks liteorm/new.py" in out
     assert "changes are not committed" in out
     assert f"v{version} is released already" in out
+
+
+def test_a_changelog_is_closed_under_its_version(ready: Path) -> None:
+    """What was unreleased stands below the new heading, and the check finds nothing more there."""
+    version = CHECK.project(ready)["version"]
+    (ready / "CHANGELOG.md").write_text("# Changelog\n\n## [Unreleased]\n\n### Added\n\n- x\n")
+    assert len(list(CHECK.missing_in_changelog(ready))) == 2
+    CHECK.close_changelog(ready)
+    assert list(CHECK.missing_in_changelog(ready)) == []
+    text = (ready / "CHANGELOG.md").read_text("utf-8")
+    assert text.index("[Unreleased]") < text.index(f"[{version}]") < text.index("- x")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import select
 import socket
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -40,6 +38,7 @@ from liteorm.postgres._session.primitives import (
     atold,
     await_io,
     awithin,
+    readable,
 )
 from liteorm.postgres._session.protocol import (
     NamedQuery,
@@ -89,7 +88,7 @@ class AsyncWire(AsyncLimits):
     """The server was a standby when it was made."""
     reference: weakref.ref[AsyncWire]
     """To itself: what notes that it is in use must not hold it."""
-    _poll: select.poll | None = None
+    _readable: Callable[[float | None], bool] | None = None
     _transformer: Any = None
     """Dumps parameters, of one statement after the other."""
 
@@ -366,7 +365,7 @@ class AsyncWire(AsyncLimits):
         if self.state.forked:
             return
         try:
-            with socket.socket(fileno=os.dup(self.pgconn.socket)) as end:
+            with socket.socket(fileno=socket.dup(self.pgconn.socket)) as end:
                 end.shutdown(socket.SHUT_RDWR)
         except (OSError, psycopg.Error):
             pass
@@ -374,13 +373,11 @@ class AsyncWire(AsyncLimits):
     @property
     def spoken_to(self) -> bool:
         """Whether the server spoke while the connection was idle, mostly to say that it ends."""
-        poll = self._poll
-        if poll is None:
+        if self._readable is None:
             if self.closed:
                 return True
-            poll = self._poll = select.poll()
-            poll.register(self.pgconn.socket, select.POLLIN)
-        return bool(poll.poll(0))
+            self._readable = readable(self.pgconn.socket)
+        return self._readable(0)
 
     def hear(self) -> bool:
         """Take in what the server said without being asked; return whether it is still there."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import os
 import queue
 import select
 import socket
@@ -50,6 +49,7 @@ __all__ = [
     "finish",
     "getconn",
     "pause",
+    "readable",
     "running",
     "serves_strangers",
     "sleep",
@@ -296,13 +296,23 @@ def call(function: Callable[[], object]) -> None:
     _refuse_coroutine(function())
 
 
+def readable(*sockets: int) -> Callable[[float | None], bool]:
+    """Return what waits so many seconds for one of the sockets to have something to read."""
+    if not hasattr(select, "poll"):  # Windows
+        return lambda timeout: bool(select.select(sockets, (), (), timeout)[0])
+    poll = select.poll()
+    for each in sockets:
+        poll.register(each, select.POLLIN)
+    return lambda timeout: bool(poll.poll(None if timeout is None else timeout * 1000))
+
+
 class AsyncWatch:
     """Waits until a socket has something to read, or until it is woken."""
 
     def __init__(self, fd: int) -> None:
         # A descriptor of its own: the event loop knows one reader for each, and the driver
         # registers the original while a statement runs.
-        self._fd = os.dup(fd)
+        self._fd = socket.dup(fd)
         self._woken = asyncio.Event()
         self._waiting = self._closed = False
 
@@ -323,7 +333,7 @@ class AsyncWatch:
             self._woken.clear()
             self._waiting = False
             if self._closed:
-                os.close(self._fd)
+                socket.close(self._fd)
         return True
 
     def _readable(self) -> None:
@@ -341,14 +351,14 @@ class AsyncWatch:
             self._closed = True
             self._woken.set()
             if not self._waiting:
-                os.close(self._fd)
+                socket.close(self._fd)
 
 
 class Watch:
     """Waits until a socket has something to read, or until it is woken."""
 
     def __init__(self, fd: int) -> None:
-        self._fd = os.dup(fd)
+        self._fd = socket.dup(fd)
         self._ours, self._theirs = socket.socketpair()
         self._ours.setblocking(False)
         self._theirs.setblocking(False)
@@ -362,10 +372,8 @@ class Watch:
                 return True
             self._waiting = True
         try:
-            poll = select.poll()
-            poll.register(self._fd, select.POLLIN)
-            poll.register(self._ours, select.POLLIN)
-            ready = poll.poll(None if timeout is None else max(timeout, 0.0) * 1000)
+            wait = readable(self._fd, self._ours.fileno())
+            ready = wait(None if timeout is None else max(timeout, 0.0))
             try:
                 self._ours.recv(4096)
             except BlockingIOError:
@@ -375,7 +383,7 @@ class Watch:
                 self._waiting = False
                 if self._closed:
                     self._release()
-        return bool(ready)
+        return ready
 
     def wake(self) -> None:
         """End a wait."""
@@ -396,6 +404,6 @@ class Watch:
                 self._release()
 
     def _release(self) -> None:
-        os.close(self._fd)
+        socket.close(self._fd)
         self._ours.close()
         self._theirs.close()
