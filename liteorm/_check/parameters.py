@@ -111,7 +111,7 @@ def name_problems(
             )
 
 
-def misfit(
+def parameter_problem(
     item: Declared, type_: PgType, owner: str, codecs: Mapping[Any, Codec], at: int | None
 ) -> Problem | None:
     """Return the problem of a type that the server expects and the annotation does not give."""

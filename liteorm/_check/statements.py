@@ -19,9 +19,9 @@ from liteorm._check.parameters import (
     count_problem,
     declared_of,
     labels_problem,
-    misfit,
     name_problems,
     owner_of,
+    parameter_problem,
 )
 from liteorm._check.problems import Problem
 from liteorm._check.refusals import refused
@@ -243,9 +243,9 @@ def _unfit(text: _Text, answer: Answer) -> Iterator[Problem]:
     owner = owner_of(text.statement)
     for index, (item, type_) in enumerate(zip(text.declared, answer.parameters, strict=True)):
         if item is not None and 0 in text.sent[index].every:
-            problem = misfit(item, type_, owner, text.codecs, text.at(index)) or labels_problem(
-                item, type_, owner, text.at(index)
-            )
+            problem = parameter_problem(
+                item, type_, owner, text.codecs, text.at(index)
+            ) or labels_problem(item, type_, owner, text.at(index))
             if problem is not None:
                 yield problem
 
@@ -315,7 +315,7 @@ def _not_taken(text: _Text, index: int, untyped: Answer, refusal: Refusal) -> Pr
     """Return the problem of a parameter whose type the server refuses."""
     item, type_ = text.declared[index], untyped.parameters[index]
     assert item is not None
-    problem = misfit(item, type_, owner_of(text.statement), text.codecs, text.at(index))
+    problem = parameter_problem(item, type_, owner_of(text.statement), text.codecs, text.at(index))
     return problem or _sent_as(text, index, text.usual[index], type_.name, refusal)
 
 

@@ -56,7 +56,7 @@ class RelationFacts:
 
 
 @attrs.frozen
-class Column:
+class DatabaseColumn:
     """A column, with its type and whether it can be NULL."""
 
     facts: ColumnFacts
@@ -69,9 +69,9 @@ class Relation:
     """A table or view, with all that a class for it says."""
 
     facts: RelationFacts
-    columns: tuple[Column, ...]
+    columns: tuple[DatabaseColumn, ...]
     """Those that can be read."""
-    unreadable: tuple[Column, ...]
+    unreadable: tuple[DatabaseColumn, ...]
 
     @property
     def writable(self) -> bool:
@@ -223,7 +223,7 @@ def _relations(db: DB, chosen: Sequence[RelationFacts], types: dict[int, PgType]
         if isinstance(answer, Answer):
             nullable = [column.nullable for column in answer.shape.columns]
         columns = [
-            Column(column, types[column.type_oid], null is not False)
+            DatabaseColumn(column, types[column.type_oid], null is not False)
             for column, null in zip(facts.columns, nullable, strict=True)
         ]
         readable = tuple(c for c in columns if not _unreadable(c.type))

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 import attrs
 
 from liteorm._cli.modelgen.annotations import annotation_of, empty_value, optional
-from liteorm._cli.modelgen.catalog import Column, ColumnFacts, Relation, Schema, TypeName
+from liteorm._cli.modelgen.catalog import ColumnFacts, DatabaseColumn, Relation, Schema, TypeName
 from liteorm._cli.modelgen.naming import class_name, field_names, member_name
 from liteorm._cli.modelgen.styles import STYLES, WIDTH, Style, StyleName
 from liteorm._core.scanning.types import PgType
@@ -241,7 +241,7 @@ class _Table:
             lines += self._sent(column, fields[column.facts.name])
         yield from _body(self.style, lines, frozen=False)
 
-    def _sent(self, column: Column, field: str) -> Iterator[str]:
+    def _sent(self, column: DatabaseColumn, field: str) -> Iterator[str]:
         facts = column.facts
         annotation = annotation_of(
             column.type, self.classes, dimensions=facts.dimensions, null_free=facts.null_free
@@ -292,7 +292,7 @@ def _table_decorator(
 
 def _column(
     relation: Relation,
-    column: Column,
+    column: DatabaseColumn,
     field: str,
     schema: Schema,
     classes: Mapping[int, str],

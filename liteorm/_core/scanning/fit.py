@@ -10,18 +10,18 @@ import attrs
 
 from liteorm._core.models.classes import Field, Model, model_of_hint
 from liteorm._core.models.hints import Codec, Hint, hint_of, shown
-from liteorm._core.scanning.remedies import attributes_remedy, misfit, mismatch
+from liteorm._core.scanning.remedies import attributes_remedy, mismatch, type_misfit
 from liteorm._core.scanning.steps import (
     Anonymous,
     Attributes,
     Call,
     Decode,
     Each,
+    Inner,
     Members,
     Named,
     NoNulls,
     Only,
-    Part,
     Place,
     Positions,
     Step,
@@ -95,7 +95,7 @@ class Fitter:
         for inner in types_in(type_):
             if inner.kind == "unreadable":
                 whole = inner is underlying(type_)
-                raise misfit(
+                raise type_misfit(
                     f"{place.source} is {type_.name}, which has no form that liteorm reads"
                     if whole
                     else f"{place.source} is {type_.name}, and {inner.name} in it has no form"
@@ -275,7 +275,7 @@ class Fitter:
             return (
                 None
                 if hint.type is list
-                else Each(hint.type, Part(None, place.within("an element", item)), False, place)
+                else Each(hint.type, Inner(None, place.within("an element", item)), False, place)
             )
         if base.kind in ("record", "composite") and hint.type is tuple and item.kind == "any":
             return Call("plain") if deep else None
@@ -292,7 +292,7 @@ class Fitter:
             and not (element.is_custom and fills(element.python, item))
         )
         if hint.type in (set, frozenset) and not _hashable(item):
-            raise misfit(
+            raise type_misfit(
                 f"{place.source} is {type_.name}; {place.wanted}, and {item.text} has no hash"
                 " to be in a set",
                 place,
@@ -303,12 +303,12 @@ class Fitter:
         if nested and step is None:
             # Nothing to do with the inner elements; but that they are lists has to be seen.
             anything = item.args[0]
-            step = Each(item.type, Part(None, inner.within("an element", anything)), False, inner)
+            step = Each(item.type, Inner(None, inner.within("an element", anything)), False, inner)
         if item.kind == "any":
             whole = step is None and hint.type is list
-            return None if whole else Each(hint.type, Part(step, inner), False, place)
+            return None if whole else Each(hint.type, Inner(step, inner), False, place)
         flat = item.kind != "sequence"
-        return Each(hint.type, Part(step, inner), flat, place)
+        return Each(hint.type, Inner(step, inner), flat, place)
 
     def _tuple(self, type_: PgType, hint: Hint, place: Place, *, deep: bool) -> Step | None:
         base = underlying(type_)
@@ -320,7 +320,7 @@ class Fitter:
             return Anonymous(hint, place)
         if base.kind == "array" and base.element is not None:
             items = tuple(
-                Part(self._step(base.element, arg, inner, deep=deep), inner)
+                Inner(self._step(base.element, arg, inner, deep=deep), inner)
                 for arg in hint.args
                 for inner in [place.within("an element", arg)]
             )
@@ -328,7 +328,7 @@ class Fitter:
         if base.kind != "composite":
             mismatch(type_, hint, place)
         if len(base.attributes) != len(hint.args):
-            raise misfit(
+            raise type_misfit(
                 f"{place.source} is {type_.name} with {len(base.attributes)} attributes;"
                 f" {place.wanted}",
                 place,
@@ -339,10 +339,10 @@ class Fitter:
 
     def positions(self, types_: list[PgType], hint: Hint, place: Place, *, deep: bool) -> Positions:
         """Fit the values of a record or composite to a tuple's annotations."""
-        items: list[Part] = []
+        items: list[Inner] = []
         for number, (type_, arg) in enumerate(zip(types_, hint.args, strict=True)):
             inner = place.within(f"value {number}", arg)
-            items.append(Part(self._step(type_, arg, inner, deep=deep), inner))
+            items.append(Inner(self._step(type_, arg, inner, deep=deep), inner))
         return Positions(tuple(items), False, place)
 
     def _mapping(self, type_: PgType, hint: Hint, place: Place, *, deep: bool) -> Step | None:
@@ -354,11 +354,11 @@ class Fitter:
             if base.base == "hstore" and values.type is str:
                 return None if values.optional else NoNulls(place)
             if base.kind == "composite":
-                items: list[tuple[str, Part]] = []
+                items: list[tuple[str, Inner]] = []
                 for attribute in base.attributes:
                     inner = place.within(f'attribute "{attribute.name}"', values)
                     step = self._step(attribute.type, values, inner, deep=deep)
-                    items.append((attribute.name, Part(step, inner)))
+                    items.append((attribute.name, Inner(step, inner)))
                 return Named(tuple(items), place)
         mismatch(type_, hint, place)
 
@@ -374,7 +374,7 @@ class Fitter:
         missing = [f.column for f in model.fields if f.required and f.column not in indexes]
         extra = [name for name in names if name not in model.by_column]
         if missing or (extra and self.extra == "error"):
-            raise misfit(
+            raise type_misfit(
                 f"{place.source} is {type_.name} with attributes {', '.join(names)};"
                 f" {model.name} has fields {', '.join(f.column for f in model.fields)}",
                 place,
@@ -402,11 +402,11 @@ class Fitter:
         deep: bool,
     ) -> Attributes:
         """Fit the attributes of a composite to the fields of a class."""
-        items: list[tuple[Field, int, Part]] = []
+        items: list[tuple[Field, int, Inner]] = []
         for field, index, type_ in fields:
             inner = place.within(f'attribute "{field.column}"', field.hint, field=field.name)
             step = self._step(type_, field.hint, inner, deep=deep)
-            items.append((field, index, Part(step, inner)))
+            items.append((field, index, Inner(step, inner)))
         absent = None
         if hint.optional:
             strict = tuple(i for f, i, _ in fields if not f.hint.optional)

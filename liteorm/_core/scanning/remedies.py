@@ -24,7 +24,7 @@ def mismatch(type_: PgType, hint: Hint, place: Place) -> NoReturn:
         raise unmapped(place.target, hint, place.model, place.field, _remedy(type_, hint, place))
     shown = type_.shown
     python = f" ({shown})" if shown not in ("object", type_.name) else ""
-    raise misfit(
+    raise type_misfit(
         f"{place.source} is {type_.name}{python}; {place.wanted}",
         place,
         got=type_.name,
@@ -51,7 +51,7 @@ def unmapped(
     )
 
 
-def misfit(message: str, place: Place, *, got: str, remedy: str | None = None) -> ScanError:
+def type_misfit(message: str, place: Place, *, got: str, remedy: str | None = None) -> ScanError:
     """Return the error of a type that does not fit a field."""
     return ScanError(
         message,

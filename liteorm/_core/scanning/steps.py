@@ -117,7 +117,7 @@ class Call:
 
 
 @attrs.frozen
-class Part:
+class Inner:
     """One value inside another: element, attribute."""
 
     step: Step | None
@@ -129,7 +129,7 @@ class Each:
     """Every element of an array, into a container."""
 
     container: type
-    item: Part
+    item: Inner
     flat: bool
     """Elements are no lists themselves."""
     place: Place
@@ -139,7 +139,7 @@ class Each:
 class Positions:
     """The parts of a composite or an array by position, into a tuple."""
 
-    items: tuple[Part, ...]
+    items: tuple[Inner, ...]
     exact: bool
     """The number of values must be checked: arrays may have any."""
     place: Place
@@ -152,7 +152,7 @@ class Attributes:
     model: Model
     count: int
     """How many attributes the value has."""
-    items: tuple[tuple[Field, int, Part], ...]
+    items: tuple[tuple[Field, int, Inner], ...]
     """Field, index of its attribute, and what happens to it."""
     absent: tuple[int, ...] | None
     """Attributes which are all NULL when the object is absent; None: it never is."""
@@ -163,7 +163,7 @@ class Attributes:
 class Named:
     """The attributes of a composite into a dict."""
 
-    items: tuple[tuple[str, Part], ...]
+    items: tuple[tuple[str, Inner], ...]
     place: Place
 
 

@@ -316,7 +316,7 @@ async def _rows(session: AsyncStatements, call: _Call, obj: Any) -> Rows:
         return await session.query(call.sql, values)
     except Error as exc:
         # The server and the driver know no fields.
-        error = call.target.misfit(obj, None) if isinstance(exc, DataError) else None
+        error = call.target.unsendable(obj, None) if isinstance(exc, DataError) else None
         if error is None:
             name_field(exc, call.target, (obj,))
             raise

@@ -239,7 +239,7 @@ class _Writer:
             return ("array_tuple", base.element.oid, len(parts), fill)
         return self.composite(types, fill, range(len(parts)), deep=deep)
 
-    def part(self, type_: PgType, index: int, part: steps.Part, *, deep: bool) -> Program:
+    def part(self, type_: PgType, index: int, part: steps.Inner, *, deep: bool) -> Program:
         return ("leaf", index, self.value(type_, part.step, deep=deep), part.place.nullable)
 
     def composite(

@@ -13,10 +13,10 @@ from liteorm.postgres._types.forms import (
     ARRAYS,
     Encoder,
     FromText,
-    Misfit,
+    Unsendable,
     encoded_inside,
     is_a,
-    misfit,
+    wrong_class,
 )
 
 _int4 = struct.Struct("!i").unpack_from
@@ -135,22 +135,22 @@ class Array:
     def _items(self, value: Any) -> tuple[list[int], list[Any]]:
         """Return the dimensions, and all elements in one list."""
         if not is_a(value, ARRAYS):
-            raise misfit(value, f"a list for {self.element.pgtype.name}[]")
+            raise wrong_class(value, f"a list for {self.element.pgtype.name}[]")
         items: list[Any] = list(value)
         dims = [len(items)]
         nested = self.nested
         while nested and any(issubclass(cls, nested) for cls in set(map(type, items))):
             if not all(isinstance(item, nested) for item in items):
-                raise Misfit("its lists are not all of the same depth")
+                raise Unsendable("its lists are not all of the same depth")
             lengths = set(map(len, items))
             if len(lengths) > 1:
-                raise Misfit("its lists are not all of the same length")
+                raise Unsendable("its lists are not all of the same length")
             dims.append(lengths.pop())
             items = [inner for item in items for inner in item]
         if len(dims) > 6:
-            raise Misfit("it has more than the 6 dimensions that PostgreSQL has")
+            raise Unsendable("it has more than the 6 dimensions that PostgreSQL has")
         if len(dims) > 1 and not items:
-            raise Misfit("PostgreSQL has no array of empty lists: it would come back as []")
+            raise Unsendable("PostgreSQL has no array of empty lists: it would come back as []")
         return (dims if items else []), items
 
     def binary(self, value: Any) -> bytes:
@@ -167,7 +167,7 @@ class Array:
                 continue
             try:
                 data = encode(item)
-            except (Misfit, DataError, ValueError, TypeError, ArithmeticError):
+            except (Unsendable, DataError, ValueError, TypeError, ArithmeticError):
                 data = encoded_inside(f"element {place}", encode, item)
             out.append(_int32(len(data)))
             out.append(data)

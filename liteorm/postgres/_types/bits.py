@@ -5,13 +5,13 @@ from __future__ import annotations
 import struct
 from typing import Any, Final
 
-from liteorm.postgres._types.forms import Form, Misfit, Scalar, is_a, misfit
+from liteorm.postgres._types.forms import Form, Scalar, Unsendable, is_a, wrong_class
 from liteorm.postgres._types.strings import text_of, written
 
 
 def _bytes(value: Any) -> bytes:
     if not is_a(value, bytes | bytearray | memoryview):
-        raise misfit(value, "bytes")
+        raise wrong_class(value, "bytes")
     return bytes(value)
 
 
@@ -28,7 +28,7 @@ def digits(data: bytes) -> str:
 def _bits(value: Any) -> bytes:
     text = text_of(value)
     if text.strip("01"):
-        raise Misfit("it has other characters than 0 and 1")
+        raise Unsendable("it has other characters than 0 and 1")
     padded = text.ljust((len(text) + 7) // 8 * 8, "0")
     data = bytes(int(padded[i : i + 8], 2) for i in range(0, len(padded), 8))
     return struct.pack("!i", len(text)) + data

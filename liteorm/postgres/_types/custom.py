@@ -11,7 +11,7 @@ from liteorm._core.models.hints import shown
 from liteorm._core.scanning.types import FILLED, PgType
 from liteorm.errors import DataError, ModelError
 from liteorm.postgres._types.arrays import Array
-from liteorm.postgres._types.forms import ARRAYS, Encoder, Form, Scalar, misfit
+from liteorm.postgres._types.forms import ARRAYS, Encoder, Form, Scalar, wrong_class
 
 _PLAIN: Final = frozenset({*FILLED, *ARRAYS, dict, object, type(None)})
 """Classes whose values as parameters have a meaning already."""
@@ -69,12 +69,12 @@ def form_of(custom: CustomType) -> Form:
 
     def ready(value: Any) -> bytes:
         if not isinstance(value, cls):
-            raise misfit(value, expected)
+            raise wrong_class(value, expected)
         return bytes(custom.encode(value))
 
     def text(value: Any) -> str:
         if custom.text is None:
-            # Not a Misfit: it is no value that does not fit.
+            # Not Unsendable: the value itself is none that does not fit.
             raise DataError(
                 f"values of {custom.name} have no text form, in which this call sends them",
                 hint="give its CustomType a text",

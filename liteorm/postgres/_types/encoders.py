@@ -14,7 +14,7 @@ from liteorm._core.models.hints import Codec
 from liteorm._core.scanning.types import PgType, underlying
 from liteorm._core.values.members import stored
 from liteorm.postgres._types.arrays import Array
-from liteorm.postgres._types.forms import ARRAYS, BYTEA_OID, Encoder, Form, Scalar, misfit
+from liteorm.postgres._types.forms import ARRAYS, BYTEA_OID, Encoder, Form, Scalar, wrong_class
 from liteorm.postgres._types.json import Written, json_sent
 from liteorm.postgres._types.numbers import MoneyUnit, money_sent
 from liteorm.postgres._types.ranges import MultirangeOf, RangeOf
@@ -186,7 +186,7 @@ def _plain_member(type_: PgType, value: Any, expected: str) -> Any:
     found = stored(value, type_.python if type_.kind == "base" else str)
     if isinstance(found, Enum):
         # One that is an int as well would be stored, and not be read.
-        raise misfit(value, expected)
+        raise wrong_class(value, expected)
     return found
 
 

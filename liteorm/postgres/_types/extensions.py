@@ -7,7 +7,7 @@ import struct
 from typing import Any, Final
 
 from liteorm._core.values.quoting import unescaped
-from liteorm.postgres._types.forms import Form, Misfit, Scalar, is_a, misfit
+from liteorm.postgres._types.forms import Form, Scalar, Unsendable, is_a, wrong_class
 from liteorm.postgres._types.numbers import single
 
 _int4 = struct.Struct("!i").unpack_from
@@ -41,11 +41,11 @@ def _hstore_from_text(text: str) -> dict[str, str | None]:
 
 def _pairs(value: Any) -> list[tuple[str, str | None]]:
     if not is_a(value, dict):
-        raise misfit(value, "dict[str, str | None]")
+        raise wrong_class(value, "dict[str, str | None]")
     items: dict[Any, Any] = value
     for key, held in items.items():
         if not isinstance(key, str) or not isinstance(held, str | None):
-            raise Misfit("it has keys or values that are not text, which hstore cannot hold")
+            raise Unsendable("it has keys or values that are not text, which hstore cannot hold")
     return list(items.items())
 
 
@@ -84,7 +84,7 @@ def _vector_from_text(text: str) -> list[float]:
 
 def _floats(value: Any) -> list[float]:
     if not is_a(value, list | tuple):
-        raise misfit(value, "list[float]")
+        raise wrong_class(value, "list[float]")
     return [single(item) for item in value]
 
 
@@ -93,7 +93,7 @@ def _vector(value: Any) -> bytes:
     try:
         return struct.pack(f"!hh{len(numbers)}f", len(numbers), 0, *numbers)
     except struct.error:
-        raise Misfit("it has too many dimensions for a vector") from None
+        raise Unsendable("it has too many dimensions for a vector") from None
 
 
 def _vector_text(value: Any) -> str:

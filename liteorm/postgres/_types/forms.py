@@ -36,15 +36,15 @@ ARRAYS: Final = (list, tuple, set, frozenset)
 """The classes whose values are arrays."""
 
 
-class Misfit(Exception):
+class Unsendable(Exception):
     """A value that a column cannot take; says why, without the value and without the place."""
 
 
-def misfit(value: Any, expected: str) -> Misfit:
+def wrong_class(value: Any, expected: str) -> Unsendable:
     """Return the error for a value of the wrong class."""
     name = type(value).__qualname__
     article = "an" if name[:1].lower() in "aeiou" else "a"
-    return Misfit(f"it is {article} {name}, expected {expected}")
+    return Unsendable(f"it is {article} {name}, expected {expected}")
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -103,7 +103,7 @@ class Encoder:
         fast: The class whose values may go to the dumper without a look, but for `unless`.
         unless: A condition, as source over `{v}`, under which such a value must be looked at.
         dumper: The oid whose compiled dumper packs what `ready` gives.
-        ready: Turns any other value into what the dumper takes; raises Misfit.
+        ready: Turns any other value into what the dumper takes; raises Unsendable.
         binary: Gives the binary form of any value; None if the type has none.
         text: Gives the text form of any value.
         strict: Whether that dumper raises for every value it cannot send as what it is.
@@ -166,9 +166,9 @@ def encoded_inside(place: str, encode: Callable[[Any], Any], value: Any) -> Any:
     """Encode a part of a value, saying which one it was when it does not fit."""
     try:
         return encode(value)
-    except Misfit as exc:
-        raise Misfit(f"{place}: {exc}") from exc.__cause__
+    except Unsendable as exc:
+        raise Unsendable(f"{place}: {exc}") from exc.__cause__
     except DataError as exc:
-        raise Misfit(f"{place}: {exc.message}") from exc
+        raise Unsendable(f"{place}: {exc.message}") from exc
     except (ValueError, TypeError, OverflowError, struct.error) as exc:
-        raise Misfit(f"{place}: {reason_of(exc)}") from exc
+        raise Unsendable(f"{place}: {reason_of(exc)}") from exc

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from liteorm._core.scanning.types import Pair
 from liteorm._core.values.texts import number_text, point_text
-from liteorm.postgres._types.forms import Form, Misfit, Scalar, is_a, misfit
+from liteorm.postgres._types.forms import Form, Scalar, Unsendable, is_a, wrong_class
 from liteorm.postgres._types.numbers import double
 
 _doubles = struct.Struct("!d").iter_unpack
@@ -77,8 +77,8 @@ def _point_parts(value: Any) -> tuple[float, float]:
                 return float(found[1]), float(found[2])
             except ValueError:
                 pass
-        raise Misfit("it is not a point: expected (x,y)")
-    raise misfit(value, "tuple[float, float] or str")
+        raise Unsendable("it is not a point: expected (x,y)")
+    raise wrong_class(value, "tuple[float, float] or str")
 
 
 def _point(value: Any) -> bytes:

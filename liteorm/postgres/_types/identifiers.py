@@ -9,14 +9,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from liteorm._core.scanning.types import ROWS
-from liteorm.postgres._types.forms import Form, Misfit, Scalar, misfit, untold
+from liteorm.postgres._types.forms import Form, Scalar, Unsendable, untold, wrong_class
 from liteorm.postgres._types.numbers import int_between, int_text
 from liteorm.postgres._types.strings import text_of, written
 
 
 def _uuid(value: Any) -> UUID:
     if not isinstance(value, UUID):
-        raise misfit(value, "UUID")
+        raise wrong_class(value, "UUID")
     return value
 
 
@@ -51,7 +51,7 @@ def _tid(value: Any) -> bytes:
             return struct.pack("!IH", int(found[1]), int(found[2]))
     except struct.error:
         pass
-    raise Misfit("it is not a row's place such as (0,1)")
+    raise Unsendable("it is not a row's place such as (0,1)")
 
 
 def lsn(data: bytes) -> str:
@@ -63,7 +63,7 @@ def lsn(data: bytes) -> str:
 def _lsn(value: Any) -> bytes:
     found = re.fullmatch(r"([0-9A-Fa-f]{1,8})/([0-9A-Fa-f]{1,8})", text_of(value))
     if not found:
-        raise Misfit("it is not a log position such as 16/B374D848")
+        raise Unsendable("it is not a log position such as 16/B374D848")
     return struct.pack("!II", int(found[1], 16), int(found[2], 16))
 
 

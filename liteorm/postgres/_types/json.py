@@ -21,7 +21,7 @@ from liteorm._core.scanning.types import JsonText
 from liteorm._core.values.json import Json
 from liteorm._core.values.members import by_value
 from liteorm.errors import DataError, Error
-from liteorm.postgres._types.forms import ARRAYS, Form, Misfit, Scalar, is_a
+from liteorm.postgres._types.forms import ARRAYS, Form, Scalar, Unsendable, is_a
 
 
 def json_bytes(value: Any, written: Written | None = None) -> bytes:
@@ -242,7 +242,7 @@ def json_sent(base: str, written: Written | None = None) -> Scalar:
         try:
             return json_bytes(value, written)
         except DataError as exc:
-            raise Misfit(exc.message) from exc
+            raise Unsendable(exc.message) from exc
 
     def jsonb(value: Any) -> bytes:
         return b"\x01" + json(value)

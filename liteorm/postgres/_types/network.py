@@ -14,7 +14,7 @@ from ipaddress import (
 )
 from typing import Any, Final
 
-from liteorm.postgres._types.forms import Form, Misfit, Scalar, misfit
+from liteorm.postgres._types.forms import Form, Scalar, Unsendable, wrong_class
 from liteorm.postgres._types.strings import text_of, written
 
 _AF_INET, _AF_INET6 = 2, 3
@@ -26,9 +26,9 @@ def _inet(value: Any) -> bytes:
     elif isinstance(value, IPv4Address | IPv6Address):
         bits = value.max_prefixlen
     else:
-        raise misfit(value, "an IP address or interface")
+        raise wrong_class(value, "an IP address or interface")
     if isinstance(value, IPv6Address) and value.scope_id:
-        raise Misfit("it is an IPv6 address with a scope, which inet cannot hold")
+        raise Unsendable("it is an IPv6 address with a scope, which inet cannot hold")
     family = _AF_INET if value.version == 4 else _AF_INET6
     packed: bytes = value.packed
     return bytes((family, bits, 0, len(packed))) + packed
@@ -36,7 +36,7 @@ def _inet(value: Any) -> bytes:
 
 def _cidr(value: Any) -> bytes:
     if not isinstance(value, IPv4Network | IPv6Network):
-        raise misfit(value, "an IP network")
+        raise wrong_class(value, "an IP network")
     packed = value.network_address.packed
     family = _AF_INET if value.version == 4 else _AF_INET6
     return bytes((family, value.prefixlen, 1, len(packed))) + packed
@@ -51,7 +51,7 @@ def _mac(length: int) -> Callable[[Any], bytes]:
     def ready(value: Any) -> bytes:
         digits = re.sub(r"[:.\- ]", "", text_of(value))
         if not re.fullmatch(f"[0-9a-fA-F]{{{length * 2}}}", digits):
-            raise Misfit(f"it is not a MAC address of {length} bytes")
+            raise Unsendable(f"it is not a MAC address of {length} bytes")
         return bytes.fromhex(digits)
 
     return ready

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 from typing import Any, Final, NamedTuple
 
-from liteorm.postgres._types.forms import Form, Misfit, Scalar, misfit, untold
+from liteorm.postgres._types.forms import Form, Scalar, Unsendable, untold, wrong_class
 
 
 def _bool(value: Any) -> bool:
     if type(value) is not bool:
-        raise misfit(value, "bool")
+        raise wrong_class(value, "bool")
     return value
 
 
@@ -22,9 +22,9 @@ def int_between(low: int, high: int) -> Callable[[Any], int]:
     def ready(value: Any) -> int:
         # A bool is an int, for Python and for type checkers.
         if not isinstance(value, int):
-            raise misfit(value, "int")
+            raise wrong_class(value, "int")
         if not low <= value <= high:
-            raise Misfit(f"it is out of range ({low} to {high})")
+            raise Unsendable(f"it is out of range ({low} to {high})")
         return int(value)
 
     return ready
@@ -46,8 +46,8 @@ def double(value: Any) -> float:
                 return float(value)
         except OverflowError:
             pass
-        raise Misfit("it is an int that a float cannot hold exactly")
-    raise misfit(value, "float")
+        raise Unsendable("it is an int that a float cannot hold exactly")
+    raise wrong_class(value, "float")
 
 
 def single(value: Any) -> float:
@@ -56,7 +56,7 @@ def single(value: Any) -> float:
     try:
         struct.pack("!f", number)
     except OverflowError:
-        raise Misfit("it is out of range for real") from None
+        raise Unsendable("it is out of range for real") from None
     return number
 
 
@@ -65,7 +65,7 @@ def _decimal(value: Any) -> Any:
         return value
     if isinstance(value, int):
         return int(value)
-    raise misfit(value, "Decimal")
+    raise wrong_class(value, "Decimal")
 
 
 def _int_type(oid: int, bits: int) -> Form:
@@ -108,10 +108,10 @@ def money_sent(unit: MoneyUnit | None) -> Scalar | None:
         try:
             exact = _EXACT.multiply(Decimal(_decimal(value)), unit.one)
             if exact != int(exact):
-                raise Misfit(f"it is finer than money is here (1/{unit.one})")
+                raise Unsendable(f"it is finer than money is here (1/{unit.one})")
             return struct.pack("!q", int(exact))
         except (struct.error, ArithmeticError, ValueError):
-            raise Misfit("it is out of range for money") from None
+            raise Unsendable("it is out of range for money") from None
 
     def text(value: Any) -> str:
         # In the locale's own words: a comma may stand before the decimals, or after thousands.

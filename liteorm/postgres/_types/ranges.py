@@ -7,7 +7,7 @@ from typing import Any
 
 from liteorm._core.values.quoting import quoted
 from liteorm._core.values.ranges import Multirange, Range
-from liteorm.postgres._types.forms import Encoder, Load, encoded_inside, is_a, misfit
+from liteorm.postgres._types.forms import Encoder, Load, encoded_inside, is_a, wrong_class
 
 _int4 = struct.Struct("!i").unpack_from
 _int32 = struct.Struct("!i").pack
@@ -65,7 +65,7 @@ class RangeOf:
 
     def _checked(self, value: Any) -> Range[Any]:
         if not is_a(value, Range):
-            raise misfit(value, "Range")
+            raise wrong_class(value, "Range")
         whole: Range[Any] = value
         return whole
 
@@ -110,7 +110,7 @@ class MultirangeOf:
 
     def _checked(self, value: Any) -> Multirange[Any]:
         if not is_a(value, Multirange):
-            raise misfit(value, "Multirange")
+            raise wrong_class(value, "Multirange")
         whole: Multirange[Any] = value
         return whole
 

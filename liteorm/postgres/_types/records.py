@@ -19,11 +19,11 @@ from liteorm.postgres._types.forms import (
     FromText,
     Load,
     LoadValues,
-    Misfit,
+    Unsendable,
     ValuesFor,
     encoded_inside,
     is_a,
-    misfit,
+    wrong_class,
 )
 
 _int4 = struct.Struct("!i").unpack_from
@@ -214,21 +214,23 @@ class Composite:
             try:
                 fields = model_of(type(value)).by_column
             except ModelError as exc:
-                raise Misfit(exc.message) from exc
+                raise Unsendable(exc.message) from exc
             self._check_names(list(fields))
             return [_field_value(fields[name], value) for name in self.names]
         if is_a(value, tuple | list):
             items: list[Any] = list(value)
             if len(items) != len(self.names):
-                raise Misfit(f"it has {len(items)} items, {self.type.name} has {len(self.names)}")
+                raise Unsendable(
+                    f"it has {len(items)} items, {self.type.name} has {len(self.names)}"
+                )
             return items
-        raise misfit(value, f"an object with the attributes of {self.type.name}")
+        raise wrong_class(value, f"an object with the attributes of {self.type.name}")
 
     def _check_names(self, given: list[str]) -> None:
         if missing := [name for name in self.names if name not in given]:
-            raise Misfit(f"it has no {', '.join(missing)}, as {self.type.name} has")
+            raise Unsendable(f"it has no {', '.join(missing)}, as {self.type.name} has")
         if extra := [str(name) for name in given if name not in self.names]:
-            raise Misfit(f"it has {', '.join(extra)}, which {self.type.name} has not")
+            raise Unsendable(f"it has {', '.join(extra)}, which {self.type.name} has not")
 
     def binary(self, value: Any) -> bytes:
         """Return the binary form."""

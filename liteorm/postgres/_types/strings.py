@@ -12,19 +12,19 @@ from liteorm.postgres._types.forms import (
     TEXT_OID,
     Encoder,
     Form,
-    Misfit,
     Scalar,
-    misfit,
+    Unsendable,
     text_bytes,
+    wrong_class,
 )
 
 
 def text_of(value: Any) -> str:
     """Return a str that PostgreSQL's text can hold, as a plain str."""
     if not isinstance(value, str):
-        raise misfit(value, "str")
+        raise wrong_class(value, "str")
     if "\0" in value:
-        raise Misfit("PostgreSQL's text cannot hold the character NUL")
+        raise Unsendable("PostgreSQL's text cannot hold the character NUL")
     return str.__str__(value)
 
 
@@ -50,7 +50,7 @@ def _versioned(value: Any) -> bytes:
 def _one_byte(value: Any) -> bytes:
     data = text_of(value).encode()
     if len(data) > 1:
-        raise Misfit('it has more than the one byte that "char" holds')
+        raise Unsendable('it has more than the one byte that "char" holds')
     return data or b"\0"
 
 
@@ -61,7 +61,7 @@ def enum_encoder(type_: PgType) -> Encoder:
         if isinstance(value, Enum):
             value = stored(value, str, type_.labels)
         if not isinstance(value, str):
-            raise misfit(value, "str or an Enum member")
+            raise wrong_class(value, "str or an Enum member")
         return str.__str__(value)
 
     return Encoder(

@@ -11,7 +11,7 @@ import attrs
 from liteorm._core.scanning.types import underlying
 from liteorm._core.values.interval import Interval, interval_from_text, timedelta_of
 from liteorm.errors import DataError
-from liteorm.postgres._types.forms import BYTEA_OID, Encoder, Form, Misfit, Scalar, misfit
+from liteorm.postgres._types.forms import BYTEA_OID, Encoder, Form, Scalar, Unsendable, wrong_class
 
 _interval = struct.Struct("!qii")
 _EDGES: Final = frozenset({2**31 - 1, -(2**31), 2**63 - 1, -(2**63)})
@@ -65,45 +65,47 @@ def _as_interval(value: Any) -> Interval:
     if isinstance(value, timedelta):
         return Interval.from_timedelta(value)
     if not isinstance(value, Interval):
-        raise misfit(value, "timedelta or Interval")
+        raise wrong_class(value, "timedelta or Interval")
     return value
 
 
 def _date(value: Any) -> date:
     if not isinstance(value, date) or isinstance(value, datetime):
-        raise misfit(value, "date")
+        raise wrong_class(value, "date")
     return value
 
 
 def _time(value: Any) -> time:
     if not isinstance(value, time):
-        raise misfit(value, "time")
+        raise wrong_class(value, "time")
     if value.tzinfo is not None:
-        raise Misfit("it is a time with a time zone, the column has none")
+        raise Unsendable("it is a time with a time zone, the column has none")
     return value
 
 
 def _timetz(value: Any) -> time:
     if not isinstance(value, time):
-        raise misfit(value, "time with tzinfo")
+        raise wrong_class(value, "time with tzinfo")
     if value.utcoffset() is None:
-        raise Misfit("it is a time without a UTC offset, the column has one")
+        raise Unsendable("it is a time without a UTC offset, the column has one")
     return value
 
 
 def _timestamp(value: Any) -> datetime:
     if not isinstance(value, datetime):
-        raise misfit(value, "datetime")
+        raise wrong_class(value, "datetime")
     if value.tzinfo is not None:
-        raise Misfit("it is a datetime with a time zone, the column has none")
+        raise Unsendable("it is a datetime with a time zone, the column has none")
     return value
 
 
 def _timestamptz(value: Any) -> datetime:
     if not isinstance(value, datetime):
-        raise misfit(value, "datetime with tzinfo")
+        raise wrong_class(value, "datetime with tzinfo")
     if value.utcoffset() is None:
-        raise Misfit("it is a datetime without a time zone, the column has one: give it a tzinfo")
+        raise Unsendable(
+            "it is a datetime without a time zone, the column has one: give it a tzinfo"
+        )
     return value
 
 

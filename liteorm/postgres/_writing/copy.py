@@ -17,7 +17,7 @@ from psycopg.pq import Format
 from liteorm.errors import DataError
 from liteorm.postgres._driver import format_row_binary, format_row_text
 from liteorm.postgres._types.dumpers import Bound
-from liteorm.postgres._types.forms import TEXT_OID, Misfit
+from liteorm.postgres._types.forms import TEXT_OID, Unsendable
 from liteorm.postgres._writing.targets import Target
 
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -182,7 +182,7 @@ def array_parameters(
         target.check_classes(objects, start)
         size = len(target.model.fields)
         if target.model.cls is dict and any(len(obj) != size for obj in objects):
-            target.blame(objects, start, Misfit())
+            target.blame(objects, start, Unsendable())
         columns = zip(*map(target.array_values, objects), strict=True)
         return [
             _array(values, dumper, element, adapters)

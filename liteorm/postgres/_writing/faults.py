@@ -16,7 +16,7 @@ from liteorm._core.scanning.types import PgType, underlying
 from liteorm._core.sql.writable import value_of
 from liteorm._core.values.members import stored
 from liteorm.errors import Error
-from liteorm.postgres._types.forms import ARRAYS, Misfit
+from liteorm.postgres._types.forms import ARRAYS, Unsendable
 from liteorm.postgres._writing.targets import SentColumn, Target
 
 # CONTEXT of an error during COPY. The words before the numbers are in the server's language.
@@ -232,7 +232,7 @@ def _overflows(value: Any, precision: int, scale: int) -> bool:
 def _has_nul(sent: SentColumn, value: Any) -> bool:
     try:
         return "\0" in sent.encoder.text(value)
-    except Misfit as exc:
+    except Unsendable as exc:
         return "NUL" in str(exc)
 
 

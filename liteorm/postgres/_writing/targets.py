@@ -21,7 +21,7 @@ from liteorm.errors import DataError, Error, UndefinedTable
 from liteorm.postgres._native.encoding import EncodeObjects, encoder_for
 from liteorm.postgres._types.dumpers import Bound
 from liteorm.postgres._types.encoders import Encoders
-from liteorm.postgres._types.forms import TEXT_OID, Encoder, Form, Misfit, reason_of
+from liteorm.postgres._types.forms import TEXT_OID, Encoder, Form, Unsendable, reason_of
 from liteorm.postgres._types.numbers import MoneyUnit
 from liteorm.postgres._types.quiet import hush
 from liteorm.postgres._types.times import with_infinity
@@ -34,7 +34,7 @@ _STALE_TYPES: Final = ("42804", "42704", "22P03", "XX000", "0A000")
 _TARGETS: Final = 512
 _ONE_SET: Final = "all objects of one call leave out the same fields: make a call for each kind"
 _UNENCODABLE: Final = (
-    Misfit,
+    Unsendable,
     DataError,
     driver.Error,
     UnicodeError,
@@ -237,7 +237,7 @@ class Target:
             hint="send the objects of each class in a call of their own",
         )
 
-    def misfit(self, obj: Any, index: int | None) -> DataError | None:
+    def unsendable(self, obj: Any, index: int | None) -> DataError | None:
         """Return an error for the first value of an object that cannot be sent, None if all can."""
         place = "" if index is None else f" of object {index}"
         if not issubclass(type(obj), self.model.cls):
@@ -296,14 +296,14 @@ class Target:
         """
         for place, obj in enumerate(objects, start or 0):
             try:
-                error = self.misfit(obj, None if start is None else place)
+                error = self.unsendable(obj, None if start is None else place)
             except Exception as again:
                 if type(again) is type(exc) and again is not exc:
                     exc.add_note(again.__notes__[-1])
                 return
             if error is not None:
                 hush(exc)
-                raise error from (exc.__cause__ if isinstance(exc, Misfit) else exc)
+                raise error from (exc.__cause__ if isinstance(exc, Unsendable) else exc)
 
     def _error(self, sent: SentColumn, text: str, index: int | None) -> DataError:
         return DataError(
@@ -328,7 +328,7 @@ def _why_not(encoder: Encoder, value: Any) -> str | None:
             encoder.binary(value)
         else:
             encoder.text(value).encode()
-    except Misfit as exc:
+    except Unsendable as exc:
         return str(exc)
     except DataError as exc:
         return exc.message

@@ -17,7 +17,7 @@ Loading = Generator[tuple[str, tuple[Any, ...]], list[tuple[Any, ...]], None]
 
 
 @frozen
-class Column:
+class StoredColumn:
     """A column of a table or view."""
 
     name: str
@@ -37,7 +37,7 @@ class Relation:
     oid: int
     name: str
     kind: str
-    columns: dict[int, Column]
+    columns: dict[int, StoredColumn]
     definition: Node | None = None
     checks: tuple[Node, ...] = ()
     triggers: bool = False
@@ -134,14 +134,14 @@ def _tree(text: str | None) -> Node | None:
 
 
 def _load_relations(catalog: Catalog, oids: set[int]) -> Loading:
-    columns: dict[int, dict[int, Column]] = {}
+    columns: dict[int, dict[int, StoredColumn]] = {}
     listed = sorted(oids)
     for oid, number, name, not_null, domain, default, filled, generated, type_ in (
         yield _COLUMNS, (listed,)
     ):
         # A domain's own NOT NULL has holes: a scalar subquery without a row passes it.
         null = NEVER if not_null else UNKNOWN if domain else SOME
-        columns.setdefault(oid, {})[number] = Column(
+        columns.setdefault(oid, {})[number] = StoredColumn(
             name, null, type_, _tree(default), filled, _tree(generated)
         )
     for oid, name, kind, definition, checks, triggers, rules, varied, foreign in (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial, reduce
 from typing import TYPE_CHECKING, Any, Final
 
-from liteorm.postgres._describing.nulls.catalog import Column, Relation
+from liteorm.postgres._describing.nulls.catalog import Relation, StoredColumn
 from liteorm.postgres._describing.nulls.judging import known, settle
 from liteorm.postgres._describing.nulls.levels import NONE, Col, Condition, Level, Out, Rel, Result
 from liteorm.postgres._describing.nulls.nodes import Node
@@ -205,7 +205,7 @@ class _Change:
             for number in self._relation.columns
         }
 
-    def _default(self, column: Column) -> int:
+    def _default(self, column: StoredColumn) -> int:
         if column.default is not None:
             return known(Level(self._analysis), column.default).state
         return UNKNOWN if column.filled else ALWAYS

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, cast
 from attrs import evolve
 
 from liteorm.postgres._describing.nulls.judging import known, settle
-from liteorm.postgres._describing.nulls.levels import EMPTY, Condition, Inside, Level, Part
+from liteorm.postgres._describing.nulls.levels import EMPTY, Condition, Inside, Level, Member
 from liteorm.postgres._describing.nulls.nodes import Node
 from liteorm.postgres._describing.nulls.types import type_of
 from liteorm.postgres._describing.nulls.values import NEVER
@@ -120,9 +120,9 @@ def _var(level: Level, node: Node) -> Inside | None:
     return Inside("row", tuple(parts), named=node.number("vartype") != _RECORD)
 
 
-def _part(level: Level, name: str, node: Any, type_: int = 0) -> Part:
+def _part(level: Level, name: str, node: Any, type_: int = 0) -> Member:
     out = known(level, node)
-    return Part(name, type_ or type_of(node), evolve(out, inside=inside_of(level, node)))
+    return Member(name, type_ or type_of(node), evolve(out, inside=inside_of(level, node)))
 
 
 def _row(level: Level, node: Node) -> Inside:
@@ -140,7 +140,7 @@ def _array(level: Level, node: Node) -> Inside | None:
     return Inside("array", _different(_part(level, "", item) for item in items))
 
 
-def _different(parts: Iterable[Part]) -> tuple[Part, ...]:
+def _different(parts: Iterable[Member]) -> tuple[Member, ...]:
     """Return the elements that are not as another one."""
     return tuple(dict.fromkeys(parts))
 
@@ -153,7 +153,7 @@ def _sublink(level: Level, node: Node) -> Inside | None:
     if kind == 4:
         return column.inside
     entries = node["subselect"].nodes("targetList")
-    return Inside("array", (Part("", type_of(entries[0]["expr"]), column),))
+    return Inside("array", (Member("", type_of(entries[0]["expr"]), column),))
 
 
 def _one_of(level: Level, nodes: list[Any]) -> Inside | None:
@@ -239,7 +239,7 @@ def _text(node: Any) -> str | None:
     return content.decode(errors="replace")
 
 
-def _as_json(part: Part) -> Part:
+def _as_json(part: Member) -> Member:
     """Return a part as it comes in JSON: arrays are lists, rows are objects with their names."""
     inside = part.out.inside
     if inside is None or inside.form not in ("array", "row"):
@@ -249,7 +249,7 @@ def _as_json(part: Part) -> Part:
     return evolve(part, out=evolve(part.out, inside=Inside(form, parts)))
 
 
-def parts_in(inside: Inside | None) -> Iterator[Part]:
+def parts_in(inside: Inside | None) -> Iterator[Member]:
     """Yield all parts, those inside others included."""
     for part in inside.parts if inside is not None else ():
         yield part

@@ -126,7 +126,7 @@ class Out:
 
 
 @frozen
-class Part:
+class Member:
     """A field of a row or object, or (without a name) an element of an array or list."""
 
     name: str
@@ -142,7 +142,7 @@ class Inside:
     """
 
     form: str
-    parts: tuple[Part, ...]
+    parts: tuple[Member, ...]
     named: bool = False
     """A row has names: it is not made by ROW()."""
 

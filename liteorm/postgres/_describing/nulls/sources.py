@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from liteorm.postgres._describing.nulls import calls, functions
-from liteorm.postgres._describing.nulls.catalog import Column, Relation
+from liteorm.postgres._describing.nulls.catalog import Relation, StoredColumn
 from liteorm.postgres._describing.nulls.constants import is_true
 from liteorm.postgres._describing.nulls.expressions import value_of
 from liteorm.postgres._describing.nulls.judging import known
@@ -147,7 +147,7 @@ class Sources:
                     rel.cols[number].null = min(rel.cols[number].null, UNKNOWN)
         return rel
 
-    def generated(self, rel: Rel, column: Column, relation: Relation) -> int:
+    def generated(self, rel: Rel, column: StoredColumn, relation: Relation) -> int:
         """Return the state of a column that is computed from the others of its row."""
         inner = Level(self._analysis, rels={1: rel})
         for check in relation.checks:
