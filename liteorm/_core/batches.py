@@ -160,7 +160,7 @@ class Batch:
         return pending
 
 
-def _pending(statement: Runs[Any], sql: str, params: Any, read: Callable[[Any], T]) -> Pending[T]:
+def _pending(statement: Any, sql: str, params: Any, read: Callable[[Any], T]) -> Pending[T]:
     return Pending(statement.name, sql, params, read, True, statement._timeout)
 
 

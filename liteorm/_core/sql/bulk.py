@@ -129,17 +129,60 @@ def insert_returning_text(
     """
     if not merge or returned.cls is dict:
         return f"{arrays_text(table, fields, types)} RETURNING {percent(all_columns(returned))}"
+    outs, renamed = _outs(returned)
+    return f"{_merging(returned, table, fields, types, outs)} SELECT {renamed} FROM m ORDER BY m.n"
+
+
+NOT_ALL = "liteorm: not all rows "
+"""What the error says that ends a guarded insert."""
+
+
+def guarded_insert_text(
+    returned: Model,
+    table: Table,
+    fields: Sequence[Field],
+    types: Types,
+    conditions: Sequence[str],
+    *,
+    merge: bool,
+) -> str:
+    """Return the same as a statement that fails if a row does not come back, or unreadable.
+
+    So that its COMMIT can go along with it. Its last parameter is the number of rows.
+    """
+    outs, renamed = _outs(returned)
+    if merge:
+        insert, order = _merging(returned, table, fields, types, outs), " ORDER BY m.n"
+    else:
+        # The rows of a WITH are kept in the order in which they come.
+        inner = f"{arrays_text(table, fields, types)} RETURNING {percent(names(returned.fields))}"
+        insert, order = f"WITH m ({', '.join(outs)}) AS ({inner})", ""
+    good = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    # A cast that fails, of a text which is not known before the rows are there.
+    guard = (
+        f"CASE WHEN (SELECT count(*) FROM m{good}) = %s::int8 THEN true "
+        f"ELSE ('{NOT_ALL}' || (SELECT count(*) FROM m))::bool END"
+    )
+    return f"{insert} SELECT {renamed} FROM m WHERE {guard}{order}"
+
+
+def _outs(returned: Model) -> tuple[list[str], str]:
     outs = [f"r{place}" for place in range(len(returned.fields))]
     renamed = ", ".join(
         f"m.{out} AS {percent(quoted(field.column))}"
         for out, field in zip(outs, returned.fields, strict=True)
     )
+    return outs, renamed
+
+
+def _merging(
+    returned: Model, table: Table, fields: Sequence[Field], types: Types, outs: Sequence[str]
+) -> str:
     return (
         f"WITH m (n, {', '.join(outs)}) AS (MERGE INTO {percent(table_name(table))} AS t "
         f"USING {_unnested(types)} ON false WHEN NOT MATCHED THEN "
         f"INSERT ({percent(names(fields))}) VALUES ({', '.join(_values(types))}) "
-        f"RETURNING s.n, {percent(names(returned.fields, 't.'))}) "
-        f"SELECT {renamed} FROM m ORDER BY m.n"
+        f"RETURNING s.n, {percent(names(returned.fields, 't.'))})"
     )
 
 

@@ -18,7 +18,8 @@ from liteorm._core.sql import bulk, crud, writable
 from liteorm._core.sql.conflict import Constraint
 from liteorm._core.sql.text import Sql, quoted
 from liteorm.errors import Error
-from liteorm.postgres._async.arrays import ARRAY_ROWS, insert_arrays, twice, update_arrays
+from liteorm.postgres._async.arrays import ARRAY_ROWS, twice, update_arrays
+from liteorm.postgres._async.chunked import insert_arrays
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.lookup import forget, looked_up, target_for
 from liteorm.postgres._async.statements import AsyncStatements

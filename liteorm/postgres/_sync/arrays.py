@@ -3,34 +3,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from time import monotonic
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, LiteralString, TypeVar
 
 import attrs
-from psycopg import pq
 
 from liteorm._core.models.classes import Field, Model, Table, model_of
 from liteorm._core.scanning.scan import scan
 from liteorm._core.sql import bulk, writable
 from liteorm.errors import DataError, Error, mark_stored
-from liteorm.postgres._sync.committing import commit
-from liteorm.postgres._sync.connection import Wire
+from liteorm.postgres._sync.guarded import NotAll, insert_guarded
 from liteorm.postgres._sync.lookup import forget, looked_up, own_text, writing_of
 from liteorm.postgres._sync.one_row import identity, returned_model
 from liteorm.postgres._sync.reordering import Reordered, insert_reordered, missing, reordering
 from liteorm.postgres._sync.statements import Statements
-from liteorm.postgres._session.options import CLEANUP_BOUND
-from liteorm.postgres._session.primitives import finish
 from liteorm.postgres._writing.chunks import Chunks, Objects
 from liteorm.postgres._writing.copy import array_parameters
 from liteorm.postgres._writing.faults import name_field
+from liteorm.postgres._writing.readable import readable_if
 from liteorm.postgres._writing.targets import Target
 
 __all__ = [
     "ARRAY_ROWS",
     "delete_many",
-    "insert_arrays",
     "insert_returning",
     "twice",
     "update_arrays",
@@ -42,12 +37,7 @@ ARRAY_ROWS: Final = 20_000
 """Rows whose arrays are sent in one statement; more go in several, in one transaction."""
 _MERGE_RETURNS: Final = 170000
 """Since this version MERGE has RETURNING."""
-_CHUNK_ROWS: Final = 5_000
-_CHUNK_BYTES: Final = 1024 * 1024
-_PROGRESS_SECONDS: Final = 0.05
 _CARDINALITY: Final = "21000"
-_SAVEPOINT: Final = "liteorm_many"
-_IDLE: Final = pq.TransactionStatus.IDLE
 
 
 @attrs.frozen(eq=False)
@@ -58,6 +48,8 @@ class _Call:
     target: Target
     reordered: Reordered | None = None
     """How rows come into order that the server does not keep."""
+    guarded: LiteralString | None = None
+    """The same, failing unless all rows come back and can be read: where that is certain then."""
 
 
 def twice(model: Model, keys: Sequence[Field], table: Table) -> DataError:
@@ -71,68 +63,6 @@ def twice(model: Model, keys: Sequence[Field], table: Table) -> DataError:
         field=keys[0].init_name if len(keys) == 1 else None,
         hint="send each key once: which of the objects counts is not for the database to guess",
     )
-
-
-def insert_arrays(
-    wire: Wire,
-    sql: str,
-    target: Target,
-    first: list[Any],
-    chunks: Chunks,
-    progress: Callable[[int], object] | None,
-) -> int:
-    """Insert all rows a bounded number at a time, or none; return how many were stored."""
-    alone = wire.pgconn.transaction_status == _IDLE
-    wire.command("BEGIN" if alone else f"SAVEPOINT {_SAVEPOINT}")
-    try:
-        count = _insert_chunks(wire, sql, target, first, chunks, progress)
-        if alone:
-            commit(wire)
-        else:
-            wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
-    except BaseException:
-        # A transaction of its own is rolled back before the connection's next use.
-        if not alone and not wire.closed:
-            finish(_undo(wire))
-        raise
-    return count
-
-
-def _undo(wire: Wire) -> None:
-    wire.limit(CLEANUP_BOUND, drop=True)
-    wire.command(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
-    wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
-
-
-def _insert_chunks(
-    wire: Wire,
-    sql: str,
-    target: Target,
-    first: list[Any],
-    chunks: Chunks,
-    progress: Callable[[int], object] | None,
-) -> int:
-    count = sent = size = 0
-    told = monotonic()
-    objects = first
-    while objects:
-        arrays = array_parameters(target, wire.adapters, objects, sent)
-        try:
-            result = wire.run(sql, arrays)
-        except Exception as exc:
-            exc.add_note(f"among the objects {sent} to {sent + len(objects) - 1}")
-            raise
-        count += int(result.command_tuples or 0)
-        sent += len(objects)
-        size += sum(len(array.data) for array in arrays)
-        if progress is not None and monotonic() - told >= _PROGRESS_SECONDS:
-            progress(sent)
-            told = monotonic()
-        objects = chunks.take(max(1, min(_CHUNK_ROWS, _CHUNK_BYTES * sent // (size + 1))))
-    if progress is not None:
-        # Before the end, which stores the rows: what it raises stores nothing.
-        progress(sent)
-    return count
 
 
 def insert_returning(
@@ -166,6 +96,11 @@ def _insert_all(
     if len(objects) == 1 and call.reordered is None:
         # Nothing to undo.
         return _insert_some(session, call, objects, 0, wanted)
+    if call.guarded is not None and len(objects) <= ARRAY_ROWS:
+        try:
+            return insert_guarded(session, call.guarded, call.target, objects, wanted)
+        except NotAll:
+            pass  # nothing is stored, and why will be said
     stored: list[Any] = []
     with session.transaction() as tx:
         for start in range(0, len(objects), ARRAY_ROWS):
@@ -197,17 +132,18 @@ def _returning(session: Statements, first: Any, returning: Any, table: Any) -> _
         session, model, into, fields, returned=returned, inserts=True, left_out=left_out
     )
     types = [column.array for column in target.columns]
-    text = bulk.insert_returning_text(
-        returned,
-        into,
-        fields,
-        types,
-        merge=version >= _MERGE_RETURNS and target.traits.takes_merge,
-    )
+    merge = version >= _MERGE_RETURNS and target.traits.takes_merge
+    text = bulk.insert_returning_text(returned, into, fields, types, merge=merge)
+    guarded = None
+    conditions = readable_if(session._state.types.known, target, returned)
+    if conditions is not None and target.traits.takes_with:
+        guarded = own_text(
+            bulk.guarded_insert_text(returned, into, fields, types, conditions, merge=merge)
+        )
     reordered = None
     if not target.traits.keeps_order:
         reordered = reordering(model, into, returned, target, text, unset)
-    made = _Call(own_text(text), target, reordered)
+    made = _Call(own_text(text), target, reordered, guarded)
     writing.keep((session._path, key), made)
     return made
 

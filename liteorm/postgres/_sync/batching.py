@@ -18,7 +18,7 @@ from liteorm.postgres._session.commands import result_of
 from liteorm.postgres._session.outcomes import is_interruption, leaves_commit_open
 from liteorm.postgres._session.pipelining import Failure, pipeline_step
 
-__all__ = ["Batching"]
+__all__ = ["Batching", "judged_end"]
 
 _IDLE: Final = pq.TransactionStatus.IDLE
 
@@ -99,22 +99,8 @@ def _judged(
     """Return the error for a batch that failed, naming the statement, and its cause."""
     place = exc.place if isinstance(exc, Failure) else None
     cause = exc.reason if isinstance(exc, Failure) else exc
-    if is_interruption(cause):
-        if alone:
-            cause.__cause__ = _unknown("this task was interrupted")
-        return cause, cause.__cause__
     if place is None or place >= len(pending):
-        error = wire.translated(cause, "COMMIT" if place is not None else None)
-        # Sent with the statements: what became of COMMIT is not known, or the server does not.
-        if alone and (wire.closed or wire.timed_out or leaves_commit_open(cause)):
-            why = "the connection was lost" if wire.closed else "the server could not finish"
-            unknown = _unknown("it took too long" if wire.timed_out else why)
-            unknown.sqlstate = getattr(error, "sqlstate", None)
-            unknown.server = wire.server
-            if error is not cause:
-                error.__cause__ = cause
-            return unknown, error
-        return error, _cause_of(error, cause)
+        return judged_end(wire, exc, alone, "a batch was sent")
     each = pending[place]
     error = wire.translated(cause, each.sql, each.params)
     if isinstance(error, Error):
@@ -127,13 +113,43 @@ def _judged(
     return error, _cause_of(error, cause)
 
 
+def judged_end(
+    wire: Wire, exc: BaseException, alone: bool, what: str
+) -> tuple[BaseException, BaseException | None]:
+    """Return the error for statements sent with their COMMIT where it is not about one of them.
+
+    Args:
+        wire: The connection.
+        exc: What came.
+        alone: They were a transaction of their own.
+        what: What was done meanwhile.
+    """
+    place = exc.place if isinstance(exc, Failure) else None
+    cause = exc.reason if isinstance(exc, Failure) else exc
+    if is_interruption(cause):
+        if alone:
+            cause.__cause__ = _unknown("this task was interrupted", what)
+        return cause, cause.__cause__
+    error = wire.translated(cause, "COMMIT" if place is not None else None)
+    # Sent with the statements: what became of COMMIT is not known, or the server does not.
+    if alone and (wire.closed or wire.timed_out or leaves_commit_open(cause)):
+        why = "the connection was lost" if wire.closed else "the server could not finish"
+        unknown = _unknown("it took too long" if wire.timed_out else why, what)
+        unknown.sqlstate = getattr(error, "sqlstate", None)
+        unknown.server = wire.server
+        if error is not cause:
+            error.__cause__ = cause
+        return unknown, error
+    return error, _cause_of(error, cause)
+
+
 def _cause_of(error: BaseException, cause: BaseException) -> BaseException | None:
     """Return what an error is to be chained to: itself would be a circle."""
     return error.__cause__ if error is cause else cause
 
 
-def _unknown(why: str) -> CommitUnknown:
+def _unknown(why: str, what: str) -> CommitUnknown:
     return CommitUnknown(
-        f"{why} while a batch was sent: the work may or may not be stored",
+        f"{why} while {what}: the work may or may not be stored",
         hint="look whether it is there before doing it again",
     )

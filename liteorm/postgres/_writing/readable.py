@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from liteorm._core.models.classes import Model
 from liteorm._core.scanning.scan import scanner_for
-from liteorm._core.scanning.types import underlying
+from liteorm._core.scanning.types import MOMENTS, underlying
 from liteorm.errors import ScanError
 from liteorm.postgres._types.registry import KnownTypes
 from liteorm.postgres._writing.tables import check_returned
 from liteorm.postgres._writing.targets import Target
 
-__all__ = ["check_readable"]
+__all__ = ["check_readable", "readable_if"]
+
+# What any value of these types becomes in Python; of moments Python holds some.
+_ANY: Final = frozenset(
+    {
+        *("int2", "int4", "int8", "float4", "float8", "numeric", "bool"),
+        *("text", "varchar", "bpchar", "uuid", "bytea"),
+    }
+)
+_WITHIN: Final = "BETWEEN '0002-01-01' AND '9998-12-31'"
 
 
 def check_readable(known: KnownTypes, target: Target, model: Model, inserts: bool) -> None:
@@ -53,3 +64,29 @@ def check_readable(known: KnownTypes, target: Target, model: Model, inserts: boo
                 schema=target.table.schema,
                 remedy="give the column a default, make the field optional, or send it",
             )
+
+
+def readable_if(known: KnownTypes, target: Target, model: Model) -> list[str] | None:
+    """Return the conditions on a row's columns r0, r1, … under which it can be read for certain.
+
+    None if that is not for the server to say: an enum, JSON, a codec, a validator.
+    """
+    by_name = {column.name: column for column in target.table_columns}
+    data = model.plain or model.kind in ("namedtuple", "typeddict")
+    hooked = model.kind != "struct" or hasattr(model.cls, "__post_init__")
+    if (hooked and not data) or not model.fields or model.cls is dict:
+        return None
+    conditions: list[str] = []
+    for place, field in enumerate(model.fields):
+        column = by_name.get(field.column)
+        if column is None or field.codec is not None or field.hint.kind != "scalar":
+            return None
+        base = underlying(known.types[column.oid]).base
+        if base in MOMENTS:
+            within = f"r{place} {_WITHIN}"
+            conditions.append(f"coalesce({within}, true)" if field.hint.optional else within)
+        elif base not in _ANY:
+            return None
+        elif not field.hint.optional:
+            conditions.append(f"r{place} IS NOT NULL")
+    return conditions

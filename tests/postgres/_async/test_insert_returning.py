@@ -10,7 +10,8 @@ import pytest
 
 import liteorm
 from liteorm import Column
-from liteorm.postgres import AsyncDB
+from liteorm.postgres import AsyncDB, open_async
+from liteorm_testing import Proxy, fail_next_commit
 
 pytestmark = pytest.mark.anyio
 
@@ -141,3 +142,96 @@ async def test_all_or_none_for_any_number(db: AsyncDB, count: int) -> None:
             await db.insert(Item(name))
         assert "not stored" not in str(caught.value)
         await db.execute("TRUNCATE item, elsewhere")
+
+
+@liteorm.table("plain", key="id")
+@attrs.frozen
+class Plain:
+    """A row that is read for certain once it is there."""
+
+    name: str
+    seen: dt.datetime
+    id: Annotated[int | None, Column(generated=True)] = None
+
+
+NOW = dt.datetime(2024, 5, 17, tzinfo=dt.UTC)
+PLAIN = """
+CREATE TABLE plain (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL CHECK (name <> 'bad'), seen timestamptz
+);
+CREATE FUNCTION twist() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF NEW.name = 'drop' THEN RETURN NULL; END IF;
+    IF NEW.name = 'infinite' THEN NEW.seen := 'infinity'; END IF;
+    IF NEW.name = 'null' THEN NEW.seen := NULL; END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER twist BEFORE INSERT ON plain FOR EACH ROW EXECUTE FUNCTION twist();
+"""
+
+
+@pytest.mark.parametrize("count", [1, 2, 3000])
+async def test_it_is_one_round_trip(db: AsyncDB, liteorm_database: Any, count: int) -> None:
+    """On a database, with its BEGIN and COMMIT, and in a transaction, with a savepoint."""
+    await db.execute(PLAIN)
+    objects = [Plain(str(n), NOW) for n in range(count)]
+    with Proxy(liteorm_database.dsn) as proxy:
+        async with await open_async(proxy.dsn, max_size=1) as far:
+            await far.insert_returning(objects)  # asks the catalog once
+            before = proxy.round_trips
+            back = await far.insert_returning(objects)
+            assert proxy.round_trips - before == 1
+            assert [each.name for each in back] == [each.name for each in objects]
+            async with far.transaction() as tx:
+                before = proxy.round_trips
+                await tx.insert_returning(objects)
+                assert proxy.round_trips - before == 1
+    assert len(await db.query("SELECT 1 FROM plain")) == 3 * count
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "words"),
+    [
+        ("drop", liteorm.Error, "1 of 3 rows did not come back"),
+        ("infinite", liteorm.DataError, "infinity"),
+        ("null", liteorm.ScanError, "NULL"),
+        ("bad", liteorm.CheckViolation, "plain_name_check"),
+    ],
+)
+async def test_one_trip_is_all_or_none_too(
+    db: AsyncDB, name: str, error: type[liteorm.Error], words: str
+) -> None:
+    """A row that does not come back or cannot be read: the error says so, nothing is stored."""
+    await db.execute(PLAIN)
+    objects = [Plain("a", NOW), Plain(name, NOW), Plain("b", NOW)]
+    with pytest.raises(error, match=words) as caught:
+        await db.insert_returning(objects)
+    assert not getattr(caught.value, "stored", False)
+    assert len(await db.query("SELECT 1 FROM plain")) == 0
+    async with db.transaction() as tx:
+        await tx.insert_returning(objects[::2])
+        with pytest.raises(error, match=words):
+            await tx.insert_returning(objects)
+        assert len(await tx.query("SELECT 1 FROM plain")) == 2
+    async with db.connection() as connection:
+        with pytest.raises(error, match=words):
+            await connection.insert_returning(objects)
+        assert len(await connection.query("SELECT 1 FROM plain")) == 2
+    assert db.stats().in_use == 0
+
+
+async def test_a_commit_that_went_along(db: AsyncDB, liteorm_database: Any) -> None:
+    """Its reply may be lost, and it may be refused."""
+    await db.execute(PLAIN)
+    objects = [Plain("a", NOW), Plain("b", NOW)]
+    with Proxy(liteorm_database.dsn) as proxy:
+        async with await open_async(proxy.dsn, max_size=1) as far:
+            await far.insert_returning(objects)
+            proxy.drop_reply_to("COMMIT")
+            with pytest.raises(liteorm.CommitUnknown, match="while rows were inserted"):
+                await far.insert_returning(objects)
+    assert len(await db.query("SELECT 1 FROM plain")) == 4
+    with fail_next_commit(db, liteorm.SerializationFailure):
+        with pytest.raises(liteorm.SerializationFailure):
+            await db.insert_returning(objects)
+    assert len(await db.query("SELECT 1 FROM plain")) == 4

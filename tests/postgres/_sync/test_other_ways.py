@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Annotated, Any
 
 import attrs
@@ -284,3 +285,76 @@ def test_rows_whose_key_is_not_sent_go_one_by_one(liteorm_db: DB) -> None:
     assert len(db.query("SELECT 1 FROM kept")) == 2500
     with pytest.raises(liteorm.DataError, match="name of object 1"):
         db.insert_returning([Kept("x"), Kept(5)])  # type: ignore[arg-type]
+
+
+class Mood(enum.Enum):
+    """One label more than the type has."""
+
+    GOOD = "good"
+    ODD = "odd"
+
+
+@liteorm.table("secured", key="id")
+@attrs.frozen
+class Secured:
+    """A row of a table with policies, or without."""
+
+    id: int
+    tenant: str = "a"
+    short: str | None = None
+    mood: Mood = Mood.GOOD
+    positive: int = 1
+
+
+SECURED = """
+DO $$ BEGIN CREATE ROLE liteorm_guest; EXCEPTION WHEN duplicate_object THEN END $$;
+CREATE TYPE mood AS ENUM ('good', 'bad');
+CREATE DOMAIN positive AS int CHECK (VALUE > 0);
+CREATE TABLE secured (id int PRIMARY KEY, tenant text NOT NULL CHECK (tenant <> 'bad'),
+                      short varchar(3), mood mood NOT NULL, positive positive);
+CREATE POLICY mine ON secured USING (tenant IN ('a', 'bad'));
+GRANT ALL ON secured TO liteorm_guest;
+"""
+WRONG: dict[str, tuple[Any, type[liteorm.Error], str | None]] = {
+    "check": ({"tenant": "bad"}, liteorm.CheckViolation, "tenant"),
+    "length": ({"short": "abcd"}, liteorm.DataError, "short"),
+    "label": ({"mood": Mood.ODD}, liteorm.DataError, "mood"),
+    "domain": ({"positive": -1}, liteorm.CheckViolation, "positive"),
+    "twice": ({"id": 3}, liteorm.UniqueViolation, "id"),
+    "policy": ({"tenant": "b"}, liteorm.InsufficientPrivilege, None),
+    "class": ({"short": 5}, liteorm.DataError, "short"),
+}
+
+
+@pytest.mark.parametrize("place", [0, 7, 12_345])
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_bad_row_is_named_as_copy_names_it(
+    liteorm_db: DB, wrong: str, place: int
+) -> None:
+    """Under row-level security rows go by INSERT, which does not say at which it was."""
+    db = liteorm_db
+    db.execute(SECURED)
+    change, error, field = WRONG[wrong]
+    if wrong == "twice":
+        place += 4
+    rows = [Secured(n) for n in range(place + 100)]
+    rows[place] = attrs.evolve(rows[place], **change)
+
+    def refused(session: Any) -> tuple[Any, ...]:
+        with pytest.raises(error) as caught:
+            session.insert_many(rows)
+        return type(caught.value), caught.value.row, caught.value.sqlstate
+
+    as_copy = None if wrong == "policy" else refused(db)
+    db.execute("ALTER TABLE secured ENABLE ROW LEVEL SECURITY")
+    with db.transaction(role="liteorm_guest") as tx:
+        assert tx.insert_many([Secured(-1)]) == 1
+        found = refused(tx)
+        assert len(tx.query("SELECT 1 FROM secured")) == 1
+        with pytest.raises(error) as caught:
+            with tx.transaction() as inner:
+                inner.insert_many(rows)
+    assert found[1] == place
+    assert as_copy in (None, found)
+    assert caught.value.field == field
+    assert f"object {place}" in caught.value.message
