@@ -17,7 +17,7 @@ _LINKS: Final = 10
 """So long a chain is looked at; it may go in a circle."""
 # What is quoted after one of these words is a name.
 _NAMES: Final = re.compile(
-    r'[^"]*\b(type|parameter|encoding|column|relation|domain|function|constraint|enum) "[^"]*"'
+    r'[^"]*\b(type|parameter|encoding|column|relation|domain|function|constraint|enum|role) "[^"]*"'
 )
 
 
