@@ -19,6 +19,7 @@ ROOMS = [
     "liteorm.errors",
     "liteorm.observe",
     "liteorm._core.exporting",
+    "liteorm._core.belonging",
     "liteorm._core.generated",
     "liteorm._core.patterns",
     "liteorm._core.values",

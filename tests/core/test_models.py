@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any, Generic, NamedTuple, NotRequired, TypedDict, TypeVar
+import gc
+from typing import Annotated, Any, Generic, Literal, NamedTuple, NotRequired, TypedDict, TypeVar
 
 import attrs
 import pytest
 
 from liteorm import Column, ModelError, table
+from liteorm._core import belonging
 from liteorm._core.models import classes as models
-from liteorm._core.models.classes import Model, clear_models, model_of
+from liteorm._core.models.classes import Model, model_of
 
 T = TypeVar("T")
 
@@ -173,13 +175,23 @@ def test_a_key_must_be_a_field() -> None:
         model_of(Wrong)
 
 
-def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Classes made at run time do not pile up."""
-    monkeypatch.setattr(models, "_CACHE_SIZE", 8)
-    clear_models()
-    for _ in range(20):
+def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Classes made at run time do not pile up, and what one class is asked for does not either."""
+    monkeypatch.setattr(belonging, "_MOST", 8)
+
+    @attrs.define
+    class Held(Generic[T]):
+        a: T
+
+    before = len(models._models)
+    for number in range(20):
         model_of(NamedTuple("N", [("a", int)]))
-    assert len(models._models) == 8
+        model_of(Held[Literal[number]])  # type: ignore[valid-type]
+        belonging.keep(int, ("test", number), number)
+    gc.collect()
+    assert len(models._models) <= before + 1
+    assert len(belonging.kept(Held)) <= 8
+    assert len(belonging.kept(int)) <= 8
 
 
 def test_a_table_given_after_the_first_use_counts() -> None:

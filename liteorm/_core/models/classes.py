@@ -5,17 +5,20 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import typing
+import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import attrs
 
+from liteorm._core.belonging import keep, kept, let_go
 from liteorm._core.models.foreign import pydantic_fields, struct_fields
 from liteorm._core.models.hints import (
     Codec,
     Column,
     Hint,
     annotations_of,
+    column_in,
     hint_of,
     is_model,
     is_namedtuple,
@@ -30,7 +33,6 @@ from liteorm.errors import ModelError
 T = TypeVar("T")
 
 _TABLE = "__liteorm_table__"
-_CACHE_SIZE = 2048
 
 
 @attrs.frozen
@@ -41,8 +43,8 @@ class Table:
     name: str
     key: tuple[str, ...] = ()
     version: str | None = None
-    lender: Model | None = None
-    """The class whose table it is, where objects of another one are written to it."""
+    guard: Field | None = None
+    """The version's field in the class whose table it is, where that is not the objects' own."""
 
     @property
     def text(self) -> str:
@@ -78,6 +80,12 @@ class Model:
     frozen: bool = False
     plain: bool = False
     """The constructor does nothing but store its arguments: no converter, validator or hook."""
+    unsent: tuple[tuple[str, str], ...] = ()
+    """Fields that the constructor does not take, and the columns of their names."""
+    part: bool = False
+    """Some fields of a class, of which a call has the values in a dict."""
+    memo: dict[str, Any] = attrs.field(init=False, repr=False, factory=dict[str, Any])
+    """What was made of it, by subject."""
     by_column: dict[str, Field] = attrs.field(
         init=False,
         repr=False,
@@ -151,7 +159,9 @@ def table_named(name: str, schema: str | None = None) -> Table:
     return Table(schema, name)
 
 
-_models: dict[Any, Model] = {}
+_models: dict[int, weakref.ref[Model]] = {}
+"""Models of classes by the class's id, the shorter way; each belongs to its class."""
+_epoch = 0
 
 
 def model_of(tp: Any) -> Model:
@@ -160,24 +170,39 @@ def model_of(tp: Any) -> Model:
     Raises:
         ModelError: it is none of these, or one of its fields cannot be filled from a column.
     """
+    known = _models.get(id(tp))
+    if known is not None and (found := known()) is not None and found.cls is tp:
+        return found
+    key = ("model", _epoch, tp)
     try:
-        found = _models.get(tp)
+        model: Model | None = kept(tp).get(key)
     except TypeError:
         raise ModelError(f"{shown(tp)} is not a class that can be mapped") from None
-    if found is None:
-        found = _read(tp)
-        # Each step is whole by itself: no lock, which a fork or a finaliser could find held.
-        while len(_models) >= _CACHE_SIZE:
-            _models.pop(next(iter(list(_models)), None), None)
-        _models[tp] = found
-    return found
+    if model is None:
+        model = _read(tp)
+        keep(tp, key, model)
+        if model.cls is tp:
+            place = id(tp)
+            _models[place] = weakref.ref(model, lambda gone: _drop(place, gone))
+        else:
+            kept(model.cls)  # a sign that it was used
+    return model
+
+
+def _drop(place: int, gone: weakref.ref[Model]) -> None:
+    if _models.get(place) is gone:
+        _models.pop(place, None)
 
 
 def _forget(cls: type) -> None:
     """Forget what was understood of a class, and of those that inherit its table."""
-    for known, model in list(_models.items()):
-        if cls in model.cls.__mro__:
-            _models.pop(known, None)
+    global _epoch
+    for known in (cls, *type.__subclasses__(cls)):
+        if known is not cls:
+            _forget(known)
+        elif let_go(known):
+            _models.pop(id(known), None)
+            _epoch += 1
 
 
 def model_of_hint(hint: Hint) -> Model:
@@ -189,7 +214,9 @@ def model_of_hint(hint: Hint) -> Model:
 
 def clear_models() -> None:
     """Forget every class understood so far."""
+    global _epoch
     _models.clear()
+    _epoch += 1
 
 
 def _read(tp: Any) -> Model:
@@ -347,6 +374,20 @@ class _ClassReader:
             if field.init_name in named or others
         )
 
+    def unsent(
+        self, known: Iterable[tuple[str, str]], fields: Iterable[Field]
+    ) -> tuple[tuple[str, str], ...]:
+        """Return the fields that are not among those of the constructor, with their columns."""
+        taken = {field.name for field in fields}
+        found: list[tuple[str, str]] = []
+        for name, init_name in known:
+            if name in taken:
+                continue
+            column = column_in(self.hints.get(name))
+            if not column.generated:
+                found.append((name, column.name or init_name))
+        return tuple(found)
+
     def attrs_model(self) -> Model:
         # A subclass without a decorator of its own has the fields of the decorated base.
         decorated = next(base for base in self.cls.__mro__ if "__attrs_attrs__" in vars(base))
@@ -364,6 +405,7 @@ class _ClassReader:
         )
         code = getattr(self.cls.__init__, "__code__", None)
         own_init = code is None or not code.co_filename.startswith("<attrs generated")
+        known = [(a.name, a.alias or a.name) for a in attributes]
         if own_init:
             fields = self.constructor(list(fields))
         hooks = any(
@@ -380,6 +422,7 @@ class _ClassReader:
             name=self.name,
             kind="attrs",
             fields=fields,
+            unsent=self.unsent(known, fields),
             table=getattr(self.cls, _TABLE, None),
             frozen=frozen,
             plain=not (own_init or hooks or behaviour or cached_hash)
@@ -420,6 +463,7 @@ class _ClassReader:
             name=self.name,
             kind="dataclass",
             fields=fields,
+            unsent=self.unsent([(f.name, f.name) for f in dataclasses.fields(self.cls)], fields),
             table=getattr(self.cls, _TABLE, None),
             frozen=bool(self.cls.__dataclass_params__.frozen),
             plain=not own_init

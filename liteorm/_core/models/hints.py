@@ -399,6 +399,12 @@ def shown_reference(reference: str | typing.ForwardRef) -> str:
     return reference if isinstance(reference, str) else reference.__forward_arg__
 
 
+def column_in(annotation: Any) -> Column:
+    """Return what an annotation says of its column, without looking at the rest of it."""
+    found = getattr(annotation, "__metadata__", ())
+    return next((each for each in found if isinstance(each, Column)), Column())
+
+
 def annotations_of(cls: type) -> dict[str, Any]:
     """Return the resolved annotations of a class, those of its bases included.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from liteorm._core.scanning.calls import CALLS, RAISING, MemberOf, no_nulls, onl
 from liteorm._core.scanning.emit import Construct, Source, emit_value
 from liteorm._core.scanning.fit import Fitter
 from liteorm._core.scanning.jsontext import decoder_for
-from liteorm._core.scanning.shape import InnerTypes, Shape
+from liteorm._core.scanning.shape import Shape
 from liteorm._core.scanning.types import PgType, Record
 from liteorm.errors import ScanError
 
@@ -56,7 +57,8 @@ class _RecordOf:
 
     def __init__(self, step: steps.Anonymous, shape: Shape) -> None:
         self.step = step
-        self.shape = shape
+        # Who has rows to read has the shape; the function must not keep the pool.
+        self.shape = weakref.ref(shape)
         self.builds: dict[tuple[int, ...], Callable[[Any], Any]] = {}
 
     def __call__(self, record: Record) -> Any:
@@ -64,12 +66,14 @@ class _RecordOf:
         if build is None:
             if len(self.builds) >= 64:
                 self.builds.clear()
-            build = self.builds[record.oids] = self._compiled(self.shape.inner_types, record.oids)
+            build = self.builds[record.oids] = self._compiled(record.oids)
         return build(record.values)
 
-    def _compiled(self, inner_types: InnerTypes, oids: tuple[int, ...]) -> Callable[[Any], Any]:
-        step = record_step(self.step, inner_types(oids), Fitter(self.shape.codecs))
-        return compile_source(emit_value(step), self.step.place.target, self.shape)[0]
+    def _compiled(self, oids: tuple[int, ...]) -> Callable[[Any], Any]:
+        shape = self.shape()
+        assert shape is not None
+        step = record_step(self.step, shape.inner_types(oids), Fitter(shape.codecs))
+        return compile_source(emit_value(step), self.step.place.target, shape)[0]
 
 
 def record_step(

@@ -6,7 +6,6 @@ stands for it in what msgspec decodes, and objects are built from that.
 
 from __future__ import annotations
 
-import functools
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from typing import Any
 
 import attrs
 
+from liteorm._core.belonging import with_class
 from liteorm._core.models.classes import Field, model_of
 from liteorm._core.models.hints import Codec, Hint, is_model, is_namedtuple, is_pydantic, is_struct
 from liteorm._core.scanning.jsonforms import READ, Unread
@@ -148,7 +148,7 @@ class _Stand(type):
         return True
 
 
-@functools.lru_cache(maxsize=1024)
+@with_class
 def _marker(annotation: Any, by_class: ByClass) -> Any:
     name = getattr(typing.get_origin(annotation) or annotation, "__name__", "object")
     return _Stand(name, (), {_STANDS_FOR: annotation})
@@ -207,7 +207,7 @@ def through(codec: Codec, value: Any) -> Any:
     return codec.decode(value)
 
 
-@functools.lru_cache(maxsize=1024)
+@with_class
 def _shape(annotation: Any, by_class: ByClass) -> tuple[Any, tuple[Field, ...]]:
     import msgspec
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from liteorm._core.belonging import with_class
 from liteorm._core.models.hints import Codec, is_pydantic, shown
 from liteorm._core.patterns import pattern
 from liteorm._core.scanning.jsonclasses import (
@@ -46,18 +46,22 @@ def decoder_for(
     """
     if codecs:
         # not to be kept longer than the pool's own plans
-        return _decoder_for.__wrapped__(annotation, ByClass(codecs))
+        return _decoder(annotation, ByClass(codecs))
     try:
-        return _decoder_for(annotation, NO_CLASSES)
+        return _decoder_for(annotation)
     except ModelError:
         raise
     except TypeError:
         # metadata in an Annotated may have no hash
-        return _decoder_for.__wrapped__(annotation, NO_CLASSES)
+        return _decoder(annotation, NO_CLASSES)
 
 
-@functools.lru_cache(maxsize=1024)
-def _decoder_for(annotation: Any, by_class: ByClass) -> msgspec.json.Decoder[Any]:
+@with_class
+def _decoder_for(annotation: Any) -> msgspec.json.Decoder[Any]:
+    return _decoder(annotation, NO_CLASSES)
+
+
+def _decoder(annotation: Any, by_class: ByClass) -> msgspec.json.Decoder[Any]:
     import msgspec
 
     try:

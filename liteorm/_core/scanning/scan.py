@@ -25,17 +25,24 @@ def scanner_for(model: Any, shape: Shape, extra: Extra = "error") -> Scanner:
         ModelError: the model cannot be mapped.
         ScanError: the result does not fit the model.
     """
-    key: Any = model if extra == "error" else (model, extra)
-    try:
-        scanner: Scanner | None = shape.scanners.get(key)
-    except TypeError:
-        scanner = None
-    if scanner is not None:
-        return scanner
+    key: Any = id(model) if extra == "error" else (id(model), extra)
+    known = shape.scanners.get(key)
+    if known is not None:
+        scanner: Scanner | None = known()
+        if scanner is not None and scanner.model is model:
+            return scanner
+    elif not isinstance(model, type):
+        # `tuple[int, str]` is a new object each time; those without a class to let go are kept.
+        try:
+            kept: Scanner | None = shape.scanners.get(model if extra == "error" else (model, extra))
+        except TypeError:
+            kept = None
+        if kept is not None:
+            return kept
     # Planning and compiling come in only when something is scanned: `import liteorm` stays fast.
     from liteorm._core.scanning.scanner import make_scanner
 
-    return make_scanner(key, model, shape, extra)
+    return make_scanner(model, shape, extra)
 
 
 @overload

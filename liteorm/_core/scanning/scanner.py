@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import operator
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
 
+from liteorm._core.belonging import is_common, keep, kept, same
 from liteorm._core.contracts import Extra
 from liteorm._core.scanning.blame import cause_of, failure
 from liteorm._core.scanning.collector import Hold, catch_up
@@ -22,13 +24,13 @@ CHUNK = 256
 """Rows loaded and built at once: few enough that their tuples stay in the processor's cache."""
 
 _SCANNERS_PER_SHAPE = 64
-_SHARED_SCANNERS = 1024
 
 
 @attrs.frozen(eq=False)
 class Scanner:
     """A plan, the function compiled from it, and the backend's executor where it has one."""
 
+    model: Any
     plan: ScanPlan
     source: Source
     filename: str
@@ -83,11 +85,11 @@ class Scanner:
             raise raised from cause_of(error, raised)
 
 
-_shared: dict[Any, Scanner] = {}
+_epoch = 0
 
 
-def make_scanner(key: Any, model: Any, shape: Shape, extra: Extra) -> Scanner:
-    """Plan, compile and keep the scanner for a model and a shape.
+def make_scanner(model: Any, shape: Shape, extra: Extra) -> Scanner:
+    """Return the scanner for a model and a shape: the one that is kept, else a new one.
 
     Raises:
         ModelError: the model cannot be mapped.
@@ -102,25 +104,55 @@ def make_scanner(key: Any, model: Any, shape: Shape, extra: Extra) -> Scanner:
             model=name,
             hint=f"give the class itself: {name}",
         ) from None
-    # Shapes belong to one pool; another pool's equal result takes the same scanner from here.
-    # But not one that holds on to what its pool knows: codecs, types inside records.
+    model = same(model)
+    known = shape.scanners.get(_short_key(model, extra))
+    scanner: Scanner | None = known() if known is not None else None
+    if scanner is not None and scanner.model is model:
+        return scanner
+    # Shapes belong to one pool; another pool's equal result takes the same scanner.
+    # But not one that knows what its pool knows: codecs, types inside records.
     own = shape.codecs or any(inner.kind == "record" for t in shape.types for inner in types_in(t))
-    shared = (model, extra, shape.names, shape.types)
-    # Each step is whole by itself: no lock, which a fork or a finaliser could find held.
-    scanner = None if own else _shared.get(shared)
+    place = _of_shape(model, shape) if own else kept(model)
+    key = ("scanner", _epoch, model, extra, shape.names, shape.types)
+    scanner = place.get(key)
     if scanner is None:
         plan = plan_scan(model, shape, extra)
         source = emit_scan(plan)
         build, filename = compile_source(source, plan.target, shape)
-        scanner = Scanner(plan, source, filename, build, *_executor(plan, shape))
-    caches: list[tuple[dict[Any, Any], Any, int]] = [(shape.scanners, key, _SCANNERS_PER_SHAPE)]
-    if not own:
-        caches.append((_shared, shared, _SHARED_SCANNERS))
-    for cache, name, size in caches:
-        while len(cache) >= size:
-            cache.pop(next(iter(list(cache)), None), None)
-        cache[name] = scanner
+        scanner = Scanner(model, plan, source, filename, build, *_executor(plan, shape))
+        if own:
+            place[key] = scanner
+        else:
+            keep(model, key, scanner)
+    _remember(scanner, shape, extra)
     return scanner
+
+
+def _of_shape(model: Any, shape: Shape) -> dict[Any, Any]:
+    """Return what goes with the first of the two: the model's class, or the shape."""
+    place = kept(model)
+    shapes = place.get("shapes")
+    if shapes is None:
+        shapes = place["shapes"] = weakref.WeakKeyDictionary[Shape, dict[Any, Any]]()
+    found: dict[Any, Any] = shapes.setdefault(shape, {})
+    if len(found) >= _SCANNERS_PER_SHAPE:
+        found.clear()
+    return found
+
+
+def _remember(scanner: Scanner, shape: Shape, extra: Extra) -> None:
+    """Let a shape find the scanner by the model's id, which is the shortest way."""
+    known = shape.scanners
+    while len(known) >= _SCANNERS_PER_SHAPE:
+        known.pop(next(iter(list(known)), None), None)
+    model = scanner.model
+    known[_short_key(model, extra)] = weakref.ref(scanner)
+    if not isinstance(model, type) and is_common(kept(model)):
+        known[model if extra == "error" else (model, extra)] = scanner
+
+
+def _short_key(model: Any, extra: Extra) -> Any:
+    return id(model) if extra == "error" else (id(model), extra)
 
 
 def _executor(plan: ScanPlan, shape: Shape) -> tuple[Executor | None, str | None]:
@@ -132,5 +164,6 @@ def _executor(plan: ScanPlan, shape: Shape) -> tuple[Executor | None, str | None
 
 
 def clear_scanners() -> None:
-    """Forget every compiled scanner that is not held by a pool."""
-    _shared.clear()
+    """Forget every compiled scanner that no pool has found yet."""
+    global _epoch
+    _epoch += 1

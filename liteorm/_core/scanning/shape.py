@@ -62,7 +62,7 @@ class Shape:
     executor_for: ExecutorFor | None = None
     """The backend's own way to carry out a plan, faster than generated code, if it has one."""
     scanners: dict[Any, Any] = attrs.field(factory=dict[Any, Any], init=False)
-    """The mapper's own: compiled scanners by model."""
+    """The mapper's own: weak references to compiled scanners, by the model's id."""
     loaders: dict[Any, Any] = attrs.field(factory=dict[Any, Any], init=False)
     """The backend's own: loaders by variants."""
     nested: tuple[int, ...] = attrs.field(

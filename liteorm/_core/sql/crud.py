@@ -6,7 +6,6 @@ table and fields. Fields come in, quoted column names go out.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Sequence
 
 import attrs
@@ -80,7 +79,6 @@ def _insert_text(table: Table, fields: Sequence[Field]) -> str:
     return f"{into} ({percent(names(fields))}) VALUES ({values})"
 
 
-@functools.lru_cache(maxsize=1024)
 def insert_statement(
     model: Model, table: Table, returned: Model, unset: tuple[Field, ...] = ()
 ) -> TableStatement:
@@ -90,7 +88,6 @@ def insert_statement(
     return TableStatement(f"{_insert_text(table, fields)} RETURNING {returning}", fields)
 
 
-@functools.lru_cache(maxsize=1024)
 def update_statement(
     model: Model,
     table: Table,
@@ -137,7 +134,6 @@ def changes_statement(
     )
 
 
-@functools.lru_cache(maxsize=1024)
 def age_statement(model: Model, table: Table) -> TableStatement:
     """Return the question whether the row of a key has the version of an object."""
     version = version_of(model, table)
@@ -207,7 +203,6 @@ class Upsert:
     locked: TableStatement
 
 
-@functools.lru_cache(maxsize=1024)
 def upsert_statement(
     model: Model,
     table: Table,
@@ -254,7 +249,6 @@ def upsert_statement(
     return Upsert(place, both, found, locked)
 
 
-@functools.lru_cache(maxsize=1024)
 def delete_statement(model: Model, table: Table) -> TableStatement:
     """Return DELETE by key and version; a row comes back if there was one."""
     keys = key_fields(model, table)
@@ -267,7 +261,6 @@ def delete_statement(model: Model, table: Table) -> TableStatement:
     )
 
 
-@functools.lru_cache(maxsize=1024)
 def get_statement(model: Model, table: Table) -> TableStatement:
     """Return SELECT by key."""
     keys = key_fields(model, table)

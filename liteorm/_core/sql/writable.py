@@ -89,7 +89,10 @@ def _lent(model: Model, given: object) -> Table:
 
     version = here(table.version) if table.version is not None else None
     return attrs.evolve(
-        table, key=tuple(here(name) for name in table.key), version=version, lender=lender
+        table,
+        key=tuple(here(name) for name in table.key),
+        version=version,
+        guard=lender.field(table.version) if table.version is not None else None,
     )
 
 
@@ -203,10 +206,8 @@ def version_of(model: Model, table: Table) -> Version | None:
     field = model.field(table.version)
     if field is not None:
         return Version(field, not field.generated, True)
-    lent = table.lender.field(table.version) if table.lender is not None else None
-    if lent is None:
-        return None
-    return Version(lent, not lent.generated, False)
+    lent = table.guard
+    return Version(lent, not lent.generated, False) if lent is not None else None
 
 
 def conflict_fields(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
-import functools
 from decimal import Decimal
 from enum import Enum
 from typing import Any
 from uuid import UUID
+
+from liteorm._core.belonging import KEPT, keep, with_class
 
 _SENT: tuple[type, ...] = (
     *(str, bool, int, float, bytes, Decimal, UUID),
@@ -22,7 +23,6 @@ def is_of(value: Any, plain: Any) -> bool:
     return isinstance(value, plain)
 
 
-@functools.lru_cache(maxsize=1024)
 def by_value(cls: type[Enum], plain: Any, labels: tuple[str, ...] = ()) -> bool:
     """Tell whether members of an enum are stored by their values in a column.
 
@@ -34,6 +34,15 @@ def by_value(cls: type[Enum], plain: Any, labels: tuple[str, ...] = ()) -> bool:
         plain: The class of the column's plain value.
         labels: The labels of the column's type, if that is an enum.
     """
+    try:
+        found: bool = cls.__dict__[KEPT]["by value", plain, labels]
+    except KeyError:
+        found = _by_value(cls, plain, labels)
+        keep(cls, ("by value", plain, labels), found)
+    return found
+
+
+def _by_value(cls: type[Enum], plain: Any, labels: tuple[str, ...]) -> bool:
     members = cls.__members__
     if not members or not all(is_of(member.value, plain) for member in members.values()):
         return False
@@ -49,7 +58,7 @@ def stored(member: Enum, plain: Any, labels: tuple[str, ...] = ()) -> Any:
     return member.name if plain is str else member
 
 
-@functools.lru_cache(maxsize=1024)
+@with_class
 def _is_sent_by_value(cls: type[Enum]) -> bool:
     members = cls.__members__.values()
     kinds = {

@@ -13,7 +13,7 @@ from liteorm._core.sql import bulk, writable
 from liteorm.errors import DataError, Error, mark_stored
 from liteorm.postgres._async.guarded import NotAll, insert_guarded
 from liteorm.postgres._async.lookup import forget, looked_up, own_text, writing_of
-from liteorm.postgres._async.one_row import identity, returned_model
+from liteorm.postgres._async.one_row import identity, returned_model, weak
 from liteorm.postgres._async.reordering import Reordered, insert_reordered, missing, reordering
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._writing.chunks import AsyncChunks, AsyncObjects
@@ -119,8 +119,8 @@ async def _returning(session: AsyncStatements, first: Any, returning: Any, table
     model = writable.model_of_object(first)
     unset = writable.unset_fields(model, first)
     into = writable.table_for(model, table)
-    key = ("returning", identity(first), table, returning, unset)
-    found: _Call | None = writing.call((session._path, key))
+    of, key = identity(first), ("returning", weak(table), weak(returning), unset)
+    found: _Call | None = writing.call(of, (session._path, key))
     if found is not None:
         return found
     returned = returned_model(model, returning)
@@ -128,7 +128,7 @@ async def _returning(session: AsyncStatements, first: Any, returning: Any, table
     fields = writable.some_fields(model, writable.without(asked, unset))
     left_out = tuple(field for field in asked if field in unset)
     target, version = await looked_up(
-        session, model, into, fields, returned=returned, inserts=True, left_out=left_out
+        session, model, into, fields, returned=returned, inserts=True, left_out=left_out, whole=True
     )
     types = [column.array for column in target.columns]
     merge = version >= _MERGE_RETURNS and target.traits.takes_merge
@@ -143,7 +143,7 @@ async def _returning(session: AsyncStatements, first: Any, returning: Any, table
     if not target.traits.keeps_order:
         reordered = reordering(model, into, returned, target, text, unset)
     made = _Call(own_text(text), target, reordered, guarded)
-    writing.keep((session._path, key), made)
+    writing.keep(of, (session._path, key), made)
     return made
 
 
@@ -204,7 +204,7 @@ async def delete_many(session: AsyncStatements, cls: Any, keys: AsyncObjects) ->
     objects = [held(key) for key in await chunks.take(ARRAY_ROWS)]
     if not objects:
         return 0
-    asked = attrs.evolve(model, cls=dict, kind="typeddict", fields=fields)
+    asked = attrs.evolve(model, cls=dict, kind="typeddict", fields=fields, part=True)
     target, _ = await looked_up(session, asked, table, fields)
     types = [column.array for column in target.columns]
     sql = bulk.delete_arrays_text(table, fields, types)

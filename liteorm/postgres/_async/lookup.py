@@ -55,6 +55,7 @@ async def looked_up(
     returned: Model | None = None,
     inserts: bool = False,
     left_out: tuple[Field, ...] = (),
+    whole: bool = False,
 ) -> tuple[Target, int]:
     """Ask the catalog about a table's columns; return the server's version too.
 
@@ -69,8 +70,10 @@ async def looked_up(
             here, before anything is stored.
         inserts: The row is a new one.
         left_out: The fields that many objects leave out.
+        whole: All fields are meant: none is to be left out but those named.
 
     Raises:
+        ModelError: One would be left out.
         ScanError: The row cannot be read back.
     """
     wire = await session._acquire(None)
@@ -81,6 +84,7 @@ async def looked_up(
             returned=returned,
             inserts=inserts,
             left_out=left_out,
+            whole=whole,
         )
     except BaseException as exc:
         error = await session._failed(wire, exc, COLUMNS_SQL)
@@ -102,6 +106,7 @@ async def target_for(
     returned: Model | None = None,
     inserts: bool = False,
     left_out: tuple[Field, ...] = (),
+    whole: bool = False,
 ) -> Target:
     """Ask the catalog about the columns of a table.
 
@@ -128,6 +133,8 @@ async def target_for(
         [(distributed,)] = await cursor.fetchall()
         traits = attrs.evolve(traits, distributed=distributed)
     target = writing_of(state).target(model, table, fields, columns, by_oid, traits, left_out)
+    if whole:
+        target.check_whole()
     if returned is not None:
         check_readable(known, target, returned, inserts)
     return target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable
 from typing import Any, Final, LiteralString, TypeVar
 
@@ -30,6 +31,7 @@ __all__ = [
     "run",
     "update",
     "upsert",
+    "weak",
 ]
 
 T = TypeVar("T")
@@ -48,6 +50,7 @@ class Making:
     statement: crud.TableStatement
     returned: Model | None = None
     inserts: bool = False
+    whole: bool = False
     computed: tuple[Field, ...] = ()
     """Fields of a conflict that the database computes."""
 
@@ -88,11 +91,11 @@ async def insert(session: AsyncStatements, obj: Any, returning: Any, table: Any)
     def making() -> Making:
         into, returned = writable.table_for(model, table), returned_model(model, returning)
         return Making(
-            model, into, crud.insert_statement(model, into, returned, unset), returned, True
+            model, into, crud.insert_statement(model, into, returned, unset), returned, True, True
         )
 
-    key = ("insert", identity(obj), _table_key(table), returning, unset)
-    rows = await run(session, key, making, obj)
+    key = ("insert", _table_key(table), weak(returning), unset)
+    rows = await run(session, identity(obj), key, making, obj)
     if not len(rows):
         raise _suppressed(writable.table_for(model, table))
     return read_back(session, rows, returning or obj.__class__)
@@ -110,11 +113,15 @@ async def update(session: AsyncStatements, obj: Any, columns: Any, returning: An
     def making() -> Making:
         returned = returned_model(model, returning)
         return Making(
-            model, table, crud.update_statement(model, table, returned, names, unset), returned
+            model,
+            table,
+            crud.update_statement(model, table, returned, names, unset),
+            returned,
+            whole=names is None,
         )
 
-    key = ("update", identity(obj), names, returning, unset)
-    rows = await run(session, key, making, obj)
+    key = ("update", names, weak(returning), unset)
+    rows = await run(session, identity(obj), key, making, obj)
     if not len(rows):
         raise await outdated(session, model, table, obj) or absent(model, table)
     return read_back(session, rows, returning or obj.__class__)
@@ -135,12 +142,13 @@ async def upsert(
 
     def making() -> Making:
         into, returned, found = plan()
-        return Making(model, into, found.statement, returned, computed=found.place.computed)
+        computed = found.place.computed
+        return Making(model, into, found.statement, returned, whole=True, computed=computed)
 
-    key = (identity(obj), _table_key(table), place, names, returning, unset)
+    of, key = identity(obj), (_table_key(table), place, names, weak(returning), unset)
     for attempt in range(_ATTEMPTS):
         try:
-            rows = await run(session, ("upsert", *key), making, obj)
+            rows = await run(session, of, ("upsert", *key), making, obj)
         except UniqueViolation:
             # Who makes the same row at the same time may be met in another of its unique indexes
             # first, for which ON CONFLICT does not wait; the next time the row is there.
@@ -148,7 +156,7 @@ async def upsert(
                 raise
             continue
         if not len(rows) and names == ():
-            rows = await _in_place(session, ("found", *key), plan, obj, model)
+            rows = await _in_place(session, of, ("found", *key), plan, obj, model)
         if len(rows):
             return read_back(session, rows, returning or obj.__class__)
         if names != ():
@@ -158,6 +166,7 @@ async def upsert(
 
 async def _in_place(
     session: AsyncStatements,
+    of: Any,
     key: Any,
     plan: Callable[[], tuple[Table, Model, crud.Upsert]],
     obj: Any,
@@ -169,11 +178,11 @@ async def _in_place(
     making = functools.partial(Making, model, into, select, returned)
     if found.found is not None:
         # It came while the statement ran, which does not see it; a new one does.
-        return await run(session, key, making, obj)
+        return await run(session, of, key, making, obj)
     # Only the server knows which row that is. To be told it has to write it, which is undone.
     try:
         async with session.transaction() as inner:
-            raise _Undo(await run(inner, key, making, obj))
+            raise _Undo(await run(inner, of, key, making, obj))
     except _Undo as done:
         return done.rows
 
@@ -198,7 +207,7 @@ async def delete(session: AsyncStatements, obj: Any) -> bool:
 
     if writable.unset_fields(model, obj):
         _refuse_nameless(model, table, obj)
-    if len(await run(session, ("delete", identity(obj)), making, obj)):
+    if len(await run(session, identity(obj), ("delete",), making, obj)):
         return True
     error = await outdated(session, model, table, obj)
     if error is not None:
@@ -220,11 +229,13 @@ async def get(session: AsyncStatements, cls: type[T], key: Any) -> T:
     return scan_one(rows, cls)
 
 
-@functools.lru_cache(maxsize=1024)
 def _get_text(model: Model) -> tuple[LiteralString, tuple[Field, ...], bool]:
-    statement = crud.get_statement(model, writable.table_for(model))
-    plain = len(statement.fields) == 1 and statement.fields[0].codec is None
-    return own_text(statement.sql), statement.fields, plain
+    found: tuple[LiteralString, tuple[Field, ...], bool] | None = model.memo.get("get")
+    if found is None:
+        statement = crud.get_statement(model, writable.table_for(model))
+        plain = len(statement.fields) == 1 and statement.fields[0].codec is None
+        found = model.memo["get"] = own_text(statement.sql), statement.fields, plain
+    return found
 
 
 def _table_key(table: Any) -> Any:
@@ -233,7 +244,12 @@ def _table_key(table: Any) -> Any:
         raise TypeError(
             f"table= takes a name or the class whose table it is, not {type(table).__name__}"
         )
-    return table
+    return weak(table)
+
+
+def weak(given: Any) -> Any:
+    """Return what stands for a class in a key: it is not to be held by another one."""
+    return weakref.ref(given) if isinstance(given, type) else given
 
 
 def _refuse_nameless(model: Model, table: Table, obj: Any) -> None:
@@ -266,7 +282,7 @@ def _suppressed(table: Table) -> NoRows:
 
 
 async def outdated(
-    session: AsyncStatements, model: Model, table: Table, obj: Any, key: Any = None
+    session: AsyncStatements, model: Model, table: Table, obj: Any, of: Any = None
 ) -> Error | None:
     """Find out why a row was not written: return an error if one with that key is there."""
     version = writable.version_of(model, table)
@@ -276,7 +292,7 @@ async def outdated(
     def making() -> Making:
         return Making(model, table, crud.age_statement(model, table))
 
-    rows = list(await run(session, ("age", key or identity(obj)), making, obj))
+    rows = list(await run(session, of or identity(obj), ("age", of), making, obj))
     if not rows:
         return None
     if rows[0][0]:
@@ -291,16 +307,26 @@ async def outdated(
     )
 
 
-async def run(session: AsyncStatements, key: Any, making: Callable[[], Making], obj: Any) -> Rows:
-    """Run a statement on an object, once more if types had changed since they were looked up."""
-    call = await _call(session, key, making)
+async def run(
+    session: AsyncStatements, of: Any, key: Any, making: Callable[[], Making], obj: Any
+) -> Rows:
+    """Run a statement on an object, once more if types had changed since they were looked up.
+
+    Args:
+        session: Where to run it.
+        of: The object's class, with which the statement is kept.
+        key: The kind of statement.
+        making: What it is made of.
+        obj: The object.
+    """
+    call = await _call(session, of, key, making)
     try:
         return await _rows(session, call, obj)
     except Error as exc:
         explain_conflict(exc, call.target.traits, call.target.table)
         if not call.target.may_be_stale(exc):
             raise
-        again = await _called_again(session, key, making)
+        again = await _called_again(session, of, key, making)
         if again is None or again.target.same_place(call.target):
             raise
         return await _rows(session, again, obj)
@@ -325,28 +351,34 @@ async def _rows(session: AsyncStatements, call: _Call, obj: Any) -> Rows:
 
 
 async def _called_again(
-    session: AsyncStatements, key: Any, making: Callable[[], Making]
+    session: AsyncStatements, of: Any, key: Any, making: Callable[[], Making]
 ) -> _Call | None:
     """Look up the columns again: their types may have been changed, or dropped and created."""
     forget(session._state)
     try:
-        return await _call(session, key, making)
+        return await _call(session, of, key, making)
     except Error:
         # In a transaction, which the first error has ended.
         return None
 
 
-async def _call(session: AsyncStatements, key: Any, making: Callable[[], Making]) -> _Call:
+async def _call(session: AsyncStatements, of: Any, key: Any, making: Callable[[], Making]) -> _Call:
     writing = writing_of(session._state)
-    found: _Call | None = writing.call((session._path, key))
+    found: _Call | None = writing.call(of, (session._path, key))
     if found is not None:
         return found
     made = making()
     fields = made.statement.fields
     target, _ = await looked_up(
-        session, made.model, made.table, fields, returned=made.returned, inserts=made.inserts
+        session,
+        made.model,
+        made.table,
+        fields,
+        returned=made.returned,
+        inserts=made.inserts,
+        whole=made.whole,
     )
     target.check_place(made.computed)
     call = _Call(own_text(made.statement.sql), target)
-    writing.keep((session._path, key), call)
+    writing.keep(of, (session._path, key), call)
     return call

@@ -42,20 +42,22 @@ async def patch(session: AsyncStatements, cls: type[T], key: Any, changes: Any, 
 
     def parts() -> Model:
         # The values as they are, looked at as those of the model's fields.
-        return attrs.evolve(model, cls=dict, kind="typeddict", fields=fields)
+        return attrs.evolve(model, cls=dict, kind="typeddict", fields=fields, part=True)
 
     def making() -> Making:
         statement = crud.changes_statement(model, table, model, changed, compared)
         return Making(parts(), table, statement, model)
 
-    rows = await run(session, ("patch", cls, changed, compared), making, values)
+    # A generic class with arguments is none by itself.
+    given_as = None if model.cls is cls else cls
+    rows = await run(session, model.cls, ("patch", given_as, changed, compared), making, values)
     if len(rows):
         return cast("T", read_back(session, rows, cls))
     error = None
     if compared:
         asked = attrs.evolve(parts(), fields=(*keys, *compared))
         held = {field.name: values[field.name] for field in asked.fields}
-        error = await outdated(session, asked, table, held, ("patch", cls))
+        error = await outdated(session, asked, table, held, model.cls)
     raise error or absent(model, table)
 
 

@@ -71,7 +71,9 @@ async def insert_many(
         async with (
             use := session._connection("insert_many", bulk.copy_text(name, fields, binary=True))
         ) as wire:
-            target = await target_for(session._state, wire, model, into, fields, left_out=left_out)
+            target = await target_for(
+                session._state, wire, model, into, fields, left_out=left_out, whole=columns is None
+            )
             if target.traits.takes_copy:
                 data = CopyData(target, session._state.adapters)
                 use.sql = bulk.copy_text(name, fields, binary=data.binary)
@@ -189,7 +191,7 @@ async def upsert_many(
         async with session.transaction() as tx:
             async with (use := tx._connection("upsert_many", merge.text)) as wire:
                 target = await target_for(
-                    session._state, wire, model, into, fields, left_out=left_out
+                    session._state, wire, model, into, fields, left_out=left_out, whole=True
                 )
                 target.check_place(place.computed)
                 await _stage(wire, session, merge.staging, into, target, first, chunks)
@@ -285,7 +287,9 @@ async def update_many(
     writable.refuse_unset(model, (*keys, *compared), first[0], "it says which row is meant")
     target: Target | None = None
     try:
-        target, _ = await looked_up(session, model, into, fields, left_out=left_out)
+        target, _ = await looked_up(
+            session, model, into, fields, left_out=left_out, whole=names is None
+        )
         if len(first) < ARRAY_ROWS and target.traits.takes_with:
             return await update_arrays(session, target, changed, keys, first)
         staging = _staging_name()

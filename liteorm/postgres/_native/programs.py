@@ -7,6 +7,7 @@ that is unusual makes the executor leave their chunk to the generated code.
 from __future__ import annotations
 
 import uuid
+import weakref
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -311,7 +312,8 @@ class _Records:
     """Gives a value's program by the types of its fields, which only the data tells."""
 
     def __init__(self, writer: _Writer, step: steps.Anonymous | None) -> None:
-        self._writer = writer
+        # Who has rows to read has the shape; the program must not keep the pool.
+        self._shape = weakref.ref(writer.shape)
         self._step = step
         self._values: dict[tuple[int, ...], Any] = {}
 
@@ -324,12 +326,13 @@ class _Records:
         return found
 
     def _program(self, oids: tuple[int, ...]) -> Program:
-        shape = self._writer.shape
-        types = shape.inner_types(oids)
+        shape = self._shape()
+        assert shape is not None
+        writer, types = _Writer(shape), shape.inner_types(oids)
         if self._step is None:
-            return self._writer.plain_tuple(types)
+            return writer.plain_tuple(types)
         step = record_step(self._step, types, Fitter(shape.codecs))
         # Fitted by position, so that it reads like a composite with attributes of these types.
         attributes = tuple(Attribute(str(i), type_) for i, type_ in enumerate(types))
         record = PgType(RECORD_OID, "record", "composite", tuple, attributes=attributes)
-        return self._writer.value(record, step, deep=True)
+        return writer.value(record, step, deep=True)

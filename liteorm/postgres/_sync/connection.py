@@ -50,6 +50,7 @@ from liteorm.postgres._session.protocol import (
 )
 from liteorm.postgres._session.reclaiming import reclaim
 from liteorm.postgres._session.translate import FatalNotice, is_stale, one_line, translate
+from liteorm.postgres._types.dumpers import are_plain
 from liteorm.postgres._types.quiet import said
 
 __all__ = ["SendingCursor", "Wire"]
@@ -263,10 +264,15 @@ class Wire(Limits):
 
     def run(self, sql: Any, params: Any = None) -> Any:
         """Run one statement with binary results; return the driver's result."""
-        transformer = self._transformer
+        # The driver's dumpers are kept by class: with those of the application's own classes, which
+        # are not to be held here, they are made for this statement only.
+        lasting = params is None or are_plain(params)
+        transformer = self._transformer if lasting else None
         if transformer is None:
             # Not of the wire itself: the two would keep each other alive.
-            transformer = self._transformer = Transformer(self.state.context)
+            transformer = Transformer(self.state.context)
+            if lasting:
+                self._transformer = transformer
         try:
             result = self.wait(run_step(self, transformer, sql, params))
         except psycopg.Error as exc:

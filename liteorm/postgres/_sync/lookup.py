@@ -56,6 +56,7 @@ def looked_up(
     returned: Model | None = None,
     inserts: bool = False,
     left_out: tuple[Field, ...] = (),
+    whole: bool = False,
 ) -> tuple[Target, int]:
     """Ask the catalog about a table's columns; return the server's version too.
 
@@ -70,8 +71,10 @@ def looked_up(
             here, before anything is stored.
         inserts: The row is a new one.
         left_out: The fields that many objects leave out.
+        whole: All fields are meant: none is to be left out but those named.
 
     Raises:
+        ModelError: One would be left out.
         ScanError: The row cannot be read back.
     """
     wire = session._acquire(None)
@@ -82,6 +85,7 @@ def looked_up(
             returned=returned,
             inserts=inserts,
             left_out=left_out,
+            whole=whole,
         )
     except BaseException as exc:
         error = session._failed(wire, exc, COLUMNS_SQL)
@@ -103,6 +107,7 @@ def target_for(
     returned: Model | None = None,
     inserts: bool = False,
     left_out: tuple[Field, ...] = (),
+    whole: bool = False,
 ) -> Target:
     """Ask the catalog about the columns of a table.
 
@@ -129,6 +134,8 @@ def target_for(
         [(distributed,)] = cursor.fetchall()
         traits = attrs.evolve(traits, distributed=distributed)
     target = writing_of(state).target(model, table, fields, columns, by_oid, traits, left_out)
+    if whole:
+        target.check_whole()
     if returned is not None:
         check_readable(known, target, returned, inserts)
     return target

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable
 from typing import Any, Final, LiteralString, TypeVar
 
@@ -31,6 +32,7 @@ __all__ = [
     "run",
     "update",
     "upsert",
+    "weak",
 ]
 
 T = TypeVar("T")
@@ -49,6 +51,7 @@ class Making:
     statement: crud.TableStatement
     returned: Model | None = None
     inserts: bool = False
+    whole: bool = False
     computed: tuple[Field, ...] = ()
     """Fields of a conflict that the database computes."""
 
@@ -89,11 +92,11 @@ def insert(session: Statements, obj: Any, returning: Any, table: Any) -> Any:
     def making() -> Making:
         into, returned = writable.table_for(model, table), returned_model(model, returning)
         return Making(
-            model, into, crud.insert_statement(model, into, returned, unset), returned, True
+            model, into, crud.insert_statement(model, into, returned, unset), returned, True, True
         )
 
-    key = ("insert", identity(obj), _table_key(table), returning, unset)
-    rows = run(session, key, making, obj)
+    key = ("insert", _table_key(table), weak(returning), unset)
+    rows = run(session, identity(obj), key, making, obj)
     if not len(rows):
         raise _suppressed(writable.table_for(model, table))
     return read_back(session, rows, returning or obj.__class__)
@@ -111,11 +114,15 @@ def update(session: Statements, obj: Any, columns: Any, returning: Any) -> Any:
     def making() -> Making:
         returned = returned_model(model, returning)
         return Making(
-            model, table, crud.update_statement(model, table, returned, names, unset), returned
+            model,
+            table,
+            crud.update_statement(model, table, returned, names, unset),
+            returned,
+            whole=names is None,
         )
 
-    key = ("update", identity(obj), names, returning, unset)
-    rows = run(session, key, making, obj)
+    key = ("update", names, weak(returning), unset)
+    rows = run(session, identity(obj), key, making, obj)
     if not len(rows):
         raise outdated(session, model, table, obj) or absent(model, table)
     return read_back(session, rows, returning or obj.__class__)
@@ -136,12 +143,13 @@ def upsert(
 
     def making() -> Making:
         into, returned, found = plan()
-        return Making(model, into, found.statement, returned, computed=found.place.computed)
+        computed = found.place.computed
+        return Making(model, into, found.statement, returned, whole=True, computed=computed)
 
-    key = (identity(obj), _table_key(table), place, names, returning, unset)
+    of, key = identity(obj), (_table_key(table), place, names, weak(returning), unset)
     for attempt in range(_ATTEMPTS):
         try:
-            rows = run(session, ("upsert", *key), making, obj)
+            rows = run(session, of, ("upsert", *key), making, obj)
         except UniqueViolation:
             # Who makes the same row at the same time may be met in another of its unique indexes
             # first, for which ON CONFLICT does not wait; the next time the row is there.
@@ -149,7 +157,7 @@ def upsert(
                 raise
             continue
         if not len(rows) and names == ():
-            rows = _in_place(session, ("found", *key), plan, obj, model)
+            rows = _in_place(session, of, ("found", *key), plan, obj, model)
         if len(rows):
             return read_back(session, rows, returning or obj.__class__)
         if names != ():
@@ -159,6 +167,7 @@ def upsert(
 
 def _in_place(
     session: Statements,
+    of: Any,
     key: Any,
     plan: Callable[[], tuple[Table, Model, crud.Upsert]],
     obj: Any,
@@ -170,11 +179,11 @@ def _in_place(
     making = functools.partial(Making, model, into, select, returned)
     if found.found is not None:
         # It came while the statement ran, which does not see it; a new one does.
-        return run(session, key, making, obj)
+        return run(session, of, key, making, obj)
     # Only the server knows which row that is. To be told it has to write it, which is undone.
     try:
         with session.transaction() as inner:
-            raise _Undo(run(inner, key, making, obj))
+            raise _Undo(run(inner, of, key, making, obj))
     except _Undo as done:
         return done.rows
 
@@ -199,7 +208,7 @@ def delete(session: Statements, obj: Any) -> bool:
 
     if writable.unset_fields(model, obj):
         _refuse_nameless(model, table, obj)
-    if len(run(session, ("delete", identity(obj)), making, obj)):
+    if len(run(session, identity(obj), ("delete",), making, obj)):
         return True
     error = outdated(session, model, table, obj)
     if error is not None:
@@ -221,11 +230,13 @@ def get(session: Statements, cls: type[T], key: Any) -> T:
     return scan_one(rows, cls)
 
 
-@functools.lru_cache(maxsize=1024)
 def _get_text(model: Model) -> tuple[LiteralString, tuple[Field, ...], bool]:
-    statement = crud.get_statement(model, writable.table_for(model))
-    plain = len(statement.fields) == 1 and statement.fields[0].codec is None
-    return own_text(statement.sql), statement.fields, plain
+    found: tuple[LiteralString, tuple[Field, ...], bool] | None = model.memo.get("get")
+    if found is None:
+        statement = crud.get_statement(model, writable.table_for(model))
+        plain = len(statement.fields) == 1 and statement.fields[0].codec is None
+        found = model.memo["get"] = own_text(statement.sql), statement.fields, plain
+    return found
 
 
 def _table_key(table: Any) -> Any:
@@ -234,7 +245,12 @@ def _table_key(table: Any) -> Any:
         raise TypeError(
             f"table= takes a name or the class whose table it is, not {type(table).__name__}"
         )
-    return table
+    return weak(table)
+
+
+def weak(given: Any) -> Any:
+    """Return what stands for a class in a key: it is not to be held by another one."""
+    return weakref.ref(given) if isinstance(given, type) else given
 
 
 def _refuse_nameless(model: Model, table: Table, obj: Any) -> None:
@@ -267,7 +283,7 @@ def _suppressed(table: Table) -> NoRows:
 
 
 def outdated(
-    session: Statements, model: Model, table: Table, obj: Any, key: Any = None
+    session: Statements, model: Model, table: Table, obj: Any, of: Any = None
 ) -> Error | None:
     """Find out why a row was not written: return an error if one with that key is there."""
     version = writable.version_of(model, table)
@@ -277,7 +293,7 @@ def outdated(
     def making() -> Making:
         return Making(model, table, crud.age_statement(model, table))
 
-    rows = list(run(session, ("age", key or identity(obj)), making, obj))
+    rows = list(run(session, of or identity(obj), ("age", of), making, obj))
     if not rows:
         return None
     if rows[0][0]:
@@ -292,16 +308,26 @@ def outdated(
     )
 
 
-def run(session: Statements, key: Any, making: Callable[[], Making], obj: Any) -> Rows:
-    """Run a statement on an object, once more if types had changed since they were looked up."""
-    call = _call(session, key, making)
+def run(
+    session: Statements, of: Any, key: Any, making: Callable[[], Making], obj: Any
+) -> Rows:
+    """Run a statement on an object, once more if types had changed since they were looked up.
+
+    Args:
+        session: Where to run it.
+        of: The object's class, with which the statement is kept.
+        key: The kind of statement.
+        making: What it is made of.
+        obj: The object.
+    """
+    call = _call(session, of, key, making)
     try:
         return _rows(session, call, obj)
     except Error as exc:
         explain_conflict(exc, call.target.traits, call.target.table)
         if not call.target.may_be_stale(exc):
             raise
-        again = _called_again(session, key, making)
+        again = _called_again(session, of, key, making)
         if again is None or again.target.same_place(call.target):
             raise
         return _rows(session, again, obj)
@@ -326,28 +352,34 @@ def _rows(session: Statements, call: _Call, obj: Any) -> Rows:
 
 
 def _called_again(
-    session: Statements, key: Any, making: Callable[[], Making]
+    session: Statements, of: Any, key: Any, making: Callable[[], Making]
 ) -> _Call | None:
     """Look up the columns again: their types may have been changed, or dropped and created."""
     forget(session._state)
     try:
-        return _call(session, key, making)
+        return _call(session, of, key, making)
     except Error:
         # In a transaction, which the first error has ended.
         return None
 
 
-def _call(session: Statements, key: Any, making: Callable[[], Making]) -> _Call:
+def _call(session: Statements, of: Any, key: Any, making: Callable[[], Making]) -> _Call:
     writing = writing_of(session._state)
-    found: _Call | None = writing.call((session._path, key))
+    found: _Call | None = writing.call(of, (session._path, key))
     if found is not None:
         return found
     made = making()
     fields = made.statement.fields
     target, _ = looked_up(
-        session, made.model, made.table, fields, returned=made.returned, inserts=made.inserts
+        session,
+        made.model,
+        made.table,
+        fields,
+        returned=made.returned,
+        inserts=made.inserts,
+        whole=made.whole,
     )
     target.check_place(made.computed)
     call = _Call(own_text(made.statement.sql), target)
-    writing.keep((session._path, key), call)
+    writing.keep(of, (session._path, key), call)
     return call

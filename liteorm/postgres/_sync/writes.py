@@ -72,7 +72,9 @@ def insert_many(
         with (
             use := session._connection("insert_many", bulk.copy_text(name, fields, binary=True))
         ) as wire:
-            target = target_for(session._state, wire, model, into, fields, left_out=left_out)
+            target = target_for(
+                session._state, wire, model, into, fields, left_out=left_out, whole=columns is None
+            )
             if target.traits.takes_copy:
                 data = CopyData(target, session._state.adapters)
                 use.sql = bulk.copy_text(name, fields, binary=data.binary)
@@ -190,7 +192,7 @@ def upsert_many(
         with session.transaction() as tx:
             with (use := tx._connection("upsert_many", merge.text)) as wire:
                 target = target_for(
-                    session._state, wire, model, into, fields, left_out=left_out
+                    session._state, wire, model, into, fields, left_out=left_out, whole=True
                 )
                 target.check_place(place.computed)
                 _stage(wire, session, merge.staging, into, target, first, chunks)
@@ -286,7 +288,9 @@ def update_many(
     writable.refuse_unset(model, (*keys, *compared), first[0], "it says which row is meant")
     target: Target | None = None
     try:
-        target, _ = looked_up(session, model, into, fields, left_out=left_out)
+        target, _ = looked_up(
+            session, model, into, fields, left_out=left_out, whole=names is None
+        )
         if len(first) < ARRAY_ROWS and target.traits.takes_with:
             return update_arrays(session, target, changed, keys, first)
         staging = _staging_name()

@@ -12,11 +12,14 @@ literal for either.
 
 from __future__ import annotations
 
+import datetime
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from enum import Enum
 from typing import Any, ClassVar
+from uuid import UUID
 
 import attrs
 from psycopg.abc import Dumper as AnyDumper
@@ -46,6 +49,28 @@ class Bound:
     oid: int
     data: bytes
     binary: bool = True
+
+
+_PLAIN: frozenset[Any] = frozenset(
+    [
+        *(type(None), bool, int, float, str, bytes, bytearray, memoryview, Decimal, UUID),
+        *(datetime.date, datetime.time, datetime.datetime, datetime.timedelta),
+        *(Bound, Interval, dict),
+    ]
+)
+
+
+def are_plain(params: Any) -> bool:
+    """Tell whether no parameter is of a class of the application's own, also not in lists."""
+    values: Any = params.values() if is_a(params, Mapping) else params
+    try:
+        return _PLAIN.issuperset(map(type, values)) or all(
+            type(value) in _PLAIN or (type(value) in ARRAYS and _PLAIN.issuperset(map(type, value)))
+            for value in values
+        )
+    except TypeError:
+        # What is no parameters at all is refused elsewhere.
+        return False
 
 
 _AS_JSON: tuple[type[Any], ...] = (object, dict, Json)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import attrs
 
+from liteorm._core.belonging import keep, kept
 from liteorm._core.models.classes import model_of
 from liteorm._core.models.hints import Codec, is_pydantic
 from liteorm._core.scanning.jsonclasses import NO_CLASSES, ByClass, is_special
@@ -87,7 +88,6 @@ class Written:
         self._leaves = frozenset(
             leaf for leaf in _LEAVES if not any(cls in codecs for cls in leaf.__mro__)
         )
-        self._known: dict[Any, _Attributes] = {}
 
     def disclosed(self, value: Any) -> Any:
         """Return a value in which no field is left for msgspec to hide.
@@ -147,15 +147,14 @@ class Written:
         return self._leaves.issuperset(map(type, values))
 
     def _attributes(self, cls: Any) -> _Attributes:
-        found = self._known.get(cls)
+        place, key = kept(cls), (Written, self, cls)
+        found: _Attributes | None = place.get(key)
         if found is None:
-            if len(self._known) >= _CLASSES:
-                self._known.clear()
-            found = self._known[cls] = _attributes(cls, self._by_class)
+            found = _attributes(cls, self._by_class)
+            keep(cls, key, found)
         return found
 
 
-_CLASSES: Final = 1024
 _Attributes = tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[int, Codec], ...], bool]
 
 

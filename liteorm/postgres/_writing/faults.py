@@ -16,7 +16,7 @@ from liteorm._core.scanning.types import PgType, underlying
 from liteorm._core.sql.writable import value_of
 from liteorm._core.values.members import stored
 from liteorm.errors import Error
-from liteorm.postgres._types.forms import ARRAYS, Unsendable
+from liteorm.postgres._types.forms import ARRAYS, Unsendable, is_a
 from liteorm.postgres._writing.targets import SentColumn, Target
 
 # CONTEXT of an error during COPY. The words before the numbers are in the server's language.
@@ -172,7 +172,7 @@ def _value(target: Target, sent: SentColumn, obj: Any) -> Any:
 
 
 def _leaves(value: Any, plain: type = str) -> Iterator[Any]:
-    if isinstance(value, ARRAYS):
+    if is_a(value, ARRAYS):
         for item in value:
             yield from _leaves(item, plain)
     elif isinstance(value, Enum):

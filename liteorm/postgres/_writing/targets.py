@@ -17,7 +17,7 @@ from liteorm._core.models.extract import Encode, Extraction, extractor, paramete
 from liteorm._core.models.hints import Codec
 from liteorm._core.scanning.types import MOMENTS, PgType, underlying
 from liteorm._core.sql import writable
-from liteorm.errors import DataError, Error, UndefinedTable
+from liteorm.errors import DataError, Error, ModelError, UndefinedTable
 from liteorm.postgres._native.encoding import EncodeObjects, encoder_for
 from liteorm.postgres._types.dumpers import Bound
 from liteorm.postgres._types.encoders import Encoders
@@ -25,6 +25,7 @@ from liteorm.postgres._types.forms import TEXT_OID, Encoder, Form, Unsendable, r
 from liteorm.postgres._types.numbers import MoneyUnit
 from liteorm.postgres._types.quiet import hush
 from liteorm.postgres._types.times import with_infinity
+from liteorm.postgres._writing.shelves import Shelves
 from liteorm.postgres._writing.tables import TableColumn, Traits, no_column
 
 # datatype_mismatch, undefined_object, invalid_binary_representation; internal_error is what the
@@ -161,6 +162,24 @@ class Target:
             )
             for column in self.columns
         ]
+
+    def check_whole(self) -> None:
+        """Refuse objects with a field that would be dropped in silence.
+
+        Raises:
+            ModelError: The table has a column for a field that the constructor does not take.
+        """
+        known = {column.name for column in self.table_columns}
+        for name, column in self.model.unsent:
+            if column in known:
+                raise ModelError(
+                    f"{self.model.name}.{name} is not taken by the constructor, so that it could "
+                    f'not be read back, and {self.table.text} has a column "{column}" for it',
+                    model=self.model.name,
+                    field=name,
+                    hint="let the constructor take it, or leave it to the database: "
+                    "Annotated[…, Column(generated=True)]",
+                )
 
     def check_place(self, fields: Iterable[Field]) -> None:
         """Refuse a conflict over what the database makes anew for each row.
@@ -356,22 +375,20 @@ class Writing:
     ) -> None:
         self.adapters = adapters
         self.encoders = Encoders(adapters, codecs, money_unit, custom)
-        self._calls: dict[Any, Any] = {}
-        self._targets: dict[Any, Target] = {}
+        self._calls = Shelves()
+        self._targets = Shelves()
 
-    def call(self, key: Any) -> Any:
-        """Return a statement that is ready to be run, by kind of call and model class."""
-        return self._calls.get(key)
+    def call(self, of: Any, key: Any) -> Any:
+        """Return a statement that is ready to be run, by the class of its objects and its kind."""
+        return self._calls.get(of, key)
 
-    def keep(self, key: Any, call: Any) -> None:
+    def keep(self, of: Any, key: Any, call: Any) -> None:
         """Keep a statement for the next time."""
-        if len(self._calls) >= _TARGETS:
-            self._calls.clear()
-        self._calls[key] = call
+        self._calls.put(of, key, call)
 
     def forget(self) -> None:
         """Forget the statements."""
-        self._calls.clear()
+        self._calls = Shelves()
 
     def target(
         self,
@@ -392,8 +409,10 @@ class Writing:
         columns = tuple(columns)
         # Two equal lists of columns may name types that are not what they were.
         key = (model, table, tuple(fields), columns, tuple(types.values()), traits, left_out)
-        if (known := self._targets.get(key)) is not None:
-            return known
+        of = model if model.cls is dict else model.cls
+        if not model.part and (known := self._targets.get(of, key)) is not None:
+            found: Target = known
+            return found
         by_name = {column.name: column for column in columns}
         if not by_name:
             raise UndefinedTable(
@@ -411,9 +430,9 @@ class Writing:
             if field.codec is not None and underlying(encoder.pgtype).base in MOMENTS:
                 encoder = with_infinity(encoder)
             sent.append(SentColumn(field, column, encoder))
-        if len(self._targets) >= _TARGETS:
-            self._targets.clear()
-        made = self._targets[key] = Target(model, table, tuple(sent), columns, traits, left_out)
+        made = Target(model, table, tuple(sent), columns, traits, left_out)
+        if not model.part:
+            self._targets.put(of, key, made)
         return made
 
 

@@ -251,7 +251,9 @@ async def test_a_system_column_may_be_the_version(db: AsyncDB, version: str) -> 
         {
             "id": attrs.field(type=int),
             "plain": attrs.field(type=str),
-            version: attrs.field(type=Annotated[Any, Column(generated=True)], default=None),
+            version: attrs.field(
+                type=cast("Any", Annotated[Any, Column(generated=True)]), default=None
+            ),
         },
     )
     model = liteorm.table("held", key="id", version=version)(made)
