@@ -281,6 +281,9 @@ NEWER = {
         " WHEN MATCHED THEN DELETE"
         " WHEN NOT MATCHED THEN INSERT (id, t, f) VALUES (b.id, 'x', true)"
         " RETURNING b.id, b.t, a.n, a.t",
+        "MERGE INTO a USING (b JOIN (SELECT 'x' AS x, id FROM c) q ON q.id = b.id) ON a.id = b.n"
+        " WHEN MATCHED THEN UPDATE SET n = 2 WHEN NOT MATCHED BY SOURCE THEN UPDATE SET n = 1"
+        " RETURNING b.n, q.x, q.id",
         "MERGE INTO a USING c ON a.id = c.n + 100 WHEN NOT MATCHED BY SOURCE THEN UPDATE SET n = 1"
         " WHEN NOT MATCHED BY TARGET THEN INSERT (id, t, f) VALUES (c.n + 100, c.t, true)"
         " RETURNING c.n, a.n, a.u, c.t",

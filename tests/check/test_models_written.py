@@ -6,6 +6,7 @@ import importlib.util
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +18,7 @@ import liteorm
 from liteorm import postgres
 from liteorm._check import check
 from liteorm._cli import main
+from liteorm._cli.modelgen.lines import field_lines
 from liteorm._cli.modelgen.naming import class_name, field_name, field_names, member_name
 from liteorm._core.models.classes import model_of
 from liteorm._core.sql.text import quoted
@@ -268,3 +270,35 @@ def test_names_that_would_be_the_same_are_told_apart() -> None:
         "Created At": "created_at_3",
     }
     assert [member_name("a-b"), member_name("a b", ["A_B"])] == ["A_B", "A_B_2"]
+
+
+ANNOTATIONS = [
+    "int",
+    "int | None",
+    "liteorm.Range[datetime.datetime]",
+    "list[liteorm.Range[datetime.datetime] | None] | None",
+    "list[dict[str, str | None] | None] | None | liteorm.Unset",
+    "SomeVeryLongClassName | None | liteorm.Unset",
+]
+
+
+def test_fields_of_any_length_are_formatted(tmp_path: Path) -> None:
+    """Whatever the lengths of names and annotations, ruff's formatter changes nothing."""
+    lines = ["import typing", "", "import liteorm", "", "", "class X:"]
+    for annotation, length in product(ANNOTATIONS, range(6, 64)):
+        columns = [[], ['name="x"'], [f'name="{"y" * length}"', "generated=True"]]
+        value = (
+            "liteorm.UNSET" if "Unset" in annotation else "None" if "None" in annotation else "0"
+        )
+        for marks, default in product(columns, (value, None)):
+            name = f"f{len(lines)}_".ljust(length, "a")
+            lines += field_lines(name, annotation, marks, default)
+    path = tmp_path / "fields.py"
+    path.write_text("\n".join(lines) + "\n")
+    run = subprocess.run(
+        [sys.executable, "-m", "ruff", "format", "--isolated", "--diff", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr

@@ -80,6 +80,7 @@ STYLES: dict[StyleName, Style] = {
                 *("construct", "copy", "dict", "fields", "from_orm", "json", "parse_file"),
                 *("parse_obj", "parse_raw", "schema", "schema_json", "update_forward_refs"),
                 *("validate", "model_config", "model_fields", "model_computed_fields"),
+                *("mro", "register"),
                 *("model_extra", "model_fields_set", "model_construct", "model_copy"),
                 *("model_dump", "model_dump_json", "model_json_schema", "model_post_init"),
                 *("model_rebuild", "model_validate", "model_validate_json"),

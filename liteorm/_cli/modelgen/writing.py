@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import re
-import textwrap
 from collections.abc import Collection, Iterator, Mapping
 
 import attrs
 
 from liteorm._cli.modelgen.annotations import annotation_of, empty_value, optional
 from liteorm._cli.modelgen.catalog import ColumnFacts, DatabaseColumn, Relation, Schema, TypeName
+from liteorm._cli.modelgen.lines import comment, docstring, field_lines, string
 from liteorm._cli.modelgen.naming import class_name, field_names, member_name
 from liteorm._cli.modelgen.styles import STYLES, WIDTH, Style, StyleName
 from liteorm._core.scanning.types import PgType
@@ -152,31 +150,31 @@ def _texts(schema: Schema, style: Style, names: _Names) -> Iterator[tuple[str, s
 
 def _enum(name: TypeName, type_: PgType, cls: str) -> Iterator[str]:
     yield f"class {cls}(enum.Enum):"
-    yield from _docstring(name.comment or f"Enum {name.schema}.{name.name}.")
+    yield from docstring(name.comment or f"Enum {name.schema}.{name.name}.")
     if type_.labels:
         yield ""
     members: dict[str, str] = {}
     for label in type_.labels:
         members[member_name(label, members)] = label
     for member, label in members.items():
-        yield f"    {member} = {_string(label)}"
+        yield f"    {member} = {string(label)}"
 
 
 def _composite(
     name: TypeName, type_: PgType, cls: str, classes: Mapping[int, str], style: Style
 ) -> Iterator[str]:
     yield from style.begin(cls, frozen=True)
-    yield from _docstring(name.comment or f"Composite type {name.schema}.{name.name}.")
+    yield from docstring(name.comment or f"Composite type {name.schema}.{name.name}.")
     fields = field_names([attribute.name for attribute in type_.attributes], style.reserved)
     comments = [*name.attributes, *([None] * len(type_.attributes))]
     lines: list[str] = []
-    for attribute, comment in zip(type_.attributes, comments, strict=False):
+    for attribute, said in zip(type_.attributes, comments, strict=False):
         field = fields[attribute.name]
-        if comment:
-            lines += _comment(comment)
+        if said:
+            lines += comment(said)
         annotation = optional(annotation_of(attribute.type, classes))
-        marks = [f"name={_string(attribute.name)}"] if field != attribute.name else []
-        lines += _field(field, annotation, marks, "None")
+        marks = [f"name={string(attribute.name)}"] if field != attribute.name else []
+        lines += field_lines(field, annotation, marks, "None")
     yield from _body(style, lines, frozen=True)
 
 
@@ -215,12 +213,12 @@ class _Table:
         yield from _table_decorator(relation, fields, facts.key)
         yield from self.style.begin(cls, frozen=not relation.writable)
         kind = _KINDS[facts.kind]
-        yield from _docstring(facts.comment or f"{kind.capitalize()} {facts.schema}.{facts.name}.")
+        yield from docstring(facts.comment or f"{kind.capitalize()} {facts.schema}.{facts.name}.")
         lines: list[str] = []
         for column in relation.columns:
             lines += _column(relation, column, fields[column.facts.name], self.schema, self.classes)
         for column in relation.unreadable:
-            lines += _comment(
+            lines += comment(
                 f'column "{column.facts.name}" ({column.type.name}) has no form that liteorm'
                 " reads: select it cast to text"
             )
@@ -235,7 +233,7 @@ class _Table:
         key = facts.key if set(facts.key) <= names else []
         yield from _table_decorator(self.relation, fields, key)
         yield from self.style.begin(cls, frozen=False)
-        yield from _docstring(f"A new row of {facts.schema}.{facts.name}.")
+        yield from docstring(f"A new row of {facts.schema}.{facts.name}.")
         lines: list[str] = []
         for column in sent:
             lines += self._sent(column, fields[column.facts.name])
@@ -250,11 +248,11 @@ class _Table:
         if column.nullable:
             annotation, value = optional(annotation), "None"
         if facts.default:
-            yield from _comment(f"default {' '.join(facts.default.split())}")
+            yield from comment(f"default {' '.join(facts.default.split())}")
             annotation = f"{annotation} | liteorm.Unset"
             value = "liteorm.UNSET"
-        marks = [f"name={_string(facts.name)}"] if field != facts.name else []
-        yield from _field(field, annotation, marks, value)
+        marks = [f"name={string(facts.name)}"] if field != facts.name else []
+        yield from field_lines(field, annotation, marks, value)
 
 
 def _table_decorator(
@@ -262,11 +260,11 @@ def _table_decorator(
 ) -> Iterator[str]:
     facts = relation.facts
     if "." in facts.name or "." in facts.schema:
-        arguments = [_string(facts.name)]
-        extra = [f"schema={_string(facts.schema)}"]
+        arguments = [string(facts.name)]
+        extra = [f"schema={string(facts.schema)}"]
     else:
-        arguments, extra = [_string(f"{facts.schema}.{facts.name}")], []
-    key = [_string(fields[name]) for name in key_columns if name in fields]
+        arguments, extra = [string(f"{facts.schema}.{facts.name}")], []
+    key = [string(fields[name]) for name in key_columns if name in fields]
     if len(key) == 1:
         arguments.append(f"key={key[0]}")
     elif key:
@@ -299,18 +297,18 @@ def _column(
 ) -> Iterator[str]:
     facts = column.facts
     if facts.comment:
-        yield from _comment(facts.comment)
+        yield from comment(facts.comment)
     for key in relation.facts.foreign_keys:
         if facts.name in key.columns:
             others = f" ({', '.join(key.references)})"
             of = "" if len(key.columns) == 1 else f"({', '.join(key.columns)}) "
-            yield from _comment(f"{of}references {key.schema}.{key.table}{others}")
+            yield from comment(f"{of}references {key.schema}.{key.table}{others}")
     if column.type.kind == "domain" and column.type.oid in schema.names:
         domain = schema.names[column.type.oid]
-        yield from _comment(f"domain {domain.schema}.{domain.name}")
+        yield from comment(f"domain {domain.schema}.{domain.name}")
     filled = _is_filled(facts)
     if facts.default and not filled and relation.writable:
-        yield from _comment(f"default {' '.join(facts.default.split())}")
+        yield from comment(f"default {' '.join(facts.default.split())}")
     annotation = annotation_of(
         column.type, classes, dimensions=facts.dimensions, null_free=facts.null_free
     )
@@ -318,81 +316,13 @@ def _column(
     if column.nullable:
         annotation = optional(annotation)
         default = "None" if relation.writable else None
-    marks = [f"name={_string(facts.name)}"] if field != facts.name else []
+    marks = [f"name={string(facts.name)}"] if field != facts.name else []
     if filled and relation.writable:
         marks.append("generated=True")
-    yield from _field(field, annotation, marks, default)
+    yield from field_lines(field, annotation, marks, default)
 
 
 def _is_filled(facts: ColumnFacts) -> bool:
     """Tell whether the database fills a column by itself: nobody sends it."""
     serial = facts.default is not None and facts.default.startswith("nextval(")
     return bool(facts.identity or facts.generated) or serial
-
-
-def _field(field: str, annotation: str, marks: list[str], default: str | None) -> Iterator[str]:
-    value = f" = {default}" if default is not None else ""
-    if not marks:
-        line = f"    {field}: {annotation}{value}"
-        if len(line) <= WIDTH:
-            yield line
-            return
-        yield f"    {field}: ("
-        yield from _split_union(annotation, " " * 8)
-        yield f"    ){value}"
-        return
-    column = f"liteorm.Column({', '.join(marks)})"
-    line = f"    {field}: typing.Annotated[{annotation}, {column}]{value}"
-    if len(line) <= WIDTH:
-        yield line
-        return
-    yield f"    {field}: typing.Annotated["
-    inner = f"{annotation}, {column}"
-    if len(inner) + 8 <= WIDTH:
-        yield f"        {inner}"
-    else:
-        if len(annotation) + 9 <= WIDTH:
-            yield f"        {annotation},"
-        else:
-            *parts, last = _split_union(annotation, " " * 8)
-            yield from parts
-            yield f"{last},"
-        yield f"        {column},"
-    yield f"    ]{value}"
-
-
-def _split_union(annotation: str, indent: str) -> Iterator[str]:
-    first, *rest = annotation.split(" | ")
-    yield f"{indent}{first}"
-    yield from (f"{indent}| {part}" for part in rest)
-
-
-def _docstring(text: str) -> Iterator[str]:
-    text = " ".join(text.split()) if "\n" not in text.strip() else text.strip()
-    text = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    text = re.sub(r"[\x00-\x09\x0b-\x1f\x7f]", " ", text)
-    if text.endswith('"'):
-        text = f'{text[:-1]}\\"'
-    if "\n" not in text and len(text) + 10 <= WIDTH:
-        yield f'    """{text}"""'
-        return
-    lines = [
-        wrapped
-        for line in text.splitlines()
-        for wrapped in (textwrap.wrap(line.strip(), WIDTH - 7) or [""])
-    ]
-    yield f'    """{lines[0]}'
-    yield from (f"    {line}".rstrip() for line in lines[1:])
-    yield '    """'
-
-
-def _comment(text: str) -> Iterator[str]:
-    for line in textwrap.wrap(" ".join(text.split()), WIDTH - 6):
-        yield f"    # {line}"
-
-
-def _string(text: str) -> str:
-    """Return a literal in double quotes, as formatters leave it."""
-    if '"' in text and "'" not in text and text.isprintable() and "\\" not in text:
-        return f"'{text}'"
-    return json.dumps(text, ensure_ascii=not text.isprintable())

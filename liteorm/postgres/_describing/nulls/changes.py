@@ -21,6 +21,8 @@ _OLD, _NEW = 1, 2
 
 _CHANGED_BY_OTHERS: Final = "a trigger, a rule or another server may change what is stored"
 
+_NO_SOURCE: Final = "a row that no row of the source matches may keep what a subquery computes"
+
 Values = dict[int, Out]
 """What is known of the values that columns are set to, by their numbers."""
 
@@ -142,8 +144,14 @@ class _Change:
             # No row of the source is there: all of it is NULL.
             missing = self._analysis.number()
             for number, rel in self._level.rels.items():
-                if number != self._number and rel.aliases is None:
+                if number == self._number or rel.aliases is not None:
+                    continue
+                if self._is_table(node.nodes("rtable")[number - 1]):
                     level.rels[number] = Rel(rel.cols, rel.joins | {missing})
+                else:
+                    # Of what a subquery computes, constants stay in such rows (PostgreSQL 17, 18).
+                    cols = {n: Col(UNKNOWN, why=_NO_SOURCE) for n in rel.cols}
+                    level.rels[number] = Rel(cols, why=_NO_SOURCE)
             level.settle(missing, True)
             level.conditions = []
         if how != 2:
@@ -162,6 +170,10 @@ class _Change:
                 old = level.rels[self._number]
                 new = self._stored(values, self._before(level, old))
                 return self._returned(level, new, old)
+
+    def _is_table(self, entry: Node) -> bool:
+        relation = self._analysis.catalog.relations.get(entry.number("relid"))
+        return entry["subquery"] is None and relation is not None and relation.definition is None
 
     def _beside(self, rels: dict[int, Rel]) -> Level:
         """Return a level beside the statement's own."""
