@@ -22,7 +22,7 @@ from tests.postgres.support import Witness, auntil
 pytestmark = pytest.mark.anyio
 
 
-@liteorm.table("item")
+@liteorm.table("item", key="id")
 @attrs.frozen
 class Item:
     """A row of the table."""
@@ -252,7 +252,34 @@ async def _copy(db: AsyncDB) -> None:
     await db.insert_many(Item(-random.randrange(1, 1 << 30), i) for i in range(50))
 
 
-@pytest.mark.parametrize("work", [_statement, _transaction, _run, _stream, _copy])
+async def _copy_out(db: AsyncDB) -> None:
+    async with db.copy_out("SELECT * FROM generate_series(1, 3000)") as blocks:
+        async for _ in blocks:
+            pass
+
+
+async def _batch(db: AsyncDB) -> None:
+    async with db.batch() as batch:
+        batch.query("SELECT pg_sleep(0.001)")
+        batch.query("INSERT INTO item VALUES (3) ON CONFLICT DO NOTHING")
+
+
+async def _hold(db: AsyncDB) -> None:
+    async with db.connection() as connection:
+        await connection.execute("SET application_name = 'x'")
+        async with connection.transaction() as tx:
+            await tx.query("SELECT 1")
+
+
+async def _many(db: AsyncDB) -> None:
+    await db.upsert_many([Item(-4, 1), Item(-5, 2)])
+    await db.execute_many("SELECT %s::int", [[1], [2]])
+
+
+WORKS = [_statement, _transaction, _run, _stream, _copy, _copy_out, _batch, _hold, _many]
+
+
+@pytest.mark.parametrize("work", WORKS)
 async def test_random_cancellations(
     db: AsyncDB, witness: Witness, work: Callable[[AsyncDB], Awaitable[None]]
 ) -> None:
@@ -304,3 +331,80 @@ async def test_cancel_while_opening(liteorm_database: Any, witness: Witness) -> 
             await cancelled(task)
             await auntil(lambda: asyncio.all_tasks() == before, "no task of the pool left")
     await auntil(lambda: not witness.others("true"), "no connection left on the server")
+
+
+SLOW: Any = """
+CREATE TABLE slow (id int PRIMARY KEY, name text);
+INSERT INTO slow VALUES (1);
+CREATE FUNCTION sleep() RETURNS trigger LANGUAGE plpgsql AS
+  'BEGIN PERFORM pg_sleep(30); RETURN coalesce(new, old); END';
+CREATE TRIGGER slow BEFORE INSERT OR UPDATE OR DELETE ON slow FOR EACH ROW EXECUTE FUNCTION sleep();
+"""
+
+
+@liteorm.table("slow", key="id")
+@attrs.frozen
+class Slow:
+    """A row of a table that takes long to write."""
+
+    id: int
+    name: str = "x"
+
+
+async def _slow_stream(session: Any) -> None:
+    async with session.stream("SELECT pg_sleep(30)") as rows:
+        async for _ in rows:
+            pass
+
+
+async def _slow_copy_out(session: Any) -> None:
+    async with session.copy_out("SELECT pg_sleep(30)") as blocks:
+        async for _ in blocks:
+            pass
+
+
+async def _slow_batch(session: Any) -> None:
+    async with session.batch() as batch:
+        batch.query("SELECT pg_sleep(30)")
+
+
+CALLS: dict[str, Callable[[Any], Awaitable[Any]]] = {
+    "query": lambda session: session.query("SELECT pg_sleep(30)"),
+    "execute": lambda session: session.execute("SELECT 1; SELECT pg_sleep(30)"),
+    "execute_many": lambda session: session.execute_many("SELECT pg_sleep(%s)", [[30], [30]]),
+    "stream": _slow_stream,
+    "copy_out": _slow_copy_out,
+    "batch": _slow_batch,
+    "insert": lambda session: session.insert(Slow(2)),
+    "update": lambda session: session.update(Slow(1)),
+    "patch": lambda session: session.patch(Slow, 1, {"name": "z"}),
+    "delete": lambda session: session.delete(Slow(1)),
+    "insert_many": lambda session: session.insert_many([Slow(2)]),
+    "upsert_many": lambda session: session.upsert_many([Slow(1)]),
+    "update_many": lambda session: session.update_many([Slow(1)]),
+    "delete_many": lambda session: session.delete_many(Slow, [1]),
+    "insert_returning": lambda session: session.insert_returning([Slow(2)]),
+}
+
+
+async def test_a_cancel_comes_through_every_call(db: AsyncDB, witness: Witness) -> None:
+    """Alone and in a transaction: CancelledError, the statement stopped, and nothing stored."""
+    await db.execute(SLOW)
+
+    def sleeps() -> bool:
+        return bool(witness.others("state = 'active' AND wait_event = 'PgSleep'"))
+
+    async def inside(call: Callable[[Any], Awaitable[Any]]) -> None:
+        async with db.transaction() as tx:
+            await call(tx)
+
+    for name, call in CALLS.items():
+        for work in (call(db), inside(call)):
+            task = asyncio.ensure_future(work)
+            await auntil(sleeps, name)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert not sleeps()
+        assert list(await db.query("SELECT id, name FROM slow")) == [(1, None)], name
+    await assert_healthy(db, witness)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -334,3 +336,28 @@ def test_postgis(liteorm_server: Server) -> None:
         assert db.insert_returning([Shop(3, point)]) == [Shop(3, point)]
         near = db.query("SELECT id FROM shops WHERE ST_X(at) = 1 ORDER BY id")
         assert scan(near, int) == [1, 2, 3]
+
+
+def test_many_readers_at_once_leave_few_loaders(dsn: str) -> None:
+    """Each thread that reads the same rows has a loader of its own; a few are kept for later."""
+    readers = 20
+    meeting = threading.Barrier(readers)
+
+    def decode(data: bytes) -> Celsius:
+        meeting.wait(20)
+        return Celsius(int.from_bytes(data, "big", signed=True))
+
+    waiting = CustomType(
+        name="celsius",
+        schema="app",
+        python=Celsius,
+        decode=decode,
+        encode=CELSIUS.encode,
+        text=CELSIUS.text,
+    )
+    with postgres.open(dsn, types=[waiting]) as db, ThreadPoolExecutor(readers) as threads:
+        rows = db.query("SELECT '5'::app.celsius")
+        found = [threads.submit(list, rows) for _ in range(readers)]
+        assert [one.result() for one in found] == [[(Celsius(5),)]] * readers
+        source: Any = rows._source
+        assert [len(loader._shelf) <= 8 for loader in source.shape.loaders.values()] == [True]

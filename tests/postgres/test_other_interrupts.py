@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Generator
 from typing import Any
 
+import attrs
 import pytest
 
 import liteorm
@@ -82,12 +83,81 @@ def _stream(db: Any) -> None:
         list(rows)
 
 
+def _copy_out(db: Any) -> None:
+    with db.copy_out("SELECT pg_sleep(30)") as blocks:
+        list(blocks)
+
+
+def _batch(db: Any) -> None:
+    with db.batch() as batch:
+        batch.query("SELECT pg_sleep(30)")
+
+
+def _savepoint(db: Any) -> None:
+    with db.transaction() as inner:
+        inner.query("SELECT pg_sleep(30)")
+
+
+SLOW: Any = """
+CREATE TABLE slow (id int PRIMARY KEY, name text);
+INSERT INTO slow VALUES (1);
+CREATE FUNCTION sleep() RETURNS trigger LANGUAGE plpgsql AS
+  'BEGIN PERFORM pg_sleep(30); RETURN coalesce(new, old); END';
+CREATE TRIGGER slow BEFORE INSERT OR UPDATE OR DELETE ON slow FOR EACH ROW EXECUTE FUNCTION sleep();
+"""
+
+
+@liteorm.table("slow", key="id")
+@attrs.frozen
+class Slow:
+    """A row of a table that takes long to write."""
+
+    id: int
+    name: str = "x"
+
+
 CALLS: dict[str, Callable[[Any], Any]] = {
     "query": lambda db: db.query("SELECT pg_sleep(30)"),
     "execute": lambda db: db.execute("SELECT 1; SELECT pg_sleep(30)"),
     "execute_many": lambda db: db.execute_many("SELECT pg_sleep(%s)", [[30], [30]]),
     "stream": _stream,
+    "copy_out": _copy_out,
+    "batch": _batch,
+    "savepoint": _savepoint,
 }
+
+
+WRITES: dict[str, Callable[[Any], Any]] = {
+    "update": lambda db: db.update(Slow(1)),
+    "patch": lambda db: db.patch(Slow, 1, {"name": "z"}),
+    "insert_many": lambda db: db.insert_many([Slow(2)]),
+    "upsert_many": lambda db: db.upsert_many([Slow(1)]),
+    "update_many": lambda db: db.update_many([Slow(1)]),
+    "delete_many": lambda db: db.delete_many(Slow, [1]),
+    "insert_returning": lambda db: db.insert_returning([Slow(2)]),
+}
+
+
+def test_every_write_is_stopped(db: DB, witness: Witness) -> None:
+    """Also what takes several statements, or a COPY; nothing of it is stored."""
+    db.execute(SLOW)
+    kind = SoftTimeLimit
+    before = signal.signal(signal.SIGUSR1, lambda *_: _raise(kind))
+    try:
+        for call in WRITES.values():
+            _interrupted(witness, kind, lambda call=call: call(db))  # type: ignore[misc]
+            assert db.stats().in_use == 0
+            with pytest.raises(ZeroDivisionError):
+                with db.transaction() as tx:
+                    _interrupted(witness, kind, lambda call=call: call(tx))  # type: ignore[misc]
+                    raise ZeroDivisionError
+            assert list(db.query("SELECT id, name FROM slow")) == [(1, None)]
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def _raise(kind: type[BaseException]) -> None:
+    raise kind
 
 
 def test_the_statement_is_stopped_on_the_server(

@@ -18,6 +18,7 @@ from typing import (
     NotRequired,
     Optional,
     Required,
+    Self,
     TypedDict,
     TypeVar,
 )
@@ -617,3 +618,41 @@ def test_what_was_compiled_for_a_class_goes_with_it(module_db: postgres.DB) -> N
     module_db._state.types.clear()
     gc.collect()
     assert gone() is None
+
+
+MADE: list[int] = []
+
+
+@attrs.frozen
+class Numbered:
+    """A class whose objects are made by a `__new__` of its own."""
+
+    a: int
+
+    def __new__(cls, a: int) -> Self:
+        MADE.append(a)
+        return super().__new__(cls)
+
+
+@attrs.frozen
+class OfNumbered(Numbered):
+    """One that has it from a class above."""
+
+    b: int = 2
+
+    def __new__(cls, a: int, b: int = 2) -> Self:
+        return super().__new__(cls, a)
+
+
+@attrs.frozen
+class Inherits(Numbered):
+    """One that only inherits it."""
+
+
+@pytest.mark.parametrize("model", [Numbered, OfNumbered, Inherits])
+def test_a_class_with_its_own_new_is_made_by_it(module_db: postgres.DB, model: Any) -> None:
+    """What is built past the constructor would skip it."""
+    MADE.clear()
+    rows = module_db.query("SELECT n AS a FROM generate_series(1, 3) AS n")
+    assert scan(rows, model) == [model(1), model(2), model(3)]
+    assert MADE == [1, 2, 3, 1, 2, 3]

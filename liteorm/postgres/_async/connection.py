@@ -194,7 +194,8 @@ class AsyncWire(AsyncLimits):
             if not is_over(gen) or self.pgconn.pipeline_status == pq.PipelineStatus.OFF:
                 try:
                     await afinish(self.stop(gen))
-                except psycopg.Error as failure:
+                except Exception as failure:
+                    # Also what a step says in its own words: the interruption is what counts.
                     logger.debug("stopping an interrupted statement failed: %s", said(failure))
             raise
 

@@ -195,7 +195,8 @@ class Wire(Limits):
             if not is_over(gen) or self.pgconn.pipeline_status == pq.PipelineStatus.OFF:
                 try:
                     finish(self.stop(gen))
-                except psycopg.Error as failure:
+                except Exception as failure:
+                    # Also what a step says in its own words: the interruption is what counts.
                     logger.debug("stopping an interrupted statement failed: %s", said(failure))
             raise
 

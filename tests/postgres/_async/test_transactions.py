@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
 import pytest
 
 import liteorm
@@ -421,3 +422,40 @@ async def test_a_transaction_with_an_open_stream(db: AsyncDB) -> None:
         # Left early: the statement was cancelled, the transaction was not spoilt.
         await tx.execute("INSERT INTO item VALUES (1)")
     assert await ids(db) == [1]
+
+
+async def test_a_swallowed_error_does_not_outlive_its_savepoint(db: AsyncDB) -> None:
+    """What a savepoint has undone is over: a later error is the cause of a later failure."""
+    with pytest.raises(liteorm.TransactionAborted) as caught:
+        async with db.transaction() as tx:
+            with pytest.raises(liteorm.TransactionAborted):
+                async with tx.transaction() as inner:
+                    with pytest.raises(liteorm.UndefinedTable):
+                        await inner.query("SELECT * FROM nowhere")
+            with pytest.raises(liteorm.DataError):
+                await tx.query("SELECT 1 / 0")
+    assert isinstance(caught.value.__cause__, liteorm.DataError)
+    assert caught.value.sqlstate == "22012"
+
+
+@pytest.mark.parametrize("how", ["to its end", "left early", "left by an error"])
+@pytest.mark.parametrize("kind", ["stream", "copy_out"])
+async def test_what_is_streamed_keeps_no_savepoint(db: AsyncDB, kind: str, how: str) -> None:
+    """Its own savepoint is released: thousands of streams do not pile up in a transaction."""
+    sql: Any = "SELECT generate_series(1, 200000)"
+    async with db.transaction() as tx:
+        block: Any = tx.stream(sql) if kind == "stream" else tx.copy_out(sql)
+        try:
+            async with block as read:
+                async for _ in read:
+                    if how == "left early":
+                        break
+                    if how == "left by an error":
+                        raise ZeroDivisionError
+        except ZeroDivisionError:
+            pass
+        name = "liteorm_stream" if kind == "stream" else "liteorm_copy"
+        async with tx._connection("test") as wire:
+            with pytest.raises(psycopg.errors.InvalidSavepointSpecification):
+                await wire.command(f"RELEASE SAVEPOINT {name}")
+            await wire.command("ROLLBACK AND CHAIN")

@@ -199,3 +199,25 @@ async def test_only_a_key_that_comes_twice_is_called_so(db: AsyncDB) -> None:
     with pytest.raises(liteorm.DataError, match="comes twice"):
         await db.upsert_many([Item(1, "a", 0), Item(1, "b", 0)])
     assert await stored(db) == []
+
+
+@liteorm.table("loose", key="id")
+@attrs.frozen
+class Loose:
+    """A row whose name may be missing."""
+
+    id: int
+    name: str | None
+
+
+async def test_keys_that_are_null_are_no_duplicates(db: AsyncDB) -> None:
+    """NULL is like no other NULL in a unique column: both rows are made, also with update=()."""
+    await db.execute("CREATE TABLE loose (id int PRIMARY KEY, name text UNIQUE)")
+    rows = [Loose(1, None), Loose(2, None), Loose(3, "a")]
+    assert await db.upsert_many(rows, conflict="name", update=()) == 3
+    assert await db.upsert_many([Loose(4, None), Loose(5, "a")], conflict="name", update=()) == 1
+    assert await db.upsert_many([Loose(6, None), Loose(7, None)], conflict="name") == 2
+    found = await db.query("SELECT id FROM loose ORDER BY id")
+    assert liteorm.scan(found, int) == [1, 2, 3, 4, 6, 7]
+    with pytest.raises(liteorm.DataError, match="twice"):
+        await db.upsert_many([Loose(8, "b"), Loose(9, "b")], conflict="name", update=())
