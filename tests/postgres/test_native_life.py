@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import struct
+import subprocess
 import sys
 import threading
 import tracemalloc
@@ -169,6 +170,16 @@ def test_another_interpreter_reads_or_is_declined() -> None:
     finally:
         interpreters.destroy(own)
     assert failed is None
+
+
+def test_every_allocation_may_fail() -> None:
+    """No crash, and nothing left behind, whichever allocation of a program or a run fails."""
+    pytest.importorskip("_testcapi", reason="this Python cannot let allocations fail")
+    command = [sys.executable, "-m", "tests.postgres.failing_memory"]
+    environment = {**os.environ, "LITEORM_NATIVE": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "record_types" in done.stdout
 
 
 class Interrupted(BaseException):
