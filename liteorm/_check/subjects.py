@@ -252,9 +252,16 @@ def _bound(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Command]]:
                 if isinstance(item, Command):
                     yield f"{name}[{key!r}]", item
         elif inspect.isclass(value) and value.__module__ == namespace.get("__name__"):
-            for inner, item in list(vars(value).items()):
-                if isinstance(item, Command):
-                    yield f"{name}.{inner}", item
+            yield from _in_class(name, value, {value})
+
+
+def _in_class(name: str, cls: type, seen: set[type]) -> Iterator[tuple[str, Command]]:
+    for inner, value in list(vars(cls).items()):
+        item = value.__func__ if isinstance(value, staticmethod) else value
+        if isinstance(item, Command):
+            yield f"{name}.{inner}", item
+        elif inspect.isclass(item) and item.__module__ == cls.__module__ and item not in seen:
+            yield from _in_class(f"{name}.{inner}", item, seen | {item})
 
 
 def _pairs(value: Any) -> list[tuple[Any, Any]]:

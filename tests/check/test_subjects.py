@@ -48,6 +48,17 @@ statement(int, "SELECT 'lost'")
 @declared(int)
 def decorated():
     pass
+
+class Outer:
+    class Inner:
+        deep = statement(int, "SELECT 4")
+    @staticmethod
+    @declared(int)
+    def static():
+        pass
+
+table = {"named": statement(int, "SELECT 5")}
+named = table["named"]
 """,
     "pkg/views.py": """
 from pkg.users import ERRORS, by_id, Queries, many
@@ -78,6 +89,9 @@ EXPECTED = {
     ("pkg.users", "many['a']", 17),
     ("pkg.users", "many['b']", 17),
     ("pkg.users", "decorated", 20),
+    ("pkg.users", "Outer.Inner.deep", 26),
+    ("pkg.users", "Outer.static", 27),
+    ("pkg.users", "named", 32),
     ("pkg.users", "users_key", 8),
     ("pkg.users", "other_key", 8),
 }
