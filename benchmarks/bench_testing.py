@@ -1,9 +1,10 @@
-"""A fresh migrated database per test: liteorm_testing, pytest-postgresql, plain testcontainers.
+"""A database for each test: liteorm_testing, pytest-postgresql, pytest-django, testcontainers.
 
 The schema has 30 tables, 120 indexes and 10,000 rows. pytest-postgresql is measured as its guide
 shows it, with a server of its own (PostgreSQL 18 as well) in pytest's temporary folder, on disk
 and in memory, and once more on a server of ours, so that what is compared there is only how one
-server is used. Plain testcontainers is the usual way: a container per run with its defaults, the
+server is used. pytest-django, on a server of ours too, rolls back, or empties every table where
+tests commit. Plain testcontainers is the usual way: a container per run with its defaults, the
 schema run into a new database for each test. Run it on a machine with nothing else to do:
 
     python benchmarks/bench_testing.py [--tests 500] [--rounds 3] [--image postgres:18-alpine]
@@ -14,14 +15,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import liteorm
 from liteorm import postgres
@@ -30,6 +33,7 @@ from liteorm_testing._binaries import Account, embedded_binaries, reachable
 
 ROOT = Path(__file__).resolve().parents[1]
 TEST_SECONDS = 0.02
+DJANGO = "pytest_django.plugin"
 
 
 def schema() -> str:
@@ -174,6 +178,49 @@ PYTEST_POSTGRESQL_SUITE = """
         postgresql.execute("INSERT INTO t1 VALUES (%s, 'x', 1, now())", [1000 + n])
         assert len(postgresql.execute("SELECT id FROM t1").fetchall()) == 335
 """
+DJANGO_SUITE = """
+    import pathlib, re, pytest
+    from django.db import connection
+
+    @pytest.fixture(scope="session")
+    def django_db_setup(django_db_setup, django_db_blocker):
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            for rows in re.findall("INSERT INTO t[^;]*", pathlib.Path("schema.sql").read_text()):
+                cursor.execute(rows)
+
+    @pytest.mark.django_db(transaction={transaction})
+    @pytest.mark.parametrize("n", range({tests}))
+    def test_it(n):
+        with connection.cursor() as cursor:
+            cursor.execute("INSERT INTO t1 VALUES (%s, 'x', 1, now())", [1000 + n])
+            cursor.execute("SELECT id FROM t1")
+            assert len(cursor.fetchall()) == (1 if {transaction} and n else 335)
+"""
+DJANGO_FILES = {
+    "bench/__init__.py": "",
+    "bench/models.py": """
+        from django.db import models
+
+        for n in range(30):
+            indexes = [models.Index(fields=f) for f in (["name"], ["amount"], ["at", "name"])]
+            meta = {"app_label": "bench", "db_table": f"t{n}", "indexes": indexes}
+            fields = {
+                "id": models.IntegerField(primary_key=True),
+                "name": models.TextField(null=True),
+                "amount": models.DecimalField(max_digits=20, decimal_places=5, null=True),
+                "at": models.DateTimeField(null=True),
+            }
+            type(f"T{n}", (models.Model,), {**fields, "__module__": __name__,
+                                            "Meta": type("Meta", (), meta)})
+    """,
+    "settings.py": """
+        INSTALLED_APPS = ["bench"]
+        USE_TZ = True
+        DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "bench",
+                                 "USER": "postgres", "HOST": "127.0.0.1",
+                                 "PORT": "@port", "PASSWORD": "@password"}}
+    """,
+}
 
 
 class Suite:
@@ -186,9 +233,13 @@ class Suite:
         plugin: str,
         tests: int,
         base: str | None = None,
+        files: Mapping[str, str] = MappingProxyType({}),
         **filled: str,
     ) -> None:
         folder.mkdir()
+        for name, content in files.items():
+            folder.joinpath(name).parent.mkdir(exist_ok=True)
+            folder.joinpath(name).write_text(textwrap.dedent(content))
         folder.joinpath("schema.sql").write_text(schema())
         folder.joinpath("conftest.py").write_text(textwrap.dedent(CONFTEST))
         folder.joinpath("test_suite.py").write_text(
@@ -216,6 +267,7 @@ class Suite:
         } | {
             "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "DJANGO_SETTINGS_MODULE": "settings",
             "LITEORM_SERVER": "embedded",
         }
         with tempfile.TemporaryDirectory(dir=self._base) as temporary:
@@ -262,7 +314,7 @@ def pg_ctl(folder: Path) -> str:
     return str(script)
 
 
-def time_suites(s: Server, tests: int, rounds: int) -> None:
+def time_suites(s: Server, tests: int, rounds: int, only: str | None) -> None:
     """The same small tests with the fixtures of one and of the other, whole pytest runs in turn."""
     reached = _dsn.parse(s.dsn)
     ours, theirs = "liteorm_testing.plugin", "pytest_postgresql.plugin"
@@ -275,6 +327,10 @@ def time_suites(s: Server, tests: int, rounds: int) -> None:
             f'postgresql_noproc(host="127.0.0.1", port={reached["port"]}, user="postgres", '
             f'password="{reached["password"]}"'
         )
+        django = {
+            name: text.replace("@port", reached["port"]).replace("@password", reached["password"])
+            for name, text in DJANGO_FILES.items()
+        }
         suites = {
             "liteorm_testing": Suite(
                 folder / "liteorm", LITEORM_SUITE, ours, tests, fixture="liteorm_db"
@@ -291,7 +347,20 @@ def time_suites(s: Server, tests: int, rounds: int) -> None:
             "pytest-postgresql, on a server of ours": Suite(
                 folder / "same", PYTEST_POSTGRESQL_SUITE, theirs, tests, server=same
             ),
+            "pytest-django on a server of ours, rolled back": Suite(
+                folder / "rolled", DJANGO_SUITE, DJANGO, tests, files=django, transaction="False"
+            ),
+            "pytest-django on a server of ours, tables emptied": Suite(
+                folder / "emptied",
+                DJANGO_SUITE,
+                DJANGO,
+                tests // 5,
+                files=django,
+                transaction="True",
+            ),
         }
+        if only is not None:
+            suites = {title: suite for title, suite in suites.items() if re.search(only, title)}
         for suite in suites.values():
             suite.run(counted=False)
         for _ in range(rounds):
@@ -300,7 +369,7 @@ def time_suites(s: Server, tests: int, rounds: int) -> None:
     for title, suite in suites.items():
         for phase, samples in suite.phases.items():
             told(f"{title}: {phase}", samples)
-    first = suites["liteorm_testing"]
+    first = next(iter(suites.values()))
     print(f"\n  a suite of {tests} small tests, whole runs, {rounds} rounds in turn")
     print(f"  {'ms for each test':<58} {'least':>9} {'median':>9}   x ours, least / median")
     for title, suite in suites.items():
@@ -319,15 +388,20 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=60, help="databases for each figure")
     default = (os.environ.get("LITEORM_TEST_IMAGES") or "postgres:18-alpine").split()[0]
     parser.add_argument("--image", default=default)
+    parser.add_argument("--suites", metavar="PATTERN", help="only suites that it matches")
     given = parser.parse_args()
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores; milliseconds")
     print(f"  {'':<58} {'median':>9} {'95 %':>9}")
-    time_starts()
+    if given.suites is None:
+        time_starts()
     with server(kind="embedded") as s:
         print(f"  on PostgreSQL {s.version}:")
-        time_copies(s, given.samples)
-        time_rollback(s, given.samples)
-        time_suites(s, given.tests, given.rounds)
+        if given.suites is None:
+            time_copies(s, given.samples)
+            time_rollback(s, given.samples)
+        time_suites(s, given.tests, given.rounds, given.suites)
+    if given.suites is not None:
+        return
     if problem := _docker.problem():
         print(f"  without containers: {problem}")
         return

@@ -565,6 +565,27 @@ def test_a_temporary_folder_that_the_account_cannot_enter_is_named(
 
 
 @needs_embedded
+@pytest.mark.parametrize(
+    "name", ["a,b", "two words", "o'clock", 'say "so"', "back\\slash", "größe", "#$%&=;", "${HOME}"]
+)
+def test_a_temporary_folder_may_be_called_anything(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a list of sockets' folders nor a line of a configuration makes more of it."""
+    base = Path(tempfile.mkdtemp(dir="/tmp")) / name
+    base.mkdir()
+    for folder in (base.parent, base):
+        folder.chmod(0o755)
+    monkeypatch.setattr(_folders, "base_directory", lambda: base)
+    try:
+        with server(kind="embedded") as s, database(s, "CREATE TABLE t (n int)") as d:
+            assert base in Path(s.socket or "").parents or s.socket is None
+            assert _one(d.dsn, "SELECT count(*)::text FROM t") == "0"
+    finally:
+        shutil.rmtree(base.parent)
+
+
+@needs_embedded
 def test_a_socket_whose_path_would_be_too_long_is_done_without(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
