@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -30,7 +31,7 @@ def own_text(module: ModuleType, loaded: Mapping[str, str]) -> tuple[set[str], l
     lines = source.splitlines()
     imports: set[str] = set()
     blocks: list[Block] = []
-    for node in _flat(ast.parse(source).body):
+    for node in _signatures(list(_flat(ast.parse(source).body))):
         if isinstance(node, ast.Import | ast.ImportFrom):
             imports |= set(_import(node))
         else:
@@ -46,6 +47,19 @@ def _flat(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
             yield from _flat(node.body)
         else:
             yield node
+
+
+def _signatures(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield statements without the functions behind overloads: a stub has no implementation."""
+    overloaded: set[str] = set()
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            decorators = [ast.unparse(each).rpartition(".")[2] for each in node.decorator_list]
+            if "overload" in decorators:
+                overloaded.add(node.name)
+            elif node.name in overloaded:
+                continue
+        yield node
 
 
 def _import(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
@@ -80,6 +94,18 @@ def _stubbed(
                 yield Block("name", _written(node, lines))
             else:
                 yield Block("name", [f"{name}: {_plain(names.get(name))}"])
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Lambda()):
+            yield Block("name", [f"{name}: collections.abc.Callable[..., typing.Any]"])
+        case ast.Assign(targets=targets) if len(targets) > 1 or isinstance(targets[0], ast.Tuple):
+            found = [
+                each.id
+                for target in targets
+                for each in ast.walk(target)
+                if isinstance(each, ast.Name)
+            ]
+            yield Block(
+                "name", [f"{name}: {_plain(names[name])}" for name in found if name in names]
+            )
         case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation):
             text = ast.unparse(annotation)
             keeps = text.rpartition(".")[2] in ("Final", "TypeAlias", "ClassVar")
@@ -150,17 +176,38 @@ def _class(node: ast.ClassDef, lines: list[str]) -> Iterator[str]:
     first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
     head = _head(node.body[0], first, lines)
     inner: list[str] = []
-    for each in node.body:
+    for each in _signatures(node.body):
         if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
             inner += _function(each, lines)
         elif isinstance(each, ast.ClassDef):
             inner += _class(each, lines)
-        elif isinstance(each, ast.Assign | ast.AnnAssign):
+        elif isinstance(each, ast.AnnAssign):
+            inner += _field(each, lines)
+        elif isinstance(each, ast.Assign):
             inner += _written(each, lines)
     if inner:
         yield from [*head, *inner]
     else:
         yield from [*head[:-1], f"{head[-1]} ..."]
+
+
+def _field(node: ast.AnnAssign, lines: list[str]) -> list[str]:
+    """Return a field: of `field(factory=list)` only that it has a default, if it says no more."""
+    written = _written(node, lines)
+    if not isinstance(node.value, ast.Call):
+        return written
+    words = {each.arg for each in node.value.keywords}
+    if words <= _SILENT | _DEFAULTS:
+        has = bool(words & _DEFAULTS or node.value.args)
+        indent = written[0][: node.col_offset]
+        head = f"{indent}{ast.unparse(node.target)}: {ast.unparse(node.annotation)}"
+        return [f"{head} = ..." if has else head]
+    return [f"{written[0]}  # noqa: PYI015", *written[1:]]
+
+
+_DEFAULTS = {"default", "factory", "default_factory"}
+_SILENT = {"compare", "eq", "hash", "metadata", "on_setattr", "order", "repr", "validator"}
+"""What a field may say that is of no matter to those who make or read objects."""
 
 
 def spaced(blocks: Sequence[Block]) -> str:
@@ -173,6 +220,14 @@ def spaced(blocks: Sequence[Block]) -> str:
             text += "\n\n" if apart else "\n"
         text += "\n".join(block.lines)
     return text
+
+
+def is_needed(line: str, body: str) -> bool:
+    """Tell whether an import is of use: others can import the name from here, or it is used."""
+    words = line.split()
+    if words[0] == "from" or (len(words) == 4 and words[1] == words[3]):
+        return True
+    return re.search(rf"\b{re.escape(words[-1].split('.')[0])}\b", body) is not None
 
 
 def sorted_imports(imports: set[str]) -> str:

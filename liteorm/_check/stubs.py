@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 import attrs
 
 from liteorm._check.answers import Answer, Answers, Query
-from liteorm._check.modulestubs import Block, own_text, sorted_imports, spaced
+from liteorm._check.modulestubs import Block, is_needed, own_text, sorted_imports, spaced
 from liteorm._check.parameters import Declared, declared_of
 from liteorm._check.stubfiles import HEADER, loads
 from liteorm._core.scanning.types import PgType, python_name, underlying
@@ -55,6 +55,7 @@ def stub_of(module: ModuleType, answers: Answers | None) -> str:
             blocks.append(Block("class", lines))
         blocks.append(Block("class", list(_loaded_class(_class_name(name, ""), statements, inner))))
     body = spaced(blocks)
+    imports = {line for line in imports if is_needed(line, body)}
     imports |= {
         f"import {name}"
         for name in (*_OWN, *spelling.modules)

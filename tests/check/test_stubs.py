@@ -55,9 +55,11 @@ MODULE = '''
 
 from __future__ import annotations
 
+import datetime as dt
 import os
+import os.path
 from datetime import date
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, overload
 
 import attrs
 
@@ -68,6 +70,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LIMIT = 5
+first, second = 1, "x"
+third = fourth = 5
+double = lambda n: n * 2
 NAMES: list[str] = []
 UserId = int
 
@@ -91,6 +96,29 @@ class User:
         sep: str = ", ",
     ) -> str:
         return sep.join([self.name] * count)
+
+
+@attrs.define
+class Tagged:
+    tags: list[str] = attrs.field(factory=list)
+    name: str = attrs.field(default="x", repr=False)
+    made: int = attrs.field(init=False)
+    _x: int = attrs.field(default=1, alias="y")
+
+    @overload
+    def one(self, n: int) -> int: ...
+    @overload
+    def one(self, n: str) -> str: ...
+    def one(self, n: Any) -> Any:
+        return n
+
+
+@overload
+def either(n: int) -> int: ...
+@overload
+def either(n: str) -> str: ...
+def either(n: Any) -> Any:
+    return n
 
 
 class ById(TypedDict):
@@ -152,6 +180,12 @@ def sync(db: liteorm.Session) -> None:
     assert_type(User(1).upper, str)
     assert_type(User(1).many(2, sep=""), str)
     assert_type(stubbed.other.one(db), int)
+    assert_type(stubbed.second, str)
+    assert_type(stubbed.fourth, int)
+    assert_type(stubbed.either("x"), str)
+    tagged = stubbed.Tagged(["x"], "n", y=2)
+    assert_type(tagged.one(1), int)
+    assert_type(tagged.made, int)
 
 
 async def later(db: liteorm.AsyncSession) -> None:
@@ -250,6 +284,7 @@ def test_pyright_reads_the_stub_alike(folder: Path, made: Database) -> None:
     said = run(folder, "pyright", "--pythonpath", sys.executable, ".")
     found = [re.search(r"(\w+\.pyi?):(\d+):\d+ - error:", line) for line in said]
     errors = {(match[1], int(match[2])) for match in found if match is not None}
+    errors = {(name, line) for name, line in errors if name != "stubbed.py"}
     assert errors == {("wrong.py", line) for line in WRONG_LINES}
 
 
