@@ -39,6 +39,7 @@ RENAMES = {
     "__aiter__": "__iter__",
     "AbstractAsyncContextManager": "AbstractContextManager",
     "aanswer": "answer",
+    "aanswers": "answers",
     "acall": "call",
     "acheck_plain": "check_plain",
     "afinish": "finish",

@@ -372,7 +372,7 @@ async def _begun(state: PoolState, begin: Begin) -> AsyncWire:
         except BaseException as exc:
             error = wire.translated(exc, begin.shown)
             await give_back(state, wire)
-            if isinstance(error, ConnectionLost) and left:
+            if isinstance(error, ConnectionLost) and left and not wire.silent:
                 continue
             if error is exc:
                 raise

@@ -68,6 +68,10 @@ CONNECT_TIMEOUT: Final = 10
 """Seconds a connection attempt may take for each host, unless the DSN says otherwise."""
 ANSWER_GRACE: Final = 5.0
 """Seconds after statement_timeout in which the server must have said so."""
+SILENCE: Final = 60.0
+"""Seconds without a word, where no other bound is set, after which a server is looked for."""
+PROBE: Final = 10.0
+"""Seconds in which a server has to take a connection then; it is tried twice."""
 LIFETIME: Final = 3600.0
 """Seconds after which a connection is replaced, if `open` is not told otherwise."""
 READING_LIFETIME: Final = 300.0

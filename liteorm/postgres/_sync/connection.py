@@ -30,7 +30,14 @@ from liteorm.postgres._session.commands import (
     transaction_command,
 )
 from liteorm.postgres._session.notices import NoticeWatch
-from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, address_of, server_of
+from liteorm.postgres._session.options import (
+    CLEANUP_BOUND,
+    PROBE,
+    SILENCE,
+    PoolState,
+    address_of,
+    server_of,
+)
 from liteorm.postgres._session.outcomes import is_over
 from liteorm.postgres._session.primitives import (
     WaitTimeout,
@@ -48,6 +55,7 @@ from liteorm.postgres._session.protocol import (
     run_step,
     text_step,
 )
+from liteorm.postgres._session.reachability import answers, place_of
 from liteorm.postgres._session.reclaiming import reclaim
 from liteorm.postgres._session.translate import FatalNotice, is_stale, one_line, translate
 from liteorm.postgres._types.dumpers import are_plain
@@ -86,6 +94,8 @@ class Wire(Limits):
     """Host and port that it was made to: one of several hosts may have answered."""
     address: tuple[str | None, int | None] | None = None
     """The same for observers; None where the connection is not ours."""
+    silent: bool = False
+    """It was dropped because its server answered nobody: others of the pool lead there as well."""
     was_standby: bool = False
     """The server was a standby when it was made."""
     reference: weakref.ref[Wire]
@@ -164,7 +174,10 @@ class Wire(Limits):
             raise state.refusal()
         deadline = self.deadline
         limited = timeout is None and deadline is not None
-        if limited and deadline is not None:
+        patient = timeout is None and deadline is None
+        if patient:
+            timeout = SILENCE
+        elif limited and deadline is not None:
             timeout = max(deadline - monotonic(), 0.0)
         try:
             while True:
@@ -173,6 +186,8 @@ class Wire(Limits):
                         gen, self.pgconn.socket, interval=interval, timeout=timeout
                     )
                 except WaitTimeout:
+                    if patient and answers(place_of(self.pgconn), PROBE):
+                        continue
                     if not limited:
                         raise
                     timeout = (self.deadline or 0.0) - monotonic()
@@ -180,6 +195,11 @@ class Wire(Limits):
                         raise
                     # Something was answered meanwhile.
         except WaitTimeout:
+            if patient:
+                self.silent = True
+                self.drop()
+                silent = f"the server has been silent, and answered nobody, for {SILENCE:g} s"
+                raise psycopg.OperationalError(silent) from None
             if not limited:
                 raise
             self.timed_out = True

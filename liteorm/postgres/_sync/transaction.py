@@ -373,7 +373,7 @@ def _begun(state: PoolState, begin: Begin) -> Wire:
         except BaseException as exc:
             error = wire.translated(exc, begin.shown)
             give_back(state, wire)
-            if isinstance(error, ConnectionLost) and left:
+            if isinstance(error, ConnectionLost) and left and not wire.silent:
                 continue
             if error is exc:
                 raise

@@ -9,6 +9,7 @@ import pytest
 
 import liteorm
 from liteorm.postgres import AsyncDB, AsyncTx, open_async, position_async
+from liteorm.postgres._async import connection
 from liteorm_testing import Cluster, Proxy, cluster
 from tests.distributed.load import Ledger
 from tests.postgres.support import AsyncBackground, with_params
@@ -117,6 +118,77 @@ async def test_every_call_ends_and_says_that_the_server_did_not_answer(how: str)
                 assert isinstance(error, wanted), (name, error)
             found = await db.query("SELECT id FROM transfer")
             assert (2,) not in list(found)
+
+
+@pytest.mark.parametrize("how", ["frozen", "vanished"])
+async def test_without_any_bound_a_silent_server_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """With the defaults of `open` every call ends: the server answers nobody any more."""
+    monkeypatch.setattr(connection, "SILENCE", 1.0)
+    monkeypatch.setattr(connection, "PROBE", 0.5)
+    ended: dict[str, BaseException | None] = {}
+
+    async def ends(name: str, call: Callable[..., Awaitable[Any]], *args: Any) -> None:
+        try:
+            await call(*args)
+            ended[name] = None
+        except liteorm.Error as error:
+            ended[name] = error
+
+    with cluster(standbys=1) as two, Proxy(two.primary.dsn) as proxy:
+        size = len(CALLS) + 4
+        async with await open_async(proxy.dsn, min_size=size, max_size=size, timeout=20) as db:
+            await db.execute(Ledger.SCHEMA)
+            writing = await db.begin()
+            await writing.execute("INSERT INTO transfer VALUES (1, 1)")
+            (two.primary.pause if how == "frozen" else proxy.blackhole)()
+            async with AsyncBackground() as background:
+                started = [
+                    *(background.start(ends, call.__name__, call, db) for call in CALLS),
+                    background.start(ends, "commit", writing.commit),
+                ]
+                for one in started:
+                    await one.result(BOUND)
+            (two.primary.resume if how == "frozen" else proxy.restore)()
+            timed = ended.pop("_with_its_own_timeout")
+            assert isinstance(timed, liteorm.StatementTimeout)
+            for name, error in ended.items():
+                unknown = name in ("_batch", "commit")
+                wanted = liteorm.CommitUnknown if unknown else liteorm.ConnectionLost
+                assert isinstance(error, wanted), (name, error)
+                if not unknown:
+                    assert "answered nobody" in str(error)
+            assert list(await db.query("SELECT 1")) == [(1,)]
+
+
+@pytest.mark.parametrize("unix", [False, True], ids=["tcp", "socket"])
+async def test_a_long_statement_is_left_alone_while_others_are_answered(
+    three: Cluster, monkeypatch: pytest.MonkeyPatch, unix: bool
+) -> None:
+    """Silence alone means nothing: a statement takes as long as it takes."""
+    monkeypatch.setattr(connection, "SILENCE", 0.1)
+    dsn = three.primary.dsn
+    if unix:
+        assert three.primary.socket is not None
+        dsn = with_params(dsn, host=str(three.primary.socket))
+
+    async def insert(db: AsyncDB) -> None:
+        await db.insert_many([{"n": 1}], table="slow")
+
+    async with await open_async(dsn, max_size=3) as db:
+        assert len(await db.query("SELECT pg_sleep(1)")) == 1
+        await db.execute("CREATE TABLE IF NOT EXISTS slow (n int)")
+        async with AsyncBackground() as background:
+            async with db.transaction() as tx:
+                await tx.execute("LOCK slow")
+                waiting = background.start(insert, db)
+                await tx.query("SELECT pg_sleep(0.5)")
+                assert not waiting.done()
+            await waiting.result()
+        assert list(await db.query("SELECT count(*) >= 0 FROM slow")) == [(True,)]
+        async with db.stream("SELECT n, pg_sleep(0.3) FROM generate_series(1, 3) n") as rows:
+            assert len([row async for row in rows]) == 3
 
 
 async def test_a_frozen_primary_is_left_for_the_promoted_standby() -> None:
