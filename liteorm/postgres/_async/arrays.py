@@ -12,7 +12,14 @@ from liteorm._core.scanning.scan import scan
 from liteorm._core.sql import bulk, writable
 from liteorm.errors import DataError, Error, mark_stored
 from liteorm.postgres._async.guarded import NotAll, insert_guarded
-from liteorm.postgres._async.lookup import forget, looked_up, own_text, writing_of
+from liteorm.postgres._async.lookup import (
+    forget,
+    is_outdated,
+    looked_up,
+    own_text,
+    remembered,
+    writing_of,
+)
 from liteorm.postgres._async.one_row import identity, returned_model, weak
 from liteorm.postgres._async.reordering import Reordered, insert_reordered, missing, reordering
 from liteorm.postgres._async.statements import AsyncStatements
@@ -204,24 +211,33 @@ async def delete_many(session: AsyncStatements, cls: Any, keys: AsyncObjects) ->
     objects = [held(key) for key in await chunks.take(ARRAY_ROWS)]
     if not objects:
         return 0
-    asked = attrs.evolve(model, cls=dict, kind="typeddict", fields=fields, part=True)
-    target, _ = await looked_up(session, asked, table, fields)
-    types = [column.array for column in target.columns]
-    sql = bulk.delete_arrays_text(table, fields, types)
+    asked = attrs.evolve(model, cls=dict, kind="typeddict", fields=fields)
+
+    async def look() -> tuple[Target, int]:
+        return await looked_up(session, asked, table, fields)
+
+    target, known = await remembered(session, cls, "delete_many", look)
     if len(objects) < ARRAY_ROWS:
-        return await _delete(session, sql, target, objects, 0)
+        try:
+            return await _delete(session, target, objects, 0)
+        except Error as exc:
+            if not (known and is_outdated(session, target, exc)):
+                raise
+        return await _delete(session, (await look())[0], objects, 0)
     count = start = 0
     async with session.transaction() as tx:
         while objects:
-            count += await _delete(tx, sql, target, objects, start)
+            count += await _delete(tx, target, objects, start)
             start += len(objects)
             objects = [held(key) for key in await chunks.take(ARRAY_ROWS)]
     return count
 
 
-async def _delete(
-    session: AsyncStatements, sql: str, target: Target, objects: list[Any], start: int
-) -> int:
+async def _delete(session: AsyncStatements, target: Target, objects: list[Any], start: int) -> int:
+    columns = target.columns
+    sql = bulk.delete_arrays_text(
+        target.table, [each.field for each in columns], [each.array for each in columns]
+    )
     arrays = array_parameters(target, session._state.adapters, objects, start)
     try:
         async with (use := session._connection("delete_many", sql, arrays)) as wire:

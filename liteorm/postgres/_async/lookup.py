@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, LiteralString, cast
+from collections.abc import Callable
+from typing import Any, Final, LiteralString, cast
 
 import attrs
 
 from liteorm._core.models.classes import Field, Model, Table
 from liteorm._core.sql.crud import table_name
+from liteorm.errors import Error
 from liteorm.postgres._async.catalog import load_types
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._session.options import PoolState
+from liteorm.postgres._session.primitives import AsyncAnswer
 from liteorm.postgres._types.registry import UnknownTypes
 from liteorm.postgres._writing.readable import check_readable
 from liteorm.postgres._writing.tables import (
@@ -21,6 +24,9 @@ from liteorm.postgres._writing.tables import (
     traits_of,
 )
 from liteorm.postgres._writing.targets import Target, Writing
+
+# No such operator, column or table: the table is another one by now.
+_CHANGED: Final = frozenset({"42883", "42703", "42P01"})
 
 
 def own_text(text: str) -> LiteralString:
@@ -94,6 +100,37 @@ async def looked_up(
     version = wire.info.server_version
     await session._release(wire)
     return target, version
+
+
+async def remembered(
+    session: AsyncStatements, of: Any, key: Any, look: Callable[[], AsyncAnswer[tuple[Target, int]]]
+) -> tuple[Target, bool]:
+    """Return where objects go, and whether that was known from a call before.
+
+    For statements whose parameters the server holds against the columns: what has changed since
+    is an error there (`is_outdated`), and never stored as something else.
+
+    Args:
+        session: Where to ask.
+        of: The class of the objects.
+        key: What else the target depends on.
+        look: Asks the catalog.
+    """
+    writing = writing_of(session._state)
+    found: Target | None = writing.call(of, (session._path, key))
+    if found is not None:
+        return found, True
+    target, _ = await look()
+    writing.keep(of, (session._path, key), target)
+    return target, False
+
+
+def is_outdated(session: AsyncStatements, target: Target, error: Error) -> bool:
+    """Return whether to look again and run once more; what was known is forgotten."""
+    if not (target.may_be_stale(error) or error.sqlstate in _CHANGED):
+        return False
+    forget(session._state)
+    return session._autocommit
 
 
 async def target_for(

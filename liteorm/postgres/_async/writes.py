@@ -21,7 +21,14 @@ from liteorm.errors import Error
 from liteorm.postgres._async.arrays import ARRAY_ROWS, twice, update_arrays
 from liteorm.postgres._async.chunked import insert_arrays
 from liteorm.postgres._async.connection import AsyncWire
-from liteorm.postgres._async.lookup import forget, looked_up, target_for
+from liteorm.postgres._async.lookup import (
+    forget,
+    is_outdated,
+    looked_up,
+    remembered,
+    target_for,
+)
+from liteorm.postgres._async.one_row import identity, table_key
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._session.options import CLEANUP_BOUND
 from liteorm.postgres._session.primitives import afinish
@@ -286,12 +293,25 @@ async def update_many(
     fields = (*changed, *keys, *compared)
     writable.refuse_unset(model, (*keys, *compared), first[0], "it says which row is meant")
     target: Target | None = None
+    key = ("update_many", table_key(table), names, unset)
+
+    async def look() -> tuple[Target, int]:
+        return await looked_up(session, model, into, fields, left_out=left_out, whole=names is None)
+
     try:
-        target, _ = await looked_up(
-            session, model, into, fields, left_out=left_out, whole=names is None
-        )
+        target, known = await remembered(session, identity(first[0]), key, look)
         if len(first) < ARRAY_ROWS and target.traits.takes_with:
-            return await update_arrays(session, target, changed, keys, first)
+            try:
+                return await update_arrays(session, target, changed, keys, first)
+            except Error as exc:
+                if not (known and is_outdated(session, target, exc)):
+                    raise
+            target, _ = await look()
+            if target.traits.takes_with:
+                return await update_arrays(session, target, changed, keys, first)
+        if known:
+            # What is staged is sent by COPY, for which the types must be those of now.
+            target, _ = await look()
         staging = _staging_name()
         text = bulk.update_staged_text(staging, model, into, changed)
         async with session.transaction() as tx:

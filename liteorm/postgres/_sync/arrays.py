@@ -13,7 +13,14 @@ from liteorm._core.scanning.scan import scan
 from liteorm._core.sql import bulk, writable
 from liteorm.errors import DataError, Error, mark_stored
 from liteorm.postgres._sync.guarded import NotAll, insert_guarded
-from liteorm.postgres._sync.lookup import forget, looked_up, own_text, writing_of
+from liteorm.postgres._sync.lookup import (
+    forget,
+    is_outdated,
+    looked_up,
+    own_text,
+    remembered,
+    writing_of,
+)
 from liteorm.postgres._sync.one_row import identity, returned_model, weak
 from liteorm.postgres._sync.reordering import Reordered, insert_reordered, missing, reordering
 from liteorm.postgres._sync.statements import Statements
@@ -205,24 +212,33 @@ def delete_many(session: Statements, cls: Any, keys: Objects) -> int:
     objects = [held(key) for key in chunks.take(ARRAY_ROWS)]
     if not objects:
         return 0
-    asked = attrs.evolve(model, cls=dict, kind="typeddict", fields=fields, part=True)
-    target, _ = looked_up(session, asked, table, fields)
-    types = [column.array for column in target.columns]
-    sql = bulk.delete_arrays_text(table, fields, types)
+    asked = attrs.evolve(model, cls=dict, kind="typeddict", fields=fields)
+
+    def look() -> tuple[Target, int]:
+        return looked_up(session, asked, table, fields)
+
+    target, known = remembered(session, cls, "delete_many", look)
     if len(objects) < ARRAY_ROWS:
-        return _delete(session, sql, target, objects, 0)
+        try:
+            return _delete(session, target, objects, 0)
+        except Error as exc:
+            if not (known and is_outdated(session, target, exc)):
+                raise
+        return _delete(session, (look())[0], objects, 0)
     count = start = 0
     with session.transaction() as tx:
         while objects:
-            count += _delete(tx, sql, target, objects, start)
+            count += _delete(tx, target, objects, start)
             start += len(objects)
             objects = [held(key) for key in chunks.take(ARRAY_ROWS)]
     return count
 
 
-def _delete(
-    session: Statements, sql: str, target: Target, objects: list[Any], start: int
-) -> int:
+def _delete(session: Statements, target: Target, objects: list[Any], start: int) -> int:
+    columns = target.columns
+    sql = bulk.delete_arrays_text(
+        target.table, [each.field for each in columns], [each.array for each in columns]
+    )
     arrays = array_parameters(target, session._state.adapters, objects, start)
     try:
         with (use := session._connection("delete_many", sql, arrays)) as wire:

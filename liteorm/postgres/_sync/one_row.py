@@ -30,6 +30,7 @@ __all__ = [
     "outdated",
     "read_back",
     "run",
+    "table_key",
     "update",
     "upsert",
     "weak",
@@ -95,7 +96,7 @@ def insert(session: Statements, obj: Any, returning: Any, table: Any) -> Any:
             model, into, crud.insert_statement(model, into, returned, unset), returned, True, True
         )
 
-    key = ("insert", _table_key(table), weak(returning), unset)
+    key = ("insert", table_key(table), weak(returning), unset)
     rows = run(session, identity(obj), key, making, obj)
     if not len(rows):
         raise _suppressed(writable.table_for(model, table))
@@ -146,7 +147,7 @@ def upsert(
         computed = found.place.computed
         return Making(model, into, found.statement, returned, whole=True, computed=computed)
 
-    of, key = identity(obj), (_table_key(table), place, names, weak(returning), unset)
+    of, key = identity(obj), (table_key(table), place, names, weak(returning), unset)
     for attempt in range(_ATTEMPTS):
         try:
             rows = run(session, of, ("upsert", *key), making, obj)
@@ -239,7 +240,7 @@ def _get_text(model: Model) -> tuple[LiteralString, tuple[Field, ...], bool]:
     return found
 
 
-def _table_key(table: Any) -> Any:
+def table_key(table: Any) -> Any:
     """Return the table given to a call, as a part of a key."""
     if table is not None and not isinstance(table, str | type):
         raise TypeError(

@@ -13,8 +13,8 @@ import pytest
 
 import liteorm
 from liteorm import UNSET, Column, Unset
-from liteorm.postgres import DB
-from liteorm_testing import queries
+from liteorm.postgres import DB, open
+from liteorm_testing import Proxy, queries
 from tests.postgres.support import Background
 
 
@@ -355,3 +355,48 @@ def test_the_other_way_for_insert_returning(db: DB) -> None:
     with pytest.raises(liteorm.Error, match="2 of 4 rows did not come back"):
         db.insert_returning([Item(n) for n in range(1000, 1004)])
     assert len(db.query("SELECT 1 FROM item WHERE id >= 1000")) == 0
+
+
+def test_by_key_is_one_round_trip(db: DB, liteorm_database: Any) -> None:
+    """Whatever the number, once the catalog has been asked, in a transaction too."""
+    db.insert_many(Item(n, "a") for n in range(3000))
+    with Proxy(liteorm_database.dsn) as proxy:
+        # Preparing a statement that comes often takes a trip of its own, once.
+        with open(proxy.dsn, max_size=1, prepare=False) as far:
+
+            def trips(session: Any) -> list[int]:
+                counts: list[int] = []
+                calls: tuple[Any, ...] = (
+                    lambda: session.update_many([Item(n, "b") for n in range(2000)]),
+                    lambda: session.update_many([Item(1, "c")], columns="name"),
+                    lambda: session.delete_many(Item, [2000, 2001]),
+                )
+                for call in calls:
+                    before = proxy.round_trips
+                    call()
+                    counts.append(proxy.round_trips - before)
+                return counts
+
+            trips(far)
+            assert trips(far) == [1, 1, 1]
+            with far.transaction() as tx:
+                assert trips(tx) == [1, 1, 1]
+
+
+def test_a_table_that_changes_meanwhile(db: DB) -> None:
+    """What was known of it is looked up again: types, columns, rules."""
+    db.insert_many(Item(n, "a") for n in range(5))
+    changes = (
+        "SELECT 1",
+        "ALTER TABLE item ALTER id TYPE bigint",
+        "ALTER TABLE item ALTER id TYPE numeric",
+        "CREATE TYPE letter AS ENUM ('b', 'c'); UPDATE item SET name = 'b';"
+        "ALTER TABLE item ALTER name DROP DEFAULT;"
+        "ALTER TABLE item ALTER name TYPE letter USING name::letter",
+        "CREATE RULE r AS ON UPDATE TO item DO ALSO NOTHING; CREATE TABLE log (id int);"
+        "CREATE RULE s AS ON UPDATE TO item DO ALSO INSERT INTO log VALUES (1)",
+    )
+    for left, change in enumerate(changes):
+        db.execute(change)
+        assert db.update_many([Item(4, "b"), Item(3, "c")]) == 2 - (left > 3)
+        assert db.delete_many(Item, [left, 99]) == 1
