@@ -11,6 +11,7 @@ from psycopg.conninfo import make_conninfo
 import liteorm
 from liteorm.postgres import AsyncDB, listen_async, notify_async, open_async
 from liteorm_testing import Pooler, PoolerMode, pooler
+from tests.distributed.programs import without_keeping
 from tests.postgres.support import AsyncBackground, Witness, pgbouncer_program
 
 pytestmark = [
@@ -24,7 +25,9 @@ _PREPARED = "SELECT name FROM pg_prepared_statements"
 
 def _through(database: Any, mode: PoolerMode, **settings: str) -> Any:
     """PgBouncer in front of a database, whose clients share few connections."""
-    return pooler(database, mode, settings={"default_pool_size": "2", **settings})
+    kept = without_keeping(pgbouncer_program())
+    shared = {"default_pool_size": "2", **settings}
+    return pooler(database, mode, max_prepared_statements=kept, settings=shared)
 
 
 @pytest.fixture
