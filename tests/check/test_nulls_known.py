@@ -232,6 +232,8 @@ def test_what_is_known(db: postgres.DB, setup: Any, sql: str, expected: bool | N
             "SELECT b FROM g",
             MAYBE,
         ),
+        (17, "", "SELECT JSON_EXISTS(j, '$.a') FROM t", NO),
+        (17, "", "SELECT JSON_EXISTS(j, '$.a' UNKNOWN ON ERROR) FROM t", MAYBE),
         (
             18,
             "CREATE TABLE n (a int); ALTER TABLE n ADD CONSTRAINT k NOT NULL a NOT VALID",

@@ -38,9 +38,14 @@ def value_of(level: Level, node: Any) -> Value:
     if not isinstance(node, Node):
         return unknown("")
     level.analysis.step()
-    if level.grouped and level.rolled and node.kind != "AGGREF" and node.key in level.rolled:
-        return _rolled(level, node)
     rule = _RULES.get(node.kind)
+    if level.grouped and level.rolled and node.kind != "AGGREF":
+        if node.key in level.rolled:
+            return _rolled(level, node)
+        if node.key in level.kept and rule is not None:
+            # It is computed from a row, even where its columns are left out of the group.
+            with level.over(groups=False):
+                return rule(level, node)
     return rule(level, node) if rule is not None else unknown(f"it is made by {node.kind}")
 
 
@@ -389,7 +394,10 @@ def _json_path(level: Level, node: Node) -> Value:
     if item.null == ALWAYS:
         return NOTHING
     if node.number("op") == 0:
-        return unknown("")
+        # JSON_EXISTS: ERROR, TRUE or FALSE ON ERROR, but not UNKNOWN.
+        error = node["on_error"]
+        told = error is None or error.number("btype") in (1, 3, 4)
+        return Value(item.null, blurred=item.blurred) if told else unknown("UNKNOWN ON ERROR")
     fixed = isinstance(node["formatted_expr"], Node) and node["formatted_expr"].kind == "CONST"
     empty = node["on_empty"]
     otherwise = empty is None or empty.number("btype") == 0

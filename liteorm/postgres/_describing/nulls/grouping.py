@@ -25,11 +25,15 @@ def read_groups(level: Level, node: Node) -> None:
     for clause in clauses:
         reference = clause.number("tleSortGroupRef")
         expression = grouped.get(reference)
-        if expression is None or all(reference in one for one in level.sets):
+        if expression is None:
+            continue
+        if all(reference in one for one in level.sets):
+            level.kept.add(expression.key)
             continue
         level.rolled.setdefault(expression.key, []).append(reference)
         if not _is_column(level, expression):
             level.loose.add(expression.key)
+    level.kept -= level.rolled.keys()
     if node["havingQual"] is not None:
         level.having.append(node["havingQual"])
         for atom in unique(atoms_of(level, node["havingQual"])):

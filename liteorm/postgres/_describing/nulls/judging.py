@@ -265,6 +265,11 @@ def atoms_of(level: Level, node: Any, depth: int = 0) -> Iterator[Any]:
         if node.key in level.loose:
             return
         yield ("group", node.key)
+    if depth == 0 and level.grouped and level.rolled and node.key in level.kept:
+        with level.over(groups=False):
+            found = list(atoms_of(level, node))
+        yield from found
+        return
     if node.kind == "VAR":
         if node.number("varlevelsup") == depth:
             yield from _of_column(level, node)

@@ -189,6 +189,8 @@ class Level:
     windows: dict[int, int] = Factory(dict[int, int])
     rolled: dict[str, list[int]] = Factory(dict[str, list[int]])
     """Expressions that not every grouping set has, and their numbers."""
+    kept: set[str] = Factory(set[str])
+    """Those that every grouping set has, although sets may leave out columns of theirs."""
     loose: set[str] = Factory(set[str])
     """Those of them that are not columns. HAVING may see such a one before it is left out."""
     sets: list[frozenset[int]] = Factory(list[frozenset[int]])
