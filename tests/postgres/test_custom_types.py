@@ -361,3 +361,20 @@ def test_many_readers_at_once_leave_few_loaders(dsn: str) -> None:
         assert [one.result() for one in found] == [[(Celsius(5),)]] * readers
         source: Any = rows._source
         assert [len(loader._shelf) <= 8 for loader in source.shape.loaders.values()] == [True]
+
+
+def test_what_one_pool_reads_records_with_is_its_own(dsn: str) -> None:
+    """Another pool of the same database knows other types: each reads by what it knows."""
+    with (
+        postgres.open(dsn, types=TYPES, max_size=1) as knowing,
+        postgres.open(dsn, max_size=1) as other,
+    ):
+        for _ in range(2):
+            for sql in (
+                "SELECT row(1, '5'::app.celsius)",
+                "SELECT array[row(1, '5'::app.celsius)]",
+            ):
+                [(found,)] = list(knowing.query(sql))  # type: ignore[arg-type]
+                assert found in ((1, Celsius(5)), [(1, Celsius(5))])
+                with pytest.raises(liteorm.DataError, match="no form that liteorm reads"):
+                    list(other.query(sql))  # type: ignore[arg-type]

@@ -179,3 +179,29 @@ def test_a_pool_without_codecs_is_not_disturbed(db: postgres.DB, liteorm_server:
         assert found == ([Point(1, 2)],)
         sent = scan_one(other.query("SELECT %s", [Json([Point(1, 2)])]), tuple[Any])
         assert sent == ([{"x": 1, "y": 2}],)
+
+
+class Tip(Money):
+    """A class whose base has the codec."""
+
+
+@attrs.define
+class Bill:
+    """One field of the base, which may hold more."""
+
+    price: Money
+
+
+def test_the_codec_of_a_base_class(db: postgres.DB) -> None:
+    """An object of a subclass is sent by it: as a parameter, in JSON, in columns by each call."""
+    db.execute("CREATE TABLE tips (id int, price int, bill jsonb)")
+    assert scan_one(db.query("SELECT %s::int", [Tip(5)]), int) == 5
+    assert scan_one(db.query("SELECT %s::int[]", [[Tip(5), Tip(6)]]), list[int]) == [5, 6]
+    for value in (Tip(5), [Tip(5)], {"a": Tip(5)}, Bill(Tip(5))):
+        plain = scan_one(db.query("SELECT %s::jsonb::text", [Json(value)]), str)
+        assert plain.replace('"price"', '"a"') in ("5", "[5]", '{"a": 5}')
+    row = {"id": 1, "price": Tip(5), "bill": Bill(Tip(6))}
+    assert db.insert_many([row], table="tips") == 1
+    db.insert_returning([row], table="tips")
+    db.insert(row, table="tips")
+    assert list(db.query("SELECT DISTINCT price, bill->>'price' FROM tips")) == [(5, "6")]

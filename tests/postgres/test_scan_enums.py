@@ -164,3 +164,18 @@ def test_what_missing_raises_comes_through_with_a_note(module_db: postgres.DB) -
     with pytest.raises(KeyError) as caught:
         value_of(module_db, "'x'", Failing)
     assert caught.value.__notes__ == ['while scanning tuple[Failing]: column "v", row 0']
+
+
+@pytest.mark.parametrize(
+    ("sql", "model"),
+    [("SELECT 1 AS v", Truth), ("SELECT true AS v", Number), ("SELECT true AS v", Plain)],
+)
+def test_true_is_no_number_and_one_is_no_truth(
+    module_db: postgres.DB, sql: Any, model: Any
+) -> None:
+    """Python calls them equal; members are found in a column of their values' own type alone."""
+    with pytest.raises(ScanError):
+        scan(module_db.query(sql), model)
+    with pytest.raises(ScanError):
+        many: Any = f"SELECT array_agg(v) FROM ({sql}) AS q"
+        scan(module_db.query(many), list[model])

@@ -233,3 +233,23 @@ def test_dicts_of_columns_have_names_as_keys(module_db: postgres.DB, annotation:
     """Other keys than str could never be true."""
     with pytest.raises(ModelError, match="names as keys"):
         scan(query(module_db, "SELECT 1 AS a"), annotation)
+
+
+PHRASES = [
+    "'a' <-> ('b' <-> 'c')",
+    "('a' <-> 'b') <-> 'c'",
+    "'a' <2> ('b' <-> 'c') <3> 'd'",
+    "('a' <-> 'b') <-> ('c' <2> 'd')",
+    "'a' <-> ('b' & 'c')",
+    "!('a' <-> 'b') & ('c' | 'd' <-> 'e')",
+    "'a' & ('b' & 'c')",
+    "('a' | 'b') <-> 'c'",
+]
+
+
+@pytest.mark.parametrize("phrase", PHRASES)
+def test_a_tsquery_is_shown_as_the_server_shows_it(module_db: postgres.DB, phrase: str) -> None:
+    """With the parentheses that its meaning needs, and no others."""
+    rows = module_db.query("SELECT q, q::text FROM (SELECT %s::text::tsquery AS q) AS t", [phrase])
+    [(found, wanted)] = list(rows)
+    assert found == wanted

@@ -12,6 +12,8 @@ import pytest
 
 import liteorm
 from liteorm import postgres, scan
+from liteorm.postgres._reading import results
+from liteorm.postgres._sync.catalog import load_types
 
 
 class Mood(enum.Enum):
@@ -100,3 +102,48 @@ def test_threads_read_while_types_are_looked_up_and_forgotten(db: postgres.DB) -
     finally:
         sys.setswitchinterval(interval)
     assert wrong == []
+
+
+class Named(enum.Enum):
+    """An enum whose values are labels at first, and whose names are later."""
+
+    fine = "ok"
+    bad = "sad"
+
+
+def test_what_is_made_of_a_changed_type_changes_with_it(db: postgres.DB) -> None:
+    """Composites, arrays and arrays of composites know the labels that their parts have now."""
+    texts: list[tuple[Any, Any]] = [
+        ("SELECT ROW('{}', 1)::pair", tuple[tuple[Named, int]]),
+        ("SELECT ARRAY['{}']::mood[]", list[Named]),
+        ("SELECT ARRAY[ROW('{}', 1)::pair]", list[tuple[Named, int]]),
+    ]
+    for text, model in texts:
+        assert "fine" in str(scan(db.query(text.format("ok")), model))
+    db.execute("ALTER TYPE mood RENAME VALUE 'ok' TO 'fine'")
+    db.execute("ALTER TYPE mood RENAME VALUE 'sad' TO 'bad'")
+    [oid] = scan(db.query("SELECT 'mood'::regtype::oid::int8"), int)
+    with db._connection("test") as wire:
+        load_types(wire, db._state.types, [oid])
+    for text, model in texts:
+        assert "fine" in str(scan(db.query(text.format("fine")), model))
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_records_of_a_column_differ_from_row_to_row(
+    db: postgres.DB, native: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every row's types are looked up, not only those of the first; NULL says nothing."""
+    if not native:
+        monkeypatch.setattr(results, "record_types", lambda *_, **__: None)
+    rows = db.query(
+        "SELECT CASE n WHEN 1 THEN NULL WHEN 2 THEN ROW(1) WHEN 3 THEN ROW('ok'::mood) "
+        "ELSE ROW(ROW('sad', 2)::pair) END AS v FROM generate_series(1, 4) AS n"
+    )
+    assert list(rows) == [(None,), ((1,),), (("ok",),), ((("sad", 2),),)]
+    assert list(
+        db.query(
+            "SELECT ARRAY[CASE n WHEN 1 THEN ROW(1) ELSE ROW('ok'::mood) END] "
+            "FROM generate_series(1, 2) AS n"
+        )
+    ) == [([(1,)],), ([("ok",)],)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
+from time import sleep
 from typing import Annotated, Any, NamedTuple, TypedDict
 
 import attrs
@@ -13,6 +14,7 @@ import pytest
 import liteorm
 from liteorm import Column
 from liteorm.postgres import AsyncDB, AsyncTx
+from liteorm.postgres._writing.copy import Objection
 
 pytestmark = pytest.mark.anyio
 
@@ -435,3 +437,20 @@ async def test_codecs_of_fields_and_of_classes(liteorm_async_db: AsyncDB, db: As
     with pytest.raises(ArithmeticError, match="mine") as caught:
         await db.insert(Priced(3, -1))
     assert caught.value.__notes__ == ["while sending Priced.price"]
+
+
+async def test_notices_of_a_slow_copy_are_no_refusal(db: AsyncDB) -> None:
+    """The server talks, then the source takes its time: the COPY goes on all the same."""
+    await db.execute("""
+        CREATE FUNCTION talk() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN RAISE NOTICE 'row'; RETURN NEW; END $$;
+        CREATE TRIGGER talk BEFORE INSERT ON item FOR EACH ROW EXECUTE FUNCTION talk();
+    """)
+
+    def slow() -> Iterator[Item]:
+        for number in range(30_000):
+            if number % 10_000 == 9_999:
+                sleep(2 * Objection.PATIENCE)
+            yield Item(number, "x" * 100)
+
+    assert await db.insert_many(slow()) == 30_000
