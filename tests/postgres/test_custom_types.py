@@ -374,7 +374,7 @@ def test_what_one_pool_reads_records_with_is_its_own(dsn: str) -> None:
                 "SELECT row(1, '5'::app.celsius)",
                 "SELECT array[row(1, '5'::app.celsius)]",
             ):
-                [(found,)] = list(knowing.query(sql))  # type: ignore[arg-type]
+                [(found,)] = list(knowing.query(sql))
                 assert found in ((1, Celsius(5)), [(1, Celsius(5))])
                 with pytest.raises(liteorm.DataError, match="no form that liteorm reads"):
-                    list(other.query(sql))  # type: ignore[arg-type]
+                    list(other.query(sql))
