@@ -89,7 +89,7 @@ class Limits(Connection[tuple[Any, ...]]):
             self.deadline = monotonic() + self.lasting + more
 
     def bound(self, timeouts: Sequence[float | None]) -> None:
-        """Bound several statements that are sent together: the server keeps the time of each.
+        """Bound several statements that are sent together: where it can, the server keeps the time.
 
         Args:
             timeouts: Seconds for each; None for what `open(statement_timeout=…)` says.
@@ -97,7 +97,11 @@ class Limits(Connection[tuple[Any, ...]]):
         usual = self.server_limit
         seconds = [usual if timeout is None else timeout for timeout in timeouts]
         known = [each for each in seconds if each is not None]
-        whole = sum(known) + ANSWER_GRACE if len(known) == len(seconds) else None
+        whole = sum(known) if len(known) == len(seconds) else None
+        if whole is not None and (
+            self.state.server_keeps_timeout or len(timeouts) > timeouts.count(None)
+        ):
+            whole += ANSWER_GRACE
         self.lasting = whole
         self.deadline = None if whole is None else monotonic() + whole
 

@@ -107,6 +107,19 @@ async def test_a_stream_has_time_for_each_batch(db: AsyncDB) -> None:
     await limited(db)
 
 
+async def test_a_batch_has_its_limit_too(db: AsyncDB) -> None:
+    """Whoever keeps the time: a batch that takes longer than its statements may ends."""
+    for _ in range(2):
+        with pytest.raises(liteorm.StatementTimeout):
+            async with db.batch() as batch:
+                batch.query("SELECT 1")
+                batch.query("SELECT pg_sleep(20)")
+        assert len(await db.query("SELECT 1")) == 1
+        with pytest.raises(liteorm.StatementTimeout):
+            async with db.transaction() as tx, tx.batch() as batch:
+                batch.query("SELECT pg_sleep(20)")
+
+
 async def test_the_limit_is_of_each_statement(db: AsyncDB) -> None:
     """Not of the sum of a script or of execute_many."""
     await db.execute("; ".join(["SELECT pg_sleep(0.2)"] * 5))

@@ -107,6 +107,19 @@ def test_a_stream_has_time_for_each_batch(db: DB) -> None:
     limited(db)
 
 
+def test_a_batch_has_its_limit_too(db: DB) -> None:
+    """Whoever keeps the time: a batch that takes longer than its statements may ends."""
+    for _ in range(2):
+        with pytest.raises(liteorm.StatementTimeout):
+            with db.batch() as batch:
+                batch.query("SELECT 1")
+                batch.query("SELECT pg_sleep(20)")
+        assert len(db.query("SELECT 1")) == 1
+        with pytest.raises(liteorm.StatementTimeout):
+            with db.transaction() as tx, tx.batch() as batch:
+                batch.query("SELECT pg_sleep(20)")
+
+
 def test_the_limit_is_of_each_statement(db: DB) -> None:
     """Not of the sum of a script or of execute_many."""
     db.execute("; ".join(["SELECT pg_sleep(0.2)"] * 5))
