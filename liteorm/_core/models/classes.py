@@ -84,6 +84,8 @@ class Model:
     """Fields that the constructor does not take, and the columns of their names."""
     part: bool = False
     """Some fields of a class, of which a call has the values in a dict."""
+    bound: Any = None
+    """The class with its arguments, where it is a generic one."""
     memo: dict[str, Any] = attrs.field(init=False, repr=False, factory=dict[str, Any])
     """What was made of it, by subject."""
     by_column: dict[str, Field] = attrs.field(
@@ -189,6 +191,12 @@ def model_of(tp: Any) -> Model:
     return model
 
 
+def with_anything(cls: Any) -> Any:
+    """Return a class; a generic one with Any for each of its type variables."""
+    parameters: tuple[Any, ...] = getattr(cls, "__parameters__", ())
+    return cls[tuple(Any for _ in parameters)] if parameters and is_model(cls) else cls
+
+
 def _drop(place: int, gone: weakref.ref[Model]) -> None:
     if _models.get(place) is gone:
         _models.pop(place, None)
@@ -242,7 +250,7 @@ def _read(tp: Any) -> Model:
     else:
         model = reader.dataclass_model()
     _check_names(model)
-    return model
+    return attrs.evolve(model, bound=tp) if get_args(tp) else model
 
 
 def _environments(cls: type, args: tuple[Any, ...]) -> dict[type, dict[Any, Any]]:

@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 
 from liteorm._core.belonging import with_class
-from liteorm._core.models.classes import Field, model_of
+from liteorm._core.models.classes import Field, model_of, with_anything
 from liteorm._core.models.hints import Codec, Hint, is_model, is_namedtuple, is_pydantic, is_struct
 from liteorm._core.scanning.jsonforms import READ, Unread
 from liteorm._core.scanning.jsonpydantic import adapter, is_union_of_models
@@ -58,7 +58,7 @@ def _is_special(cls: Any, by_class: ByClass, around: frozenset[Any]) -> bool:
     if cls in around:
         return False
     try:
-        fields = model_of(cls).fields
+        fields = model_of(with_anything(cls)).fields
     except (ModelError, TypeError):
         return False
     around = around | {cls}

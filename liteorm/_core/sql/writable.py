@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from enum import Enum
+from typing import Any, TypeAlias, cast, get_args, get_origin
 
 import attrs
 from msgspec import UNSET
 
-from liteorm._core.models.classes import Field, Model, Table, model_of, table_named
+from liteorm._core.models.classes import Field, Model, Table, model_of, table_named, with_anything
 from liteorm._core.models.hints import Hint, is_model
 from liteorm._core.sql.conflict import Constraint
 from liteorm._core.sql.near import near_name
@@ -29,7 +30,21 @@ def model_of_object(obj: Any) -> Model:
         ModelError: Its class has no fields.
     """
     cls: Any = obj.__class__
-    return _dict_model(tuple(obj)) if cls is dict else model_of(cls)
+    return _dict_model(tuple(obj)) if cls is dict else model_of(class_of(obj))
+
+
+def class_of(obj: Any) -> Any:
+    """Return the class of an object, a generic one with its arguments.
+
+    Where the object does not know them (one with slots does not), they may be anything.
+    """
+    cls: Any = obj.__class__
+    if not getattr(cls, "__parameters__", ()):
+        return cls
+    made_by: Any = getattr(obj, "__orig_class__", None)
+    if get_origin(made_by) is cls and not made_by.__parameters__:
+        return made_by
+    return with_anything(cls)
 
 
 @functools.lru_cache(maxsize=512)
@@ -71,9 +86,42 @@ def table_for(model: Model, given: object = None) -> Table:
     return model.table
 
 
+def refuse_unbound(model: Model, obj: Any) -> None:
+    """Refuse an object whose class does not say as what its values are to be read back.
+
+    Raises:
+        ModelError: A field of a type variable has an object or a member of an enum.
+    """
+    if Any not in get_args(model.bound):
+        return
+    for field in model.fields:
+        value = value_of(model, field, obj)
+        parts: Iterable[Any] = (value,)
+        if isinstance(value, list | tuple | set | frozenset):
+            parts = cast("Iterable[Any]", value)
+        for part in parts:
+            if "any" in _kinds(field.hint) and (isinstance(part, Enum) or is_model(type(part))):
+                raise ModelError(
+                    f"{model.cls.__name__}.{field.init_name} is of a type variable: nothing says "
+                    f"that {type(part).__qualname__} is what it is to be read back as",
+                    model=model.cls.__name__,
+                    field=field.name,
+                    hint=f"give returning={model.cls.__name__}[…], with its type arguments",
+                )
+
+
+def _kinds(hint: Hint) -> set[str]:
+    return {hint.kind}.union(*(_kinds(arg) for arg in hint.args))
+
+
+def is_class(given: object) -> bool:
+    """Tell whether it is a class, or a generic one with arguments."""
+    return isinstance(given, type) or isinstance(get_origin(given), type)
+
+
 def _lent(model: Model, given: object) -> Table:
     """Return the table of another class, its key in the words of this one."""
-    if not isinstance(given, type):
+    if not is_class(given):
         raise TypeError(
             f"table= takes a name or the class whose table it is, not {type(given).__name__}"
         )

@@ -78,7 +78,10 @@ async def insert_returning(
     objects = list(objs)
     if not objects:
         return []
-    wanted: Any = returning or objects[0].__class__
+    if returning is None and (model := writable.model_of_object(objects[0])).bound is not None:
+        for obj in objects:
+            writable.refuse_unbound(model, obj)
+    wanted: Any = returning or writable.class_of(objects[0])
     call = await _returning(session, objects[0], returning, table)
     try:
         return await _insert_all(session, call, objects, wanted)

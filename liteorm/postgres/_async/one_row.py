@@ -81,12 +81,14 @@ def returned_model(model: Model, returning: Any) -> Model:
 def identity(obj: Any) -> Any:
     """Return what tells objects apart that are written differently: the class, or the model."""
     cls: Any = obj.__class__
-    return writable.model_of_object(obj) if cls is dict else cls
+    return writable.model_of_object(obj) if cls is dict else writable.class_of(obj)
 
 
 async def insert(session: AsyncStatements, obj: Any, returning: Any, table: Any) -> Any:
     """Insert an object's row; return the row as stored."""
     model = writable.model_of_object(obj)
+    if returning is None and model.bound is not None:
+        writable.refuse_unbound(model, obj)
     unset = writable.unset_fields(model, obj)
 
     def making() -> Making:
@@ -99,12 +101,14 @@ async def insert(session: AsyncStatements, obj: Any, returning: Any, table: Any)
     rows = await run(session, identity(obj), key, making, obj)
     if not len(rows):
         raise _suppressed(writable.table_for(model, table))
-    return read_back(session, rows, returning or obj.__class__)
+    return read_back(session, rows, returning or writable.class_of(obj))
 
 
 async def update(session: AsyncStatements, obj: Any, columns: Any, returning: Any) -> Any:
     """Update the row with the object's key; return the row as stored."""
     model = writable.model_of_object(obj)
+    if returning is None and model.bound is not None:
+        writable.refuse_unbound(model, obj)
     table = writable.table_for(model)
     names = writable.names_tuple(columns, "columns")
     unset = writable.unset_fields(model, obj)
@@ -125,7 +129,7 @@ async def update(session: AsyncStatements, obj: Any, columns: Any, returning: An
     rows = await run(session, identity(obj), key, making, obj)
     if not len(rows):
         raise await outdated(session, model, table, obj) or absent(model, table)
-    return read_back(session, rows, returning or obj.__class__)
+    return read_back(session, rows, returning or writable.class_of(obj))
 
 
 async def upsert(
@@ -133,6 +137,8 @@ async def upsert(
 ) -> Any:
     """Insert an object's row, or update the one in its place; return the row as stored."""
     model = writable.model_of_object(obj)
+    if returning is None and model.bound is not None:
+        writable.refuse_unbound(model, obj)
     unset = writable.unset_fields(model, obj)
     place = writable.conflict_of(conflict)
     names = writable.names_tuple(update, "update")
@@ -159,7 +165,7 @@ async def upsert(
         if not len(rows) and names == ():
             rows = await _in_place(session, of, ("found", *key), plan, obj, model)
         if len(rows):
-            return read_back(session, rows, returning or obj.__class__)
+            return read_back(session, rows, returning or writable.class_of(obj))
         if names != ():
             break
     raise _suppressed(writable.table_for(model, table))
@@ -241,7 +247,7 @@ def _get_text(model: Model) -> tuple[LiteralString, tuple[Field, ...], bool]:
 
 def table_key(table: Any) -> Any:
     """Return the table given to a call, as a part of a key."""
-    if table is not None and not isinstance(table, str | type):
+    if table is not None and not (isinstance(table, str) or writable.is_class(table)):
         raise TypeError(
             f"table= takes a name or the class whose table it is, not {type(table).__name__}"
         )

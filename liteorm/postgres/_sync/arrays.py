@@ -79,7 +79,10 @@ def insert_returning(
     objects = list(objs)
     if not objects:
         return []
-    wanted: Any = returning or objects[0].__class__
+    if returning is None and (model := writable.model_of_object(objects[0])).bound is not None:
+        for obj in objects:
+            writable.refuse_unbound(model, obj)
+    wanted: Any = returning or writable.class_of(objects[0])
     call = _returning(session, objects[0], returning, table)
     try:
         return _insert_all(session, call, objects, wanted)

@@ -12,9 +12,10 @@ from enum import Enum
 from typing import Any, Final
 
 import attrs
+from msgspec import UNSET
 
 from liteorm._core.belonging import keep, kept
-from liteorm._core.models.classes import model_of
+from liteorm._core.models.classes import model_of, with_anything
 from liteorm._core.models.hints import Codec, is_pydantic
 from liteorm._core.scanning.jsonclasses import NO_CLASSES, ByClass, is_special
 from liteorm._core.scanning.jsontext import decode_plain
@@ -141,6 +142,8 @@ class Written:
             if place in own and inner is not None
             else self.disclosed(inner)
             for place, (key, inner) in enumerate(zip(keys, inside, strict=True))
+            # As msgspec leaves it out, where the object is given to it as it is.
+            if inner is not UNSET
         }
 
     def _are_leaves(self, values: Iterable[Any]) -> bool:
@@ -161,7 +164,7 @@ _Attributes = tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[int, Codec], .
 def _attributes(cls: Any, by_class: ByClass) -> _Attributes:
     """Return names, keys and codecs of a class's fields, and whether msgspec writes others."""
     if is_special(cls, by_class):
-        fields = model_of(cls).fields
+        fields = model_of(with_anything(cls)).fields
         codecs = [(place, field.codec) for place, field in enumerate(fields)]
         return (
             tuple(field.name for field in fields),

@@ -48,7 +48,7 @@ def check_readable(known: KnownTypes, target: Target, model: Model, inserts: boo
     # A result has the types below its domains.
     oids = tuple(underlying(known.types[column.oid]).oid for column in columns)
     shape = known.shape(names, oids)
-    scanner_for(model.cls, shape)
+    scanner_for(model.bound or model.cls, shape)
     if not inserts:
         return
     sent = {column.field.column for column in target.columns}

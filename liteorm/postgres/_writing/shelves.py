@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any, Final
+from typing import Any, Final, get_origin
 
-from liteorm._core.belonging import is_common, kept
+from liteorm._core.belonging import is_common, kept, same
 
 _MOST: Final = 256
 _SHELVES: Final = "shelves"
@@ -21,6 +21,11 @@ class _Shelf(dict[Any, Any]):
         self.of = of
 
 
+def _one(of: Any) -> Any:
+    """Return the one object that stands for a generic class with arguments."""
+    return of if isinstance(of, type) or get_origin(of) is None else same(of)
+
+
 class Shelves:
     """What was made of classes, by class and key; a class holds its own shelf.
 
@@ -33,13 +38,14 @@ class Shelves:
 
     def get(self, of: Any, key: Any) -> Any:
         """Return what was put there, None if nothing was."""
+        of = _one(of)
         known = self._known.get(id(of))
         shelf = known() if known is not None else None
         return shelf.get(key) if shelf is not None and shelf.of is of else None
 
     def put(self, of: Any, key: Any, made: Any) -> None:
         """Put something on the shelf of a class, or of anything else, which then stays."""
-        shelf = self._shelf(of)
+        shelf = self._shelf(_one(of))
         while len(shelf) >= _MOST:
             shelf.pop(next(iter(list(shelf)), None), None)
         shelf[key] = made
@@ -50,7 +56,7 @@ class Shelves:
         if shelf is not None and shelf.of is of:
             return shelf
         shelf = _Shelf(of)
-        place = kept(of) if isinstance(of, type) else None
+        place = kept(of) if isinstance(of, type) or get_origin(of) is not None else None
         if place is None or is_common(place):
             while len(self._own) >= _MOST:
                 self._own.pop(next(iter(list(self._own)), None), None)
@@ -58,8 +64,8 @@ class Shelves:
         else:
             shelves = place.get(_SHELVES)
             if shelves is None:
-                shelves = place[_SHELVES] = weakref.WeakKeyDictionary[Shelves, _Shelf]()
-            shelves[self] = shelf
+                shelves = place[_SHELVES] = weakref.WeakKeyDictionary[Shelves, dict[Any, _Shelf]]()
+            shelves.setdefault(self, {})[of] = shelf
         self._remember(id(of), shelf)
         return shelf
 

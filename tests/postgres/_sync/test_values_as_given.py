@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 import attrs
 import pytest
@@ -14,6 +15,7 @@ import liteorm
 from liteorm import Column
 from liteorm.postgres import DB
 
+T = TypeVar("T")
 
 
 @liteorm.table("kept", key="id")
@@ -97,3 +99,91 @@ def test_what_the_database_fills_may_be_left_out_by_the_constructor(db: DB) -> N
         assert liteorm.scan(db.query("SELECT id, n FROM kept"), dict) == [
             {"id": 1, "n": None}
         ], name
+
+
+@liteorm.table("generic", key="id")
+@attrs.define
+class Slotted(Generic[T]):
+    """A generic class whose objects do not know its arguments."""
+
+    id: int
+    v: T | None = None
+
+
+@liteorm.table("generic", key="id")
+@dataclasses.dataclass
+class Knowing(Generic[T]):
+    """One whose objects do."""
+
+    id: int
+    v: T | None = None
+
+
+@attrs.define
+class Inside(Generic[T]):
+    """One with a column name, in JSON."""
+
+    a: Annotated[T, Column(name="AA")]
+    left: str | liteorm.Unset = liteorm.UNSET
+
+
+@attrs.define
+class Body:
+    """A field that is left out."""
+
+    a: int
+    b: str | liteorm.Unset = liteorm.UNSET
+
+
+class Level(enum.Enum):
+    """Members by number."""
+
+    LOW = 1
+
+
+@pytest.mark.parametrize("model", [Slotted, Knowing])
+def test_a_generic_class_is_written_as_it_is_read(db: DB, model: Any) -> None:
+    """With its arguments, as objects, as `table=` and `returning=`, by every call."""
+    db.execute("CREATE TABLE generic (id int PRIMARY KEY, v int)")
+    obj = model[int]
+    assert db.insert(obj(1, 5)) == db.get(obj, 1) == model(1, 5)
+    assert db.insert(model(2, 5), returning=obj) == model(2, 5)
+    assert db.insert({"id": 3, "v": 5}, table=obj, returning=obj) == model(3, 5)
+    assert db.update(obj(1, 6)) == model(1, 6)
+    assert db.upsert(obj(1, 7)) == model(1, 7)
+    assert db.upsert(obj(1, 8), update=()) == model(1, 7)
+    assert db.patch(obj, 1, {"v": 9}) == model(1, 9)
+    assert db.insert_returning([obj(4, 1), obj(5, 2)]) == [model(4, 1), model(5, 2)]
+    assert db.insert_many([obj(6, 1)]) == db.insert_many([model(7, 1)], table=obj) == 1
+    assert db.upsert_many([obj(6, 2)]) == db.update_many([obj(6, 3)]) == 1
+    assert db.delete_many(obj, [6]) == 1
+    assert db.delete(obj(7))
+    level = model[Level]
+    if model is Knowing:
+        assert db.insert(level(8, Level.LOW)) == model(8, Level.LOW)
+    else:
+        with pytest.raises(liteorm.ModelError, match=r"returning=Slotted\[…\]"):
+            db.insert(level(8, Level.LOW))
+        with pytest.raises(liteorm.ModelError, match=r"returning=Slotted\[…\]"):
+            db.insert_returning([level(8, None), level(9, Level.LOW)])
+        assert db.insert(level(8, Level.LOW), returning=level) == model(8, Level.LOW)
+
+
+def test_json_leaves_out_what_is_unset(db: DB) -> None:
+    """UNSET inside JSON is left out; a generic class in it keeps its column names."""
+
+    @liteorm.table("bodies", key="id")
+    @attrs.define
+    class Holder:
+        id: int
+        one: Body | None = None
+        many: list[Inside[int]] | None = None
+
+    db.execute("CREATE TABLE bodies (id int PRIMARY KEY, one jsonb, many jsonb)")
+    obj = Holder(1, Body(1), [Inside(2)])
+    assert db.insert(obj) == obj
+    db.insert_many([attrs.evolve(obj, id=2)])
+    db.execute("INSERT INTO bodies VALUES (3, %s, %s)", [Body(1), liteorm.Json([Inside(2)])])
+    stored = db.query("SELECT one::text, many::text FROM bodies")
+    assert set(stored) == {('{"a": 1}', '[{"AA": 2}]')}
+    assert db.get(Holder, 3) == attrs.evolve(obj, id=3)
