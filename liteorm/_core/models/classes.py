@@ -19,6 +19,7 @@ from liteorm._core.models.hints import (
     Hint,
     annotations_of,
     column_in,
+    encoding,
     hint_of,
     is_model,
     is_namedtuple,
@@ -66,6 +67,13 @@ class Field:
     kw_only: bool = False
     generated: bool = False
     codec: Codec | None = None
+    inner: Callable[[Any], Any] | None = attrs.field(default=None, eq=False)
+    """What encodes a value by the codecs of what is inside it."""
+
+    @property
+    def encode(self) -> Callable[[Any], Any] | None:
+        """What a value goes through before it is sent: the codec, or those inside."""
+        return self.inner if self.codec is None else self.codec.encode
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -325,6 +333,15 @@ class _ClassReader:
         hint = hint_of(annotation, self.bindings(name), model=self.name, field=name)
         column = hint.column or Column()
         init_name = init_name or name
+        try:
+            inner = encoding(hint)
+        except LookupError as where:
+            raise ModelError(
+                f"{self.name}.{name}: a codec inside {where.args[0]} is not reached",
+                model=self.name,
+                field=name,
+                hint="give the field one that takes the whole value",
+            ) from None
         return Field(
             name=name,
             init_name=init_name,
@@ -334,6 +351,7 @@ class _ClassReader:
             kw_only=kw_only,
             generated=column.generated,
             codec=column.codec,
+            inner=inner,
         )
 
     def constructor(self, fields: list[Field]) -> tuple[Field, ...]:

@@ -111,14 +111,14 @@ def _value_lines(
             # A name that the compiler would normalise to another one.
             scope[f"key_{place}"] = name
             read = f"getattr(obj, key_{place})"
-        if trusting and part.strict and part.field.codec is None:
+        if trusting and part.strict and part.field.encode is None:
             names.append(read)
             continue
         names.append(value)
         lines.append(f"{indent}{value} = {read}")
         scope[f"ready_{place}"] = part.ready
-        if part.field.codec is not None:
-            scope[f"codec_{place}"] = part.field.codec.encode
+        if part.field.encode is not None:
+            scope[f"codec_{place}"] = part.field.encode
             lines.append(f"{indent}if {value} is not None:")
             lines.append(f"{indent}    {value} = codec_{place}({value})")
         test = f"{value} is not None"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import collections.abc
 import dataclasses
 import enum
+import functools
 import inspect
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol, TypeVar, Union, get_args, get_origin
 
 import attrs
@@ -397,6 +398,46 @@ def _is_unset(annotation: Any) -> bool:
 def shown_reference(reference: str | typing.ForwardRef) -> str:
     """Return the text of a forward reference."""
     return reference if isinstance(reference, str) else reference.__forward_arg__
+
+
+def encoding(hint: Hint) -> Callable[[Any], Any] | None:
+    """Return what encodes a value, which is not None, by the codecs in its annotation.
+
+    None if there are none.
+
+    Raises:
+        LookupError: One stands where it is not reached; with the annotation that holds it.
+    """
+    if hint.column is not None and hint.column.codec is not None:
+        return hint.column.codec.encode
+    inside = [encoding(arg) for arg in hint.args]
+    if not any(inside):
+        return None
+    parts = [_or_none(each) for each in inside]
+    if hint.kind == "sequence":
+        (one,) = parts
+        return lambda value: [one(each) for each in value] if _is_several(value) else value
+    if hint.kind == "tuple":
+        return functools.partial(_each_by_its_own, parts)
+    raise LookupError(hint.text)
+
+
+def _each_by_its_own(parts: list[Callable[[Any], Any]], value: Any) -> Any:
+    given: Any = value
+    if type(given) is not tuple or len(value) != len(parts):
+        return value
+    return tuple(part(each) for part, each in zip(parts, value, strict=True))
+
+
+def _or_none(encode: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
+    if encode is None:
+        return lambda value: value
+    given = encode
+    return lambda value: None if value is None else given(value)
+
+
+def _is_several(value: Any) -> bool:
+    return isinstance(value, list | tuple | set | frozenset)
 
 
 def column_in(annotation: Any) -> Column:

@@ -15,7 +15,16 @@ import attrs
 
 from liteorm._core.belonging import with_class
 from liteorm._core.models.classes import Field, model_of, with_anything
-from liteorm._core.models.hints import Codec, Hint, is_model, is_namedtuple, is_pydantic, is_struct
+from liteorm._core.models.hints import (
+    Codec,
+    Hint,
+    column_in,
+    is_model,
+    is_namedtuple,
+    is_pydantic,
+    is_struct,
+    shown,
+)
 from liteorm._core.scanning.jsonforms import READ, Unread
 from liteorm._core.scanning.jsonpydantic import adapter, is_union_of_models
 from liteorm.errors import DataError, ModelError
@@ -63,7 +72,7 @@ def _is_special(cls: Any, by_class: ByClass, around: frozenset[Any]) -> bool:
         return False
     around = around | {cls}
     return any(
-        field.codec is not None
+        field.encode is not None
         or (field.hint.column is not None and field.hint.column.name is not None)
         or any(
             by_class.codec_for(inner) is not None
@@ -106,6 +115,11 @@ def marked(annotation: Any, by_class: ByClass = NO_CLASSES) -> Any:
         # msgspec takes one class that it does not know in a union, and Pydantic has its own rules
         return _Stand("union", (), {_ADAPTER: adapter(annotation)})
     if origin is typing.Annotated:
+        if column_in(annotation).codec is not None:
+            raise ModelError(
+                f"a codec inside {shown(args[0])} is not reached in JSON",
+                hint="put it at the field of a class, where it takes the whole value",
+            )
         if by_class.form_of(args[0]) and not by_class.codec_for(args[0]):
             return annotation  # msgspec holds it to what the metadata says
         inner = marked(args[0], by_class)

@@ -465,6 +465,6 @@ def key_values(model: Model, keys: Sequence[Field], key: Any) -> list[Any]:
         ModelError: It has another number of values than the key has fields.
     """
     return [
-        field.codec.encode(value) if field.codec and value is not None else value
+        field.encode(value) if field.encode is not None and value is not None else value
         for field, value in zip(keys, key_parts(model, keys, key), strict=True)
     ]

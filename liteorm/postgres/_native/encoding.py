@@ -46,7 +46,7 @@ def encoder_for(model: Model, columns: Sequence[tuple[Field, Encoder]]) -> Encod
     specs: list[tuple[Any, ...]] = []
     for field, encoder in columns:
         # a codec is the user's, and makes a value of any class
-        if encoder.binary is None or field.codec is not None:
+        if encoder.binary is None or field.encode is not None:
             return None
         slot = None if keys else _slot(cls, field.name)
         kind = _KINDS.get((encoder.dumper, encoder.fast), "other")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Any, Final, Protocol
 
 import attrs
@@ -14,10 +15,12 @@ from psycopg.adapt import AdaptersMap
 
 from liteorm import errors
 from liteorm._core.sql.placeholders import fault_in
+from liteorm._core.values.members import parameter_of
 from liteorm.errors import Error, class_for_sqlstate
 from liteorm.postgres._session.commands import copy_refused
 from liteorm.postgres._session.violations import violation_in
 from liteorm.postgres._types.dumpers import parameter_error
+from liteorm.postgres._types.forms import ARRAYS, is_a
 from liteorm.postgres._types.quiet import hush, without_quotes, without_values
 
 __all__ = [
@@ -246,11 +249,28 @@ def _server_side(exc: psycopg.Error, wire: WireState | None, sql: str | None, pa
         fields["hint"] = "; ".join(filter(None, (fields["hint"], _MIXED_UP_HINT)))
     if code == "42883" and diag.source_function in _SENDERS:
         fields["hint"] = "results are asked for in binary, which this type has not: cast it to text"
+    if code in _OTHER_TYPE and _has_numbered_member(params):
+        fields["hint"] = _MEMBERS
     constraint = fields["constraint"]
     if wire is not None and constraint and issubclass(cls, errors.IntegrityError):
         cls = wire.constraint_errors.get(constraint, cls)
         return _users_own(cls, message, fields)
     return cls(message, **fields)
+
+
+_OTHER_TYPE: Final = ("42804", "42846", "42883")
+_MEMBERS: Final = (
+    "a member of an enum is sent as its value where the column's type is not known; for a type "
+    "that has the names as its labels send .name"
+)
+
+
+def _has_numbered_member(params: Any) -> bool:
+    """Tell whether a member of an enum is sent as something else than text."""
+    given: Any = [*params.values()] if isinstance(params, Mapping) else params
+    if is_a(given, ARRAYS):
+        return any(map(_has_numbered_member, given))
+    return isinstance(given, Enum) and not isinstance(parameter_of(given), str)
 
 
 def _users_own(cls: type[Error], message: str, fields: dict[str, Any]) -> Error:

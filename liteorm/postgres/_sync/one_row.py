@@ -241,7 +241,7 @@ def _get_text(model: Model) -> tuple[LiteralString, tuple[Field, ...], bool]:
     found: tuple[LiteralString, tuple[Field, ...], bool] | None = model.memo.get("get")
     if found is None:
         statement = crud.get_statement(model, writable.table_for(model))
-        plain = len(statement.fields) == 1 and statement.fields[0].codec is None
+        plain = len(statement.fields) == 1 and statement.fields[0].encode is None
         found = model.memo["get"] = own_text(statement.sql), statement.fields, plain
     return found
 

@@ -72,7 +72,7 @@ def reordering(
     fields = [model.field(name) for name in table.key]
     keys = tuple(field for field in fields if field is not None and field.name in sent)
     sure = len(keys) == len(fields) and all(
-        field.codec is None and underlying(sent[field.name].encoder.pgtype).base in _SAME
+        field.encode is None and underlying(sent[field.name].encoder.pgtype).base in _SAME
         for field in keys
     )
     more = "".join(

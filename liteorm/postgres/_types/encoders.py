@@ -142,7 +142,8 @@ class Encoders:
         """
         kind = underlying(element)
         listed = self._form(kind).listed
-        if listed == "any" or kind.kind == "multirange":
+        if listed == "any" or kind.kind in ("multirange", "array"):
+            # A domain over an array makes its values elements, of any lengths.
             return ()
         if listed == "tuple" or kind.kind in ("composite", "record"):
             return (list,)

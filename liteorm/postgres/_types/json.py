@@ -22,7 +22,7 @@ from liteorm._core.scanning.jsontext import decode_plain
 from liteorm._core.scanning.types import JsonText
 from liteorm._core.values.json import Json
 from liteorm._core.values.members import by_value
-from liteorm.errors import DataError, Error
+from liteorm.errors import DataError, Error, ModelError
 from liteorm.postgres._types.forms import ARRAYS, Form, Scalar, Unsendable, is_a
 
 
@@ -165,6 +165,14 @@ def _attributes(cls: Any, by_class: ByClass) -> _Attributes:
     """Return names, keys and codecs of a class's fields, and whether msgspec writes others."""
     if is_special(cls, by_class):
         fields = model_of(with_anything(cls)).fields
+        if (deep := next((f for f in fields if f.encode and not f.codec), None)) is not None:
+            raise ModelError(
+                f"{cls.__qualname__}.{deep.name}: a codec inside {deep.hint.text} is not reached "
+                "in JSON",
+                model=cls.__qualname__,
+                field=deep.name,
+                hint="put it at the field of a class, where it takes the whole value",
+            )
         codecs = [(place, field.codec) for place, field in enumerate(fields)]
         return (
             tuple(field.name for field in fields),

@@ -260,4 +260,4 @@ class Composite:
 
 def _field_value(field: Any, obj: Any) -> Any:
     value = getattr(obj, field.name)
-    return field.codec.encode(value) if field.codec and value is not None else value
+    return field.encode(value) if field.encode is not None and value is not None else value

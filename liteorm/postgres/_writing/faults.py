@@ -167,8 +167,8 @@ def _last_part(name: str) -> str:
 def _value(target: Target, sent: SentColumn, obj: Any) -> Any:
     """Return what was sent for a column."""
     value = value_of(target.model, sent.field, obj)
-    codec = sent.field.codec
-    return value if value is None or codec is None else codec.encode(value)
+    encode = sent.field.encode
+    return value if value is None or encode is None else encode(value)
 
 
 def _leaves(value: Any, plain: type = str) -> Iterator[Any]:

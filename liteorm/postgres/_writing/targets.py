@@ -289,9 +289,9 @@ class Target:
                 error = self._error(sent, f"{place} is UNSET, and has a value in the first", index)
                 error.hint = _ONE_SET
                 return error
-            if field.codec is not None and value is not None:
+            if field.encode is not None and value is not None:
                 try:
-                    value = field.codec.encode(value)
+                    value = field.encode(value)
                 except Exception as exc:
                     # What a codec raises is its author's to say; where it was, is ours.
                     exc.add_note(f"while sending {self.model.name}.{field.init_name}{place}")
@@ -427,7 +427,16 @@ class Writing:
             if column is None:
                 raise no_column(table, model, field, "goes to", by_name)
             encoder = self.encoders.for_type(types[column.oid])
-            if field.codec is not None and underlying(encoder.pgtype).base in MOMENTS:
+            base = underlying(encoder.pgtype).base
+            if field.codec is None and field.encode is not None and base in ("json", "jsonb"):
+                raise ModelError(
+                    f"{model.name}.{field.init_name}: a codec inside {field.hint.text} is not "
+                    "reached in JSON",
+                    model=model.name,
+                    field=field.name,
+                    hint="give the field one that takes the whole value",
+                )
+            if field.codec is not None and base in MOMENTS:
                 encoder = with_infinity(encoder)
             sent.append(SentColumn(field, column, encoder))
         made = Target(model, table, tuple(sent), columns, traits, left_out)

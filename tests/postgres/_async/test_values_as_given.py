@@ -187,3 +187,93 @@ async def test_json_leaves_out_what_is_unset(db: AsyncDB) -> None:
     stored = await db.query("SELECT one::text, many::text FROM bodies")
     assert set(stored) == {('{"a": 1}', '[{"AA": 2}]')}
     assert await db.get(Holder, 3) == attrs.evolve(obj, id=3)
+
+
+class Shout:
+    """A codec that shows where it acted."""
+
+    def decode(self, value: str) -> str:
+        """Take the mark away."""
+        return value.removesuffix("!")
+
+    def encode(self, value: str) -> str:
+        """Add a mark."""
+        return value + "!"
+
+
+LOUD = Annotated[str, Column(codec=Shout())]
+
+
+@liteorm.table("heard", key="id")
+@attrs.define
+class Heard:
+    """Codecs inside containers, and arrays of a domain over arrays."""
+
+    id: int
+    words: list[LOUD | None]
+    sets: list[list[int]]
+
+
+@liteorm.table("heard", key="id")
+@attrs.define
+class InJson:
+    """A codec where JSON does not reach it."""
+
+    id: int
+    body: list[LOUD]
+
+
+async def test_a_codec_inside_a_container_acts_in_both_directions(db: AsyncDB) -> None:
+    """Each call that writes encodes the elements that reading decodes; NULL passes both."""
+    await db.execute("""
+        CREATE DOMAIN ints AS int[];
+        CREATE TABLE heard (id int PRIMARY KEY, words text[], sets ints[], body jsonb)
+    """)
+    # The elements of an array of a domain over arrays may be of any lengths.
+    obj = Heard(1, ["a", None], [[1], [], [2, 3]])
+    writes: list[Callable[[], Awaitable[Any]]] = [
+        lambda: db.insert(obj),
+        lambda: db.update(obj),
+        lambda: db.upsert(obj),
+        lambda: db.patch(Heard, 1, {"words": obj.words}),
+        lambda: db.update_many([obj]),
+        lambda: db.upsert_many([obj]),
+        lambda: db.insert_many([attrs.evolve(obj, id=2)]),
+        lambda: db.insert_returning([attrs.evolve(obj, id=3), attrs.evolve(obj, id=4)]),
+    ]
+    for write in writes:
+        await write()
+        assert set(await db.query("SELECT words::text, sets::text FROM heard")) == {
+            ("{a!,NULL}", '{"{1}","{}","{2,3}"}')
+        }
+        assert await db.get(Heard, 1) == obj
+    assert (await db.get(Heard, 4)).words == ["a", None]
+
+
+async def test_a_codec_that_json_does_not_reach_is_refused(db: AsyncDB) -> None:
+    """By writing and by reading, before anything is stored."""
+    await db.execute("CREATE TABLE heard (id int PRIMARY KEY, words text[], body jsonb)")
+    writes: list[Callable[[], Awaitable[Any]]] = [
+        lambda: db.insert(InJson(1, ["a"])),
+        lambda: db.insert_many([InJson(1, ["a"])]),
+        lambda: db.execute("SELECT %s::jsonb", [InJson(1, ["a"])]),
+    ]
+    for write in writes:
+        with pytest.raises(liteorm.Error, match="is not reached in JSON"):
+            await write()
+    rows = await db.query("""SELECT 1 AS id, '["a"]'::jsonb AS body""")
+    with pytest.raises(liteorm.ModelError, match="is not reached in JSON"):
+        liteorm.scan(rows, InJson)
+
+
+async def test_a_member_for_a_type_of_its_names_is_refused_with_the_remedy(db: AsyncDB) -> None:
+    """A bare parameter is sent by its value; the refusal says what to send instead."""
+    await db.execute("CREATE TYPE lvl AS ENUM ('LOW'); CREATE TABLE leveled (l lvl, ls lvl[])")
+    for sql, params in (
+        ("INSERT INTO leveled (l) VALUES (%s)", [Level.LOW]),
+        ("INSERT INTO leveled (ls) VALUES (%s)", [[Level.LOW]]),
+        ("SELECT l FROM leveled WHERE l = %s", [Level.LOW]),
+    ):
+        with pytest.raises(liteorm.StatementError, match=r"send \.name"):
+            await db.execute(sql, params)
+    assert len(await db.query("SELECT FROM leveled")) == 0
