@@ -41,7 +41,7 @@ def test_a_fault_is_the_servers_own_error(
         assert caught.value.sqlstate == code
     left = "SELECT count(*) FROM pg_class WHERE relname LIKE 'liteorm%'"
     assert liteorm.scan_one(liteorm_db.query(left), int) == 0
-    roles = "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'liteorm%'"
+    roles = "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'liteorm_testing%'"
     assert liteorm.scan_one(liteorm_db.query(roles), int) == 0
 
 

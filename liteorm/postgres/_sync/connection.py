@@ -433,7 +433,8 @@ class Wire(Limits):
         self.limit(CLEANUP_BOUND, drop=True)
         try:
             status = self.pgconn.transaction_status
-            if status == _ACTIVE:
+            # Interrupted between two statements of a pipeline it is idle, and takes no others.
+            if status == _ACTIVE or self.pgconn.pipeline_status:
                 self.drop()
                 return
             if status != _IDLE:

@@ -187,7 +187,7 @@ async def test_a_statement_without_a_model_has_execute_alone(db: AsyncDB) -> Non
         with pytest.raises(AttributeError, match=f"has no {name}: .* it has execute alone"):
             getattr(command, name)
     async with db.batch() as batch:
-        with pytest.raises(AttributeError, match="it has execute alone"):
+        with pytest.raises(TypeError, match="takes a statement that gives rows"):
             batch.one(command)
     with pytest.raises(AttributeError, match="'Command' object has no attribute 'first'"):
         _ = command.first
