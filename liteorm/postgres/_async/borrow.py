@@ -78,7 +78,13 @@ async def give_back(state: PoolState, wire: AsyncWire) -> None:
         wire.own_limit = None
     if wire.path is not None:
         wire.path = None
-    if wire.pgconn.transaction_status != _IDLE or wire.dirty or wire.evict or state.reset_always:
+    if (
+        wire.pgconn.transaction_status != _IDLE
+        or wire.dirty
+        or wire.evict
+        or state.reset_always
+        or wire.pgconn.pipeline_status  # idle, but interrupted before it was left
+    ):
         await afinish(_clean_and_put(state, wire))
         return
     try:

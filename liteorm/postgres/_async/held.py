@@ -95,7 +95,8 @@ class AsyncHeld(AsyncAnySession):
 
     async def _restore(self, wire: AsyncWire) -> None:
         """Leave no transaction open that was not there before."""
-        if not wire.closed and wire.pgconn.transaction_status != _IDLE:
+        pgconn = wire.pgconn
+        if not wire.closed and (pgconn.transaction_status != _IDLE or pgconn.pipeline_status):
             await wire.clean(False)
 
     def _check_text(self, sql: str) -> None:

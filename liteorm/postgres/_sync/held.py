@@ -96,7 +96,8 @@ class Held(AnySession):
 
     def _restore(self, wire: Wire) -> None:
         """Leave no transaction open that was not there before."""
-        if not wire.closed and wire.pgconn.transaction_status != _IDLE:
+        pgconn = wire.pgconn
+        if not wire.closed and (pgconn.transaction_status != _IDLE or pgconn.pipeline_status):
             wire.clean(False)
 
     def _check_text(self, sql: str) -> None:
