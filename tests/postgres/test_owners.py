@@ -208,6 +208,7 @@ class Shooter:
     def __enter__(self) -> Shooter:
         # Hypothesis watches the collector, where what is raised goes nowhere either.
         self._callbacks, gc.callbacks[:] = gc.callbacks[:], []
+        gc.freeze()  # a round after each shot looks at what is new alone
         self._before = signal.signal(signal.SIGUSR2, self._hit)
         self._thread.start()
         return self
@@ -218,6 +219,7 @@ class Shooter:
         self._thread.join()
         signal.signal(signal.SIGUSR2, self._before)
         gc.callbacks[:] = self._callbacks
+        gc.unfreeze()
 
 
 # A callback of a weak reference may be hit, where what is raised goes nowhere.
