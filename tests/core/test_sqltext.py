@@ -83,6 +83,8 @@ def test_parts_take_the_place_of_braces() -> None:
         ("SELECT {:i}", (5,), {}, TypeError, "{} is an identifier: a str or an Ident, not int"),
         ("SELECT {:x}", (Ident("a"),), {}, ValueError, "neither a format nor a conversion"),
         ("SELECT {!r}", (Ident("a"),), {}, ValueError, "neither a format nor a conversion"),
+        ("SELECT '{'", (), {}, ValueError, "write it twice, {{ or }}"),
+        ("SELECT '}'", (), {}, ValueError, "write it twice, {{ or }}"),
     ],
 )
 def test_braces_and_parts_must_match(

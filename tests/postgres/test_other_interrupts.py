@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -16,6 +18,8 @@ import pytest
 
 import liteorm
 from liteorm.postgres import DB, open
+from liteorm.postgres._session import pipelining
+from liteorm.postgres._sync import batching, connection
 from tests.postgres.support import Witness, until
 
 
@@ -185,3 +189,56 @@ def test_commit_is_unknown_then(db: DB, witness: Witness, raised: type[BaseExcep
         exc = _interrupted(witness, raised, call)
         assert isinstance(exc.__cause__, liteorm.CommitUnknown)
     assert list(db.query("SELECT * FROM item")) == []
+
+
+def _interrupted_at(step: int, call: Callable[[], Any]) -> bool:
+    """Make a call that is interrupted at this line of what sends a batch; say whether it was."""
+    left = step
+    files = [module.__file__ for module in (pipelining, batching, connection)]
+
+    def trace(frame: Any, event: str, _: object) -> Any:
+        nonlocal left
+        if frame.f_code.co_filename not in files:
+            return None
+        if event == "line":
+            left -= 1
+            if left == 0:
+                raise SoftTimeLimit
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    except SoftTimeLimit:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def _both(session: Any) -> None:
+    with session.batch() as batch:
+        batch.execute("INSERT INTO plain VALUES (1)")
+        batch.query("INSERT INTO plain VALUES (2) RETURNING id")
+
+
+def test_a_batch_interrupted_at_any_line_leaves_no_half_of_it(db: DB) -> None:
+    """In a transaction: it goes on or is over; outside, the next call is answered."""
+    db.execute("CREATE TABLE plain (id int)")
+    halves: Any = "SELECT count(*) FILTER (WHERE id = 1), count(*) FILTER (WHERE id = 2) FROM plain"
+    step, went_on, interrupted = 0, 0, True
+    while interrupted:
+        step += 1
+        interrupted = _interrupted_at(step, lambda: _both(db))
+        assert db.stats().in_use == 0
+        [(ones, twos)] = db.query(halves)
+        assert ones == twos
+        with suppress(liteorm.Error), db.transaction() as tx:
+            assert _interrupted_at(step, lambda: _both(tx)) == interrupted
+            assert list(tx.query("SELECT 7")) == [(7,)]
+            went_on += 1
+        assert db.stats().in_use == 0
+        assert list(db.query("SELECT 8")) == [(8,)]
+    assert step > 20
+    assert went_on > 10

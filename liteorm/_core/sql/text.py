@@ -161,7 +161,7 @@ def sql(text: LiteralString, /, *parts: object, **named: object) -> Sql:
     """
     result: list[_Part] = []
     given = _Given(parts, named)
-    for literal, name, spec, conversion in string.Formatter().parse(text):
+    for literal, name, spec, conversion in _parsed(text):
         if literal:
             result.append(literal)
         if name is None:
@@ -172,6 +172,16 @@ def sql(text: LiteralString, /, *parts: object, **named: object) -> Sql:
         result += [_identifier(part, f"{{{name}}}")] if spec else _flat(part)
     given.check()
     return made(result)
+
+
+def _parsed(text: str) -> list[tuple[str, str | None, str | None, str | None]]:
+    try:
+        return list(string.Formatter().parse(text))
+    except ValueError:
+        raise ValueError(
+            "the SQL has a { without its }, or a } without its {: for a brace of the SQL's own "
+            "write it twice, {{ or }}"
+        ) from None
 
 
 class _Given:

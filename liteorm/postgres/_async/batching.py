@@ -15,7 +15,7 @@ from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._reading.results import UnknownTypes, rows_from_result
 from liteorm.postgres._session.commands import result_of
 from liteorm.postgres._session.outcomes import is_interruption, leaves_commit_open
-from liteorm.postgres._session.pipelining import Failure, pipeline_step
+from liteorm.postgres._session.pipelining import Failure
 
 __all__ = ["AsyncBatching", "judged_end"]
 
@@ -67,7 +67,7 @@ async def _send(session: AsyncStatements, pending: list[Pending[Any]]) -> list[A
         alone = wire.pgconn.transaction_status == _IDLE
         before = session._state.before_commit if alone else None
         try:
-            results = await wire.wait(pipeline_step(wire, pending, alone, before))
+            results = await wire.run_batch(pending, alone, before)
         except BaseException as exc:
             error, cause = _judged(wire, exc, pending, alone)
             if error is exc:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final, LiteralString
 
-import attrs
 from psycopg import pq
 
 from liteorm._core.scanning.scan import scan
@@ -16,7 +15,7 @@ from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._reading.results import UnknownTypes, rows_from_result
 from liteorm.postgres._session.options import CLEANUP_BOUND
-from liteorm.postgres._session.pipelining import Failure, pipeline_step
+from liteorm.postgres._session.pipelining import Failure, Sent
 from liteorm.postgres._session.primitives import afinish
 from liteorm.postgres._writing.copy import array_parameters
 from liteorm.postgres._writing.faults import name_field
@@ -30,15 +29,6 @@ _SAVEPOINT: Final = "liteorm_many"
 
 class NotAll(Exception):
     """A row did not come back, or cannot be read; nothing is stored."""
-
-
-@attrs.frozen(eq=False)
-class _Sent:
-    """A statement of a pipeline."""
-
-    sql: str
-    params: Any = None
-    timeout: None = None
 
 
 async def insert_guarded(
@@ -83,9 +73,7 @@ async def insert_guarded(
 async def _alone(wire: AsyncWire, sql: str, params: Any) -> Any:
     """Run it in a transaction of its own, whose COMMIT goes along."""
     try:
-        [result] = await wire.wait(
-            pipeline_step(wire, [_Sent(sql, params)], True, wire.state.before_commit)
-        )
+        [result] = await wire.run_batch([Sent(sql, params)], True, wire.state.before_commit)
     except BaseException as exc:
         if isinstance(exc, Failure) and exc.place == 0:
             raise exc.reason from exc.reason.__cause__
@@ -99,12 +87,12 @@ async def _alone(wire: AsyncWire, sql: str, params: Any) -> Any:
 async def _inside(wire: AsyncWire, sql: str, params: Any) -> Any:
     """Run it in a savepoint of the transaction, which a failure leaves as it was."""
     calls = [
-        _Sent(f"SAVEPOINT {_SAVEPOINT}"),
-        _Sent(sql, params),
-        _Sent(f"RELEASE SAVEPOINT {_SAVEPOINT}"),
+        Sent(f"SAVEPOINT {_SAVEPOINT}"),
+        Sent(sql, params),
+        Sent(f"RELEASE SAVEPOINT {_SAVEPOINT}"),
     ]
     try:
-        results = await wire.wait(pipeline_step(wire, calls, False, None))
+        results = await wire.run_batch(calls, False)
     except Failure as failure:
         if wire.pgconn.transaction_status == pq.TransactionStatus.INERROR:
             await afinish(_undo(wire))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from math import ceil
 from typing import Any, Final, NamedTuple
@@ -20,7 +21,7 @@ from psycopg.generators import fetch_many, pipeline_communicate
 
 from liteorm.postgres._session.protocol import NamedQuery
 
-__all__ = ["Failure", "pipeline_step"]
+__all__ = ["Failure", "Sent", "pipeline_step"]
 
 _SYNC: Final = pq.ExecStatus.PIPELINE_SYNC
 _GOOD: Final = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK, pq.ExecStatus.EMPTY_QUERY}
@@ -70,10 +71,15 @@ def pipeline_step(
         around = [before_commit, "COMMIT"] if before_commit else ["COMMIT"]
         ends = [_Send(len(calls), _plain(pgconn, text)) for text in around]
         sends = [_Send(0, _plain(pgconn, "BEGIN")), *sends, *ends]
-    pgconn.enter_pipeline_mode()
     commands = [send.call for send in sends]
-    answers = yield from _answers(pgconn, deque([*commands, pgconn.pipeline_sync]))
-    pgconn.exit_pipeline_mode()
+    try:
+        pgconn.enter_pipeline_mode()
+        answers = yield from _answers(pgconn, deque([*commands, pgconn.pipeline_sync]))
+    finally:
+        # An interruption may come before anything was sent: a transaction then goes on without
+        # it. Where an answer is still to come this is refused, and the connection is dropped.
+        with suppress(driver.OperationalError):
+            pgconn.exit_pipeline_mode()
     results: list[Any] = []
     for send, answer in zip(sends, answers, strict=True):
         for result in answer:
@@ -82,6 +88,14 @@ def pipeline_step(
         if send.counts:
             results.append(answer[0])
     return results
+
+
+class Sent(NamedTuple):
+    """A statement of a pipeline, as `pipeline_step` takes it."""
+
+    sql: str
+    params: Any = None
+    timeout: float | None = None
 
 
 class _Send(NamedTuple):

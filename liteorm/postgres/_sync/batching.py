@@ -16,7 +16,7 @@ from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._reading.results import UnknownTypes, rows_from_result
 from liteorm.postgres._session.commands import result_of
 from liteorm.postgres._session.outcomes import is_interruption, leaves_commit_open
-from liteorm.postgres._session.pipelining import Failure, pipeline_step
+from liteorm.postgres._session.pipelining import Failure
 
 __all__ = ["Batching", "judged_end"]
 
@@ -68,7 +68,7 @@ def _send(session: Statements, pending: list[Pending[Any]]) -> list[Any]:
         alone = wire.pgconn.transaction_status == _IDLE
         before = session._state.before_commit if alone else None
         try:
-            results = wire.wait(pipeline_step(wire, pending, alone, before))
+            results = wire.run_batch(pending, alone, before)
         except BaseException as exc:
             error, cause = _judged(wire, exc, pending, alone)
             if error is exc:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import socket
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from sys import is_finalizing
 from time import monotonic
 from typing import Any, Final
@@ -39,6 +39,7 @@ from liteorm.postgres._session.options import (
     server_of,
 )
 from liteorm.postgres._session.outcomes import is_over
+from liteorm.postgres._session.pipelining import pipeline_step
 from liteorm.postgres._session.primitives import (
     WaitTimeout,
     finish,
@@ -218,6 +219,9 @@ class Wire(Limits):
                 except Exception as failure:
                     # Also what a step says in its own words: the interruption is what counts.
                     logger.debug("stopping an interrupted statement failed: %s", said(failure))
+                if self.pgconn.transaction_status == _ACTIVE:
+                    # The step itself was interrupted, and nobody reads its answer any more.
+                    self.drop()
             raise
 
     def stop(self, gen: PQGen[Any]) -> Any:
@@ -306,6 +310,18 @@ class Wire(Limits):
         if changes_settings(tag, sql, params):
             self.learn_settings()
         return result
+
+    def run_batch(
+        self, calls: Sequence[Any], alone: bool, before_commit: str | None = None
+    ) -> list[Any]:
+        """Run statements in one round trip: see `pipeline_step`."""
+        try:
+            results: list[Any] = self.wait(pipeline_step(self, calls, alone, before_commit))
+        finally:
+            if self.pgconn.pipeline_status != pq.PipelineStatus.OFF:
+                # An interruption came while it was left: the next statement would get its answers.
+                self.drop()
+        return results
 
     def run_script(self, sql: Any, params: Any = None) -> list[Any]:
         """Run one statement, or several split by semicolons; return the driver's results."""

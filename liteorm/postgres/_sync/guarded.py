@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import Any, Final, LiteralString
 
-import attrs
 from psycopg import pq
 
 from liteorm._core.scanning.scan import scan
@@ -17,7 +16,7 @@ from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._reading.results import UnknownTypes, rows_from_result
 from liteorm.postgres._session.options import CLEANUP_BOUND
-from liteorm.postgres._session.pipelining import Failure, pipeline_step
+from liteorm.postgres._session.pipelining import Failure, Sent
 from liteorm.postgres._session.primitives import finish
 from liteorm.postgres._writing.copy import array_parameters
 from liteorm.postgres._writing.faults import name_field
@@ -31,15 +30,6 @@ _SAVEPOINT: Final = "liteorm_many"
 
 class NotAll(Exception):
     """A row did not come back, or cannot be read; nothing is stored."""
-
-
-@attrs.frozen(eq=False)
-class _Sent:
-    """A statement of a pipeline."""
-
-    sql: str
-    params: Any = None
-    timeout: None = None
 
 
 def insert_guarded(
@@ -84,9 +74,7 @@ def insert_guarded(
 def _alone(wire: Wire, sql: str, params: Any) -> Any:
     """Run it in a transaction of its own, whose COMMIT goes along."""
     try:
-        [result] = wire.wait(
-            pipeline_step(wire, [_Sent(sql, params)], True, wire.state.before_commit)
-        )
+        [result] = wire.run_batch([Sent(sql, params)], True, wire.state.before_commit)
     except BaseException as exc:
         if isinstance(exc, Failure) and exc.place == 0:
             raise exc.reason from exc.reason.__cause__
@@ -100,12 +88,12 @@ def _alone(wire: Wire, sql: str, params: Any) -> Any:
 def _inside(wire: Wire, sql: str, params: Any) -> Any:
     """Run it in a savepoint of the transaction, which a failure leaves as it was."""
     calls = [
-        _Sent(f"SAVEPOINT {_SAVEPOINT}"),
-        _Sent(sql, params),
-        _Sent(f"RELEASE SAVEPOINT {_SAVEPOINT}"),
+        Sent(f"SAVEPOINT {_SAVEPOINT}"),
+        Sent(sql, params),
+        Sent(f"RELEASE SAVEPOINT {_SAVEPOINT}"),
     ]
     try:
-        results = wire.wait(pipeline_step(wire, calls, False, None))
+        results = wire.run_batch(calls, False)
     except Failure as failure:
         if wire.pgconn.transaction_status == pq.TransactionStatus.INERROR:
             finish(_undo(wire))

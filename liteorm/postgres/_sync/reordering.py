@@ -19,7 +19,7 @@ from liteorm.errors import Error
 from liteorm.postgres._sync.lookup import own_text
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._reading.results import UnknownTypes, rows_from_result
-from liteorm.postgres._session.pipelining import Failure, pipeline_step
+from liteorm.postgres._session.pipelining import Failure, Sent
 from liteorm.postgres._writing.copy import array_parameters
 from liteorm.postgres._writing.targets import Target
 
@@ -39,15 +39,6 @@ class Reordered:
     all_sql: LiteralString
     """Inserts all, and gives the keys behind the columns."""
     one_sql: LiteralString
-
-
-@attrs.frozen(eq=False)
-class _Sent:
-    """One row of a pipeline."""
-
-    sql: str
-    params: tuple[Any, ...]
-    timeout: None = None
 
 
 def reordering(
@@ -134,7 +125,7 @@ def _one_by_one(
         some = objects[first : first + _AT_ONCE]
         target.check_classes(some, start + first)
         try:
-            sent = [_Sent(how.one_sql, target.parameters(obj)) for obj in some]
+            sent = [Sent(how.one_sql, target.parameters(obj)) for obj in some]
         except Exception as exc:
             target.blame(some, start + first, exc)
             raise
@@ -142,7 +133,7 @@ def _one_by_one(
         try:
             with session._connection("insert_returning", how.one_sql) as wire:
                 try:
-                    results = wire.wait(pipeline_step(wire, sent, False, None))
+                    results = wire.run_batch(sent, False)
                 except Failure as failure:
                     place = failure.place
                     raise failure.reason from None

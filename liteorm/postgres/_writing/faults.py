@@ -27,6 +27,10 @@ _MODIFIERS: Final = re.compile(r"\((\d+)(?:,(-?\d+))?\)(?:\[\])*$")
 _NUL_IN_JSON: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _GENERATED: Final = ("428C9", "42P10")
 _FILLED: Final = "declare the field Annotated[…, Column(generated=True)]: it is never sent"
+_FRESH: Final = (
+    "None is sent as NULL; the database fills the column where it is left out: "
+    "Annotated[…, Column(generated=True)], or UNSET"
+)
 
 
 def locate(error: Error, target: Target) -> None:
@@ -83,6 +87,8 @@ def _tell(error: Error, target: Target, sent: SentColumn | None, row: int | None
     if sent is not None:
         error.field = sent.field.init_name
         error.column = error.column or sent.column.name
+        if error.sqlstate == "23502" and sent.column.fresh:
+            error.hint = error.hint or _FRESH
         place = f"{target.model.name}.{error.field}{' of ' if place else ''}{place}"
     if place:
         error.message = f"{error.message} (at {place})"
