@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
@@ -61,7 +62,8 @@ class Pending(Generic[T]):
         """Seconds that this statement of the batch may take."""
         self._read = read
         self._found: Any = None
-        self._error: BaseException | None = None
+        # The error's frames are those of the block, and hold this: not to hold each other.
+        self._error: Callable[[], BaseException | None] | None = None
         self._sent = False
 
     def __repr__(self) -> str:
@@ -80,7 +82,7 @@ class Pending(Generic[T]):
             raise TransactionError(
                 "this statement has no result: its batch failed, and nothing of it is stored",
                 retryable=False,
-            ) from self._error
+            ) from self._error()
         if not self._sent:
             raise TransactionError(
                 "this statement has no result yet: its batch is sent when the block is left",
@@ -209,5 +211,13 @@ def settle(pending: Sequence[Pending[Any]], found: Sequence[Any]) -> None:
 
 def fail(pending: Sequence[Pending[Any]], error: BaseException) -> None:
     """Say to the statements of a batch that they have no results."""
+    try:
+        reference: Callable[[], BaseException | None] = weakref.ref(error)
+    except TypeError:  # one of Python's own, such as KeyboardInterrupt
+        reference = _nothing
     for each in pending:
-        each._error = error
+        each._error = reference
+
+
+def _nothing() -> None:
+    """Stand for an error that cannot be referred to."""

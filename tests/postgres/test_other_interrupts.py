@@ -19,7 +19,7 @@ import pytest
 import liteorm
 from liteorm.postgres import DB, open
 from liteorm.postgres._session import pipelining
-from liteorm.postgres._sync import batching, connection
+from liteorm.postgres._sync import connection
 from tests.postgres.support import Witness, until
 
 
@@ -146,7 +146,7 @@ def test_every_write_is_stopped(db: DB, witness: Witness) -> None:
     """Also what takes several statements, or a COPY; nothing of it is stored."""
     db.execute(SLOW)
     kind = SoftTimeLimit
-    before = signal.signal(signal.SIGUSR1, lambda *_: _raise(kind))
+    before = signal.signal(signal.SIGUSR1, lambda _, __: _raise(kind))
     try:
         for call in WRITES.values():
             _interrupted(witness, kind, lambda call=call: call(db))  # type: ignore[misc]
@@ -194,7 +194,7 @@ def test_commit_is_unknown_then(db: DB, witness: Witness, raised: type[BaseExcep
 def _interrupted_at(step: int, call: Callable[[], Any]) -> bool:
     """Make a call that is interrupted at this line of what sends a batch; say whether it was."""
     left = step
-    files = [module.__file__ for module in (pipelining, batching, connection)]
+    files = [module.__file__ for module in (pipelining, connection)]
 
     def trace(frame: Any, event: str, _: object) -> Any:
         nonlocal left
@@ -235,7 +235,7 @@ def test_a_batch_interrupted_at_any_line_leaves_no_half_of_it(db: DB) -> None:
         [(ones, twos)] = db.query(halves)
         assert ones == twos
         with suppress(liteorm.Error), db.transaction() as tx:
-            assert _interrupted_at(step, lambda: _both(tx)) == interrupted
+            interrupted |= _interrupted_at(step, lambda: _both(tx))
             assert list(tx.query("SELECT 7")) == [(7,)]
             went_on += 1
         assert db.stats().in_use == 0

@@ -14,7 +14,7 @@ from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._reading.results import UnknownTypes, rows_from_result
 from liteorm.postgres._session.commands import result_of
-from liteorm.postgres._session.outcomes import is_interruption, leaves_commit_open
+from liteorm.postgres._session.outcomes import because, is_interruption, leaves_commit_open
 from liteorm.postgres._session.pipelining import Failure
 
 __all__ = ["AsyncBatching", "judged_end"]
@@ -69,10 +69,8 @@ async def _send(session: AsyncStatements, pending: list[Pending[Any]]) -> list[A
         try:
             results = await wire.run_batch(pending, alone, before)
         except BaseException as exc:
-            error, cause = _judged(wire, exc, pending, alone)
-            if error is exc:
-                raise
-            raise error from cause
+            exc = because(*_judged(wire, exc, pending, alone))
+            raise exc
         for each, result in zip(pending, results, strict=True):
             wire.note_results([result], each.sql)
         found = [await _read(session, wire, *pair) for pair in zip(pending, results, strict=True)]
@@ -96,10 +94,9 @@ def _judged(
     wire: AsyncWire, exc: BaseException, pending: list[Pending[Any]], alone: bool
 ) -> tuple[BaseException, BaseException | None]:
     """Return the error for a batch that failed, naming the statement, and its cause."""
-    place = exc.place if isinstance(exc, Failure) else None
-    cause = exc.reason if isinstance(exc, Failure) else exc
-    if place is None or place >= len(pending):
+    if not isinstance(exc, Failure) or exc.place >= len(pending):
         return judged_end(wire, exc, alone, "a batch was sent")
+    place, cause = exc.place, exc.take()
     each = pending[place]
     error = wire.translated(cause, each.sql, each.params)
     if isinstance(error, Error):
@@ -124,7 +121,7 @@ def judged_end(
         what: What was done meanwhile.
     """
     place = exc.place if isinstance(exc, Failure) else None
-    cause = exc.reason if isinstance(exc, Failure) else exc
+    cause = exc.take() if isinstance(exc, Failure) else exc
     if is_interruption(cause):
         if alone:
             cause.__cause__ = _unknown("this task was interrupted", what)

@@ -58,7 +58,10 @@ async def describe_async(session: AsyncSession, sql: SqlText) -> StatementShape:
         raise wrong_session(describe_async, session, AsyncDB)
     [found] = await describe_all(session, [sql])
     if isinstance(found, Error):
-        raise found
+        try:
+            raise found
+        finally:
+            del found  # see `because`
     return found.shape(session._state.types.known)
 
 

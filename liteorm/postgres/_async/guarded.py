@@ -15,6 +15,7 @@ from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._reading.results import UnknownTypes, rows_from_result
 from liteorm.postgres._session.options import CLEANUP_BOUND
+from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.pipelining import Failure, Sent
 from liteorm.postgres._session.primitives import afinish
 from liteorm.postgres._writing.copy import array_parameters
@@ -76,11 +77,9 @@ async def _alone(wire: AsyncWire, sql: str, params: Any) -> Any:
         [result] = await wire.run_batch([Sent(sql, params)], True, wire.state.before_commit)
     except BaseException as exc:
         if isinstance(exc, Failure) and exc.place == 0:
-            raise exc.reason from exc.reason.__cause__
-        error, cause = judged_end(wire, exc, True, "rows were inserted")
-        if error is exc:
-            raise
-        raise error from cause
+            raise exc.take()  # noqa: B904 - it has its own cause
+        exc = because(*judged_end(wire, exc, True, "rows were inserted"))
+        raise exc
     return result
 
 
@@ -96,7 +95,7 @@ async def _inside(wire: AsyncWire, sql: str, params: Any) -> Any:
     except Failure as failure:
         if wire.pgconn.transaction_status == pq.TransactionStatus.INERROR:
             await afinish(_undo(wire))
-        raise failure.reason from failure.reason.__cause__
+        raise failure.take()  # noqa: B904 - it has its own cause
     return results[1]
 
 

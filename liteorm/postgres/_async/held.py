@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from time import monotonic
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from psycopg import pq
 
@@ -21,6 +21,7 @@ from liteorm.postgres._async.transaction import AsyncTransaction, AsyncTx
 from liteorm.postgres._session.beginning import Begin, begin_of
 from liteorm.postgres._session.commands import check_text
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
+from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import afinish, arunning, asleep
 from liteorm.postgres._session.reclaiming import warn_of_loss
 
@@ -128,24 +129,21 @@ class AsyncHeld(AsyncAnySession):
 
     async def _begun(self, begin: Begin) -> AsyncTx:
         event = self._state.begin_event("begin", begin.shown, begin.params, self._wire)
-        error: BaseException | None = None
         try:
             wire = await self._acquire(None)
             try:
                 savepoint = await self._begin(wire, begin)
             except BaseException as exc:
-                error = await self._failed(wire, exc, begin.shown)
-                if error is exc:
-                    raise
-                raise error from exc
-            return AsyncTx(
+                exc = because(await self._failed(wire, exc, begin.shown), exc)
+                raise exc
+            tx = AsyncTx(
                 self._state, wire, begin.read_only, None, home=self._end, savepoint=savepoint
             )
         except BaseException as exc:
-            error = exc
+            self._state.end_event(event, exc)
             raise
-        finally:
-            self._state.end_event(event, error)
+        self._state.end_event(event)
+        return tx
 
     async def _begin(self, wire: AsyncWire, begin: Begin) -> str | None:
         """Begin a transaction; return the savepoint's name if it is one."""
@@ -203,7 +201,7 @@ class AsyncHolding:
                 raise self._state.refusal()
             return
         session._closed = True
-        wire = session._wire
+        wire, session._wire = session._wire, cast("Any", None)
         wire.dirty = True
         await afinish(self._give_back(session, wire))
 
@@ -293,10 +291,8 @@ class AsyncLent(AsyncHeld):
             # BEGIN as the driver would send it, if it would.
             await wire.wait(self._owner._start_query())
         except BaseException as exc:
-            error = await self._failed(wire, exc, "BEGIN")
-            if error is exc:
-                raise
-            raise error from exc
+            exc = because(await self._failed(wire, exc, "BEGIN"), exc)
+            raise exc
         return wire
 
     async def _release(self, wire: AsyncWire) -> None:

@@ -28,8 +28,9 @@ from liteorm.postgres._async.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.database import AsyncDB
 from liteorm.postgres._async.statements import AsyncStatements
-from liteorm.postgres._session.notifying import Backoff, checked_channel, checked_payload
+from liteorm.postgres._session.notifying import Backoff, checked_channel, checked_payload, handed_to
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, check_seconds, wrong_session
+from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import (
     AsyncLock,
     AsyncSignal,
@@ -276,12 +277,11 @@ class AsyncListener:
         """LISTEN to every channel on a connection just taken."""
         state = self._state
         event = state.begin_event("listen", None, wire=wire)
-        error: BaseException | None = None
         self._drivers = wire.pgconn.notify_handler
         try:
             self._check_open()
             wire.dirty = True
-            wire.pgconn.notify_handler = self._take
+            wire.pgconn.notify_handler = handed_to(self)
             wire.limit(CLEANUP_BOUND, drop=True)
             self._trying = wire
             if state.pooled:
@@ -294,15 +294,15 @@ class AsyncListener:
                 await wire.command(f"LISTEN {quoted(channel)}")
         except BaseException as exc:
             self._trying = None
-            error = wire.translated(exc, "LISTEN")
+            exc = because(wire.translated(exc, "LISTEN"), exc)
             wire.pgconn.notify_handler = self._drivers
-            evict_if_read_only(wire, error, None)
-            await give_back(state, wire)
-            if error is exc:
-                raise
-            raise error from exc
-        finally:
-            state.end_event(event, error)
+            evict_if_read_only(wire, exc, None)
+            try:
+                await give_back(state, wire)
+            finally:
+                state.end_event(event, exc)
+            raise exc
+        state.end_event(event)
         wire.unlimit()
         self._trying, self._wire = None, wire
         self._watch = AsyncWatch(wire.pgconn.socket)
@@ -372,13 +372,10 @@ class AsyncListener:
             await wire.command(sql)
             self._heard = monotonic()
         except Exception as exc:
-            error = wire.translated(exc, sql)
             if wire.closed:
                 self._note_loss(exc)
-                error = lost(exc, wire, sql)
-            if error is exc:
-                raise
-            raise error from exc
+            exc = because(lost(exc, wire, sql) if wire.closed else wire.translated(exc, sql), exc)
+            raise exc
         finally:
             wire.unlimit()
             self._check_overflow()

@@ -14,6 +14,7 @@ from liteorm.postgres._async.catalog import load_types
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._session.options import PoolState
+from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import AsyncAnswer
 from liteorm.postgres._types.registry import UnknownTypes
 from liteorm.postgres._writing.readable import check_readable
@@ -93,10 +94,8 @@ async def looked_up(
             whole=whole,
         )
     except BaseException as exc:
-        error = await session._failed(wire, exc, COLUMNS_SQL)
-        if error is exc:
-            raise
-        raise error from exc
+        exc = because(await session._failed(wire, exc, COLUMNS_SQL), exc)
+        raise exc
     version = wire.info.server_version
     await session._release(wire)
     return target, version

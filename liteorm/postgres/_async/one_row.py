@@ -16,6 +16,7 @@ from liteorm._core.values.results import Rows
 from liteorm.errors import DataError, Error, NoRows, StaleRow, UniqueViolation, mark_stored
 from liteorm.postgres._async.lookup import forget, looked_up, own_text, writing_of
 from liteorm.postgres._async.statements import AsyncStatements
+from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._writing.faults import name_field
 from liteorm.postgres._writing.tables import explain_conflict
 from liteorm.postgres._writing.targets import Target
@@ -218,7 +219,10 @@ async def delete(session: AsyncStatements, obj: Any) -> bool:
         return True
     error = await outdated(session, model, table, obj)
     if error is not None:
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # see `because`
     return False
 
 
@@ -354,7 +358,9 @@ async def _rows(session: AsyncStatements, call: _Call, obj: Any) -> Rows:
             name_field(exc, call.target, (obj,))
             raise
         error.sqlstate = exc.sqlstate
-        raise error from exc.__cause__
+        exc = because(error, exc.__cause__)
+        del error
+        raise exc
 
 
 async def _called_again(

@@ -13,6 +13,7 @@ from liteorm.postgres._async.lookup import own_text
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._driver import COUNTS_RESULTS
 from liteorm.postgres._session.commands import result_of
+from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.translate import is_stale
 from liteorm.postgres._types.dumpers import parameter_error
 from liteorm.postgres._writing.chunks import AsyncChunks, AsyncObjects
@@ -92,10 +93,8 @@ async def _run_sets(
                     await cursor.executemany(own_text(sent), cursor.counted(taken))
                 except Exception as exc:
                     wire.forget_stale(exc)
-                    error = _of_set(wire, cursor, exc, text)
-                    if error is exc:
-                        raise
-                    raise error from exc
+                    exc = because(_of_set(wire, cursor, exc, text), exc)
+                    raise exc
                 taken = await sets.take(_SETS)
             wire.note_results(cursor.last, text)
             result = Result(cursor.affected, result_of(cursor.last).command)

@@ -135,7 +135,7 @@ async def _one_by_one(
                     results = await wire.run_batch(sent, False)
                 except Failure as failure:
                     place = failure.place
-                    raise failure.reason from None
+                    raise failure.take() from None
                 rows = [await _rows(session, wire, result) for result in results]
         except Error as exc:
             exc.row = start + first + place

@@ -26,6 +26,7 @@ from liteorm.postgres._reading.results import (
 )
 from liteorm.postgres._session.commands import result_of
 from liteorm.postgres._session.options import PoolState
+from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import afinish
 
 __all__ = ["AsyncStatements", "AsyncUse"]
@@ -116,10 +117,8 @@ class AsyncStatements:
                 told: Any = rows._source
                 told.autocommit = True
         except BaseException as exc:
-            error = await self._failed(wire, exc, sql, params)
-            if error is exc:
-                raise
-            raise error from exc
+            exc = because(await self._failed(wire, exc, sql, params), exc)
+            raise exc
         await self._release(wire)
         return rows
 
@@ -145,12 +144,10 @@ class AsyncStatements:
             return await self._looked_up(wire, result, unknown)
         except Exception as exc:
             # The statement itself has succeeded.
-            error = wire.translated(exc)
+            exc = because(wire.translated(exc), exc)
             if self._autocommit and has_written(result.command_status):
-                mark_stored(error)
-            if error is exc:
-                raise
-            raise error from exc
+                mark_stored(exc)
+            raise exc
 
     async def _looked_up(self, wire: AsyncWire, result: Any, unknown: UnknownTypes) -> Rows:
         """Look up types, until those of a result are known."""
@@ -258,7 +255,7 @@ class AsyncUse:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        state, session, wire = self._session._state, self._session, self._wire
+        session, wire = self._session, self._wire
         assert wire is not None
         self._wire = None
         error: BaseException | None = None
@@ -279,14 +276,19 @@ class AsyncUse:
             else:
                 error = await session._failed(wire, exc, self.sql, self._params)
         except BaseException as failure:
-            error = failure
+            self._tell(failure)
             raise
+        self._tell(error)
+        try:
+            if error is not None and (error is not met or exc_type is None):
+                raise error from (None if error is met else met)
         finally:
-            if self._event is not None:
-                self._event.rows = self.rows
-                state.end_event(self._event, error)
-        if error is not None and (error is not met or exc_type is None):
-            raise error from (None if error is met else met)
+            del error, met, exc  # see `because`
+
+    def _tell(self, error: BaseException | None) -> None:
+        if self._event is not None:
+            self._event.rows = self.rows
+            self._session._state.end_event(self._event, error)
 
     async def _lower(self, wire: AsyncWire, exc: BaseException | None) -> BaseException | None:
         """Give the server its limit back; return what is to be raised."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from time import monotonic
 from types import TracebackType
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 from psycopg import pq
 
@@ -26,6 +26,7 @@ from liteorm.postgres._session.beginning import Begin
 from liteorm.postgres._session.commands import check_pooled, check_text
 from liteorm.postgres._session.nesting import entered
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
+from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import AsyncAnswer, afinish, asleep
 from liteorm.postgres._session.reclaiming import warn_of_loss
 from liteorm.postgres._types.quiet import said
@@ -76,7 +77,7 @@ class AsyncTx(AsyncAnySession):
 
     @property
     def _path(self) -> str | None:
-        return self._wire.path
+        return self._wire.path if self._ended is None else None
 
     def __repr__(self) -> str:
         kind = "transaction" if self._parent is None else "savepoint"
@@ -186,18 +187,17 @@ class AsyncTx(AsyncAnySession):
         self._lock_now()
         operation = "commit" if self._savepoint is None else "release"
         event = self._state.begin_event(operation, None, wire=self._wire)
-        error: BaseException | None = None
         try:
             if self._savepoint is None:
                 await self._commit()
             else:
                 await self._release_savepoint()
         except BaseException as exc:
-            error = exc
+            self._state.end_event(event, exc)
+            await self._end("rolled back")
             raise
-        finally:
-            self._state.end_event(event, error)
-            await self._end("committed" if error is None else "rolled back")
+        self._state.end_event(event)
+        await self._end("committed")
 
     async def _commit(self) -> None:
         try:
@@ -216,10 +216,8 @@ class AsyncTx(AsyncAnySession):
                 raise aborted("savepoint", cause) from cause
             await wire.command(f"RELEASE SAVEPOINT {self._savepoint}")
         except Exception as exc:
-            error = wire.translated(exc, "RELEASE SAVEPOINT")
-            if error is exc:
-                raise
-            raise error from exc
+            exc = because(wire.translated(exc, "RELEASE SAVEPOINT"), exc)
+            raise exc
 
     async def _roll_back_to(self, wire: AsyncWire) -> None:
         await wire.command(f"ROLLBACK TO SAVEPOINT {self._savepoint}")
@@ -232,15 +230,14 @@ class AsyncTx(AsyncAnySession):
         """Undo everything since the transaction, or the savepoint, began."""
         self._lock_now()
         event = self._state.begin_event("rollback", None, wire=self._wire)
-        error: BaseException | None = None
         try:
             await afinish(self._roll_back(self._wire))
         except BaseException as exc:
-            error = exc
-            raise
-        finally:
-            self._state.end_event(event, error)
+            self._state.end_event(event, exc)
             await self._end("rolled back")
+            raise
+        self._state.end_event(event)
+        await self._end("rolled back")
 
     async def _roll_back(self, wire: AsyncWire) -> None:
         wire.limit(CLEANUP_BOUND, drop=True)
@@ -256,13 +253,17 @@ class AsyncTx(AsyncAnySession):
             wire.drop()
 
     async def _end(self, how: str) -> None:
+        # A variable may hold this for long: not the connection with it, which may be lost later on,
+        # nor an error, whose frames hold this.
+        wire, self._wire = self._wire, cast("Any", None)
+        self._swallowed = None
         self._ended = how
         self._unlock()
         if self._parent is None:
             if self._home is None:
-                await give_back(self._state, self._wire)
+                await give_back(self._state, wire)
             else:
-                await self._home(self._wire)
+                await self._home(wire)
 
     async def _leave(self, *, commit: bool, raising: bool) -> None:
         """End the block this transaction was opened for."""
@@ -348,16 +349,15 @@ class AsyncTransaction:
 async def begin_transaction(state: PoolState, begin: Begin) -> AsyncTx:
     """Begin a transaction on a connection of the pool."""
     event = state.begin_event("begin", begin.shown, begin.params)
-    error: BaseException | None = None
     try:
         wire = await _begun(state, begin)
         state.reached(event, wire)
-        return AsyncTx(state, wire, begin.read_only, None)
+        tx = AsyncTx(state, wire, begin.read_only, None)
     except BaseException as exc:
-        error = exc
+        state.end_event(event, exc)
         raise
-    finally:
-        state.end_event(event, error)
+    state.end_event(event)
+    return tx
 
 
 async def _begun(state: PoolState, begin: Begin) -> AsyncWire:
@@ -370,13 +370,11 @@ async def _begun(state: PoolState, begin: Begin) -> AsyncWire:
             await wire.begin(begin)
             return wire
         except BaseException as exc:
-            error = wire.translated(exc, begin.shown)
+            exc = because(wire.translated(exc, begin.shown), exc)
             await give_back(state, wire)
-            if isinstance(error, ConnectionLost) and left and not wire.silent:
+            if isinstance(exc, ConnectionLost) and left and not wire.silent:
                 continue
-            if error is exc:
-                raise
-            raise error from exc
+            raise exc
     raise AssertionError("unreachable")
 
 

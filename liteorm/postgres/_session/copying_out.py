@@ -40,11 +40,12 @@ class CopyOut:
     """The data of one COPY as it comes.
 
     Args:
-        pgconn: The driver's connection.
+        wire: The connection; None when the block has been left, whoever still holds this.
     """
 
-    def __init__(self, pgconn: Any) -> None:
-        self._pgconn = pgconn
+    def __init__(self, wire: Any) -> None:
+        self.wire = wire
+        self._pgconn = wire.pgconn
         self.ended = False
         self.left = False
         self.rows = 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import attrs
@@ -12,11 +13,23 @@ from liteorm._core.models.hints import Codec
 from liteorm.errors import DataError
 from liteorm.postgres._types.json import Written, json_bytes
 
-__all__ = ["Backoff", "checked_channel", "checked_payload"]
+__all__ = ["Backoff", "checked_channel", "checked_payload", "handed_to"]
 
 # https://www.postgresql.org/docs/current/sql-notify.html; an identifier's length is NAMEDATALEN-1.
 _PAYLOAD_LIMIT: Final = 8000
 _CHANNEL_LIMIT: Final = 63
+
+
+def handed_to(listener: Any) -> Callable[[Any], None]:
+    """Return what hands notifications to a listener: its connection must not keep it alive."""
+    reference = weakref.ref(listener)
+
+    def take(note: Any) -> None:
+        known = reference()
+        if known is not None:
+            known._take(note)
+
+    return take
 
 
 def checked_channel(channel: str) -> str:

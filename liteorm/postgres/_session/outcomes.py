@@ -8,12 +8,24 @@ import psycopg
 
 from liteorm.errors import Error
 
-__all__ = ["is_interruption", "is_over", "leaves_commit_open"]
+__all__ = ["because", "is_interruption", "is_over", "leaves_commit_open"]
 
 # Classes of SQLSTATE with which a COMMIT may have been answered although it has happened, or will:
 # connection exception, system error, internal error.
 _UNCERTAIN: Final = ("08", "58", "XX")
 _COMPLETION_UNKNOWN: Final = "40003"
+
+
+def because(error: BaseException, cause: BaseException | None) -> Any:
+    """Return an error with its cause, to be raised; it may be the cause itself.
+
+    A variable that holds an exception in a frame of its traceback makes a cycle, and the frame, its
+    connection with it, stays until the collector comes. The name of an `except` is deleted when its
+    block is left, whatever other names there are is not: this is to be assigned to it.
+    """
+    if error is not cause:
+        error.__cause__ = cause
+    return error
 
 
 def is_interruption(exc: BaseException) -> bool:

@@ -48,7 +48,15 @@ class Failure(Exception):
     def __init__(self, place: int, reason: Exception) -> None:
         super().__init__(f"statement {place}")
         self.place = place
-        self.reason = reason
+        self._reason: Exception | None = reason
+
+    def take(self) -> Exception:
+        """Return the reason, once: raised in the place of this it will have this as its context."""
+        reason, self._reason = self._reason, None
+        assert reason is not None
+        self.__cause__ = self.__context__ = None
+        reason.__cause__ = reason.__cause__  # this itself is not to be told
+        return reason
 
 
 def pipeline_step(

@@ -112,14 +112,13 @@ def pause(seconds: float, signal: threading.Event) -> None:
 def _resume(coroutine: Coroutine[Any, Any, T], pending: Any) -> Generator[Any, Any, T]:
     """Go on with a coroutine that has been started and waits for `pending`."""
     while True:
-        error: BaseException | None = None
-        value: Any = None
         try:
-            value = yield pending
-        except BaseException as exc:
-            error = exc
-        try:
-            pending = coroutine.throw(error) if error is not None else coroutine.send(value)
+            try:
+                value = yield pending
+            except BaseException as exc:
+                pending = coroutine.throw(exc)
+            else:
+                pending = coroutine.send(value)
         except StopIteration as stop:
             result: T = stop.value
             return result
@@ -146,8 +145,14 @@ async def afinish(coroutine: Coroutine[Any, Any, T]) -> T:
     if interrupted is not None:
         if not task.cancelled():
             task.exception()  # retrieved: the interruption is what counts
-        raise interrupted
-    return task.result()
+        try:
+            raise interrupted
+        finally:
+            del interrupted  # see `because`
+    try:
+        return task.result()
+    finally:
+        del task  # its exception's frames hold it
 
 
 async def _as_coroutine(coroutine: Coroutine[Any, Any, T], pending: Any) -> T:

@@ -15,7 +15,7 @@ from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._reading.results import UnknownTypes, rows_from_result
 from liteorm.postgres._session.commands import result_of
-from liteorm.postgres._session.outcomes import is_interruption, leaves_commit_open
+from liteorm.postgres._session.outcomes import because, is_interruption, leaves_commit_open
 from liteorm.postgres._session.pipelining import Failure
 
 __all__ = ["Batching", "judged_end"]
@@ -70,10 +70,8 @@ def _send(session: Statements, pending: list[Pending[Any]]) -> list[Any]:
         try:
             results = wire.run_batch(pending, alone, before)
         except BaseException as exc:
-            error, cause = _judged(wire, exc, pending, alone)
-            if error is exc:
-                raise
-            raise error from cause
+            exc = because(*_judged(wire, exc, pending, alone))
+            raise exc
         for each, result in zip(pending, results, strict=True):
             wire.note_results([result], each.sql)
         found = [_read(session, wire, *pair) for pair in zip(pending, results, strict=True)]
@@ -97,10 +95,9 @@ def _judged(
     wire: Wire, exc: BaseException, pending: list[Pending[Any]], alone: bool
 ) -> tuple[BaseException, BaseException | None]:
     """Return the error for a batch that failed, naming the statement, and its cause."""
-    place = exc.place if isinstance(exc, Failure) else None
-    cause = exc.reason if isinstance(exc, Failure) else exc
-    if place is None or place >= len(pending):
+    if not isinstance(exc, Failure) or exc.place >= len(pending):
         return judged_end(wire, exc, alone, "a batch was sent")
+    place, cause = exc.place, exc.take()
     each = pending[place]
     error = wire.translated(cause, each.sql, each.params)
     if isinstance(error, Error):
@@ -125,7 +122,7 @@ def judged_end(
         what: What was done meanwhile.
     """
     place = exc.place if isinstance(exc, Failure) else None
-    cause = exc.reason if isinstance(exc, Failure) else exc
+    cause = exc.take() if isinstance(exc, Failure) else exc
     if is_interruption(cause):
         if alone:
             cause.__cause__ = _unknown("this task was interrupted", what)

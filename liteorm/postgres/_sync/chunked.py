@@ -14,6 +14,7 @@ from liteorm.errors import Error
 from liteorm.postgres._sync.committing import commit
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._session.options import CLEANUP_BOUND
+from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import finish
 from liteorm.postgres._writing.chunks import Chunks
 from liteorm.postgres._writing.copy import array_parameters
@@ -90,8 +91,8 @@ def _insert_chunks(
         except psycopg.Error as exc:
             if exc.sqlstate is None or exc.sqlstate[:2] not in _OF_A_ROW or wire.closed:
                 raise
-            error, cause = _located(wire, sql, target, objects, sent, exc)
-            raise error from cause
+            exc = because(*_located(wire, sql, target, objects, sent, exc))
+            raise exc
         count += int(result.command_tuples or 0)
         sent += len(objects)
         size += sum(len(array.data) for array in arrays)
@@ -113,27 +114,32 @@ def _located(
     The server says of a COPY at which row it was, and of a statement it does not.
     """
     low, high, last = 0, len(objects), exc
-    while high - low > 1:
-        middle = (low + high) // 2
-        wire.renew()
-        wire.command(f"ROLLBACK TO SAVEPOINT {_CHUNK}")
-        try:
-            wire.run(sql, array_parameters(target, wire.adapters, objects[:middle], start))
-        except psycopg.Error as again:
-            if again.sqlstate != exc.sqlstate:
-                # Something else is wrong by now: the first error is the one to be told.
-                return wire.translated(exc, sql), exc
-            high, last = middle, again
-        else:
-            low = middle
-    error = wire.translated(last, sql)
-    if isinstance(error, Error):
-        error.__cause__ = last
-        place = start + high - 1
-        name_field(error, target, objects[high - 1 : high], place)
-        if error.row is None:
-            error.row = place
-            error.message = f"{error.message} (at object {place})"
-            error.args = (error.message,)
-        error.table = error.table or target.table.name
-    return error, last
+    try:
+        while high - low > 1:
+            middle = (low + high) // 2
+            wire.renew()
+            wire.command(f"ROLLBACK TO SAVEPOINT {_CHUNK}")
+            try:
+                wire.run(
+                    sql, array_parameters(target, wire.adapters, objects[:middle], start)
+                )
+            except psycopg.Error as again:
+                if again.sqlstate != exc.sqlstate:
+                    # Something else is wrong by now: the first error is the one to be told.
+                    return wire.translated(exc, sql), exc
+                high, last = middle, again
+            else:
+                low = middle
+        error = wire.translated(last, sql)
+        if isinstance(error, Error):
+            error.__cause__ = last
+            place = start + high - 1
+            name_field(error, target, objects[high - 1 : high], place)
+            if error.row is None:
+                error.row = place
+                error.message = f"{error.message} (at object {place})"
+                error.args = (error.message,)
+            error.table = error.table or target.table.name
+        return error, last
+    finally:
+        del last, exc  # see `because`

@@ -7,7 +7,7 @@ from psycopg import pq
 
 from liteorm.errors import CommitUnknown, ConnectionLost, Error, TransactionAborted
 from liteorm.postgres._sync.connection import Wire
-from liteorm.postgres._session.outcomes import is_interruption, leaves_commit_open
+from liteorm.postgres._session.outcomes import because, is_interruption, leaves_commit_open
 from liteorm.postgres._session.translate import lost
 
 __all__ = ["aborted", "commit"]
@@ -42,16 +42,16 @@ def commit(
             if not sent:
                 raise
             raise exc from _commit_unknown("this task was interrupted")
-        error = wire.translated(exc, "COMMIT")
-        if error is not exc:
-            error.__cause__ = exc
-        if sent and (wire.closed or wire.timed_out or leaves_commit_open(exc)):
+        left_open = leaves_commit_open(exc)
+        exc = because(wire.translated(exc, "COMMIT"), exc)
+        if sent and (wire.closed or wire.timed_out or left_open):
             why = "the connection was lost" if wire.closed else "the server could not finish"
             unknown = _commit_unknown("it took too long" if wire.timed_out else why)
-            unknown.sqlstate = getattr(error, "sqlstate", None)
+            unknown.sqlstate = getattr(exc, "sqlstate", None)
             unknown.server = wire.server
-            raise unknown from error
-        raise error  # noqa: B904 - its cause is set
+            exc = because(unknown, exc)
+            del unknown
+        raise exc
     if wire.timed_out:
         # Cancelled while it waited for a standby: stored here, and perhaps only here.
         raise _commit_unknown("it took too long, and was cancelled")

@@ -14,6 +14,7 @@ from liteorm.errors import Error, TransactionError
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.statements import Use
 from liteorm.postgres._session.copying_out import CopyOut, copy_out_text
+from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import finish
 from liteorm.postgres._session.reclaiming import warn_of_loss
 
@@ -54,7 +55,7 @@ class CopyingOut:
             warn_of_loss("the block of a COPY was not left", wire, self)
 
     def __enter__(self) -> Iterator[bytes]:
-        if self._wire is not None:
+        if self._wire is not None or self._left:
             raise TransactionError("this COPY has been opened before")
         try:
             self._wire = wire = self._use.__enter__()
@@ -67,7 +68,7 @@ class CopyingOut:
             error.statement = getattr(self._sql, "statement", None)
             raise
         assert self._copy is not None
-        return _blocks(wire, self._copy, self._sql, self._timeout)
+        return _blocks(self._copy, self._sql, self._timeout)
 
     def _open(self, wire: Wire) -> None:
         if wire.pgconn.transaction_status != pq.TransactionStatus.IDLE:
@@ -85,7 +86,7 @@ class CopyingOut:
         if self._params is not None:
             # COPY takes no parameters: the driver writes them into the text, quoted.
             query = ClientCursor(wire).mogrify(query, self._params)
-        self._copy = CopyOut(wire.pgconn)
+        self._copy = CopyOut(wire)
         text = copy_out_text(query, self._format, self._header)
         wire.wait(self._copy.begin(text))
         if wire.timed_out:
@@ -99,14 +100,16 @@ class CopyingOut:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._wire is not None
-        self._leave(self._wire, exc)
+        wire, self._wire = self._wire, None  # which a variable that holds this is not to hold
+        assert wire is not None
+        self._leave(wire, exc)
 
     def _leave(self, wire: Wire, exc: BaseException | None) -> None:
         """Stop the COPY on the server if it still runs, and give the connection back."""
         self._left = True
         if self._copy is not None:
             self._copy.left = True
+            self._copy.wire = None
             self._use.rows = self._copy.rows
         try:
             if wire.state.is_elsewhere:
@@ -130,25 +133,23 @@ class CopyingOut:
             wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
 
 
-def _blocks(
-    wire: Wire, copy: CopyOut, sql: str, timeout: float | None
-) -> Iterator[bytes]:
+def _blocks(copy: CopyOut, sql: str, timeout: float | None) -> Iterator[bytes]:
     """Iterate over the data; does not hold the block, which is lost when nobody else does."""
     while True:
         if copy.left:
             raise TransactionError("this COPY has been closed: its block has been left")
+        wire = copy.wire
         try:
             # A bound for each block: how long the reader takes in between is its own affair.
             wire.limit(timeout)
             block = wire.wait(copy.block())
         except Exception as exc:
             copy.ended = True
-            error = wire.translated(exc, sql)
-            if isinstance(error, Error):
-                error.statement = getattr(sql, "statement", None)
-            if error is exc:
-                raise
-            raise error from exc
+            exc = because(wire.translated(exc, sql), exc)
+            if isinstance(exc, Error):
+                exc.statement = getattr(sql, "statement", None)
+            raise exc
         if block is None:
             return
+        del wire  # which one that is never read on is not to hold
         yield block

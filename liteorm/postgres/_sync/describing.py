@@ -59,7 +59,10 @@ def describe(session: Session, sql: SqlText) -> StatementShape:
         raise wrong_session(describe, session, DB)
     [found] = describe_all(session, [sql])
     if isinstance(found, Error):
-        raise found
+        try:
+            raise found
+        finally:
+            del found  # see `because`
     return found.shape(session._state.types.known)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from time import monotonic
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from psycopg import pq
 
@@ -22,6 +22,7 @@ from liteorm.postgres._sync.transaction import Transaction, Tx
 from liteorm.postgres._session.beginning import Begin, begin_of
 from liteorm.postgres._session.commands import check_text
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
+from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import finish, running, sleep
 from liteorm.postgres._session.reclaiming import warn_of_loss
 
@@ -129,24 +130,21 @@ class Held(AnySession):
 
     def _begun(self, begin: Begin) -> Tx:
         event = self._state.begin_event("begin", begin.shown, begin.params, self._wire)
-        error: BaseException | None = None
         try:
             wire = self._acquire(None)
             try:
                 savepoint = self._begin(wire, begin)
             except BaseException as exc:
-                error = self._failed(wire, exc, begin.shown)
-                if error is exc:
-                    raise
-                raise error from exc
-            return Tx(
+                exc = because(self._failed(wire, exc, begin.shown), exc)
+                raise exc
+            tx = Tx(
                 self._state, wire, begin.read_only, None, home=self._end, savepoint=savepoint
             )
         except BaseException as exc:
-            error = exc
+            self._state.end_event(event, exc)
             raise
-        finally:
-            self._state.end_event(event, error)
+        self._state.end_event(event)
+        return tx
 
     def _begin(self, wire: Wire, begin: Begin) -> str | None:
         """Begin a transaction; return the savepoint's name if it is one."""
@@ -204,7 +202,7 @@ class Holding:
                 raise self._state.refusal()
             return
         session._closed = True
-        wire = session._wire
+        wire, session._wire = session._wire, cast("Any", None)
         wire.dirty = True
         finish(self._give_back(session, wire))
 
@@ -294,10 +292,8 @@ class Lent(Held):
             # BEGIN as the driver would send it, if it would.
             wire.wait(self._owner._start_query())
         except BaseException as exc:
-            error = self._failed(wire, exc, "BEGIN")
-            if error is exc:
-                raise
-            raise error from exc
+            exc = because(self._failed(wire, exc, "BEGIN"), exc)
+            raise exc
         return wire
 
     def _release(self, wire: Wire) -> None:

@@ -15,6 +15,7 @@ from liteorm.postgres._sync.catalog import load_types
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._session.options import PoolState
+from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import Answer
 from liteorm.postgres._types.registry import UnknownTypes
 from liteorm.postgres._writing.readable import check_readable
@@ -94,10 +95,8 @@ def looked_up(
             whole=whole,
         )
     except BaseException as exc:
-        error = session._failed(wire, exc, COLUMNS_SQL)
-        if error is exc:
-            raise
-        raise error from exc
+        exc = because(session._failed(wire, exc, COLUMNS_SQL), exc)
+        raise exc
     version = wire.info.server_version
     session._release(wire)
     return target, version

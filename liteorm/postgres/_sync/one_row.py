@@ -17,6 +17,7 @@ from liteorm._core.values.results import Rows
 from liteorm.errors import DataError, Error, NoRows, StaleRow, UniqueViolation, mark_stored
 from liteorm.postgres._sync.lookup import forget, looked_up, own_text, writing_of
 from liteorm.postgres._sync.statements import Statements
+from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._writing.faults import name_field
 from liteorm.postgres._writing.tables import explain_conflict
 from liteorm.postgres._writing.targets import Target
@@ -219,7 +220,10 @@ def delete(session: Statements, obj: Any) -> bool:
         return True
     error = outdated(session, model, table, obj)
     if error is not None:
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # see `because`
     return False
 
 
@@ -355,7 +359,9 @@ def _rows(session: Statements, call: _Call, obj: Any) -> Rows:
             name_field(exc, call.target, (obj,))
             raise
         error.sqlstate = exc.sqlstate
-        raise error from exc.__cause__
+        exc = because(error, exc.__cause__)
+        del error
+        raise exc
 
 
 def _called_again(

@@ -14,6 +14,7 @@ from liteorm.postgres._sync.lookup import own_text
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._driver import COUNTS_RESULTS
 from liteorm.postgres._session.commands import result_of
+from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.translate import is_stale
 from liteorm.postgres._types.dumpers import parameter_error
 from liteorm.postgres._writing.chunks import Chunks, Objects
@@ -93,10 +94,8 @@ def _run_sets(
                     cursor.executemany(own_text(sent), cursor.counted(taken))
                 except Exception as exc:
                     wire.forget_stale(exc)
-                    error = _of_set(wire, cursor, exc, text)
-                    if error is exc:
-                        raise
-                    raise error from exc
+                    exc = because(_of_set(wire, cursor, exc, text), exc)
+                    raise exc
                 taken = sets.take(_SETS)
             wire.note_results(cursor.last, text)
             result = Result(cursor.affected, result_of(cursor.last).command)

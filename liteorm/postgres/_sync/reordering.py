@@ -136,7 +136,7 @@ def _one_by_one(
                     results = wire.run_batch(sent, False)
                 except Failure as failure:
                     place = failure.place
-                    raise failure.reason from None
+                    raise failure.take() from None
                 rows = [_rows(session, wire, result) for result in results]
         except Error as exc:
             exc.row = start + first + place

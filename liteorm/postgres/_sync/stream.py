@@ -18,6 +18,7 @@ from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.statements import Use
 from liteorm.postgres._reading.results import LOOKUPS, UnknownTypes, changed_types, rows_from_result
 from liteorm.postgres._session.options import PoolState
+from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import finish
 from liteorm.postgres._session.protocol import describe_step, result_step, send_step
 from liteorm.postgres._session.reclaiming import warn_of_loss
@@ -37,7 +38,8 @@ class RowStream:
         self, wire: Wire, sql: str, first: Rows, last: bool, timeout: float | None
     ) -> None:
         self._timeout = timeout
-        self._wire = wire
+        self._state = wire.state
+        self._wire: Wire | None = wire
         self._sql = sql
         self._first: Rows | None = first
         self._last = last
@@ -64,8 +66,9 @@ class RowStream:
             yield batch
 
     def _next(self) -> Rows | None:
-        self._wire.state.check_here()
-        if self._closed:
+        self._state.check_here()
+        wire = self._wire
+        if self._closed or wire is None:
             raise TransactionError("this stream has been closed: its block has been left")
         if self._reading:
             raise TransactionError("this stream is being read by another task or thread")
@@ -75,17 +78,15 @@ class RowStream:
         self._reading = True
         try:
             # A bound for each batch: how long the reader takes in between is its own affair.
-            self._wire.limit(self._timeout)
-            result, self._last = self._wire.wait(result_step(self._wire.pgconn))
+            wire.limit(self._timeout)
+            result, self._last = wire.wait(result_step(wire.pgconn))
         except Exception as exc:
             self._last = True
-            error = self._wire.translated(exc, self._sql)
-            if error is exc:
-                raise
-            raise error from exc
+            exc = because(wire.translated(exc, self._sql), exc)
+            raise exc
         finally:
             self._reading = False
-        return None if result is None else _rows(self._wire.state, result)
+        return None if result is None else _rows(self._state, result)
 
 
 class Streaming:
@@ -110,7 +111,7 @@ class Streaming:
             warn_of_loss("a stream's block was not left", wire, self)
 
     def __enter__(self) -> RowStream:
-        if self._wire is not None:
+        if self._wire is not None or self._left:
             raise TransactionError("this stream has been opened before")
         self._wire = wire = self._use.__enter__()
         try:
@@ -159,6 +160,7 @@ class Streaming:
         assert wire is not None
         assert stream is not None
         stream._closed = True
+        stream._wire = self._wire = None  # which a variable that holds this is not to hold
         self._use.rows = stream._count
         self._leave(wire, exc)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from time import monotonic
 from types import TracebackType
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 from psycopg import pq
 
@@ -27,6 +27,7 @@ from liteorm.postgres._session.beginning import Begin
 from liteorm.postgres._session.commands import check_pooled, check_text
 from liteorm.postgres._session.nesting import entered
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
+from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import Answer, finish, sleep
 from liteorm.postgres._session.reclaiming import warn_of_loss
 from liteorm.postgres._types.quiet import said
@@ -77,7 +78,7 @@ class Tx(AnySession):
 
     @property
     def _path(self) -> str | None:
-        return self._wire.path
+        return self._wire.path if self._ended is None else None
 
     def __repr__(self) -> str:
         kind = "transaction" if self._parent is None else "savepoint"
@@ -187,18 +188,17 @@ class Tx(AnySession):
         self._lock_now()
         operation = "commit" if self._savepoint is None else "release"
         event = self._state.begin_event(operation, None, wire=self._wire)
-        error: BaseException | None = None
         try:
             if self._savepoint is None:
                 self._commit()
             else:
                 self._release_savepoint()
         except BaseException as exc:
-            error = exc
+            self._state.end_event(event, exc)
+            self._end("rolled back")
             raise
-        finally:
-            self._state.end_event(event, error)
-            self._end("committed" if error is None else "rolled back")
+        self._state.end_event(event)
+        self._end("committed")
 
     def _commit(self) -> None:
         try:
@@ -217,10 +217,8 @@ class Tx(AnySession):
                 raise aborted("savepoint", cause) from cause
             wire.command(f"RELEASE SAVEPOINT {self._savepoint}")
         except Exception as exc:
-            error = wire.translated(exc, "RELEASE SAVEPOINT")
-            if error is exc:
-                raise
-            raise error from exc
+            exc = because(wire.translated(exc, "RELEASE SAVEPOINT"), exc)
+            raise exc
 
     def _roll_back_to(self, wire: Wire) -> None:
         wire.command(f"ROLLBACK TO SAVEPOINT {self._savepoint}")
@@ -233,15 +231,14 @@ class Tx(AnySession):
         """Undo everything since the transaction, or the savepoint, began."""
         self._lock_now()
         event = self._state.begin_event("rollback", None, wire=self._wire)
-        error: BaseException | None = None
         try:
             finish(self._roll_back(self._wire))
         except BaseException as exc:
-            error = exc
-            raise
-        finally:
-            self._state.end_event(event, error)
+            self._state.end_event(event, exc)
             self._end("rolled back")
+            raise
+        self._state.end_event(event)
+        self._end("rolled back")
 
     def _roll_back(self, wire: Wire) -> None:
         wire.limit(CLEANUP_BOUND, drop=True)
@@ -257,13 +254,17 @@ class Tx(AnySession):
             wire.drop()
 
     def _end(self, how: str) -> None:
+        # A variable may hold this for long: not the connection with it, which may be lost later on,
+        # nor an error, whose frames hold this.
+        wire, self._wire = self._wire, cast("Any", None)
+        self._swallowed = None
         self._ended = how
         self._unlock()
         if self._parent is None:
             if self._home is None:
-                give_back(self._state, self._wire)
+                give_back(self._state, wire)
             else:
-                self._home(self._wire)
+                self._home(wire)
 
     def _leave(self, *, commit: bool, raising: bool) -> None:
         """End the block this transaction was opened for."""
@@ -349,16 +350,15 @@ class Transaction:
 def begin_transaction(state: PoolState, begin: Begin) -> Tx:
     """Begin a transaction on a connection of the pool."""
     event = state.begin_event("begin", begin.shown, begin.params)
-    error: BaseException | None = None
     try:
         wire = _begun(state, begin)
         state.reached(event, wire)
-        return Tx(state, wire, begin.read_only, None)
+        tx = Tx(state, wire, begin.read_only, None)
     except BaseException as exc:
-        error = exc
+        state.end_event(event, exc)
         raise
-    finally:
-        state.end_event(event, error)
+    state.end_event(event)
+    return tx
 
 
 def _begun(state: PoolState, begin: Begin) -> Wire:
@@ -371,13 +371,11 @@ def _begun(state: PoolState, begin: Begin) -> Wire:
             wire.begin(begin)
             return wire
         except BaseException as exc:
-            error = wire.translated(exc, begin.shown)
+            exc = because(wire.translated(exc, begin.shown), exc)
             give_back(state, wire)
-            if isinstance(error, ConnectionLost) and left and not wire.silent:
+            if isinstance(exc, ConnectionLost) and left and not wire.silent:
                 continue
-            if error is exc:
-                raise
-            raise error from exc
+            raise exc
     raise AssertionError("unreachable")
 
 

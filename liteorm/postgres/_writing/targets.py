@@ -229,7 +229,10 @@ class Target:
             return
         for place, obj in enumerate(objects, start):
             if type(obj) in others and (error := self._stranger(obj, place)) is not None:
-                raise error
+                try:
+                    raise error
+                finally:
+                    del error  # see `because`
         if len(self._classes) < _TARGETS:
             self._classes.update(others)
 
@@ -322,7 +325,10 @@ class Target:
                 return
             if error is not None:
                 hush(exc)
-                raise error from (exc.__cause__ if isinstance(exc, Unsendable) else exc)
+                try:
+                    raise error from (exc.__cause__ if isinstance(exc, Unsendable) else exc)
+                finally:
+                    del error, exc  # see `because`
 
     def _error(self, sent: SentColumn, text: str, index: int | None) -> DataError:
         return DataError(
