@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -63,7 +63,7 @@ def _commit(session: Any) -> None:
 
 LONG = Item(3, "long")
 BAD = "SELECT 1 / (g - 3000) FROM generate_series(1, 4000) g"
-CALLS: dict[str, Callable[[Any], Awaitable[Any]]] = {
+CALLS: dict[str, Callable[[Any], Any]] = {
     "query": lambda db: db.query(BAD),
     "query, limited": lambda db: db.query("SELECT pg_sleep(9)", timeout=0.05),
     "query, parameters": lambda db: db.query("SELECT %s", [object()]),
