@@ -35,6 +35,7 @@ typedef struct {
     Py_ssize_t size;    /* which have so many keys; -1: any number */
     Column *columns;
     Py_ssize_t count;
+    Py_ssize_t guess; /* bytes that the last objects took */
 } Encoder;
 
 /* Make room for more bytes; return where they go, NULL for none. */
@@ -319,28 +320,36 @@ write_row(const Encoder *self, PyObject *object, Out *out)
 }
 
 PyDoc_STRVAR(encoder_encode_doc,
-"encode(objects, buffer)\n"
+"encode(objects, buffer, exact=False)\n"
 "--\n\n"
 "Append the rows of a list of objects to a bytearray.\n\n"
-"Return False, and append nothing, where one of them is for Python to judge.");
+"Return False, and append nothing, where one of them is for Python to judge, or (`exact`) of another\n"
+"class than the encoder's.");
 
 static PyObject *
 encoder_encode(PyObject *object, PyObject *args)
 {
     Encoder *self = (Encoder *)object;
     PyObject *objects, *buffer;
-    if (!PyArg_ParseTuple(args, "O!O!", &PyList_Type, &objects, &PyByteArray_Type, &buffer)) {
+    int exact = 0;
+    if (!PyArg_ParseTuple(args, "O!O!|p", &PyList_Type, &objects, &PyByteArray_Type, &buffer,
+                          &exact)) {
         return NULL;
     }
     Out out = {NULL, 0, 0};
     int written = 0;
+    if (room_for(&out, self->guess) == NULL) {
+        PyErr_Clear();
+    }
+    out.size = 0;
     /* Encoders of the user's may do anything to the list meanwhile. */
     for (Py_ssize_t at = 0; written == 0 && at < PyList_GET_SIZE(objects); at++) {
         PyObject *item = Py_NewRef(PyList_GET_ITEM(objects, at));
-        written = write_row(self, item, &out);
+        written = exact && Py_TYPE(item) != self->type ? -1 : write_row(self, item, &out);
         Py_DECREF(item);
     }
     if (written == 0 && out.size > 0) {
+        self->guess = out.size / 2;
         Py_ssize_t before = PyByteArray_GET_SIZE(buffer);
         written = PyByteArray_Resize(buffer, before + out.size);
         if (written == 0) {

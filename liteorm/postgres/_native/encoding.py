@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import MemberDescriptorType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from liteorm._core.models.classes import Field, Model
@@ -14,8 +14,15 @@ from liteorm.postgres._types.forms import TEXT_OID, Encoder
 
 __all__ = ["EncodeObjects", "encoder_for"]
 
-EncodeObjects = Callable[[list[Any], bytearray], bool]
-"""Appends the rows of objects; False, and nothing appended: they are to be encoded in Python."""
+
+class EncodeObjects(Protocol):
+    """Appends the rows of objects; False, and nothing appended: they are to be encoded in Python.
+
+    Where only exact ones are wanted, one of another class than the model's is for Python, too.
+    """
+
+    def __call__(self, objects: list[Any], buffer: bytearray, exact: bool = False, /) -> bool: ...
+
 
 _KINDS: Final[dict[tuple[int, Any], str]] = {
     (16, bool): "bool",

@@ -68,9 +68,14 @@ class CopyData:
         Raises:
             DataError: One does not fit; it is named.
         """
+        listed = objects if isinstance(objects, list) else list(objects)
+        # Whether each is of the class itself the encoder sees for less.
+        if self._compiled is not None and self._compiled(listed, self._buffer, True):
+            self.rows += len(listed)
+            return
         self.target.check_classes(objects, self.rows)
-        if self._compiled is not None and self._compiled(list(objects), self._buffer):
-            self.rows += len(objects)
+        if self._compiled is not None and self._compiled(listed, self._buffer):
+            self.rows += len(listed)
             return
         before = len(self._buffer)
         try:
