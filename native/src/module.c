@@ -14,6 +14,9 @@ add(PyObject *module, PyType_Spec *spec)
     return added;
 }
 
+/* What liteorm calls, and with what: counted up whenever either changes. */
+#define INTERFACE 2
+
 static int
 module_exec(PyObject *module)
 {
@@ -23,6 +26,9 @@ module_exec(PyObject *module)
     return -1;
 #endif
     if (moments_import() < 0) {
+        return -1;
+    }
+    if (PyModule_AddIntConstant(module, "INTERFACE", INTERFACE) < 0) {
         return -1;
     }
     if (add(module, &library_spec) < 0 || add(module, &value_spec) < 0 ||

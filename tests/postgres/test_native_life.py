@@ -11,6 +11,7 @@ import sys
 import threading
 import tracemalloc
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -202,3 +203,31 @@ def test_a_result_of_other_columns_is_declined() -> None:
     """The program holds its result against the columns that it was made for."""
     with pytest.raises(ScanError):
         scan(made_rows((20, 25), [(GOOD[0], b"")]), Row)
+
+
+OTHER = """
+import attrs, logging
+logging.basicConfig(format="%(message)s")
+from liteorm import explain_plan, scan
+from tests.postgres.made import made_rows
+
+@attrs.define
+class Number:
+    c0: int
+
+rows = made_rows((23,), [(b"\\0\\0\\0\\7",)])
+print(scan(rows, Number), explain_plan(rows, Number))
+"""
+
+
+@pytest.mark.parametrize("interface", ["", "INTERFACE = 1", f"INTERFACE = {native.INTERFACE + 1}"])
+def test_one_of_another_release_is_declined(tmp_path: Path, interface: str) -> None:
+    """An older or newer liteorm-native is not called; the log says so once, and Python reads."""
+    (tmp_path / "liteorm_native.py").write_text(interface)
+    environment = {**os.environ, "LITEORM_NATIVE": "1", "PYTHONPATH": f"{tmp_path}{os.pathsep}."}
+    done = subprocess.run(
+        [sys.executable, "-c", OTHER], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.startswith("[Number(c0=7)]"), done.stderr
+    assert "belongs to another liteorm" in done.stdout
+    assert done.stderr.count("install liteorm[binary] anew") == 1

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from psycopg import pq
 
 __all__ = ["Unavailable", "library", "module", "record_types"]
+
+logger: Final = logging.getLogger("liteorm")
+
+# As in native/src/module.c: counted up whenever what is called there changes.
+_INTERFACE: Final = 2
 
 
 class Unavailable(Exception):
@@ -56,6 +62,14 @@ def _found() -> tuple[Any, Any] | str:
     except ImportError as error:
         missing = error.name == "liteorm_native" and isinstance(error, ModuleNotFoundError)
         return "liteorm-native is not installed" if missing else f"liteorm-native: {error}"
+    interface = getattr(native, "INTERFACE", 1)
+    if interface != _INTERFACE:
+        reason = (
+            "the liteorm-native installed belongs to another liteorm (its interface is "
+            f"{interface}, wanted is {_INTERFACE}): install liteorm[binary] anew"
+        )
+        logger.warning("scanning without liteorm-native: %s", reason)
+        return reason
     for path in _paths():
         try:
             found = native.Library(path)
