@@ -7,11 +7,13 @@
 #   PYTHON=/path/to/python   the interpreter to use
 #   ARGS="-k listen -x"      arguments for pytest or for the demo
 #   PARALLEL=                one test after the other; many of them wait for a timeout to pass
+#   MEASURE="-m coverage run"   notes which lines run; `coverage combine`, `coverage report` tell
 
 VENV ?= .venv
 PYTHON ?=
 ARGS ?=
 PARALLEL ?= -n 3 --dist loadfile
+MEASURE ?=
 # The kind that needs nothing installed; LITEORM_SERVER=docker make test for another.
 export LITEORM_SERVER ?= embedded
 
@@ -22,7 +24,7 @@ demo: $(VENV)/.demo $(VENV)/.native
 	$(VENV)/bin/liteorm demo $(ARGS)
 
 test: $(VENV)/.test $(VENV)/.native
-	$(VENV)/bin/python -m pytest $(PARALLEL) $(ARGS)
+	$(VENV)/bin/python $(MEASURE) -m pytest $(PARALLEL) $(ARGS)
 
 docs: $(VENV)/.docs
 	$(VENV)/bin/python -m mkdocs build --strict
