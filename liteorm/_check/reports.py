@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -79,7 +80,8 @@ def sarif_text(findings: Sequence[Finding]) -> str:
     codes = sorted({finding.code for finding in findings})
     driver = {
         "name": "liteorm check",
-        "rules": [{"id": code, "name": code} for code in codes],
+        "version": version("liteorm"),
+        "rules": [{"id": code} for code in codes],
     }
     results = [_sarif_result(finding, codes.index(finding.code)) for finding in findings]
     return json.dumps(

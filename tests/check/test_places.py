@@ -6,6 +6,7 @@ import importlib
 import json
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from textwrap import dedent
 
@@ -189,7 +190,9 @@ def test_sarif_has_rules_and_regions(
     log = json.loads(capsys.readouterr().out)
     assert log["version"] == "2.1.0"
     [run] = log["runs"]
-    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["null-column"]
+    # A name that says the same as the id is against the standard (SARIF1001).
+    assert run["tool"]["driver"]["rules"] == [{"id": "null-column"}]
+    assert run["tool"]["driver"]["version"] == version("liteorm")
     [result] = run["results"]
     assert (result["ruleId"], result["ruleIndex"], result["level"]) == ("null-column", 0, "error")
     place = result["locations"][0]["physicalLocation"]
