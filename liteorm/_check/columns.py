@@ -10,7 +10,7 @@ import attrs
 
 from liteorm._check.answers import Answer
 from liteorm._check.insides import inside_problems
-from liteorm._check.problems import Code, Problem
+from liteorm._check.problems import UNTOLD, Code, Problem
 from liteorm._check.targets import Targets
 from liteorm._core.models.hints import Codec, shown
 from liteorm._core.scanning.fit import Members, Place
@@ -172,7 +172,7 @@ def _can_be_null_alone(column: ColumnShape, place: Place, inside: tuple[str, ...
 
 
 def _may_be_null(column: ColumnShape, place: Place, _: tuple[str, ...] = ()) -> Problem:
-    reason = f" ({column.reason})" if column.reason else ""
+    reason = f" ({column.reason or UNTOLD})"
     return Problem(
         "warning",
         "null-unknown",

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import attrs
 
-from liteorm._check.problems import Problem
+from liteorm._check.problems import UNTOLD, Problem
 from liteorm._core.models.classes import Field, model_of_hint
 from liteorm._core.models.hints import Codec, Hint, hint_of
 from liteorm._core.scanning.fit import Fitter, Place
@@ -244,7 +244,7 @@ def _null_problems(
             " FILTER (WHERE ... IS NOT NULL)",
         )
     elif null is None:
-        reason = f" ({column.reason})" if column.reason else ""
+        reason = f" ({column.reason or UNTOLD})"
         yield Problem(
             "warning",
             "inside-unknown",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import attrs
 
@@ -40,6 +40,9 @@ Code = Literal[
     "table-unsent",
 ]
 """The kinds of problems; docs/findings.md has a section for each."""
+
+UNTOLD: Final = "how it comes about is not followed"
+"""Why something may be NULL where the description gives no reason."""
 
 
 @attrs.frozen

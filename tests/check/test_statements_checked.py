@@ -48,6 +48,10 @@ def test_wrong_statements_are_reported(db: postgres.DB) -> None:
     findings = check(db, "tests.check.wrong")
     assert {finding.subject.name for finding in findings} == {item.name for item in subjects}
     assert [shown(finding) for finding in findings if not finding.hint] == []
+    # What is not known says why.
+    unknown = [each.message for each in findings if each.code.endswith("-unknown")]
+    assert unknown
+    assert [each for each in unknown if "never NULL (" not in each] == []
     text = "\n".join(shown(finding) for finding in findings) + "\n"
     golden = FILES / "wrong.txt"
     if os.environ.get("LITEORM_GOLDEN"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -39,6 +40,12 @@ _ARRAY_OF_ROWS: Final = 6
 _EXCLUDES = 0x08000 | 0x10000 | 0x20000
 
 
+ELEMENTS: Final = "an array's elements may be NULL"
+_UNFED: Final = "there may be no row for it, or NULLs alone"
+# What is behind -> ->> #> and #>>.
+_FIELDS: Final = re.compile("jsonb?_(object_field|array_element|extract_path)")
+
+
 def strict(level: Level, oid: int) -> bool:
     """Return whether a function gives NULL for a NULL argument."""
     found = level.analysis.catalog.functions.get(oid)
@@ -65,7 +72,7 @@ def function_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
     """Return what is known of a function call."""
     function = level.analysis.catalog.functions.get(node.number("funcid"))
     if function is None:
-        return unknown("")
+        return unknown("its function could not be looked up")
     args = [evaluate(level, arg) for arg in node.nodes("args")]
     if node.flag("funcretset"):
         return _of_a_set(level, node, function, evaluate)
@@ -107,13 +114,19 @@ def _called(function: Function, args: list[Value], *, total: bool) -> Value:
     if not function.strict:
         mixed = any(value.null == ALWAYS for value in args)
         listed = total and null == NEVER
-        reason = why if total else f"{function.name}() is not known never to give NULL"
+        reason = why if total else _not_total(function)
         return VALUE if listed else unknown(reason, blurred=mixed or _blurred(args))
     if null == ALWAYS:
         return NOTHING
     if null == NEVER and not total:
-        null, why = UNKNOWN, f"{function.name}() is not known never to give NULL"
+        null, why = UNKNOWN, _not_total(function)
     return Value(null, blurred=_blurred(args), why=why)
+
+
+def _not_total(function: Function) -> str:
+    if function.own and _FIELDS.match(function.name):
+        return "there may be no such key, or its value is null"
+    return f"{function.name}() is not known never to give NULL"
 
 
 def _of_a_set(level: Level, node: Node, function: Function, evaluate: Evaluate) -> Value:
@@ -123,10 +136,10 @@ def _of_a_set(level: Level, node: Node, function: Function, evaluate: Evaluate) 
     nulls = known.row_states(function.signature, function.name)
     args = node.nodes("args")
     if function.signature == "unnest(anyarray)":
-        return Value(elements_state(level, args[0], evaluate))
+        return Value(elements_state(level, args[0], evaluate), why=ELEMENTS)
     if nulls is None or len(nulls) != 1:
         return unknown(f"{function.name}() is not known never to give NULL")
-    return Value(nulls[0])
+    return Value(nulls[0], why=f"{function.name}() may give NULL")
 
 
 def elements_state(level: Level, array: Any, evaluate: Evaluate) -> int:
@@ -167,7 +180,7 @@ def operator_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
     operator = catalog.operators.get(node.number("opno"))
     function = catalog.functions.get(node.number("opfuncid"))
     if operator is None or function is None:
-        return unknown("")
+        return unknown("its operator could not be looked up")
     args = [evaluate(level, arg) for arg in node.nodes("args")]
     special = _special(function, args) if operator.own else None
     if special is not None:
@@ -196,13 +209,13 @@ def aggregate_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
             rows = max(rows, SOME)
         return NOTHING if rows == ALWAYS else Value(rows)
     if name in known.TOTAL_AGGREGATES:
-        return NOTHING if fed == ALWAYS else Value(fed)
+        return NOTHING if fed == ALWAYS else Value(fed, why=_UNFED)
     if name in known.SPREADS:
         # Of a single row there is none.
         return NOTHING if fed == ALWAYS else Value(max(SOME, fed))
     direct = any_null(evaluate(level, arg).null for arg in node.nodes("aggdirectargs"))
     if name in known.ORDERED and direct == NEVER:
-        return NOTHING if fed == ALWAYS else Value(fed)
+        return NOTHING if fed == ALWAYS else Value(fed, why=_UNFED)
     if name in known.RANKS:
         return VALUE
     return NOTHING if fed == ALWAYS else unknown(f"{name}() is not known never to give NULL")
@@ -277,7 +290,7 @@ def window_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
     if name in known.GATHERING:
         return VALUE
     if name in _ENDS:
-        return Value(nulls[0])
+        return Value(nulls[0], why=f"{function.name}() may give NULL")
     if name in known.TOTAL_AGGREGATES:
         return Value(min(evaluate(level, args[0]).null, nulls[0]))
     return unknown(f"{name}() is not known never to give NULL")

@@ -286,7 +286,8 @@ def _over_array(level: Level, node: Node) -> Value:
     any_ = node.flag("useOr")
     strict = calls.strict(level, node.number("opfuncid"))
     if not strict:
-        return unknown("", blurred=ALWAYS in (one.null, many.null))
+        why = "its operator is not known never to give NULL"
+        return unknown(why, blurred=ALWAYS in (one.null, many.null))
     if many.null == ALWAYS:
         return NOTHING
     total = calls.total_operator(level, node)
@@ -342,7 +343,7 @@ def _sublink(level: Level, node: Node) -> Value:
         out = result.column(0)
         if result.certain or out.state == ALWAYS:
             return Value(out.state, blurred=result.blurred, why=out.why)
-        return Value(SOME, blurred=result.blurred)
+        return Value(SOME, blurred=result.blurred, why="the subquery may give no row")
     if kind in (_ANY, _ALL):
         return _over_rows(level, node, result, any_=kind == _ANY)
     return unknown("", blurred=True)
@@ -368,7 +369,7 @@ def _over_rows(level: Level, node: Node, result: Result, *, any_: bool) -> Value
 
 
 def _xml(level: Level, node: Node) -> Value:
-    return VALUE if node.number("op") == 1 else unknown("")
+    return VALUE if node.number("op") == 1 else unknown("what XML it makes is not followed")
 
 
 def _sql_value(_: Level, node: Node) -> Value:

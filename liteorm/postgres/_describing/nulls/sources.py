@@ -197,13 +197,13 @@ class Sources:
             return [Value(why="it is made by a function of your own")] * count
         if function.signature == "unnest(anyarray)" and count == 1:
             state = calls.elements_state(self._level, args[0], value_of)
-            return [Value(state, why="an array's elements may be NULL")]
+            return [Value(state, why=calls.ELEMENTS)]
         if function.name in functions.RECORD_SOURCES and args[-1].kind in ("VAR", "PARAM"):
             return [Value(SOME)] * count
         states = functions.row_states(function.signature, function.name)
         if states is None or len(states) != count:
             return [Value(why=f"{function.name}() is not known never to give NULL")] * count
-        return [Value(state) for state in states]
+        return [Value(state, why=f"{function.name}() may give NULL") for state in states]
 
     def _values(self, entry: Node) -> Rel:
         rows = [
@@ -214,7 +214,8 @@ class Sources:
             state = any_null(value.null for value in column)
             blurred = any(value.blurred for value in column)
             mixed = SOME if state > SOME and any(v.null < state for v in column) else state
-            rel.cols[number] = Col(UNKNOWN if blurred and mixed > UNKNOWN else mixed)
+            why = next((value.why for value in column if value.why), "")
+            rel.cols[number] = Col(UNKNOWN if blurred and mixed > UNKNOWN else mixed, why=why)
         return rel
 
 
