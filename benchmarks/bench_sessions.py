@@ -33,10 +33,21 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "setting and role": {"settings": {"app.tenant": "b"}, "role": "bench_tenant"},
     "search_path": {"settings": {"search_path": "public"}},
 }
+# The same as texts, for a bare connection: what nobody can do with less.
+TEXTS: dict[str, bytes] = {
+    "bare": b"BEGIN",
+    "one setting": b"BEGIN; SET LOCAL app.tenant = 'b'",
+    "three settings": b"BEGIN; SET LOCAL app.tenant = 'b'; SET LOCAL app.\"user\" = '7'; "
+    b"SET LOCAL lock_timeout = '5s'",
+    "setting and role": b"BEGIN; SET LOCAL app.tenant = 'b'; SET LOCAL ROLE bench_tenant",
+    "search_path": b"BEGIN; SET LOCAL search_path = 'public'",
+}
 
 
-def settings_cases(db: Any, calls: int, *, query: bool) -> dict[str, Callable[[], None]]:
-    """Return transactions with settings; each case makes `calls` of them."""
+def settings_cases(
+    db: Any, connection: psycopg.Connection, calls: int, *, query: bool
+) -> dict[str, Callable[[], None]]:
+    """Return transactions with settings, ours and bare ones; each case makes `calls` of them."""
 
     def case(options: dict[str, Any]) -> Callable[[], None]:
         def run() -> None:
@@ -47,17 +58,62 @@ def settings_cases(db: Any, calls: int, *, query: bool) -> dict[str, Callable[[]
 
         return run
 
-    return {name: case(options) for name, options in OPTIONS.items()}
+    def driver(text: bytes) -> Callable[[], None]:
+        def run() -> None:
+            for _ in range(calls):
+                connection.execute(text)
+                if query:
+                    connection.execute("SELECT 1").fetchall()
+                connection.execute("COMMIT")
+
+        return run
+
+    def libpq(text: bytes) -> Callable[[], None]:
+        send = connection.pgconn.exec_
+
+        def run() -> None:
+            for _ in range(calls):
+                send(text)
+                if query:
+                    send(b"SELECT 1")
+                send(b"COMMIT")
+
+        return run
+
+    cases: dict[str, Callable[[], None]] = {}
+    for name, options in OPTIONS.items():
+        cases[name] = case(options)
+        cases[f"{name}, psycopg"] = driver(TEXTS[name])
+        cases[f"{name}, libpq"] = libpq(TEXTS[name])
+    return cases
 
 
-def settings(db: Any, rounds: int, calls: int) -> dict[str, Any]:
-    """Measure what settings cost beside a transaction without."""
+def settings(db: Any, dsn: str, rounds: int, calls: int) -> dict[str, Any]:
+    """Measure what settings cost beside a transaction without, and beside the bare texts."""
     measured: dict[str, Any] = {}
     for title, query in (("BEGIN and COMMIT", False), ("with one SELECT 1", True)):
         _bench.heading(f"transaction(settings=…): {title}")
-        times = _bench.interleaved(settings_cases(db, calls, query=query), rounds=rounds)
-        print(_bench.table(times, "bare", rows=calls, per="transaction"))
-        measured[title] = {name: _bench.ratio(times, name, "bare") for name in times}
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            cases = settings_cases(db, connection, calls, query=query)
+            times = _bench.interleaved(cases, rounds=rounds)
+        print("| case | µs, least | × bare | × psycopg | psycopg × bare | libpq × bare |")
+        print("|---|---:|---:|---:|---:|---:|")
+        found: dict[str, Any] = {}
+        for name in OPTIONS:
+            found[name] = {
+                "us": min(times[name]) / calls * 1e6,
+                "bare": _bench.ratio(times, name, "bare"),
+                "psycopg": _bench.ratio(times, name, f"{name}, psycopg"),
+                "psycopg_bare": _bench.ratio(times, f"{name}, psycopg", "bare, psycopg"),
+                "libpq_bare": _bench.ratio(times, f"{name}, libpq", "bare, libpq"),
+            }
+            figures = [
+                found[name][key] for key in ("bare", "psycopg", "psycopg_bare", "libpq_bare")
+            ]
+            ratios = " | ".join(f"{least:.2f}, {median:.2f}" for least, median in figures)
+            print(f"| {name} | {found[name]['us']:.1f} | {ratios} |")
+        print("\nEach ratio: of the least times, of the medians.")
+        measured[title] = found
     return measured
 
 
@@ -166,7 +222,7 @@ def main() -> int:
             "DO $$ BEGIN CREATE ROLE bench_tenant; EXCEPTION WHEN duplicate_object THEN END $$"
         )
         measured = {
-            "settings": settings(db, args.rounds, args.calls),
+            "settings": settings(db, dsn, args.rounds, args.calls),
             "trips": batches(dsn),
             "copy_out": copies(dsn, args.rows),
         }

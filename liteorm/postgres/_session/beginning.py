@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
+from re import compile as pattern
 from typing import Any, Final
 
 import attrs
@@ -28,6 +29,27 @@ _LISTS: Final = frozenset(
     }
 )
 _LONGEST: Final = 63
+_PLAIN_PATH: Final = pattern(r"[a-z_][a-z0-9_]{0,62}(?:, [a-z_][a-z0-9_]{0,62})*")
+"""A path that SET, given its names one by one, shows as it was given."""
+_QUOTED: Final = """
+    all analyse analyze and any array as asc asymmetric authorization between bigint binary
+    bit boolean both case cast char character check coalesce collate collation column
+    concurrently constraint create cross current_catalog current_date current_role
+    current_schema current_time current_timestamp current_user dec decimal default deferrable
+    desc distinct do else end except exists extract false fetch float for foreign freeze from
+    full grant greatest group grouping having ilike in initially inner inout int integer
+    intersect interval into is isnull join json json_array json_arrayagg json_exists
+    json_object json_objectagg json_query json_scalar json_serialize json_table json_value
+    lateral leading least left like limit localtime localtimestamp merge_action national
+    natural nchar none normalize not notnull null nullif numeric offset on only or order out
+    outer overlaps overlay placing position precision primary real references returning right
+    row select session_user setof similar smallint some substring symmetric system_user table
+    tablesample then time timestamp to trailing treat trim true union unique user using values
+    varchar variadic verbose when where window with xmlattributes xmlconcat xmlelement
+    xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable
+"""
+"""Those of pg_get_keywords() that are quoted when a path is shown."""
+_KEYWORDS: Final = frozenset(_QUOTED.split())
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -39,6 +61,8 @@ class Begin:
         shown: The same for observers and errors, with placeholders: a setting may be a secret.
         params: What stands behind the placeholders, None if there are none.
         read_only: Whether writes are refused.
+        asking: The same with questions, where there is something to know: see `moves`, `limits`.
+        told: What the answers depend on.
         moves: It may change where names are looked for; then the path is told before and after.
         limits: It changes the statement_timeout, which is told at last, in milliseconds.
     """
@@ -47,6 +71,8 @@ class Begin:
     shown: str
     params: tuple[str, ...] | None
     read_only: bool | None
+    asking: str | None = None
+    told: tuple[str, ...] = ()
     moves: bool = False
     limits: bool = False
 
@@ -81,49 +107,87 @@ def begin_of(
         pairs.append(("role", _role(role)))
     if not pairs:
         return Begin(begin, begin, None, read_only)
-    form = _form(begin, tuple([name for name, _ in pairs]))
+    names = tuple([name for name, _ in pairs])
     values = tuple([value for _, value in pairs])
-    sent = form.sent[0] + "".join(
-        [_literal(value) + after for value, after in zip(values, form.sent[1:], strict=True)]
+    form = _form(begin, names)
+    if form.path is not None and (path := _path_names(values[form.path])) is not None:
+        form = _form(begin, names, True)
+        literals = [_literal(value) for value in values]
+        literals[form.path or 0] = path
+    else:
+        literals = [_literal(value) for value in values]
+    sent = form.sent.format(*literals)
+    if form.asking is None:
+        return Begin(sent, form.shown, values, read_only)
+    asking = form.asking.format(*literals)
+    told = (form.shown, *(values[at] for at in form.telling))
+    return Begin(
+        sent, form.shown, values, read_only, asking, told, moves=form.moves, limits=form.limits
     )
-    return Begin(sent, form.shown, values, read_only, form.moves, form.limits)
 
 
 @attrs.frozen
 class _Form:
     """What beginnings with the same names have in common."""
 
-    sent: tuple[str, ...]
-    """The text around the values."""
+    sent: str
+    """The text, with {} for the values."""
     shown: str
+    asking: str | None
+    """The text with what is asked beside."""
+    telling: tuple[int, ...]
+    """Where the settings stand that the answers depend on."""
     moves: bool
     limits: bool
+    path: int | None
+    """Where the search_path stands."""
 
 
 @lru_cache(256)
-def _form(begin: str, names: tuple[str, ...]) -> _Form:
-    lower = {name.lower() for name in names}
-    moves = bool(lower & {"search_path", "role", "session_authorization"})
+def _form(begin: str, names: tuple[str, ...], plain_path: bool = False) -> _Form:
+    lower = [name.lower() for name in names]
+    moving = ("search_path", "role", "session_authorization")
+    moves = any(name in moving for name in lower)
     limits = "statement_timeout" in lower
-    settings = [_setting(name) for name in names]
-    sent = [begin, *settings]
+    settings = [_setting(name, plain_path) for name in names]
+    asking = [begin, *settings]
     if moves:
-        sent[1:] = [_PATH, *settings, _PATH]
+        asking[1:] = [_PATH, *settings, _PATH]
     if limits:
-        sent.append(_LIMIT)
-    # No name has a NUL.
-    parts = "; ".join(text.format("\0") for text in sent).split("\0")
-    shown = "; ".join([begin, *(text.format("%s") for text in settings)])
-    return _Form(tuple(parts), shown, moves, limits)
+        asking.append(_LIMIT)
+    return _Form(
+        sent="; ".join([begin, *settings]),
+        shown="; ".join([begin, *(text.format("%s") for text in settings)]),
+        asking="; ".join(asking) if moves or limits else None,
+        telling=tuple(
+            [at for at, name in enumerate(lower) if name in (*moving, "statement_timeout")]
+        ),
+        moves=moves,
+        limits=limits,
+        # Given twice, in other letters, it is not worth a thought.
+        path=lower.index("search_path") if lower.count("search_path") == 1 else None,
+    )
 
 
-def _setting(name: str) -> str:
+def _setting(name: str, plain_path: bool) -> str:
     """Return what sets it, to {}, until the end; SET costs a fourth of what a SELECT does."""
     parts = name.split(".")
-    if name.lower() in _LISTS or not all(0 < len(part.encode()) <= _LONGEST for part in parts):
+    listed = name.lower() in _LISTS and not (plain_path and name.lower() == "search_path")
+    if listed or not all(0 < len(part.encode()) <= _LONGEST for part in parts):
         # Without a column: see `AsyncWire.begin`.
         return f"SELECT FROM pg_catalog.set_config({_braced(_literal(name))}, {{}}, true)"
     return f"SET LOCAL {_braced(quoted(*parts))} = {{}}"
+
+
+@lru_cache(256)
+def _path_names(path: str) -> str | None:
+    """Return the names of a path one by one, as SET takes them, if that shows no other path."""
+    if not _PLAIN_PATH.fullmatch(path):
+        return None
+    names = path.split(", ")
+    if any(name in _KEYWORDS for name in names):
+        return None
+    return ", ".join([f"'{name}'" for name in names])
 
 
 def _braced(text: str) -> str:

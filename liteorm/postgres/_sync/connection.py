@@ -19,7 +19,6 @@ from psycopg.adapt import Transformer
 from liteorm.errors import ConnectFailed, Error
 from liteorm.postgres._sync.limits import Limits
 from liteorm.postgres._driver import KNOWN_QUERY, name_unguessably, prepared_statements
-from liteorm.postgres._session.beginning import Begin
 from liteorm.postgres._session.commands import (
     DEALLOCATING_TAGS,
     SPECIAL_TAGS,
@@ -54,7 +53,6 @@ from liteorm.postgres._session.protocol import (
     arrived,
     drain_step,
     run_step,
-    text_step,
 )
 from liteorm.postgres._session.reachability import answers, place_of
 from liteorm.postgres._session.reclaiming import reclaim
@@ -81,8 +79,6 @@ class SendingCursor(Cursor[Any]):
 class Wire(Limits):
     """A connection of the pool."""
 
-    dirty: bool = False
-    """Something stays behind that the next borrower must not see."""
     evict: bool = False
     """Not to be used again: its server is not what was asked for."""
     fatal: FatalNotice | None = None
@@ -349,24 +345,12 @@ class Wire(Limits):
             if (tag := result.command_status) in SPECIAL_TAGS:
                 self._note_tag(tag, sql)
 
-    def begin(self, begin: Begin) -> None:
-        """Begin a transaction; note what it has changed that has to be known."""
-        results: list[Any] = self.wait(text_step(self.pgconn, begin.sent))
-        if not (begin.moves or begin.limits):
-            return
-        told = [(each.get_value(0, 0) or b"").decode() for each in results if each.nfields]
-        if begin.limits:
-            limit = int(told.pop()) / 1000
-            if self.state.statement_timeout is not None:
-                self.own_limit = limit
-        if begin.moves and told[0] != told[-1]:
-            self.path = told[-1]
-
     def forget_stale(self, exc: BaseException) -> bool:
         """Drop prepared statements if one was out of date; say whether to run it again."""
         if not is_stale(exc):
             return False
         prepared_statements(self).clear()
+        self.told = None
         # In a transaction the statement has spoilt it; its ROLLBACK clears the server's side.
         return self.pgconn.transaction_status == _IDLE
 

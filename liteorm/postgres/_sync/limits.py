@@ -10,12 +10,15 @@ from typing import Any, Final
 
 from psycopg import Connection, Cursor, pq
 
+from liteorm.postgres._session.beginning import Begin
 from liteorm.postgres._session.options import ANSWER_GRACE, CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.protocol import text_step
 
 __all__ = ["Limits"]
 
 _IDLE: Final = pq.TransactionStatus.IDLE
+_TOLD: Final = 256
+_TOLD_FOR: Final = 10.0
 _SETTINGS_SQL: Final = """
 SELECT setting, pg_catalog.current_schemas(true)::text
   FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'
@@ -42,6 +45,10 @@ class Limits(Connection[tuple[Any, ...]]):
     """Past the deadline the connection is dropped at once, not cancelled."""
     path: str | None = None
     """The schemas that names are looked for in, once the transaction has changed them."""
+    told: dict[tuple[str, ...], tuple[float, str | None, float | None]] | None = None
+    """By what begins a transaction: until when it counts, the path and the time limit."""
+    dirty: bool = False
+    """Something stays behind that the next borrower must not see."""
 
     def command(self, sql: str) -> str:
         """Run a transaction command; return the server's word for what it did."""
@@ -141,6 +148,40 @@ class Limits(Connection[tuple[Any, ...]]):
             milliseconds = ceil((self.server_limit or 0.0) * 1000)
             self.limit(CLEANUP_BOUND, drop=True)
             self.command(f"SET LOCAL statement_timeout = {milliseconds}")
+
+    def begin(self, begin: Begin, *, at_rest: bool = False) -> None:
+        """Begin a transaction; note what it has changed that has to be known.
+
+        Args:
+            begin: How.
+            at_rest: The session is as it was opened, so that what was told the last time holds:
+                schemas and their rights seldom change, and questions cost as much as a BEGIN.
+        """
+        if begin.asking is None:
+            self.wait(text_step(self.pgconn, begin.sent))
+            return
+        at_rest = at_rest and not self.dirty
+        known = self.told.get(begin.told) if at_rest and self.told else None
+        if known is not None and monotonic() < known[0]:
+            self.wait(text_step(self.pgconn, begin.sent))
+            _, path, limit = known
+        else:
+            path, limit = self._begin_asking(begin)
+            if at_rest:
+                if self.told is None or len(self.told) >= _TOLD:
+                    self.told = {}
+                self.told[begin.told] = (monotonic() + _TOLD_FOR, path, limit)
+        if begin.limits and self.state.statement_timeout is not None:
+            self.own_limit = limit
+        if begin.moves:
+            self.path = path
+
+    def _begin_asking(self, begin: Begin) -> tuple[str | None, float | None]:
+        """Begin; return the path if it is another one, and the time limit if it is set."""
+        results: list[Any] = self.wait(text_step(self.pgconn, begin.asking or begin.sent))
+        told = [(each.get_value(0, 0) or b"").decode() for each in results if each.nfields]
+        limit = int(told.pop()) / 1000 if begin.limits else None
+        return (told[-1] if begin.moves and told[0] != told[-1] else None), limit
 
     def learn_settings(self) -> None:
         """Ask for what a transaction has changed: its statement_timeout and its search_path."""

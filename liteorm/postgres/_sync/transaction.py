@@ -368,7 +368,7 @@ def _begun(state: PoolState, begin: Begin) -> Wire:
         wire = borrow(state)
         try:
             wire.limit(None)
-            wire.begin(begin)
+            wire.begin(begin, at_rest=True)
             return wire
         except BaseException as exc:
             exc = because(wire.translated(exc, begin.shown), exc)

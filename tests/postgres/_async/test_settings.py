@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import decimal
 import enum
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import pytest
@@ -12,10 +12,13 @@ import pytest
 import liteorm
 from liteorm.postgres import AsyncDB, AsyncTx, open_async
 from liteorm_testing import Proxy
+from tests.postgres.support import Witness
 
 pytestmark = pytest.mark.anyio
 
 SHOW = "SELECT current_setting('app.tenant', true), current_user::text"
+GUEST: Final = """DO $$ BEGIN CREATE ROLE liteorm_guest;
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN END $$;"""
 
 
 class Tenant(enum.StrEnum):
@@ -47,8 +50,8 @@ async def shown(session: Any) -> tuple[Any, ...]:
 @pytest.fixture
 async def db(liteorm_async_db: AsyncDB) -> AsyncDB:
     """A database with a role that may do little, and rows of tenants."""
+    await liteorm_async_db.execute(GUEST)
     await liteorm_async_db.execute("""
-        DO $$ BEGIN CREATE ROLE liteorm_guest; EXCEPTION WHEN duplicate_object THEN END $$;
         CREATE TABLE doc (tenant text, body text);
         INSERT INTO doc VALUES ('a', '1'), ('b', '2'), ('b', '3');
         ALTER TABLE doc ENABLE ROW LEVEL SECURITY;
@@ -170,6 +173,12 @@ async def test_names_are_looked_for_in_the_path_that_is_set(db: AsyncDB) -> None
     [
         ("search_path", 'public, "Some Schema"'),
         ("SEARCH_PATH", "a,b"),
+        ("search_path", "public"),
+        ("search_path", "tenant_7, public"),
+        ("search_path", "user, public"),
+        ("search_path", "Tenant"),
+        ("search_path", "a,, b"),
+        ("search_path", ""),
         ("temp_tablespaces", ""),
         ("session_preload_libraries", ""),
         ("DateStyle", "SQL, DMY"),
@@ -277,3 +286,50 @@ async def test_writes_under_row_level_security(db: AsyncDB) -> None:
                 [{"tenant": "b", "body": "x"}] * 30 + [{"tenant": "b", "body": 5}], table="doc"
             )
     assert caught.value.row == 30
+
+
+async def test_what_they_change_is_asked_for_once(liteorm_database: Any, witness: Witness) -> None:
+    """A role, a path or a limit is a SET and no question, once it is known where it leads."""
+    options: Any = {
+        "settings": {"search_path": "public", "statement_timeout": "5s"},
+        "role": "liteorm_guest",
+    }
+    text = (
+        "BEGIN; SET LOCAL \"search_path\" = 'public'; SET LOCAL \"statement_timeout\" = '5s'; "
+        "SET LOCAL \"role\" = 'liteorm_guest'"
+    )
+    sent: list[str] = []
+    async with await open_async(liteorm_database.dsn, max_size=1) as db:
+        await db.execute(GUEST)
+        for _ in range(3):
+            async with db.transaction(**options):
+                [(query,)] = witness.ask("""
+                    SELECT query FROM pg_stat_activity
+                     WHERE datname = current_database() AND state = 'idle in transaction'""")
+                sent.append(str(query))
+    assert sent[0] != text
+    assert sent[1:] == [text, text]
+
+
+async def test_a_schema_made_meanwhile_costs_one_transaction(
+    liteorm_database: Any, witness: Witness
+) -> None:
+    """What was known of a role's path and is so no more is asked for again after the error."""
+    witness.run(f"""{GUEST} CREATE TABLE made (id int); INSERT INTO made VALUES (1);
+        GRANT SELECT ON made TO liteorm_guest""")
+    async with await open_async(liteorm_database.dsn, max_size=1) as db:
+
+        async def read() -> list[Any]:
+            async with db.transaction(role="liteorm_guest") as tx:
+                return list(await tx.query("SELECT id FROM made"))
+
+        for _ in range(8):
+            assert await read() == [(1,)]
+        witness.run("""CREATE SCHEMA liteorm_guest AUTHORIZATION liteorm_guest;
+            CREATE TABLE liteorm_guest.made (id text); INSERT INTO liteorm_guest.made VALUES ('x');
+            GRANT SELECT ON liteorm_guest.made TO liteorm_guest""")
+        with pytest.raises(liteorm.Error, match="cached plan"):
+            await read()
+        for _ in range(8):
+            assert await read() == [("x",)]
+            assert list(await db.query("SELECT id FROM made")) == [(1,)]
