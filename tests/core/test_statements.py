@@ -70,7 +70,14 @@ def test_a_forgotten_statement_is_not_listed() -> None:
         ("SELECT 1", (1,), {}, "takes no parameters"),
         ("SELECT 1", (), {"id": 1}, "takes no parameters"),
         ("SELECT '%s'", (1,), {}, "a placeholder in quotes or a comment is just text"),
-        ("SELECT %s, %(id)s", (1,), {}, "takes its parameters by name: id"),
+        ("SELECT %s", (), {}, r"takes 1 parameter \(%s\), and got 0"),
+        ("SELECT %s", (1, 2), {}, r"takes 1 parameter \(%s\), and got 2$"),
+        (
+            "SELECT %s, %s",
+            ([1, 2],),
+            {},
+            r"2 parameters .* got 1: give them one by one, not in a l",
+        ),
     ],
 )
 def test_parameters_of_the_wrong_kind_are_refused(
@@ -109,3 +116,110 @@ def test_a_statement_may_be_a_template() -> None:
     assert statement._sent((), {})[1] == [1]
     with pytest.raises(TypeError, match="takes no parameters"):
         statement._sent((5,), {})
+
+
+@pytest.mark.parametrize(
+    ("sql", "sentence", "remedy"),
+    [
+        (
+            "SELECT %s,\n%(id)s",
+            "line 2 of the SQL: the statement mixes %s and %(name)s",
+            "one kind",
+        ),
+        ("SELECT %(id)s,\n'%s'", "line 2 of the SQL: the statement mixes", "one kind"),
+        ("SELECT %(id)s\nLIKE 'a%'", "line 2 of the SQL: a lone %", "write %% for a %"),
+        ("SELECT %s, 5 % 2", "line 1 of the SQL: a lone %", "write %% for a %"),
+        ("SELECT %({a})s % %s", "line 1 of the SQL: a lone %", "write %%"),
+        ("SELECT %({a})s, %s", "mixes %s and %(name)s: %({a})s, and %s", "one kind"),
+        (
+            "SELECT %(id)s\nLIKE '%(q)s%%'",
+            "line 2 of the SQL: %(q)s stands inside quotes",
+            "outside",
+        ),
+        ("SELECT %s, $$ %s $$", "%s stands inside quotes, where no value is put in", "outside"),
+        ('SELECT %s AS "%s"', "%s stands inside quotes", "outside"),
+    ],
+)
+def test_wrong_placeholders_are_refused_where_they_are_declared(
+    sql: Any, sentence: str, remedy: str
+) -> None:
+    """Not only at the first call, and not by losing a value."""
+    with pytest.raises(liteorm.StatementError) as caught:
+        liteorm.statement(int, sql)
+    assert sentence in str(caught.value)
+    assert remedy in str(caught.value)
+
+
+def test_wrong_placeholders_of_a_choice_say_of_which() -> None:
+    """The text of a word is sent like the rest."""
+    choices: Any = {"by": {"id": "id", "odd": "id % 2"}}
+    with pytest.raises(liteorm.StatementError, match="choice by, 'odd': a lone %"):
+        liteorm.statement(int, "SELECT %(a)s ORDER BY {by}", choices=choices)
+
+
+def test_a_placeholder_in_a_comment_may_stand_beside_others() -> None:
+    """A condition that is commented out loses nothing."""
+    statement = liteorm.statement(int, "SELECT %(a)s -- AND b = %(b)s\n")
+    assert statement.names == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("choices", "sentence"),
+    [
+        (["by"], "maps each name in braces to its words .* it is a list"),
+        ({"by": ["id"]}, "choice by: its words and their SQL are a mapping, .* not list"),
+        ({"by": {1: "id"}}, "choice by: a word is a str, not int"),
+        ({1: {"id": "id"}}, "a choice has a str for its name, not int"),
+    ],
+)
+def test_choices_of_another_kind_are_refused(choices: Any, sentence: str) -> None:
+    """A declaration is not left with an error from within."""
+    with pytest.raises(TypeError, match=sentence):
+        liteorm.statement(int, "SELECT id ORDER BY {by}", choices=choices)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "sentence"),
+    [
+        ({"extra": "allow"}, ValueError, "extra is 'allow'; expected 'error' or 'ignore'"),
+        ({"timeout": "5"}, TypeError, "timeout must be a number of seconds, or None, not str"),
+        ({"timeout": 0}, ValueError, "timeout must be positive"),
+        ({"timeout": float("nan")}, ValueError, "timeout must be positive"),
+    ],
+)
+def test_options_that_no_call_could_use_are_refused(
+    options: Any, error: type[Exception], sentence: str
+) -> None:
+    """At the declaration, not at its calls."""
+    with pytest.raises(error, match=sentence):
+        liteorm.statement(int, "SELECT 1", **options)
+
+
+def test_a_class_may_hold_statements() -> None:
+    """With `@staticmethod` on either side of the declaration."""
+
+    class Queries:
+        @liteorm.statement(int, "SELECT %(id)s::int")
+        @staticmethod
+        def below(id: int) -> None: ...
+
+        @staticmethod
+        @liteorm.statement(int, "SELECT %(id)s::int")
+        def above(id: int) -> None: ...
+
+    for statement in (Queries.below, Queries.above, Queries().below):
+        assert statement._sent((), {"id": 1})[1] == {"id": 1}
+    assert Queries.below.name == "below"
+
+
+def test_a_method_is_no_declaration() -> None:
+    """There is no object that it could be called on."""
+
+    def method(self: object, id: int) -> None: ...
+
+    make: Any = classmethod
+
+    with pytest.raises(liteorm.StatementError, match="has no self: write @staticmethod below"):
+        liteorm.statement(int, "SELECT %(id)s::int")(method)
+    with pytest.raises(TypeError, match="not classmethod; inside a class write @staticmethod"):
+        liteorm.statement(int, "SELECT %(id)s::int")(make(method))

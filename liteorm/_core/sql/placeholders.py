@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from liteorm._core.patterns import pattern
-from liteorm._core.sql.lexer import place, placeholders
+from liteorm._core.sql.lexer import place, placeholders, tokens
 from liteorm.errors import StatementError
 
 Style: TypeAlias = Literal["named", "positional", "none"]
@@ -31,23 +31,55 @@ def names_in(sql: str) -> list[str]:
 _PERCENT: Final = pattern(r"%(?:%|(?:\([^()%]++\))?[sbt])?")
 
 
+class Fault(NamedTuple):
+    """What is wrong with a text's placeholders: where that begins, a sentence, and the remedy."""
+
+    start: int
+    sentence: str
+    remedy: str
+
+
 def fault_in(sql: str) -> StatementError | None:
     """Return what is wrong with the placeholders of a text that is sent with parameters."""
+    fault = misplaced_in(sql)
+    if fault is None:
+        return None
+    line = place(sql, fault.start)[0]
+    sentence = fault.sentence.replace("{line}", f" in line {line}")
+    return StatementError(sentence, hint=fault.remedy, sql=sql)
+
+
+def misplaced_in(sql: str) -> Fault | None:
+    """Return the same as a place and a sentence, which has `{line}` where the line is to stand."""
     for match in _PERCENT.finditer(sql):
         if match[0] == "%":
-            return StatementError(
-                f"a lone % in line {place(sql, match.start())[0]} of a statement with placeholders",
-                hint="write %% for a % that is part of the SQL",
-                sql=sql,
+            return Fault(
+                match.start(),
+                "a lone %{line} of a statement with placeholders",
+                "write %% for a % that is part of the SQL",
             )
     found = placeholders(sql)
     for other in found:
         if (other.name is None) != (found[0].name is None):
-            line = place(sql, other.start)[0]
             kinds = [sql[each.start : each.end] for each in (found[0], other)]
-            return StatementError(
-                f"the statement mixes %s and %(name)s: {kinds[0]}, and {kinds[1]} in line {line}",
-                hint="use one kind of placeholder",
-                sql=sql,
+            return Fault(
+                other.start,
+                f"the statement mixes %s and %(name)s: {kinds[0]}, and {kinds[1]}{{line}}",
+                "use one kind of placeholder",
             )
+    return None
+
+
+def lost_in(sql: str) -> Fault | None:
+    """Return the first placeholder inside a literal or a quoted name, whose value would be lost."""
+    for kind, start, end, _ in tokens(sql, placeholders=True):
+        if kind not in ("string", "dollar", "quoted"):
+            continue
+        for found in _PERCENT.finditer(sql, start, end):
+            if found[0] not in ("%", "%%"):
+                return Fault(
+                    found.start(),
+                    f"{found[0]}{{line}} stands inside quotes, where no value is put in",
+                    "put it outside, and join texts in SQL: '%%' || %(name)s || '%%'",
+                )
     return None

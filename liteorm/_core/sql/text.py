@@ -6,14 +6,17 @@ psycopg replaces `%s` and turns `%%` into `%` only when parameters come with the
 
 from __future__ import annotations
 
+import functools
 import string
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, LiteralString, Never, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, LiteralString, Never, TypeAlias
 
 from attrs import frozen
 
-from liteorm.errors import DataError
+from liteorm._core.patterns import pattern
+from liteorm._core.sql.lexer import TEXTS, place, tokens
+from liteorm.errors import DataError, StatementError
 
 if TYPE_CHECKING and sys.version_info >= (3, 14):  # pragma: no cover (for type checkers)
     from string.templatelib import Template
@@ -263,6 +266,7 @@ def rendered(text: object, params: Any = None) -> tuple[str, Any]:
     """Return what the driver takes, text and parameters, for a str, a `Sql` or a t-string.
 
     Raises:
+        StatementError: A name or a value stands inside a literal or a comment.
         TypeError: `text` is of another type, or carries its own values and comes with `params`.
     """
     if isinstance(text, str):
@@ -273,6 +277,7 @@ def rendered(text: object, params: Any = None) -> tuple[str, Any]:
         text = made(_template_parts(text))
     if not isinstance(text, Sql):
         raise TypeError(f"SQL is a str, a Sql or a t-string, not {type(text).__name__}")
+    _check_places(text)
     values = values_in(text)
     if not values:
         return text.text(escape=params is not None), params
@@ -282,6 +287,66 @@ def rendered(text: object, params: Any = None) -> tuple[str, Any]:
 
 
 _NO_PARAMS = "carries its own values; params must be None: put all values into its braces"
+
+
+_OPENING: Final = pattern(r"""['"$]|--|/\*""")
+_LONGEST_REMEMBERED: Final = 10_000
+
+
+def _check_places(sql: Sql) -> None:
+    """Refuse names and values inside literals and comments.
+
+    There a value would be lost, and a name could end the literal and go on as SQL.
+    """
+    pieces: list[str] = []
+    places: list[tuple[int, str]] = []
+    position, opened = 0, False
+    for part in sql._parts:
+        piece = _part_text(part, False, False)
+        if isinstance(part, str | _Verbatim):
+            opened = opened or _OPENING.search(piece) is not None
+        elif opened:
+            kind = "value" if isinstance(part, _Value) else "name$" if "$" in piece else "name"
+            places.append((position, kind))
+        pieces.append(piece)
+        position += len(piece)
+    if not places:
+        return
+    find = _misplaced if position <= _LONGEST_REMEMBERED else _misplaced.__wrapped__
+    if (found := find("".join(pieces), tuple(places))) is not None:
+        what, inside, line, hint = found
+        raise StatementError(
+            f"a {what} stands inside {inside} in line {line} of the SQL", hint=hint
+        )
+
+
+@functools.lru_cache(maxsize=256)
+def _misplaced(text: str, places: tuple[tuple[int, str], ...]) -> tuple[str, str, int, str] | None:
+    """Return the first name or value that is inside a token which is a text, and the remedy."""
+    waiting = iter(places)
+    position, kind = next(waiting)
+    for token, start, end, _ in tokens(text):
+        while position < end:
+            # The body of a function or a DO block may well have names.
+            body = token == "dollar" and kind == "name"
+            if token in TEXTS and start < position and not body:
+                what = kind.removesuffix("$")
+                remedy = _REMEDY_FOR_VALUE if what == "value" else _REMEDY_FOR_NAME
+                return what, _INSIDES[token], place(text, position)[0], remedy
+            position, kind = next(waiting, (len(text), ""))
+            if not kind:
+                return None
+    return None
+
+
+_INSIDES: Final = {
+    "comment": "a comment",
+    "string": "a literal",
+    "dollar": "a literal",
+    "quoted": "a quoted name",
+}
+_REMEDY_FOR_VALUE: Final = "put the braces outside, and join texts in SQL: '%' || {} || '%'"
+_REMEDY_FOR_NAME: Final = "an Ident brings its quotes along: put the braces outside"
 
 
 def values_in(text: object) -> list[Any]:

@@ -135,8 +135,10 @@ class Contents:
                 raise TypeError(self._misused(args, named))
             return (sql, named) if not self.varies else self._assembled(named)
 
+        places = len(placeholders(sql)) if self.style == "positional" else 0
+
         def by_place(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[str, Any]:
-            if named:
+            if named or len(args) != places:
                 raise TypeError(self._misused(args, named))
             return sql, args
 
@@ -199,7 +201,12 @@ class Contents:
             wrong, meant = other_names(named, self.names)
             return f"{name} takes {takes}: {wrong}" + (f"; {meant}" if meant else "")
         if self.style == "positional":
-            return f"{name} takes its parameters by position (%s), not by name"
+            if named:
+                return f"{name} takes its parameters by position (%s), not by name"
+            count = len(placeholders(self.sql))
+            listed = count > 1 and [type(each) for each in args] in ([list], [tuple])
+            advice = ": give them one by one, not in a list" if listed else ""
+            return f"{name} takes {_counted(count)} (%s), and got {len(args)}{advice}"
         if self.values is None and placeholders(self.sql):
             return f"{name} takes no parameters: a placeholder in quotes or a comment is just text"
         return f"{name} takes no parameters"
@@ -235,7 +242,7 @@ class Contents:
         for found in placeholders(self.sql):
             if self.style == "named" and not found.inside:
                 line = place(self.sql, found.start)[0]
-                check_placeholder(found, in_line(line), marked=False)
+                check_placeholder(found, in_line(line))
 
     def _uses(self) -> dict[str, str]:
         """Return how the SQL uses each of its names, for messages."""
@@ -298,16 +305,15 @@ def _counted(count: int) -> str:
     return "1 parameter" if count == 1 else f"{count or 'no'} parameters"
 
 
-def check_placeholder(found: Placeholder, where: str, *, marked: bool) -> None:
+def check_placeholder(found: Placeholder, where: str) -> None:
     """Refuse a placeholder that no parameter of a function can belong to.
 
     Raises:
         StatementError: It has no name, or one that is no identifier.
     """
     if found.name is None:
-        what = "marks and choices go" if marked else "%(name)s goes"
         raise StatementError(
-            f"{where}: {what} with parameters that have names, and there is a %s",
+            f"{where}: marks and choices go with parameters that have names, and there is a %s",
             hint="write %(name)s everywhere",
         )
     if not found.name.isidentifier() or iskeyword(found.name):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from liteorm._core.sql.text import SqlText, rendered
+from liteorm._core.statements.misuse import check_options
 from liteorm._core.statements.statement import Command, Extra, Statement
 from liteorm._core.statements.written import contents_of
 from liteorm.errors import StatementError
@@ -76,7 +77,7 @@ def statement(
         timeout: Seconds that each call but `iter` may take.
 
     Raises:
-        StatementError: A mark or a choice is wrong.
+        StatementError: A mark, a choice or a placeholder is wrong.
 
     Example:
         >>> user_by_id = liteorm.statement(User, "SELECT id, name FROM users WHERE id = %(id)s")
@@ -90,6 +91,7 @@ def statement(
             "the SQL has values of its own, and params= declares others",
             hint="write placeholders, %(name)s, for what each call gives",
         )
+    check_options(extra, timeout)
     kind: Any = Command if model is None else Statement
     contents = contents_of(sql, model, choices)
     made: Command[...] = kind(

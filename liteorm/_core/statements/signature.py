@@ -51,12 +51,12 @@ def check_names(name: str, given: Collection[str], used: Mapping[str, str]) -> N
     wrong += [f"{name} has a parameter {each}, which the SQL does not use" for each in surplus]
     near = {each: near_name(each, missing) for each in surplus}
     meant = [f"{other} instead of {each}" for each, other in near.items() if other]
-    raise StatementError(
-        f"{name}: {'; '.join(wrong)}",
-        hint=f"did you mean {', '.join(meant)}?"
-        if meant
-        else "name in the signature exactly what the SQL takes",
-    )
+    remedy = "name in the signature exactly what the SQL takes"
+    if meant:
+        remedy = f"did you mean {', '.join(meant)}?"
+    elif surplus[:1] in (["self"], ["cls"]):
+        remedy = f"a statement has no {surplus[0]}: write @staticmethod below the declaration"
+    raise StatementError(f"{name}: {'; '.join(wrong)}", hint=remedy)
 
 
 def check_words(

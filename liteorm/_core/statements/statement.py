@@ -13,9 +13,11 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, overload
 
 from liteorm._core.exporting import shown_in
-from liteorm._core.scanning.scan import scan, scan_iter, scan_one, scan_optional
+from liteorm._core.scanning.scan import scan, scan_one, scan_optional
 from liteorm._core.statements.contents import Contents, Variant
+from liteorm._core.statements.misuse import check_session, no_function, unwrapped
 from liteorm._core.statements.signature import annotations_of_function
+from liteorm._core.statements.streamed import Streamed
 from liteorm._core.values.results import Result, Rows
 from liteorm.errors import Error, StatementError
 
@@ -189,11 +191,9 @@ class Command(Generic[P]):
         return self  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 
     def _declare(self, function: Any) -> None:
+        function = unwrapped(function)
         if not isinstance(function, types.FunctionType):
-            raise TypeError(
-                f"a statement is declared over a function, not {type(function).__name__}; "
-                "to run it, call .execute, .all, .one, .optional or .iter"
-            )
+            raise no_function(function)
         if self._function is not None:
             raise StatementError(f"{self.name} has a signature already")
         if self._params is not None:
@@ -216,8 +216,8 @@ class Command(Generic[P]):
         sql, params = self._sent(args, named)
         try:
             result = session.execute(sql, params, timeout=self._timeout)
-        except Error as error:
-            self._sign(error)
+        except (Error, AttributeError, TypeError) as error:
+            self._told(error, None, session)
             raise
         return result if isinstance(result, Result) else self._awaited(result)
 
@@ -229,6 +229,19 @@ class Command(Generic[P]):
         """Let an error say which statement it is about."""
         if self.name is not None:
             error.statement = self.name
+
+    def _told(self, error: Exception, rows: Any, session: Any = ...) -> None:
+        """Say in an error which statement it is about, and if what it did is stored.
+
+        Raises:
+            TypeError: The error came of what was given for a session and is none.
+        """
+        if type(rows) is Rows:
+            rows._failed(error)
+        if isinstance(error, Error):
+            self._sign(error)
+        elif session is not ...:
+            check_session(session, self.name, error)
 
     async def _awaited(self, waiting: Awaitable[R]) -> R:
         try:
@@ -304,7 +317,12 @@ class Statement(Command[P], Generic[T, P]):
     def iter(self, session: Any, /, *args: Any, **named: Any) -> Any:
         """Stream the rows as objects, in bounded memory; a context manager gives the iterator."""
         sql, params = self._sent(args, named)
-        return _Streamed(session.stream(sql, params), self)
+        try:
+            stream = session.stream(sql, params)
+        except (AttributeError, TypeError) as error:
+            self._told(error, None, session)
+            raise
+        return Streamed(stream, self)
 
     def _all(self, rows: Rows) -> list[T]:
         return scan(rows, self.model, extra=self.extra)
@@ -331,16 +349,9 @@ class Statement(Command[P], Generic[T, P]):
             if type(rows) is Rows:
                 return scanning(rows, self.model, extra=self.extra)
         except Exception as error:
-            self._told(error, rows)
+            self._told(error, rows, session)
             raise
         return self._scanned(rows, scanning)
-
-    def _told(self, error: Exception, rows: Any) -> None:
-        """Say in an error which statement it is about, and if what it did is stored."""
-        if type(rows) is Rows:
-            rows._failed(error)
-        if isinstance(error, Error):
-            self._sign(error)
 
     async def _scanned(self, waiting: Awaitable[Rows], scanning: Callable[..., R]) -> R:
         rows: Any = None
@@ -350,55 +361,6 @@ class Statement(Command[P], Generic[T, P]):
         except Exception as error:
             self._told(error, rows)
             raise
-
-
-# Which of the two kinds of streams comes in is known to callers, by the overloads of `iter`.
-_iterate: Callable[..., Any] = scan_iter
-
-
-class _Streamed:
-    """Enters a stream, of either kind, and scans what comes."""
-
-    __slots__ = ("_statement", "_stream")
-
-    def __init__(self, stream: Any, statement: Statement[Any, ...]) -> None:
-        self._stream = stream
-        self._statement = statement
-
-    def __enter__(self) -> Any:
-        try:
-            stream = self._stream.__enter__()
-        except Error as error:
-            self._statement._sign(error)
-            raise
-        objects = _iterate(stream, self._statement.model, extra=self._statement.extra)
-        return objects if self._statement.name is None else self._naming(objects)
-
-    def _naming(self, objects: Iterator[Any]) -> Iterator[Any]:
-        try:
-            yield from objects
-        except Error as error:
-            self._statement._sign(error)
-            raise
-
-    def __exit__(self, *exc: Any) -> Any:
-        return self._stream.__exit__(*exc)
-
-    async def __aenter__(self) -> Any:
-        stream = await self._statement._awaited(self._stream.__aenter__())
-        objects = _iterate(stream, self._statement.model, extra=self._statement.extra)
-        return objects if self._statement.name is None else self._naming_async(objects)
-
-    async def _naming_async(self, objects: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        try:
-            async for each in objects:
-                yield each
-        except Error as error:
-            self._statement._sign(error)
-            raise
-
-    async def __aexit__(self, *exc: Any) -> Any:
-        return await self._stream.__aexit__(*exc)
 
 
 def declared_in(module: str) -> list[Command]:

@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 from liteorm._core.models.hints import shown
 from liteorm._core.sql.columns import columns
 from liteorm._core.sql.lexer import place, placeholders, tokens
-from liteorm._core.sql.placeholders import Style, names_in, style_of
+from liteorm._core.sql.placeholders import Style, lost_in, misplaced_in, names_in, style_of
 from liteorm._core.sql.text import Sql, is_template, rendered, values_in
 from liteorm._core.statements.contents import Contents, check_placeholder
 from liteorm._core.statements.forms import (
@@ -49,6 +49,7 @@ def contents_of(
                 hint="write placeholders, %(name)s, for the values",
             )
         return Contents(written.plain(), "none", values=values or None, source=sql)
+    _check_kinds(choices)
     escaped = rendered(text, ())[0]
     options = {
         name: {word: _option_text(name, word, option, True) for word, option in each.items()}
@@ -61,7 +62,48 @@ def contents_of(
             name: {word: _option_text(name, word, option, False) for word, option in each.items()}
             for name, each in (choices or {}).items()
         }
+    else:
+        _check_placeholders(escaped, where)
+        for name, each in options.items():
+            for word, option in each.items():
+                _check_placeholders(option, _always(f"choice {name}, {word!r}"))
     return _Written(escaped, style, model, options, where).contents()
+
+
+def _check_kinds(choices: Mapping[Any, Any] | None) -> None:
+    """Refuse choices that are not words with their SQL."""
+    if choices is None:
+        return
+    if not isinstance(choices, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(
+            "choices= maps each name in braces to its words and their SQL, "
+            f"{{name: {{word: SQL}}}}; it is a {type(choices).__name__}"
+        )
+    for name, words in choices.items():
+        if not isinstance(name, str):
+            raise TypeError(f"a choice has a str for its name, not {type(name).__name__}")
+        if not issubclass(type(words), Mapping):
+            raise TypeError(
+                f"choice {name}: its words and their SQL are a mapping, {{word: SQL}}, not "
+                f"{type(words).__name__}"
+            )
+        listed: list[Any] = list(words)
+        for word in listed:
+            if not isinstance(word, str):
+                raise TypeError(f"choice {name}: a word is a str, not {type(word).__name__}")
+
+
+def _check_placeholders(text: str, where: Where) -> None:
+    """Refuse what the driver could not send, or would put where no value is.
+
+    Raises:
+        StatementError: A lone %, both kinds of placeholders, or one in quotes.
+    """
+    fault = misplaced_in(text) or lost_in(text)
+    if fault is not None:
+        sentence = fault.sentence.replace("{line}", "")
+        line = place(text, fault.start)[0]
+        raise StatementError(f"{where(line)}: {sentence}", hint=fault.remedy)
 
 
 def plain(pieces: tuple[Piece, ...]) -> str | None:
@@ -226,9 +268,7 @@ class _Written:
             for found in placeholders(text):
                 if self.style == "none" or found.inside:
                     continue
-                check_placeholder(
-                    found, which or self.where(place(text, found.start)[0]), marked=True
-                )
+                check_placeholder(found, which or self.where(place(text, found.start)[0]))
         for name in names_in(form.all_on()) if self.style == "named" else ():
             if name in self.options:
                 raise StatementError(

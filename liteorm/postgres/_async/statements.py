@@ -25,7 +25,7 @@ from liteorm.postgres._reading.results import (
     rows_from_result,
 )
 from liteorm.postgres._session.commands import result_of
-from liteorm.postgres._session.options import PoolState
+from liteorm.postgres._session.options import PoolState, check_number
 from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import afinish
 
@@ -222,6 +222,8 @@ class AsyncUse:
         state, held = self._session._state, getattr(self._session, "_wire", None)
         self._event = state.begin_event(self.operation, self.sql, self._params, held)
         try:
+            if self._timeout is not None:
+                check_number("timeout", self._timeout, ", or None")
             if self._timeout is not None and self._timeout <= 0:
                 raise StatementTimeout(
                     "the call's timeout had passed before it began", sqlstate="57014", sql=self.sql

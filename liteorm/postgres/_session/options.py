@@ -437,12 +437,19 @@ def check_pooler(pooler: object) -> None:
 
 def check_seconds(name: str, value: float, otherwise: str = "") -> None:
     """Refuse what is no length of time."""
+    check_number(name, value, otherwise)
+    if value <= 0:
+        raise ValueError(f"{name} must be positive{otherwise}")
+
+
+def check_number(name: str, value: float, otherwise: str = "") -> None:
+    """Refuse what is no number of seconds, be it one that has passed."""
     if not isinstance(value, Real):
         raise TypeError(
             f"{name} must be a number of seconds{otherwise}, not {type(value).__name__}"
         )
-    if value <= 0:
-        raise ValueError(f"{name} must be positive{otherwise}")
+    if value != value:
+        raise ValueError(f"{name} must be a number of seconds{otherwise}, not NaN")
 
 
 def wrong_session(function: Any, session: object, wanted: type) -> TypeError:

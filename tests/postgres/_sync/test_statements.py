@@ -113,7 +113,6 @@ def test_wrong_placeholders_say_where_and_what_to_do(
 ) -> None:
     """Not in the driver's words, whichever call meets them."""
     for call in (
-        lambda: liteorm.statement(int, sql).all(db, id=1),
         lambda: db.query(sql, {"id": 1}),
         lambda: db.execute(sql, {"id": 1}),
         lambda: db.execute_many(sql, [{"id": 1}]),
