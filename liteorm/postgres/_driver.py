@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from psycopg import capabilities, errors, waiting
-from psycopg.adapt import PyFormat, Transformer
+from psycopg.adapt import AdaptersMap, PyFormat, Transformer
 from psycopg.pq import Format
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -41,6 +41,8 @@ __all__ = [
     "leave_queue",
     "name_unguessably",
     "prepared_statements",
+    "register_dumper",
+    "register_loader",
 ]
 
 MISSING: Final[list[str]] = []
@@ -68,6 +70,31 @@ def _inside(module: str, name: str) -> Any:
     if found is None:
         MISSING.append(f"{module}.{name}")
     return found
+
+
+_known_classes: Any = getattr(AdaptersMap, "_optimised", None)
+if not isinstance(_known_classes, dict):
+    MISSING.append("AdaptersMap._optimised")
+    _known_classes = {}
+
+
+def register_dumper(adapters: AdaptersMap, cls: Any, dumper: Any) -> None:
+    """Have objects of a class sent by a dumper, as long as there is this map of adapters."""
+    adapters.register_dumper(cls, dumper)
+    _let_go(dumper)
+
+
+def register_loader(adapters: AdaptersMap, oid: int, loader: Any) -> None:
+    """Have a type read by a loader, as long as there is this map of adapters."""
+    adapters.register_loader(oid, loader)
+    _let_go(loader)
+
+
+def _let_go(cls: Any) -> None:
+    # The driver remembers for good of which classes it has none in C: with those that are made for
+    # one pool that would be the pool's codecs, and whatever they know.
+    if _known_classes.get(cls) is cls:
+        _known_classes.pop(cls, None)
 
 
 class _OwnQuery:

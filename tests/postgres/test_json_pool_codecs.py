@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import decimal
-from collections.abc import Iterator
+import gc
+import weakref
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import attrs
 import msgspec
 import pytest
+from psycopg.adapt import AdaptersMap
 
 import liteorm
 from liteorm import Json, postgres, scan_one
@@ -205,3 +208,67 @@ def test_the_codec_of_a_base_class(db: postgres.DB) -> None:
     db.insert_returning([row], table="tips")
     db.insert(row, table="tips")
     assert list(db.query("SELECT DISTINCT price, bill->>'price' FROM tips")) == [(5, "6")]
+
+
+@attrs.frozen
+class Cost:
+    """An object that stands in JSON, and has one inside that only a codec knows."""
+
+    name: str
+    money: Money
+
+
+@attrs.frozen
+class Invoice:
+    """A row with JSON."""
+
+    cost: Cost
+    costs: list[Cost]
+
+
+ONE = Cost("a", Money(5))
+USES: dict[str, Callable[[postgres.DB], object]] = {
+    "nothing": lambda db: None,
+    "a parameter": lambda db: db.query("SELECT %s::int", [Money(5)]),
+    "JSON as a parameter": lambda db: db.query("SELECT %s::jsonb", [ONE]),
+    "insert": lambda db: db.insert(Invoice(ONE, [ONE]), table="invoice"),
+    "insert_many": lambda db: db.insert_many([Invoice(ONE, [ONE])], table="invoice"),
+    "reading": lambda db: scan_one(
+        db.query(
+            """SELECT '{"name": "a", "money": 5}'::jsonb AS cost,
+                      '[{"name": "a", "money": 5}]'::jsonb AS costs"""
+        ),
+        Invoice,
+    ),
+    "notify": lambda db: postgres.notify(db, "x", ONE),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_closed_pool_leaves_nothing_of_its_codecs(use: str, liteorm_server: Server) -> None:
+    """Neither the classes nor the driver keep what belonged to the pool."""
+
+    def used() -> weakref.ref[MoneyCodec]:
+        codec = MoneyCodec()
+        with postgres.open(made.dsn, codecs={Money: codec}, max_size=1) as db:
+            db.execute("CREATE TABLE invoice (cost jsonb, costs jsonb)")
+            USES[use](db)
+        return weakref.ref(codec)
+
+    with database(liteorm_server) as made:
+        codec = used()
+    gc.collect()
+    assert codec() is None
+
+
+def test_the_driver_keeps_no_class_of_a_pool(liteorm_server: Server) -> None:
+    """Opening pools without end costs no memory without end."""
+    remembered: Any = getattr(AdaptersMap, "_optimised")  # noqa: B009
+    with database(liteorm_server) as made:
+        counts: list[int] = []
+        for _ in range(3):
+            with postgres.open(made.dsn, codecs={Money: MoneyCodec()}, max_size=1) as db:
+                db.execute("DROP TYPE IF EXISTS mood; CREATE TYPE mood AS ENUM ('a', 'b')")
+                assert scan_one(db.query("SELECT 'a'::mood, ROW(1, 'a'::mood)::text"), dict)
+            counts.append(len(remembered))
+    assert counts[1] == counts[2]

@@ -39,6 +39,8 @@ class ByClass:
 
     codecs: Mapping[Any, Codec]
     forms: bool = True
+    shapes: dict[Any, Any] = attrs.field(factory=dict[Any, Any], init=False)
+    """What is made of classes with these codecs: not kept on the classes, which may live longer."""
 
     def form_of(self, tp: Any) -> Callable[[Any, Any], Any] | None:
         """Return what reads a class also as PostgreSQL writes it, if msgspec does not."""
@@ -131,7 +133,7 @@ def marked(annotation: Any, by_class: ByClass = NO_CLASSES) -> Any:
         or is_special(cls, by_class)
         or (by_class.forms and _holds_form(annotation))
     ):
-        return _marker(annotation, by_class)
+        return _marker(annotation)
     if not args or origin is typing.Literal:
         return annotation
     union = origin in (typing.Union, types.UnionType)
@@ -163,7 +165,7 @@ class _Stand(type):
 
 
 @with_class
-def _marker(annotation: Any, by_class: ByClass) -> Any:
+def _marker(annotation: Any) -> Any:
     name = getattr(typing.get_origin(annotation) or annotation, "__name__", "object")
     return _Stand(name, (), {_STANDS_FOR: annotation})
 
@@ -221,8 +223,24 @@ def through(codec: Codec, value: Any) -> Any:
     return codec.decode(value)
 
 
+_Shape = tuple[Any, tuple[Field, ...]]
+
+
+def _shape(annotation: Any, by_class: ByClass) -> _Shape:
+    if by_class is NO_CLASSES:
+        return _plain_shape(annotation)
+    found: _Shape | None = by_class.shapes.get(annotation)
+    if found is None:
+        found = by_class.shapes[annotation] = _made_shape(annotation, by_class)
+    return found
+
+
 @with_class
-def _shape(annotation: Any, by_class: ByClass) -> tuple[Any, tuple[Field, ...]]:
+def _plain_shape(annotation: Any) -> _Shape:
+    return _made_shape(annotation, NO_CLASSES)
+
+
+def _made_shape(annotation: Any, by_class: ByClass) -> _Shape:
     import msgspec
 
     fields = tuple(model_of(annotation).fields)

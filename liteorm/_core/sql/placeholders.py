@@ -41,7 +41,7 @@ class Fault(NamedTuple):
 
 def fault_in(sql: str) -> StatementError | None:
     """Return what is wrong with the placeholders of a text that is sent with parameters."""
-    fault = misplaced_in(sql)
+    fault = _lone_in(sql) or mixed_in(sql)
     if fault is None:
         return None
     line = place(sql, fault.start)[0]
@@ -49,8 +49,7 @@ def fault_in(sql: str) -> StatementError | None:
     return StatementError(sentence, hint=fault.remedy, sql=sql)
 
 
-def misplaced_in(sql: str) -> Fault | None:
-    """Return the same as a place and a sentence, which has `{line}` where the line is to stand."""
+def _lone_in(sql: str) -> Fault | None:
     for match in _PERCENT.finditer(sql):
         if match[0] == "%":
             return Fault(
@@ -58,6 +57,14 @@ def misplaced_in(sql: str) -> Fault | None:
                 "a lone %{line} of a statement with placeholders",
                 "write %% for a % that is part of the SQL",
             )
+    return None
+
+
+def mixed_in(sql: str) -> Fault | None:
+    """Return the first placeholder of another kind than those before it.
+
+    `{line}` in the sentence is where the line is to stand.
+    """
     found = placeholders(sql)
     for other in found:
         if (other.name is None) != (found[0].name is None):

@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 from liteorm._core.models.hints import shown
 from liteorm._core.sql.columns import columns
 from liteorm._core.sql.lexer import place, placeholders, tokens
-from liteorm._core.sql.placeholders import Style, lost_in, misplaced_in, names_in, style_of
+from liteorm._core.sql.placeholders import Style, lost_in, mixed_in, names_in, style_of
 from liteorm._core.sql.text import Sql, is_template, rendered, values_in
 from liteorm._core.statements.contents import Contents, check_placeholder
 from liteorm._core.statements.forms import (
@@ -97,9 +97,9 @@ def _check_placeholders(text: str, where: Where) -> None:
     """Refuse what the driver could not send, or would put where no value is.
 
     Raises:
-        StatementError: A lone %, both kinds of placeholders, or one in quotes.
+        StatementError: Both kinds of placeholders, or one in quotes.
     """
-    fault = misplaced_in(text) or lost_in(text)
+    fault = mixed_in(text) or lost_in(text)
     if fault is not None:
         sentence = fault.sentence.replace("{line}", "")
         line = place(text, fault.start)[0]

@@ -33,6 +33,7 @@ from liteorm._core.values.json import Json
 from liteorm._core.values.members import parameter_of
 from liteorm._core.values.ranges import Multirange, Range
 from liteorm.errors import DataError, Error
+from liteorm.postgres._driver import register_dumper
 from liteorm.postgres._types.custom import CustomType, CustomTypes
 from liteorm.postgres._types.forms import ARRAYS, is_a, reason_of
 from liteorm.postgres._types.json import Written, json_bytes
@@ -92,28 +93,28 @@ def register_dumpers(
     for json_dumper in (_JsonText, _JsonBinary):
         own_json: Any = type(json_dumper.__name__, (json_dumper,), {"written": written})
         for cls in _AS_JSON:
-            adapters.register_dumper(cls, own_json)
+            register_dumper(adapters, cls, own_json)
     for base in (_ThroughText, _ThroughBinary):
-        adapters.register_dumper(Enum, _through(base, parameter_of))
+        register_dumper(adapters, Enum, _through(base, parameter_of))
     for array_dumper in (_ArrayText, _ArrayBinary):
         for cls in ARRAYS:
-            adapters.register_dumper(cls, array_dumper)
+            register_dumper(adapters, cls, array_dumper)
     for range_dumper in (_RangeText, _RangeAsBinary):
-        adapters.register_dumper(Range, range_dumper)
-        adapters.register_dumper(Multirange, range_dumper)
+        register_dumper(adapters, Range, range_dumper)
+        register_dumper(adapters, Multirange, range_dumper)
     for interval_dumper in (_IntervalText, _IntervalBinary):
-        adapters.register_dumper(Interval, interval_dumper)
+        register_dumper(adapters, Interval, interval_dumper)
     for bound_dumper in (_BoundText, _BoundBinary):
-        adapters.register_dumper(Bound, bound_dumper)
+        register_dumper(adapters, Bound, bound_dumper)
     for type_ in custom.given if custom is not None else ():
         if type_.is_own_class:
             for own_dumper in (_CustomText, _CustomBinary):
                 members = {"custom": type_, "customs": custom}
                 made: Any = type(own_dumper.__name__, (own_dumper,), members)
-                adapters.register_dumper(type_.cls, made)
+                register_dumper(adapters, type_.cls, made)
     for cls, codec in (codecs or {}).items():
         for base in (_ThroughText, _ThroughBinary):
-            adapters.register_dumper(cls, _through(base, _plain_with(codec)))
+            register_dumper(adapters, cls, _through(base, _plain_with(codec)))
 
 
 def parameter_error(exc: BaseException, params: Any, adapters: AdaptersMap) -> DataError | None:

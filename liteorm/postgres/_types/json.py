@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import attrs
 from msgspec import UNSET
@@ -17,7 +18,7 @@ from msgspec import UNSET
 from liteorm._core.belonging import keep, kept
 from liteorm._core.models.classes import model_of, with_anything
 from liteorm._core.models.hints import Codec, is_pydantic
-from liteorm._core.scanning.jsonclasses import NO_CLASSES, ByClass, is_special
+from liteorm._core.scanning.jsonclasses import ByClass, is_special
 from liteorm._core.scanning.jsontext import decode_plain
 from liteorm._core.scanning.types import JsonText
 from liteorm._core.values.json import Json
@@ -86,6 +87,7 @@ class Written:
     def __init__(self, codecs: Mapping[Any, Codec]) -> None:
         self._codecs = codecs
         self._by_class = ByClass(codecs)
+        self._special: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
         self._leaves = frozenset(
             leaf for leaf in _LEAVES if not any(cls in codecs for cls in leaf.__mro__)
         )
@@ -150,20 +152,31 @@ class Written:
         return self._leaves.issuperset(map(type, values))
 
     def _attributes(self, cls: Any) -> _Attributes:
-        place, key = kept(cls), (Written, self, cls)
+        # What is kept with the class knows nothing of the pool, and the other way round.
+        special = self._is_special(cls)
+        place, key = kept(cls), (Written, special, cls)
         found: _Attributes | None = place.get(key)
         if found is None:
-            found = _attributes(cls, self._by_class)
+            found = _attributes(cls, special)
             keep(cls, key, found)
         return found
+
+    def _is_special(self, cls: Any) -> bool | None:
+        """Tell whether a class's fields are given to msgspec; None where the class itself tells."""
+        if not self._codecs:
+            return None
+        special = self._special.get(cls)
+        if special is None:
+            special = self._special[cls] = is_special(cls, self._by_class)
+        return special
 
 
 _Attributes = tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[int, Codec], ...], bool]
 
 
-def _attributes(cls: Any, by_class: ByClass) -> _Attributes:
+def _attributes(cls: Any, special: bool | None = None) -> _Attributes:
     """Return names, keys and codecs of a class's fields, and whether msgspec writes others."""
-    if is_special(cls, by_class):
+    if is_special(cls) if special is None else special:
         fields = model_of(with_anything(cls)).fields
         if (deep := next((f for f in fields if f.encode and not f.codec), None)) is not None:
             raise ModelError(
@@ -241,7 +254,7 @@ def _has_nan(value: Any) -> bool:
     if is_pydantic(cls):
         model: Any = value
         return any(map(_has_nan, model.__dict__.values()))
-    names: Any = _attributes(value.__class__, NO_CLASSES)[0]
+    names: Any = _attributes(value.__class__)[0]
     return any(_has_nan(getattr(value, name)) for name in names)
 
 

@@ -13,6 +13,7 @@ from psycopg.types.string import ByteaBinaryLoader, TextBinaryLoader
 
 from liteorm._core.scanning.types import BY_OID, MOMENTS, MONEY_OID, ROWS, PgType, Variant
 from liteorm.errors import DataError
+from liteorm.postgres._driver import register_loader
 from liteorm.postgres._types.forms import Form, Load, LoaderFor, LoadValues, text_bytes
 from liteorm.postgres._types.geometry import pair
 from liteorm.postgres._types.numbers import money_reader
@@ -180,17 +181,17 @@ def loading_adapters() -> tuple[adapt.AdaptersMap, adapt.AdaptersMap]:
 def _built_in() -> tuple[adapt.AdaptersMap, adapt.AdaptersMap]:
     """Return what every database starts from: making some three hundred classes takes a while."""
     plain = adapt.AdaptersMap(_untouched())
-    plain.register_loader(_INVALID_OID, refusing_class("of an unknown type"))
-    plain.register_loader(VARIANT_OIDS["skip"], ByteaBinaryLoader)
-    plain.register_loader(VARIANT_OIDS["json"], ByteaBinaryLoader)
-    plain.register_loader(VARIANT_OIDS["interval"], reader_class(interval))
-    plain.register_loader(VARIANT_OIDS["point"], reader_class(lambda data: tuple(pair(data))))
+    register_loader(plain, _INVALID_OID, refusing_class("of an unknown type"))
+    register_loader(plain, VARIANT_OIDS["skip"], ByteaBinaryLoader)
+    register_loader(plain, VARIANT_OIDS["json"], ByteaBinaryLoader)
+    register_loader(plain, VARIANT_OIDS["interval"], reader_class(interval))
+    register_loader(plain, VARIANT_OIDS["point"], reader_class(lambda data: tuple(pair(data))))
     for oid, variant in PLAIN_OIDS.items():
         read = FORMS[BY_OID[oid].base].read
         assert read is not None
-        plain.register_loader(variant, reader_class(read))
+        register_loader(plain, variant, reader_class(read))
     for oid, variant in MOMENT_OIDS.items():
-        plain.register_loader(variant, moment_class(oid))
+        register_loader(plain, variant, moment_class(oid))
     deep = adapt.AdaptersMap(plain)
     for type_ in BY_OID.values():
         if type_.oid != MONEY_OID:
@@ -209,13 +210,13 @@ def register(
     for adapters_map in (plain, deep):
         cls = _loader_class(type_, form, deep=adapters_map is deep)
         if cls is not None:
-            adapters_map.register_loader(type_.oid, cls)
+            register_loader(adapters_map, type_.oid, cls)
 
 
 def register_money(plain: adapt.AdaptersMap, deep: adapt.AdaptersMap, unit: int) -> None:
     """Register money, once the server has told how many decimals it has."""
     for adapters_map in (plain, deep):
-        adapters_map.register_loader(MONEY_OID, reader_class(money_reader(unit)))
+        register_loader(adapters_map, MONEY_OID, reader_class(money_reader(unit)))
 
 
 def _loader_class(type_: PgType, form: Form | None, *, deep: bool) -> type[adapt.Loader] | None:

@@ -27,6 +27,7 @@ from liteorm._core.scanning.types import (
 )
 from liteorm._core.values.ranges import Multirange, Range
 from liteorm.errors import ScanError
+from liteorm.postgres._driver import register_loader
 from liteorm.postgres._types.custom import CustomType, CustomTypes, refused
 from liteorm.postgres._types.loaders import (
     FIRST_PLAIN_OID,
@@ -228,7 +229,7 @@ class KnownTypes:
             oid = self._plain_oids.get(type_.oid)
             if oid is None:
                 oid = FIRST_PLAIN_OID + len(self._plain_oids)
-                self.deep_adapters.register_loader(oid, plain_class(self.adapters, type_.oid))
+                register_loader(self.deep_adapters, oid, plain_class(self.adapters, type_.oid))
                 # Last: a process that is forked meanwhile finds nothing half done.
                 self._plain_oids[type_.oid] = oid
             return oid
