@@ -122,13 +122,6 @@ def test_a_statement_may_be_a_template() -> None:
     ("sql", "sentence", "remedy"),
     [
         (
-            "SELECT %s,\n%(id)s",
-            "line 2 of the SQL: the statement mixes %s and %(name)s",
-            "one kind",
-        ),
-        ("SELECT %(id)s,\n'%s'", "line 2 of the SQL: the statement mixes", "one kind"),
-        ("SELECT %({a})s, %s", "mixes %s and %(name)s: %({a})s, and %s", "one kind"),
-        (
             "SELECT %(id)s\nLIKE '%(q)s%%'",
             "line 2 of the SQL: %(q)s stands inside quotes",
             "outside",

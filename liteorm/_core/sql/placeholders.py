@@ -32,7 +32,10 @@ _PERCENT: Final = pattern(r"%(?:%|(?:\([^()%]++\))?[sbt])?")
 
 
 class Fault(NamedTuple):
-    """What is wrong with a text's placeholders: where that begins, a sentence, and the remedy."""
+    """What is wrong with a text's placeholders: where that begins, a sentence, and the remedy.
+
+    `{line}` in the sentence is where the line is to stand.
+    """
 
     start: int
     sentence: str
@@ -41,7 +44,7 @@ class Fault(NamedTuple):
 
 def fault_in(sql: str) -> StatementError | None:
     """Return what is wrong with the placeholders of a text that is sent with parameters."""
-    fault = _lone_in(sql) or mixed_in(sql)
+    fault = _lone_in(sql) or _mixed_in(sql)
     if fault is None:
         return None
     line = place(sql, fault.start)[0]
@@ -60,11 +63,7 @@ def _lone_in(sql: str) -> Fault | None:
     return None
 
 
-def mixed_in(sql: str) -> Fault | None:
-    """Return the first placeholder of another kind than those before it.
-
-    `{line}` in the sentence is where the line is to stand.
-    """
+def _mixed_in(sql: str) -> Fault | None:
     found = placeholders(sql)
     for other in found:
         if (other.name is None) != (found[0].name is None):

@@ -242,7 +242,7 @@ class Contents:
         for found in placeholders(self.sql):
             if self.style == "named" and not found.inside:
                 line = place(self.sql, found.start)[0]
-                check_placeholder(found, in_line(line))
+                check_placeholder(found, in_line(line), marked=False)
 
     def _uses(self) -> dict[str, str]:
         """Return how the SQL uses each of its names, for messages."""
@@ -305,15 +305,16 @@ def _counted(count: int) -> str:
     return "1 parameter" if count == 1 else f"{count or 'no'} parameters"
 
 
-def check_placeholder(found: Placeholder, where: str) -> None:
+def check_placeholder(found: Placeholder, where: str, *, marked: bool) -> None:
     """Refuse a placeholder that no parameter of a function can belong to.
 
     Raises:
         StatementError: It has no name, or one that is no identifier.
     """
     if found.name is None:
+        what = "marks and choices go" if marked else "%(name)s goes"
         raise StatementError(
-            f"{where}: marks and choices go with parameters that have names, and there is a %s",
+            f"{where}: {what} with parameters that have names, and there is a %s",
             hint="write %(name)s everywhere",
         )
     if not found.name.isidentifier() or iskeyword(found.name):

@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 from liteorm._core.models.hints import shown
 from liteorm._core.sql.columns import columns
 from liteorm._core.sql.lexer import place, placeholders, tokens
-from liteorm._core.sql.placeholders import Style, lost_in, mixed_in, names_in, style_of
+from liteorm._core.sql.placeholders import Style, lost_in, names_in, style_of
 from liteorm._core.sql.text import Sql, is_template, rendered, values_in
 from liteorm._core.statements.contents import Contents, check_placeholder
 from liteorm._core.statements.forms import (
@@ -94,12 +94,12 @@ def _check_kinds(choices: Mapping[Any, Any] | None) -> None:
 
 
 def _check_placeholders(text: str, where: Where) -> None:
-    """Refuse what the driver could not send, or would put where no value is.
+    """Refuse placeholders whose values would be lost.
 
     Raises:
-        StatementError: Both kinds of placeholders, or one in quotes.
+        StatementError: One is inside quotes.
     """
-    fault = mixed_in(text) or lost_in(text)
+    fault = lost_in(text)
     if fault is not None:
         sentence = fault.sentence.replace("{line}", "")
         line = place(text, fault.start)[0]
@@ -268,7 +268,9 @@ class _Written:
             for found in placeholders(text):
                 if self.style == "none" or found.inside:
                     continue
-                check_placeholder(found, which or self.where(place(text, found.start)[0]))
+                check_placeholder(
+                    found, which or self.where(place(text, found.start)[0]), marked=True
+                )
         for name in names_in(form.all_on()) if self.style == "named" else ():
             if name in self.options:
                 raise StatementError(
