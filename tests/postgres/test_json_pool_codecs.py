@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import attrs
 import msgspec
+import pydantic
 import pytest
 from psycopg.adapt import AdaptersMap
 
@@ -273,3 +274,28 @@ def test_the_driver_keeps_no_class_of_a_pool(liteorm_server: Server) -> None:
                 assert scan_one(db.query("SELECT 'a'::mood, ROW(1, 'a'::mood)::text"), dict)
             counts.append(len(remembered))
     assert counts[1] == counts[2]
+
+
+class Login(pydantic.BaseModel):
+    """A model with something that its own JSON hides."""
+
+    name: str
+    password: pydantic.SecretStr
+
+
+class Logins(pydantic.BaseModel):
+    """A model that holds some."""
+
+    every: list[Login] = []
+    named: dict[str, Login] = {}
+
+
+LOGIN = Login(name="Ada", password=pydantic.SecretStr("hunter2"))
+
+
+@pytest.mark.parametrize("value", [LOGIN, Logins(every=[LOGIN]), Logins(named={"a": LOGIN})])
+def test_a_secret_is_not_stored_as_asterisks(db: postgres.DB, value: Any) -> None:
+    """Pydantic writes them into its JSON, and what was meant would be lost."""
+    with pytest.raises(liteorm.DataError, match=r"Login\.password holds a SecretStr") as caught:
+        db.query("SELECT %s::jsonb", [value])
+    assert "hunter2" not in str(caught.value)

@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import decimal
 import re
+import typing
 import uuid
 from collections.abc import Iterable, Mapping
 from enum import Enum
@@ -235,8 +236,28 @@ def _json_hook(value: Any) -> Any:
     if is_a(value, Mapping):
         return dict(value)
     if is_pydantic(type(value)):
+        _check_open(value)
         return value.model_dump(mode="json", by_alias=True)
     raise TypeError(f"Encoding objects of type {type(value).__qualname__} is unsupported")
+
+
+def _check_open(model: Any) -> None:
+    """Refuse secrets, for which Pydantic would write asterisks: what is stored is not what was."""
+    for name, inner in model.__dict__.items():
+        held: list[Any] = [inner]
+        if isinstance(inner, dict):
+            held = list(typing.cast("dict[Any, Any]", inner).values())
+        elif is_a(inner, ARRAYS):
+            held = list(inner)
+        for each in held:
+            if hasattr(each, "get_secret_value"):
+                raise DataError(
+                    f"{type(model).__qualname__}.{name} holds a {type(each).__name__}, which would"
+                    " be stored as asterisks",
+                    hint="send what it hides, by get_secret_value(), or leave the field out",
+                )
+            if is_pydantic(type(each)):
+                _check_open(each)
 
 
 def _has_nan(value: Any) -> bool:
