@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
 from re import compile as pattern
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
 
@@ -52,7 +52,8 @@ _QUOTED: Final = """
 _KEYWORDS: Final = frozenset(_QUOTED.split())
 
 
-@attrs.frozen(eq=False, repr=False)
+# Not frozen, which costs half of making one.
+@attrs.define(eq=False, repr=False)
 class Begin:
     """The beginning of a transaction.
 
@@ -212,6 +213,8 @@ def _name(name: Any) -> str:
 
 
 def _value(name: str, value: Any) -> str:
+    if value.__class__ is str and "\0" not in value:
+        return cast("str", value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
