@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from datetime import datetime
 from enum import Enum
-from typing import Any, Literal, TypedDict, assert_type
+from typing import Annotated, Any, Generic, Literal, NewType, TypedDict, TypeVar, assert_type
 
 import attrs
 
@@ -129,3 +129,36 @@ async def async_protocols(db: liteorm.AsyncSession) -> None:
     assert_type(await postgres.describe_async(db, "SELECT 1"), postgres.StatementShape)
     assert_type(await postgres.listen_async(db, "a"), postgres.AsyncListener)
     await postgres.notify_async(db, "a", {"id": 1})
+
+
+T = TypeVar("T")
+TicketId = NewType("TicketId", int)
+
+
+@attrs.frozen
+class Page(Generic[T]):
+    item: T
+    total: int
+
+
+class Queries:
+    @liteorm.statement(Ticket, "SELECT {columns} FROM tickets WHERE id = %(id)s")
+    @staticmethod
+    def ticket(id: TicketId) -> None: ...
+
+
+def models_of_every_kind(db: liteorm.Session, id: TicketId) -> None:
+    assert_type(Queries.ticket.one(db, id), Ticket)
+    assert_type(Queries().ticket.optional(db, id=id), Ticket | None)
+    assert_type(liteorm.statement(Page[Ticket], "SELECT 1").one(db), Page[Ticket])
+    assert_type(liteorm.statement(Status, "SELECT 'open'").all(db), list[Status])
+    assert_type(liteorm.statement(Literal["a", "b"], "SELECT 'a'").one(db), Literal["a", "b"])
+    assert_type(liteorm.statement(TicketId, "SELECT 1").one(db), TicketId)
+    assert_type(liteorm.statement(list[int], "SELECT '{1}'::int[]").one(db), list[int])
+    assert_type(liteorm.statement(dict[str, int], "SELECT 1 AS a").one(db), dict[str, int])
+    assert_type(liteorm.statement(Annotated[int, "x"], "SELECT 1").one(db), int)
+    with db.batch() as batch:
+        subject = batch.one(last_subject, 1)
+        every = batch.all(tickets, 7, Status.OPEN, sort="title")
+    assert_type(subject.result(), str | None)
+    assert_type(every.result(), list[Ticket])
