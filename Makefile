@@ -1,17 +1,19 @@
 # make demo   a tour on an embedded PostgreSQL, under a minute
-# make test   the tests, against a disposable PostgreSQL
+# make test   the tests, against a disposable PostgreSQL; TESTS=all with those that take long
 # make dist   both distributions, as wheels and sources, in dist/
 # make release-check   what is missing for a release
 #
 # Each makes and fills $(VENV) first. Needs Python >= 3.11 and pip. Variables:
 #   PYTHON=/path/to/python   the interpreter to use
 #   ARGS="-k listen -x"      arguments for pytest or for the demo
+#   TESTS=all                the generated twins and what starts servers of its own, too, as CI does
 #   PARALLEL=                one test after the other; many of them wait for a timeout to pass
 #   MEASURE="-m coverage run"   notes which lines run; `coverage combine`, `coverage report` tell
 
 VENV ?= .venv
 PYTHON ?=
 ARGS ?=
+TESTS ?= quick
 PARALLEL ?= -n 3 --dist loadfile
 MEASURE ?=
 # The kind that needs nothing installed; LITEORM_SERVER=docker make test for another.
@@ -24,7 +26,7 @@ demo: $(VENV)/.demo $(VENV)/.native
 	$(VENV)/bin/liteorm demo $(ARGS)
 
 test: $(VENV)/.test $(VENV)/.native
-	$(VENV)/bin/python $(MEASURE) -m pytest $(PARALLEL) $(ARGS)
+	LITEORM_TESTS=$(TESTS) $(VENV)/bin/python $(MEASURE) -m pytest $(PARALLEL) $(ARGS)
 
 docs: $(VENV)/.docs
 	$(VENV)/bin/python -m mkdocs build --strict

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,33 @@ pytest_plugins = ["pytester"] if _INSTALLED else ["pytester", "liteorm_testing.p
 # ignored, and so would be every process that the tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What `make test` leaves to CI: twins that are generated from what does run, and what starts servers,
+# poolers, browsers or whole runs of pytest of its own.
+_LEFT_TO_CI = (
+    "tests/postgres/_sync",
+    "tests/distributed",
+    "tests/examples",
+    "tests/testing",
+    "tests/test_demo.py",
+)
+_ROOT = Path(__file__).parent.parent
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what takes long, in a run of everything that was asked to be a quick one."""
+    quick = os.environ.get("LITEORM_TESTS") == "quick"
+    if not quick or config.args_source is pytest.Config.ArgsSource.ARGS:
+        return None
+    return True if collection_path.relative_to(_ROOT).as_posix() in _LEFT_TO_CI else None
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say what is left out."""
+    quick = os.environ.get("LITEORM_TESTS") == "quick"
+    if not quick or config.args_source is pytest.Config.ArgsSource.ARGS:
+        return []
+    return [f"a quick run, without {', '.join(_LEFT_TO_CI)}; all of it: make test TESTS=all"]
 
 
 @pytest.fixture
