@@ -21,14 +21,20 @@ pytest_plugins = ["pytester"] if _INSTALLED else ["pytester", "liteorm_testing.p
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# What `make test` leaves to CI: twins that are generated from what does run, and what starts servers,
-# poolers, browsers or whole runs of pytest of its own.
+# What `make test` leaves to CI: twins that are generated from what does run, and what starts
+# servers, poolers, browsers, type checkers or whole runs of pytest of its own.
 _LEFT_TO_CI = (
     "tests/postgres/_sync",
+    "tests/postgres/test_forked.py",
+    "tests/postgres/test_native_life.py",
     "tests/distributed",
     "tests/examples",
     "tests/testing",
+    "tests/check/test_models_merged.py",
+    "tests/check/test_models_written.py",
+    "tests/check/test_stubs.py",
     "tests/test_demo.py",
+    "tests/test_docs.py",
 )
 _ROOT = Path(__file__).parent.parent
 
