@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from math import ceil
 from time import monotonic
 from typing import Final
 
 from liteorm._core.contracts import AsyncSession
+from liteorm._core.patterns import pattern
 from liteorm.errors import Error, StatementTimeout
 from liteorm.postgres._async.database import AsyncDB
 from liteorm.postgres._async.lookup import own_text
@@ -17,7 +17,7 @@ from liteorm.postgres._session.primitives import asleep
 
 __all__ = ["position_async", "wait_for_async"]
 
-_POSITION: Final = re.compile(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}")
+_POSITION: Final = pattern(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}")
 _PAGE_HEADER: Final = 24
 _SEGMENT_HEADER: Final = 40
 _FIRST_PAUSE: Final = 0.002

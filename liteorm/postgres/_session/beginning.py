@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
-from re import compile as pattern
 from typing import Any, Final, cast
 
 import attrs
 
+from liteorm._core.patterns import pattern
 from liteorm._core.sql.text import quoted
 from liteorm.errors import DataError
 

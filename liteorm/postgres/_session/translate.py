@@ -14,6 +14,7 @@ from psycopg import errors as driver
 from psycopg.adapt import AdaptersMap
 
 from liteorm import errors
+from liteorm._core.patterns import pattern
 from liteorm._core.sql.placeholders import fault_in
 from liteorm._core.values.members import parameter_of
 from liteorm.errors import Error, class_for_sqlstate
@@ -176,7 +177,7 @@ def lost(
 _RETRYABLE: Final = ("40001", "40P01")
 
 
-_ONE: Final = re.compile(r"\b1 (parameter)s were\b")
+_ONE: Final = pattern(r"\b1 (parameter)s were\b")
 
 
 def _client_side(exc: psycopg.Error, sql: str | None) -> Error:

@@ -12,11 +12,13 @@ from typing import Final
 
 import attrs
 
+from liteorm._core.patterns import pattern
+
 __all__ = ["Violation", "violation_in"]
 
 _TEXTS: Final = tuple(
-    (code, re.compile(pattern, re.DOTALL))
-    for code, pattern in (
+    (code, pattern(text, re.DOTALL))
+    for code, text in (
         ("23505", r'duplicate key value violates unique constraint "(?P<constraint>.+)"'),
         ("23P01", r'conflicting key value violates exclusion constraint "(?P<constraint>.+)"'),
         (
@@ -51,8 +53,8 @@ _INTERNAL: Final = "XX000"
 """What Citus gives a violation met by COPY."""
 _FOREIGN: Final = "remote SQL command"
 """In the CONTEXT of what postgres_fdw hands on: names there are the other server's own."""
-_SHARD: Final = re.compile(r"(?P<name>.+)_(?P<number>[0-9]{6,})", re.DOTALL)
-_CUT: Final = re.compile(r"(?P<start>.+)_[0-9a-f]{8}_[0-9]{6,}", re.DOTALL)
+_SHARD: Final = pattern(r"(?P<name>.+)_(?P<number>[0-9]{6,})", re.DOTALL)
+_CUT: Final = pattern(r"(?P<start>.+)_[0-9a-f]{8}_[0-9]{6,}", re.DOTALL)
 """A name that left no room for the shard's number: its beginning, a hash, the number."""
 _LONGEST: Final = 60
 
@@ -80,8 +82,8 @@ def violation_in(
     """
     if code[:2] != _CLASS and code != _INTERNAL:
         return None
-    for told, pattern in _TEXTS:
-        found = pattern.fullmatch(message)
+    for told, sentence in _TEXTS:
+        found = sentence.fullmatch(message)
         if found is None or code not in (told, _INTERNAL):
             continue
         groups = found.groupdict()

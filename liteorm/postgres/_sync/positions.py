@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import re
 from math import ceil
 from time import monotonic
 from typing import Final
 
 from liteorm._core.contracts import Session
+from liteorm._core.patterns import pattern
 from liteorm.errors import Error, StatementTimeout
 from liteorm.postgres._sync.database import DB
 from liteorm.postgres._sync.lookup import own_text
@@ -18,7 +18,7 @@ from liteorm.postgres._session.primitives import sleep
 
 __all__ = ["position", "wait_for"]
 
-_POSITION: Final = re.compile(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}")
+_POSITION: Final = pattern(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}")
 _PAGE_HEADER: Final = 24
 _SEGMENT_HEADER: Final = 40
 _FIRST_PAUSE: Final = 0.002

@@ -5,18 +5,19 @@ A log prints the exception that an error of ours is chained to as well, with its
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 import psycopg
 
+from liteorm._core.patterns import pattern
+
 __all__ = ["hush", "said", "without_quotes", "without_values"]
 
-_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
+_QUOTED: Final = pattern(r"'[^']*'|\"[^\"]*\"")
 _LINKS: Final = 10
 """So long a chain is looked at; it may go in a circle."""
 # What is quoted after one of these words is a name.
-_NAMES: Final = re.compile(
+_NAMES: Final = pattern(
     r'[^"]*\b(type|parameter|encoding|column|relation|domain|function|constraint|enum|role) "[^"]*"'
 )
 
