@@ -5,8 +5,8 @@
 
 Only NAME tokens change: ``async`` and ``await`` are dropped, ``AsyncX`` becomes ``X`` and RENAMES
 says the rest. The names in ``__all__`` follow, and code in docstrings (fenced blocks, `code spans`,
-lines after >>>). A name that an import would then have twice is dropped once, and so is a statement
-that only marks a test for anyio. Line breaks stay as they are in the source.
+lines after >>>). A name that an import or a union would then have twice is dropped once, and so is
+a statement that only marks a test for anyio. Line breaks stay as they are in the source.
 Whatever else differs between the twins belongs in pairs into
 ``liteorm/postgres/_session/primitives.py``.
 """
@@ -65,6 +65,8 @@ RENAMES = {
 }
 
 IGNORED = (tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT)
+# A union of two classes that are one in the twin.
+TWICE = re.compile(r"(\b\w+\[\w+\]) \| \1(?!\w)")
 ANYIO_MARK = re.compile(r"\s*(?:@|pytestmark\s*=\s*)pytest\.mark\.anyio\s*(?:#.*)?")
 DOCSTRING_CODE = re.compile(
     r"```.*?```|``[^`]+``|`[^`\n]+`|^ *(?:>>>|\.\.\.) [^\n]*", re.DOTALL | re.MULTILINE
@@ -174,7 +176,7 @@ def twin(text: str, source: str, used: set[str]) -> str:
         before, after = lines[row - 1][:start], lines[end_row - 1][end:]
         lines[row - 1 : end_row] = (before + new + after).splitlines(keepends=True)
     kept = [line for line in lines if not ANYIO_MARK.fullmatch(line.rstrip("\n"))]
-    return header(source) + "".join(kept)
+    return header(source) + "".join(TWICE.sub(r"\1", line) for line in kept)
 
 
 def twins(used: set[str]) -> dict[Path, str]:

@@ -80,7 +80,13 @@ class Observer(Protocol):
 def checked(observers: Sequence[Observer]) -> tuple[Observer, ...]:
     """Return observers; they are told in the middle of a call, where nobody awaits."""
     for observer in observers:
-        methods = (getattr(observer, name, None) for name in ("before", "after"))
+        methods = [getattr(observer, name, None) for name in ("before", "after")]
+        if not all(map(callable, methods)) or isinstance(observer, type):
+            kind = type(observer).__name__
+            what = f"the class {observer.__name__}" if isinstance(observer, type) else f"a {kind}"
+            raise TypeError(
+                f"observers are objects with the methods before(event) and after(event), not {what}"
+            )
         if any(map(inspect.iscoroutinefunction, methods)):
             raise TypeError(f"observers: {type(observer).__name__} must have plain methods")
     return tuple(observers)

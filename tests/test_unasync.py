@@ -33,6 +33,7 @@ def converted(source: str) -> str:
         ('__all__ = ["AsyncB", "open_async"]\n', '__all__ = ["B", "open"]\n'),
         ("async with a as b:\n    pass\n", "with a as b:\n    pass\n"),
         ("import pytest\n\npytestmark = pytest.mark.anyio\n", "import pytest\n\n"),
+        ("a: Iterable[Any] | AsyncIterable[Any]\n", "a: Iterable[Any]\n"),
         ("@pytest.mark.anyio\nasync def test_a(): ...\n", "def test_a(): ...\n"),
     ],
 )

@@ -76,3 +76,7 @@ async def test_what_is_called_in_the_middle_of_a_statement(
         await open_async(liteorm_database.dsn, observers=[watching])
     with pytest.raises(TypeError, match="observers: Watching must have plain methods"):
         open(liteorm_database.dsn, observers=[watching])
+    for none, told in ((print, "not a builtin_function"), (Watching, "not the class Watching")):
+        nobody: Any = none
+        with pytest.raises(TypeError, match=f"objects with the methods .*, {told}"):
+            open(liteorm_database.dsn, observers=[nobody])

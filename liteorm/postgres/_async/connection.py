@@ -82,6 +82,8 @@ class AsyncWire(AsyncLimits):
     """Not to be used again: its server is not what was asked for."""
     fatal: FatalNotice | None = None
     """What the server said before it closed the connection."""
+    lent: bool = False
+    """It is somebody else's."""
     loss_told: bool = False
     """It was said that what used it was lost without an end."""
     transaction_tag: str | None = None
@@ -443,12 +445,26 @@ class AsyncWire(AsyncLimits):
                 self.forget_prepared()
                 self.dirty = False
                 if self.state.connected is not None:
-                    await self.state.connected(self)
+                    await self._prepare_again(self.state.connected)
         except (psycopg.Error, Error) as exc:
             logger.debug("a connection could not be reset and is dropped: %s", said(exc))
             self.drop()
         finally:
             self.unlimit()
+
+    async def _prepare_again(self, connected: Callable[[Any], Any]) -> None:
+        """Let on_connect work on it; what it raises is not about the call that has just ended."""
+        try:
+            await connected(self)
+        except Exception as exc:
+            self.drop()
+            logger.warning(
+                "on_connect failed on a connection that was reset, which is dropped: %s",
+                type(exc).__name__,
+            )
+        except BaseException:
+            self.drop()
+            raise
 
 
 async def asked_dsn(source: Callable[[], Any], timeout: float) -> str:

@@ -219,6 +219,7 @@ class AsyncHolding:
 class AsyncLentWire(AsyncWire):
     """A connection that somebody else owns, with types and parameters as ours have them."""
 
+    lent = True
     heard: Any
     """What hands the server's notices to our handlers."""
     theirs: Any

@@ -16,6 +16,8 @@ from queue import SimpleQueue
 from sys import is_finalizing
 from typing import Any, Final
 
+from psycopg import pq
+
 from liteorm.postgres._driver import belong_to
 
 __all__ = ["areclaim", "reclaim", "start_reclaiming", "warn_of_loss"]
@@ -34,9 +36,15 @@ def warn_of_loss(what: str, wire: Any, source: object) -> None:
     if wire.loss_told or state.blocked or state.forked or is_finalizing():
         return
     wire.loss_told = True
-    warnings.warn(
-        f"{what}; its connection is dropped", ResourceWarning, source=source, stacklevel=3
-    )
+    warnings.warn(f"{what}; {_fate(wire)}", ResourceWarning, source=source, stacklevel=3)
+
+
+def _fate(wire: Any) -> str:
+    if not wire.lent:
+        return "its connection is dropped"
+    if wire.pgconn.transaction_status == pq.TransactionStatus.ACTIVE:
+        return "its statement still runs on its owner's connection, which is of no use but to close"
+    return "what it did is part of its owner's transaction, which ends it"
 
 
 def start_reclaiming() -> None:

@@ -220,6 +220,7 @@ class Holding:
 class LentWire(Wire):
     """A connection that somebody else owns, with types and parameters as ours have them."""
 
+    lent = True
     heard: Any
     """What hands the server's notices to our handlers."""
     theirs: Any

@@ -151,7 +151,7 @@ class RowCalls(Statements):
 
     def insert_many(
         self,
-        objs: Iterable[Any] | Iterable[Any],
+        objs: Iterable[Any],
         *,
         table: TableOf = None,
         columns: Names = None,
@@ -176,7 +176,7 @@ class RowCalls(Statements):
 
     def upsert_many(
         self,
-        objs: Iterable[Any] | Iterable[Any],
+        objs: Iterable[Any],
         *,
         conflict: OnConflict = None,
         update: Names = None,
@@ -201,7 +201,7 @@ class RowCalls(Statements):
 
     def update_many(
         self,
-        objs: Iterable[Any] | Iterable[Any],
+        objs: Iterable[Any],
         *,
         columns: Names = None,
         table: TableOf = None,
@@ -223,7 +223,7 @@ class RowCalls(Statements):
 
         return writes.update_many(self, objs, columns=columns, table=table)
 
-    def delete_many(self, model: type[Any], keys: Iterable[Any] | Iterable[Any]) -> int:
+    def delete_many(self, model: type[Any], keys: Iterable[Any]) -> int:
         """Delete the rows with these keys in one statement, or none; return how many there were.
 
         Args:

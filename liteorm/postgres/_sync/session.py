@@ -24,7 +24,7 @@ class AnySession(RowCalls):
     """Every call that a session has; how a connection is had for each is the subclass's."""
 
     def execute_many(
-        self, sql: SqlText, seq_of_params: Iterable[Params] | Iterable[Params]
+        self, sql: SqlText, seq_of_params: Iterable[Params]
     ) -> Result:
         """Run a statement once for each of the parameters, pipelined, all or nothing.
 

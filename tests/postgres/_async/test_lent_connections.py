@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 from typing import Any
 
 import attrs
@@ -39,6 +40,9 @@ async def db(liteorm_async_db: AsyncDB) -> AsyncDB:
 
 
 SPAN = liteorm.Range(dt.date(2024, 1, 1), dt.date(2024, 2, 1))
+
+
+LONG: Any = "SELECT g FROM generate_series(1, 1000000) g"
 
 
 async def every_call(session: liteorm.AsyncSession) -> None:
@@ -135,6 +139,33 @@ async def test_the_owners_connection_is_as_it_was(db: AsyncDB, liteorm_database:
         await notify_async(inside, "channel", "x")
         await owner.commit()
         assert not owner.closed
+
+
+def let_go(held: list[Any]) -> None:
+    """Hold it no more, and have it collected."""
+    held.clear()
+    gc.collect()
+
+
+async def test_what_is_lost_on_it_is_told_as_it_is(db: AsyncDB, liteorm_database: Any) -> None:
+    """The owner's connection is never dropped: what is left on it is said instead."""
+    for lost, told in (
+        ("transaction", "part of its owner's"),
+        ("stream", "of no use but to close"),
+    ):
+        async with await psycopg.AsyncConnection.connect(liteorm_database.dsn) as owner:
+            inside = session_async(owner)
+            block = inside.transaction() if lost == "transaction" else inside.stream(LONG)
+            await block.__aenter__()
+            held = [inside, block]
+            del inside, block
+            with pytest.warns(ResourceWarning, match=told):
+                let_go(held)
+            assert not owner.closed
+            if lost == "transaction":
+                await owner.execute("SELECT 1")
+            else:
+                await owner.close()
 
 
 async def test_errors_are_ours(db: AsyncDB, liteorm_database: Any) -> None:

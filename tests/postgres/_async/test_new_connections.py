@@ -96,6 +96,28 @@ async def test_each_new_connection_is_prepared(liteorm_database: Any) -> None:
         assert len(calls) == 4
 
 
+async def test_an_on_connect_that_fails_later_fails_no_finished_call(
+    liteorm_database: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After the reset of a connection: what was stored is no error; the connection is replaced."""
+    calls: list[Any] = []
+
+    async def on_connect(session: Any) -> None:
+        calls.append(session)
+        if len(calls) in (2, 4):
+            raise ZeroDivisionError
+
+    async with await open_async(liteorm_database.dsn, max_size=1, on_connect=on_connect) as db:
+        await db.execute("CREATE TABLE stored (a int); SET my.x = '1'")
+        assert len(await db.query("SELECT * FROM stored")) == 0
+        async with db.transaction() as tx:
+            await tx.execute("INSERT INTO stored VALUES (1)")
+            await tx.execute("SET my.x = '1'")
+        assert len(await db.query("SELECT * FROM stored")) == 1
+        assert len(calls) == 5
+    assert caplog.text.count("on_connect failed on a connection that was reset") == 2
+
+
 async def test_an_on_connect_that_fails(liteorm_database: Any) -> None:
     """Its error is that of opening."""
 

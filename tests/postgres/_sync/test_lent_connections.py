@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 from typing import Any
 
 import attrs
@@ -39,6 +40,9 @@ def db(liteorm_db: DB) -> DB:
 
 
 SPAN = liteorm.Range(dt.date(2024, 1, 1), dt.date(2024, 2, 1))
+
+
+LONG: Any = "SELECT g FROM generate_series(1, 1000000) g"
 
 
 def every_call(session: liteorm.Session) -> None:
@@ -135,6 +139,33 @@ def test_the_owners_connection_is_as_it_was(db: DB, liteorm_database: Any) -> No
         notify(inside, "channel", "x")
         owner.commit()
         assert not owner.closed
+
+
+def let_go(held: list[Any]) -> None:
+    """Hold it no more, and have it collected."""
+    held.clear()
+    gc.collect()
+
+
+def test_what_is_lost_on_it_is_told_as_it_is(db: DB, liteorm_database: Any) -> None:
+    """The owner's connection is never dropped: what is left on it is said instead."""
+    for lost, told in (
+        ("transaction", "part of its owner's"),
+        ("stream", "of no use but to close"),
+    ):
+        with psycopg.Connection.connect(liteorm_database.dsn) as owner:
+            inside = session(owner)
+            block = inside.transaction() if lost == "transaction" else inside.stream(LONG)
+            block.__enter__()
+            held = [inside, block]
+            del inside, block
+            with pytest.warns(ResourceWarning, match=told):
+                let_go(held)
+            assert not owner.closed
+            if lost == "transaction":
+                owner.execute("SELECT 1")
+            else:
+                owner.close()
 
 
 def test_errors_are_ours(db: DB, liteorm_database: Any) -> None:
