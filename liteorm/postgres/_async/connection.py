@@ -351,7 +351,6 @@ class AsyncWire(AsyncLimits):
         if not is_stale(exc):
             return False
         prepared_statements(self).clear()
-        self.told = None
         # In a transaction the statement has spoilt it; its ROLLBACK clears the server's side.
         return self.pgconn.transaction_status == _IDLE
 

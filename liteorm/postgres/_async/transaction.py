@@ -367,7 +367,7 @@ async def _begun(state: PoolState, begin: Begin) -> AsyncWire:
         wire = await borrow(state)
         try:
             wire.limit(None)
-            await wire.begin(begin, at_rest=True)
+            await wire.begin(begin)
             return wire
         except BaseException as exc:
             exc = because(wire.translated(exc, begin.shown), exc)

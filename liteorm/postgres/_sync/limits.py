@@ -17,8 +17,9 @@ from liteorm.postgres._session.protocol import text_step
 __all__ = ["Limits"]
 
 _IDLE: Final = pq.TransactionStatus.IDLE
-_TOLD: Final = 256
-_TOLD_FOR: Final = 10.0
+_MOST_TOLD: Final = 256
+_told: Final[dict[tuple[str, ...], float]] = {}
+"""By what begins a transaction: the time limit that it sets, in seconds, as a server has said."""
 _SETTINGS_SQL: Final = """
 SELECT setting, pg_catalog.current_schemas(true)::text
   FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'
@@ -45,8 +46,6 @@ class Limits(Connection[tuple[Any, ...]]):
     """Past the deadline the connection is dropped at once, not cancelled."""
     path: str | None = None
     """The schemas that names are looked for in, once the transaction has changed them."""
-    told: dict[tuple[str, ...], tuple[float, str | None, float | None]] | None = None
-    """By what begins a transaction: until when it counts, the path and the time limit."""
     dirty: bool = False
     """Something stays behind that the next borrower must not see."""
 
@@ -149,39 +148,27 @@ class Limits(Connection[tuple[Any, ...]]):
             self.limit(CLEANUP_BOUND, drop=True)
             self.command(f"SET LOCAL statement_timeout = {milliseconds}")
 
-    def begin(self, begin: Begin, *, at_rest: bool = False) -> None:
+    def begin(self, begin: Begin) -> None:
         """Begin a transaction; note what it has changed that has to be known.
 
-        Args:
-            begin: How.
-            at_rest: The session is as it was opened, so that what was told the last time holds:
-                schemas and their rights seldom change, and questions cost as much as a BEGIN.
+        What a time limit means in milliseconds is asked once. Where a path or a role leads is asked
+        each time: a schema made meanwhile, or opened to a role, changes what names mean.
         """
-        if begin.asking is None:
+        limit = None if begin.moves else _told.get(begin.told)
+        if begin.asking is None or limit is not None:
             self.wait(text_step(self.pgconn, begin.sent))
-            return
-        at_rest = at_rest and not self.dirty
-        known = self.told.get(begin.told) if at_rest and self.told else None
-        if known is not None and monotonic() < known[0]:
-            self.wait(text_step(self.pgconn, begin.sent))
-            _, path, limit = known
         else:
-            path, limit = self._begin_asking(begin)
-            if at_rest:
-                if self.told is None or len(self.told) >= _TOLD:
-                    self.told = {}
-                self.told[begin.told] = (monotonic() + _TOLD_FOR, path, limit)
+            results: list[Any] = self.wait(text_step(self.pgconn, begin.asking))
+            told = [(each.get_value(0, 0) or b"").decode() for each in results if each.nfields]
+            if begin.limits:
+                limit = int(told.pop()) / 1000
+                if len(_told) >= _MOST_TOLD:
+                    _told.clear()
+                _told[begin.told] = limit
+            if begin.moves and told[0] != told[-1]:
+                self.path = told[-1]
         if begin.limits and self.state.statement_timeout is not None:
             self.own_limit = limit
-        if begin.moves:
-            self.path = path
-
-    def _begin_asking(self, begin: Begin) -> tuple[str | None, float | None]:
-        """Begin; return the path if it is another one, and the time limit if it is set."""
-        results: list[Any] = self.wait(text_step(self.pgconn, begin.asking or begin.sent))
-        told = [(each.get_value(0, 0) or b"").decode() for each in results if each.nfields]
-        limit = int(told.pop()) / 1000 if begin.limits else None
-        return (told[-1] if begin.moves and told[0] != told[-1] else None), limit
 
     def learn_settings(self) -> None:
         """Ask for what a transaction has changed: its statement_timeout and its search_path."""

@@ -368,7 +368,7 @@ def _begun(state: PoolState, begin: Begin) -> Wire:
         wire = borrow(state)
         try:
             wire.limit(None)
-            wire.begin(begin, at_rest=True)
+            wire.begin(begin)
             return wire
         except BaseException as exc:
             exc = because(wire.translated(exc, begin.shown), exc)
