@@ -257,7 +257,7 @@ _HERE, _SRC = Path(), Path("src")
 def _import_order(line: str) -> tuple[Any, ...]:
     words = line.split()
     if words[0] == "import":
-        return 0, words[1].lower()
+        return 0, words[1].lower(), words[3] if len(words) > 2 else ""
     name = words[3]
     kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
     return 1, words[1].lower(), kind, name.lower()

@@ -338,7 +338,7 @@ encoder_encode(PyObject *object, PyObject *args)
     }
     Out out = {NULL, 0, 0};
     int written = 0;
-    if (room_for(&out, self->guess) == NULL) {
+    if (self->guess > 0 && room_for(&out, self->guess) == NULL) {
         PyErr_Clear();
     }
     out.size = 0;

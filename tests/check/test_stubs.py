@@ -259,8 +259,21 @@ def test_the_stub_types_every_call(folder: Path, made: Database) -> None:
     assert main(["stubs", "stubbed", "--dsn", made.dsn]) == 0
     (folder / "right.py").write_text(RIGHT)
     assert run(folder, "mypy", "--strict", "right.py", "stubbed.pyi") == []
-    assert run(folder, "ruff", "check", "--isolated", "stubbed.pyi") == []
+    assert run(folder, "ruff", "check", "--isolated", "--extend-select=I", "stubbed.pyi") == []
     assert run(folder, "ruff", "format", "--isolated", "--diff", "stubbed.pyi") == []
+
+
+def test_a_module_under_two_names_is_imported_in_order(folder: Path) -> None:
+    """The module calls datetime dt, and the stub needs it by its own name: ruff is content."""
+    (folder / "q.sql").write_text("-- name: one :one -> int\n-- params: At\nSELECT 1 WHERE %(at)s;")
+    (folder / "stubbed.py").write_text(
+        "import datetime as dt\nfrom typing import TypedDict\n\nimport liteorm\n\n\n"
+        "class At(TypedDict):\n    at: dt.date\n\n\nqueries = liteorm.load('q.sql')\n"
+    )
+    assert main(["stubs", "stubbed"]) == 0
+    text = (folder / "stubbed.pyi").read_text()
+    assert text.index("import datetime\n") < text.index("import datetime as dt\n")
+    assert run(folder, "ruff", "check", "--isolated", "--extend-select=I", "stubbed.pyi") == []
 
 
 def test_what_is_wrong_is_an_error(folder: Path, made: Database) -> None:
