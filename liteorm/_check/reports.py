@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -75,12 +74,12 @@ def json_text(subjects: Sequence[Subject], findings: Sequence[Finding]) -> str:
     )
 
 
-def sarif_text(findings: Sequence[Finding]) -> str:
+def sarif_text(findings: Sequence[Finding], version: str) -> str:
     """Return the findings in SARIF 2.1.0, which code hosts and editors read."""
     codes = sorted({finding.code for finding in findings})
     driver = {
         "name": "liteorm check",
-        "version": version("liteorm"),
+        "version": version,
         "rules": [{"id": code} for code in codes],
     }
     results = [_sarif_result(finding, codes.index(finding.code)) for finding in findings]

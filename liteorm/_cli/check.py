@@ -31,6 +31,7 @@ from liteorm._check import (
     json_text,
     sarif_text,
 )
+from liteorm._cli import installed_version
 from liteorm.postgres._describing.shapes import plain_adapters, sent_oid
 
 _FOLDER = ".liteorm"
@@ -218,7 +219,7 @@ def _show(form: str, subjects: Sequence[Subject], findings: Sequence[Finding]) -
         print(json_text(subjects, findings))
         return
     if form == "sarif":
-        print(sarif_text(findings))
+        print(sarif_text(findings, installed_version()))
         return
     if form == "github":
         for line in github_lines(findings):

@@ -8,7 +8,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from liteorm._core.sql.text import SqlText, rendered
 from liteorm._core.values.results import Result, Rows
-from liteorm.errors import Error, TransactionError
+from liteorm.errors import CommitUnknown, Error, TransactionError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class Pending(Generic[T]):
     """The result that a statement of a batch will have; `result()` gives it after the block."""
 
     __slots__ = (
-        *("_error", "_found", "_read", "_sent"),
+        *("_error", "_found", "_outcome", "_read", "_sent"),
         *("name", "params", "reads", "sql", "timeout"),
     )
 
@@ -64,6 +64,7 @@ class Pending(Generic[T]):
         self._found: Any = None
         # The error's frames are those of the block, and hold this: not to hold each other.
         self._error: Callable[[], BaseException | None] | None = None
+        self._outcome = ""
         self._sent = False
 
     def __repr__(self) -> str:
@@ -80,7 +81,7 @@ class Pending(Generic[T]):
         """
         if self._error is not None:
             raise TransactionError(
-                "this statement has no result: its batch failed, and nothing of it is stored",
+                f"this statement has no result: its batch failed{self._outcome}",
                 retryable=False,
             ) from self._error()
         if not self._sent:
@@ -215,8 +216,19 @@ def fail(pending: Sequence[Pending[Any]], error: BaseException) -> None:
         reference: Callable[[], BaseException | None] = weakref.ref(error)
     except TypeError:  # one of Python's own, such as KeyboardInterrupt
         reference = _nothing
+    outcome = _outcome_of(error)
     for each in pending:
-        each._error = reference
+        each._error, each._outcome = reference, outcome
+
+
+def _outcome_of(error: BaseException) -> str:
+    """Return the error's class, which may be gone when it is asked for, and what is stored."""
+    name = f" with {type(error).__name__}"
+    if isinstance(error, CommitUnknown) or isinstance(error.__cause__, CommitUnknown):
+        return f"{name}, and the work may or may not be stored"
+    if getattr(error, "stored", False):
+        return f"{name} after its work was stored"
+    return f"{name}, and nothing of it is stored"
 
 
 def _nothing() -> None:

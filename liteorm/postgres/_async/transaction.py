@@ -187,17 +187,20 @@ class AsyncTx(AsyncAnySession):
         self._lock_now()
         operation = "commit" if self._savepoint is None else "release"
         event = self._state.begin_event(operation, None, wire=self._wire)
+        how = "rolled back"
         try:
             if self._savepoint is None:
                 await self._commit()
             else:
                 await self._release_savepoint()
+            how = "committed"
         except BaseException as exc:
             self._state.end_event(event, exc)
-            await self._end("rolled back")
             raise
-        self._state.end_event(event)
-        await self._end("committed")
+        else:
+            self._state.end_event(event)
+        finally:
+            await self._end(how)
 
     async def _commit(self) -> None:
         try:
@@ -234,10 +237,11 @@ class AsyncTx(AsyncAnySession):
             await afinish(self._roll_back(self._wire))
         except BaseException as exc:
             self._state.end_event(event, exc)
-            await self._end("rolled back")
             raise
-        self._state.end_event(event)
-        await self._end("rolled back")
+        else:
+            self._state.end_event(event)
+        finally:
+            await self._end("rolled back")
 
     async def _roll_back(self, wire: AsyncWire) -> None:
         wire.limit(CLEANUP_BOUND, drop=True)
@@ -255,9 +259,8 @@ class AsyncTx(AsyncAnySession):
     async def _end(self, how: str) -> None:
         # A variable may hold this for long: not the connection with it, which may be lost later on,
         # nor an error, whose frames hold this.
-        wire, self._wire = self._wire, cast("Any", None)
+        wire, self._wire, self._ended = self._wire, cast("Any", None), how
         self._swallowed = None
-        self._ended = how
         self._unlock()
         if self._parent is None:
             if self._home is None:

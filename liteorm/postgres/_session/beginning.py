@@ -58,24 +58,22 @@ class Begin:
     """The beginning of a transaction.
 
     Args:
-        sent: What is sent, several statements at once.
+        sent: What is sent, several statements at once, with the questions.
         shown: The same for observers and errors, with placeholders: a setting may be a secret.
         params: What stands behind the placeholders, None if there are none.
         read_only: Whether writes are refused.
-        asking: The same with questions, where there is something to know: see `moves`, `limits`.
-        told: What the answers depend on.
         moves: It may change where names are looked for; then the path is told before and after.
-        limits: It changes the statement_timeout, which is told at last, in milliseconds.
+        limit: The statement_timeout that it sets, as given; asked for at last, in milliseconds.
+        unasked: What is sent where it is known what that means; None where more is asked.
     """
 
     sent: str
     shown: str
     params: tuple[str, ...] | None
     read_only: bool | None
-    asking: str | None = None
-    told: tuple[str, ...] = ()
     moves: bool = False
-    limits: bool = False
+    limit: str | None = None
+    unasked: str | None = None
 
 
 def begin_of(
@@ -111,20 +109,15 @@ def begin_of(
     names = tuple([name for name, _ in pairs])
     values = tuple([value for _, value in pairs])
     form = _form(begin, names)
+    literals = [_literal(value) for value in values]
     if form.path is not None and (path := _path_names(values[form.path])) is not None:
+        literals[form.path] = path
         form = _form(begin, names, True)
-        literals = [_literal(value) for value in values]
-        literals[form.path or 0] = path
-    else:
-        literals = [_literal(value) for value in values]
     sent = form.sent.format(*literals)
-    if form.asking is None:
-        return Begin(sent, form.shown, values, read_only)
-    asking = form.asking.format(*literals)
-    told = (form.shown, *(values[at] for at in form.telling))
-    return Begin(
-        sent, form.shown, values, read_only, asking, told, moves=form.moves, limits=form.limits
-    )
+    if form.limit is None:
+        return Begin(sent, form.shown, values, read_only, form.moves)
+    unasked = None if form.unasked is None else form.unasked.format(*literals)
+    return Begin(sent, form.shown, values, read_only, form.moves, values[form.limit], unasked)
 
 
 @attrs.frozen
@@ -134,12 +127,11 @@ class _Form:
     sent: str
     """The text, with {} for the values."""
     shown: str
-    asking: str | None
-    """The text with what is asked beside."""
-    telling: tuple[int, ...]
-    """Where the settings stand that the answers depend on."""
     moves: bool
-    limits: bool
+    limit: int | None
+    """Where the statement_timeout stands that counts, the last one."""
+    unasked: str | None
+    """The text without the question for it, where nothing else is asked."""
     path: int | None
     """Where the search_path stands."""
 
@@ -149,22 +141,15 @@ def _form(begin: str, names: tuple[str, ...], plain_path: bool = False) -> _Form
     lower = [name.lower() for name in names]
     moving = ("search_path", "role", "session_authorization")
     moves = any(name in moving for name in lower)
-    limits = "statement_timeout" in lower
+    limits = [at for at, name in enumerate(lower) if name == "statement_timeout"]
     settings = [_setting(name, plain_path) for name in names]
-    asking = [begin, *settings]
-    if moves:
-        asking[1:] = [_PATH, *settings, _PATH]
-    if limits:
-        asking.append(_LIMIT)
+    sent = [begin, _PATH, *settings, _PATH] if moves else [begin, *settings]
     return _Form(
-        sent="; ".join([begin, *settings]),
+        sent="; ".join([*sent, _LIMIT] if limits else sent),
         shown="; ".join([begin, *(text.format("%s") for text in settings)]),
-        asking="; ".join(asking) if moves or limits else None,
-        telling=tuple(
-            [at for at, name in enumerate(lower) if name in (*moving, "statement_timeout")]
-        ),
         moves=moves,
-        limits=limits,
+        limit=limits[-1] if limits else None,
+        unasked="; ".join(sent) if limits and not moves else None,
         # Given twice, in other letters, it is not worth a thought.
         path=lower.index("search_path") if lower.count("search_path") == 1 else None,
     )

@@ -18,8 +18,8 @@ __all__ = ["Limits"]
 
 _IDLE: Final = pq.TransactionStatus.IDLE
 _MOST_TOLD: Final = 256
-_told: Final[dict[tuple[str, ...], float]] = {}
-"""By what begins a transaction: the time limit that it sets, in seconds, as a server has said."""
+_told: Final[dict[str, float]] = {}
+"""What a statement_timeout means in seconds, by how it is given, as a server has said."""
 _SETTINGS_SQL: Final = """
 SELECT setting, pg_catalog.current_schemas(true)::text
   FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'
@@ -154,20 +154,22 @@ class Limits(Connection[tuple[Any, ...]]):
         What a time limit means in milliseconds is asked once. Where a path or a role leads is asked
         each time: a schema made meanwhile, or opened to a role, changes what names mean.
         """
-        limit = None if begin.moves else _told.get(begin.told)
-        if begin.asking is None or limit is not None:
-            self.wait(text_step(self.pgconn, begin.sent))
+        limit = None if begin.limit is None else _told.get(begin.limit)
+        if limit is not None and begin.unasked is not None:
+            self.wait(text_step(self.pgconn, begin.unasked))
         else:
-            results: list[Any] = self.wait(text_step(self.pgconn, begin.asking))
+            results: list[Any] = self.wait(text_step(self.pgconn, begin.sent))
+            if not begin.moves and begin.limit is None:
+                return
             told = [(each.get_value(0, 0) or b"").decode() for each in results if each.nfields]
-            if begin.limits:
+            if begin.limit is not None:
                 limit = int(told.pop()) / 1000
                 if len(_told) >= _MOST_TOLD:
                     _told.clear()
-                _told[begin.told] = limit
+                _told[begin.limit] = limit
             if begin.moves and told[0] != told[-1]:
                 self.path = told[-1]
-        if begin.limits and self.state.statement_timeout is not None:
+        if limit is not None and self.state.statement_timeout is not None:
             self.own_limit = limit
 
     def learn_settings(self) -> None:

@@ -188,17 +188,20 @@ class Tx(AnySession):
         self._lock_now()
         operation = "commit" if self._savepoint is None else "release"
         event = self._state.begin_event(operation, None, wire=self._wire)
+        how = "rolled back"
         try:
             if self._savepoint is None:
                 self._commit()
             else:
                 self._release_savepoint()
+            how = "committed"
         except BaseException as exc:
             self._state.end_event(event, exc)
-            self._end("rolled back")
             raise
-        self._state.end_event(event)
-        self._end("committed")
+        else:
+            self._state.end_event(event)
+        finally:
+            self._end(how)
 
     def _commit(self) -> None:
         try:
@@ -235,10 +238,11 @@ class Tx(AnySession):
             finish(self._roll_back(self._wire))
         except BaseException as exc:
             self._state.end_event(event, exc)
-            self._end("rolled back")
             raise
-        self._state.end_event(event)
-        self._end("rolled back")
+        else:
+            self._state.end_event(event)
+        finally:
+            self._end("rolled back")
 
     def _roll_back(self, wire: Wire) -> None:
         wire.limit(CLEANUP_BOUND, drop=True)
@@ -256,9 +260,8 @@ class Tx(AnySession):
     def _end(self, how: str) -> None:
         # A variable may hold this for long: not the connection with it, which may be lost later on,
         # nor an error, whose frames hold this.
-        wire, self._wire = self._wire, cast("Any", None)
+        wire, self._wire, self._ended = self._wire, cast("Any", None), how
         self._swallowed = None
-        self._ended = how
         self._unlock()
         if self._parent is None:
             if self._home is None:

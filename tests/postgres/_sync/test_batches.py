@@ -111,6 +111,7 @@ def test_an_error_names_the_statement_and_stores_nothing(db: DB) -> None:
         with pytest.raises(liteorm.TransactionError, match="its batch failed") as inner:
             each.result()
         assert inner.value.__cause__ is caught.value
+        assert "with DataError, and nothing of it is stored" in str(inner.value)
     assert (item_by_id.one(db, id=1)).name == "a"
     assert db.stats().in_use == 0
     with pytest.raises(liteorm.DataError, match="statement 0 of the batch"):
@@ -284,3 +285,23 @@ def test_a_batch_may_take_as_long_as_its_statements(liteorm_database: Any) -> No
                 batch.execute(longer, 0.1)
                 batch.execute("SELECT pg_sleep(30)")
         assert list(limited.query("SHOW statement_timeout")) == [("500ms",)]
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [("58030", "may or may not be stored"), ("23514", "nothing of it is stored")],
+)
+def test_a_result_says_what_is_known_of_its_batch(db: DB, code: str, told: str) -> None:
+    """Where COMMIT was answered with a system error it may be stored, and is not said not to be."""
+    db.execute(f"""
+        CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE 'late' USING ERRCODE = '{code}'; END $$;
+        CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON item
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late();
+    """)
+    with pytest.raises(liteorm.Error) as caught:
+        with db.batch() as batch:
+            pending = batch.execute(rename, id=1, name="late")
+    assert isinstance(caught.value, liteorm.CommitUnknown) == (code == "58030")
+    with pytest.raises(liteorm.TransactionError, match=told):
+        pending.result()
