@@ -47,7 +47,8 @@ assert scan_one(db.query("SELECT 12.5::float8 AS price"), float) == 12.5
 ```
 
 Every annotation may be `X | None`; without it NULL is an error. `Any` and `object` take the plain
-value, whatever it is. The same values can be sent as parameters, inserted, and copied.
+value, whatever it is. The same values can be inserted, updated and copied, by every call that knows
+the column; what a bare parameter takes is [told below](#as-a-parameter).
 
 `infinity` and BC are beyond Python's dates. They are errors only where they are asked for; a field
 with a [codec](scanning.md#codecs) is given `"infinity"` or `"-infinity"` for such a date or
@@ -82,6 +83,26 @@ dimensions |
 | range, also your own | `Range` of the subtype's value | |
 | multirange, also your own | `Multirange` of the subtype's value | |
 
+## As a parameter
+
+A parameter of `query` and `execute` goes by its class alone. Most columns take what is sent; for
+these the SQL has to say what it is, otherwise the server refuses it and nothing is stored:
+
+| column | send | write in place of `%s` |
+|---|---|---|
+| `json`, `jsonb` | `liteorm.Json(value)`; dicts and objects of classes as they are | `%s` |
+| `xid8`, `xid`, `cid` | an `int` | `%s::text::xid8` |
+| `point` | two `float`s | `point(%s, %s)` |
+| `bit(8)[]` | a `list[str]` | `%s::bit(8)[]` |
+| `int2vector`, `oidvector` | a `list[int]` | `array_to_string(%s::int8[], ' ')::int2vector` |
+| `hstore` | its keys and its values, two lists | `hstore(%s::text[], %s::text[])` |
+| a composite | its attributes | `ROW(%s, %s)::pair` |
+| an array of composites | a list for each attribute | \
+`ARRAY(SELECT ROW(a, b)::pair FROM unnest(%s::int[], %s::text[]) AS t(a, b))` |
+
+A list is an array and a `Range` a range, empty ones too: JSON columns refuse them. A `str` is taken
+by any type that has it as its text; in `json` and `jsonb` it is JSON text.
+
 ## Remarks
 
 - **Timestamps** with time zone arrive in UTC (`datetime.UTC`), whatever the session's TimeZone;
@@ -90,6 +111,9 @@ dimensions |
   place in `datetime`'s classes: a `DataError` names the column and the row. In a column that
   nobody asked for they harm nothing. `liteorm.Interval` holds any interval; the rest can be cast
   to text.
+- **Ranges of `interval`** are `Range[timedelta]`; a bound with months is a `DataError`. `Interval`
+  has no order (is a month more than 30 days?), so no `Range[Interval]` could say what is in it.
+- **`"char"`** is one byte; the zero byte is the empty string, as PostgreSQL shows it.
 - **`money`** has as many decimals as the server's `lc_monetary`; they are asked for once.
 - **`character(n)`** is padded with spaces, as PostgreSQL gives it. Use `text`.
 - **`inet`** gives an Address, or an Interface where the value has a netmask. A field annotated

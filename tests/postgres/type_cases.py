@@ -61,7 +61,7 @@ def _cases() -> list[Case]:
     add("text", str, of=text)
     add("varchar(20)", str, of=text)
     add("bpchar(3)", str, of={"a": "a  "})
-    add('"char"', str, of={"a": "a"})
+    add('"char"', str, of={"a": "a", "": ""})
     add("name", str, of={"pg_class": "pg_class"})
     add("citext", str, of={"Ab": "Ab"})
     add("bytea", bytes, of={r"\x00ff": b"\x00\xff", "": b""})

@@ -65,7 +65,7 @@ def executor_for(plan: ScanPlan, shape: Shape) -> Executor | str:
     return executor
 
 
-_TEXTS = ("text", "varchar", "bpchar", "char", "name", "cstring", "unknown", "xml", "citext")
+_TEXTS = ("text", "varchar", "bpchar", "name", "cstring", "unknown", "xml", "citext")
 _OIDS = ("regproc", "regprocedure", "regoper", "regoperator", "regclass", "regtype", "regrole")
 _MORE_OIDS = ("regnamespace", "regconfig", "regdictionary", "regcollation", "oid", "xid", "cid")
 

@@ -17,6 +17,7 @@ from liteorm import errors
 from liteorm._core.patterns import pattern
 from liteorm._core.sql.placeholders import fault_in
 from liteorm._core.values.members import parameter_of
+from liteorm._core.values.ranges import Multirange, Range
 from liteorm.errors import Error, class_for_sqlstate
 from liteorm.postgres._session.commands import copy_refused
 from liteorm.postgres._session.violations import violation_in
@@ -252,6 +253,8 @@ def _server_side(exc: psycopg.Error, wire: WireState | None, sql: str | None, pa
         fields["hint"] = "results are asked for in binary, which this type has not: cast it to text"
     if code in _OTHER_TYPE and _has_numbered_member(params):
         fields["hint"] = _MEMBERS
+    elif _FOR_JSON.search(message) and _is_array_for(code, params):
+        fields["hint"] = _AS_JSON
     constraint = fields["constraint"]
     if wire is not None and constraint and issubclass(cls, errors.IntegrityError):
         cls = wire.constraint_errors.get(constraint, cls)
@@ -264,6 +267,20 @@ _MEMBERS: Final = (
     "a member of an enum is sent as its value where the column's type is not known; for a type "
     "that has the names as its labels send .name"
 )
+
+
+_FOR_JSON: Final = pattern(r"(for type|is of type|cast type .* to) jsonb?( but .*)?$")
+_AS_JSON: Final = (
+    "a list is sent as an array, a Range as a range; liteorm.Json(value) sends either as JSON"
+)
+
+
+def _is_array_for(code: str, params: Any) -> bool:
+    """Tell whether an array or a range was sent, and no str whose text may be what is wrong."""
+    given: Any = [*params.values()] if isinstance(params, Mapping) else params
+    if not is_a(given, ARRAYS) or (code == "22P02" and any(isinstance(v, str) for v in given)):
+        return False
+    return any(is_a(value, (*ARRAYS, Range, Multirange)) for value in given)
 
 
 def _has_numbered_member(params: Any) -> bool:

@@ -39,6 +39,12 @@ from liteorm.postgres._types.forms import ARRAYS, is_a, reason_of
 from liteorm.postgres._types.json import Written, json_bytes
 from liteorm.postgres._types.times import interval_text, pack_interval
 
+_NO_JSON = b"\f"
+"""Behind a literal of unknown type: white space for arrays and ranges, an error in JSON.
+
+The type of `[]` is the statement's to say, and so it goes as `{}`, which a jsonb column would take
+for an object; `["1","5"]` is a closed range, and an array in JSON.
+"""
 _JSONB_OID = 3802
 _INTERVAL_OID = 1186
 
@@ -289,7 +295,7 @@ class _ArrayBinary(RecursiveDumper):
             raise DataError("PostgreSQL's text cannot hold the character NUL")
         dumper: Any = self._dumper
         data: Buffer | None = dumper.dump(items)
-        return data
+        return data if items else b"{}" + _NO_JSON
 
 
 class _ArrayText(_ArrayBinary):
@@ -311,8 +317,9 @@ class _RangeText(RecursiveDumper):
 
     def dump(self, obj: Range[Any] | Multirange[Any]) -> Buffer:
         if isinstance(obj, Range):
-            return self._range(obj)
-        return b"{" + b",".join(self._range(part) for part in obj) + b"}"
+            data = self._range(obj)
+            return data + _NO_JSON if data.startswith(b"[") and data.endswith(b"]") else data
+        return b"{" + b",".join(map(self._range, obj)) + b"}" if obj else b"{}" + _NO_JSON
 
     def _range(self, obj: Range[Any]) -> bytes:
         if obj.is_empty:

@@ -54,6 +54,11 @@ def _one_byte(value: Any) -> bytes:
     return data or b"\0"
 
 
+def one_byte_text(data: bytes) -> str:
+    """Read "char", whose zero byte is the empty string, as it is in PostgreSQL's text form."""
+    return "" if data == b"\0" else data.decode()
+
+
 def enum_encoder(type_: PgType) -> Encoder:
     """Return how the labels of an enum are sent."""
 
@@ -90,7 +95,7 @@ FORMS: Final[dict[str, Form]] = {
     "xml": _PLAIN,
     "citext": _PLAIN,
     "refcursor": _PLAIN,
-    "char": Form(written(_one_byte), text_bytes),
+    "char": Form(written(_one_byte), one_byte_text),
     "cstring": Form(None, text_bytes),
     "unknown": Form(None, text_bytes),
     "jsonpath": _VERSIONED,
