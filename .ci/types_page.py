@@ -102,6 +102,8 @@ these the SQL has to say what it is, otherwise the server refuses it and nothing
 
 A list is an array and a `Range` a range, empty ones too: JSON columns refuse them. A `str` is taken
 by any type that has it as its text; in `json` and `jsonb` it is JSON text.
+A column of type `text` keeps the array's own text of a list, with a form feed behind an empty one:
+send a `str` there.
 
 ## Remarks
 
