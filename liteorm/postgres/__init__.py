@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from liteorm._core.exporting import imported_later, shown_in
+from liteorm._core.exporting import imported_later
 from liteorm._core.scanning.notification import Notification
-from liteorm.postgres._sync.database import DB, open
-from liteorm.postgres._sync.transaction import Tx
-from liteorm.postgres._types.custom import CustomType
 
 if TYPE_CHECKING:
     from liteorm.postgres._async.database import AsyncDB, open_async
@@ -18,9 +15,12 @@ if TYPE_CHECKING:
     from liteorm.postgres._async.transaction import AsyncTx
     from liteorm.postgres._describing.shapes import ColumnShape, StatementShape
     from liteorm.postgres._handover import pool, rows, session, session_async
+    from liteorm.postgres._sync.database import DB, open
     from liteorm.postgres._sync.describing import describe
     from liteorm.postgres._sync.listener import Listener, listen, notify
     from liteorm.postgres._sync.positions import position, wait_for
+    from liteorm.postgres._sync.transaction import Tx
+    from liteorm.postgres._types.custom import CustomType
 
 __all__ = [
     "DB",
@@ -59,9 +59,12 @@ _LATER = {
     "_async.transaction": ("AsyncTx",),
     "_describing.shapes": ("ColumnShape", "StatementShape"),
     "_handover": ("pool", "rows", "session", "session_async"),
+    "_sync.database": ("DB", "open"),
     "_sync.describing": ("describe",),
     "_sync.listener": ("Listener", "listen", "notify"),
     "_sync.positions": ("position", "wait_for"),
+    "_sync.transaction": ("Tx",),
+    "_types.custom": ("CustomType",),
 }
 """What is imported when it is asked for: few programs need both halves, and all of either."""
 
@@ -73,6 +76,3 @@ def __dir__() -> list[str]:
 # Type checkers would take any name for one that is there.
 if not TYPE_CHECKING:
     __getattr__ = imported_later(__name__, _LATER)
-
-for _export in (DB, CustomType, open, Tx):
-    shown_in(_export, __name__)
