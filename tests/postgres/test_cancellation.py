@@ -128,6 +128,37 @@ async def test_cancel_during_a_transaction_command(liteorm_database: Any, moment
             await assert_healthy(db, witness)
 
 
+async def _batch(db: AsyncDB, sql: Any) -> None:
+    async with db.batch() as batch:
+        batch.query(sql)
+
+
+SENDING: dict[str, Any] = {
+    "execute": lambda db, sql: db.execute(sql),
+    "query": lambda db, sql: db.query(sql),
+    "batch": _batch,
+}
+
+
+@pytest.mark.parametrize("name", SENDING)
+async def test_cancel_after_a_setting_leaves_none(
+    liteorm_database: Any, witness: Witness, name: str
+) -> None:
+    """Fault: cancelled when the server has set it and the answer is on its way. It is undone."""
+    sql = "SET app.tenant = 'seven'"
+    with Proxy(liteorm_database.dsn) as proxy:
+        async with await open_async(proxy.dsn, max_size=1, min_size=1) as db:
+            await db.query("SELECT 1")
+            proxy.delay(0.5)
+            task = asyncio.create_task(SENDING[name](db, sql))
+            done = "state = 'idle' AND (query LIKE 'SET app%' OR query = 'COMMIT')"
+            await auntil(lambda: witness.others(done), "the setting")
+            await cancelled(task)
+            proxy.restore()
+            seen = await db.query("SELECT coalesce(current_setting('app.tenant', true), '')")
+            assert list(seen) == [("",)]
+
+
 async def test_cancel_during_commit(liteorm_database: Any) -> None:
     """Fault: cancelled during COMMIT. CancelledError, and its cause is a CommitUnknown."""
     with Proxy(liteorm_database.dsn) as proxy, Witness(liteorm_database.dsn) as witness:

@@ -20,6 +20,7 @@ import liteorm
 from liteorm.postgres import DB, open
 from liteorm.postgres._session import pipelining
 from liteorm.postgres._sync import connection
+from liteorm_testing import Proxy
 from tests.postgres.support import Witness, until
 
 
@@ -80,6 +81,29 @@ def _interrupted(witness: Witness, kind: type[BaseException], call: Callable[[],
     thread.join()
     assert not _sleeping(witness)
     return caught.value
+
+
+def test_a_setting_whose_answer_was_not_seen_is_undone(
+    liteorm_database: Any, witness: Witness, raised: type[BaseException]
+) -> None:
+    """Fault: interrupted when the server has set it and the answer is on its way."""
+    with Proxy(liteorm_database.dsn) as proxy, open(proxy.dsn, max_size=1, min_size=1) as db:
+        db.query("SELECT 1")
+        proxy.delay(0.5)
+        done = "state = 'idle' AND query LIKE 'SET app%'"
+
+        def interrupt() -> None:
+            until(lambda: witness.others(done), "the setting")
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        with pytest.raises(raised):
+            db.execute("SET app.tenant = 'seven'")
+        thread.join()
+        proxy.restore()
+        seen = db.query("SELECT coalesce(current_setting('app.tenant', true), '')")
+        assert list(seen) == [("",)]
 
 
 def _stream(db: Any) -> None:

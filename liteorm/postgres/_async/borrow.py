@@ -81,6 +81,7 @@ async def give_back(state: PoolState, wire: AsyncWire) -> None:
     if (
         wire.pgconn.transaction_status != _IDLE
         or wire.dirty
+        or wire.raised
         or wire.evict
         or state.reset_always
         or wire.pgconn.pipeline_status  # idle, but interrupted before it was left
@@ -103,7 +104,7 @@ async def _clean_and_put(state: PoolState, wire: AsyncWire) -> None:
     if wire.evict:
         wire.drop()
     elif not wire.closed:
-        await wire.clean(wire.dirty or state.reset_always)
+        await wire.clean(wire.dirty or wire.raised or state.reset_always)
     await state.pool.putconn(wire)
     # At last: a connection that is closed and not in here has been replaced already.
     _returned(state, wire)

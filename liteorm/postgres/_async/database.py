@@ -91,6 +91,7 @@ class AsyncDB(AsyncAnySession):
         params: Any = None,
     ) -> BaseException:
         error = wire.translated(exc, sql, params)
+        wire.doubt(sql)
         evict_if_read_only(wire, error, None)
         await give_back(self._state, wire)
         return error

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import threading
+import weakref
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from time import monotonic
 from types import TracebackType
 from typing import Any, Final, cast
 
+import psycopg
 from psycopg import pq
 
 from liteorm._core.contracts import Isolation, Settings
@@ -18,6 +20,7 @@ from liteorm.postgres._async.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.session import AsyncAnySession
 from liteorm.postgres._async.transaction import AsyncTransaction, AsyncTx
+from liteorm.postgres._driver import prepared_statements
 from liteorm.postgres._session.beginning import Begin, begin_of
 from liteorm.postgres._session.commands import check_text
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
@@ -154,8 +157,23 @@ class AsyncHeld(AsyncAnySession):
     async def _end(self, wire: AsyncWire) -> None:
         wire.unlimit()
         wire.path = None
-        await self._restore(wire)
-        self._unlock()
+        try:
+            await self._restore(wire)
+            if wire.own_limit is not None:
+                # What the transaction had set for itself has ended with it.
+                await afinish(self._learn_again(wire))
+        finally:
+            self._unlock()
+
+    async def _learn_again(self, wire: AsyncWire) -> None:
+        wire.own_limit = None
+        wire.limit(CLEANUP_BOUND, drop=True)
+        try:
+            await wire.learn_settings()
+        except psycopg.Error:
+            wire.drop()
+        finally:
+            wire.unlimit()
 
 
 class AsyncOwned(AsyncHeld):
@@ -184,6 +202,7 @@ class AsyncHolding:
                 hint="connect to the server directly for what belongs to a connection",
             )
         wire = await borrow(self._state)
+        wire.held = True
         self._session = AsyncOwned(self._state, wire, threading.Lock())
         return self._session
 
@@ -203,6 +222,7 @@ class AsyncHolding:
         session._closed = True
         wire, session._wire = session._wire, cast("Any", None)
         wire.dirty = True
+        wire.held = False
         await afinish(self._give_back(session, wire))
 
     async def _give_back(self, session: AsyncOwned, wire: AsyncWire) -> None:
@@ -224,12 +244,21 @@ class AsyncLentWire(AsyncWire):
     """What hands the server's notices to our handlers."""
     theirs: Any
     """What hands them to the owner's."""
+    owner: weakref.ref[Any]
+    """The driver's connection, of which this one is another view."""
 
     def __del__(self, *_: Any) -> None:
         """Leave the owner's connection open."""
 
     async def clean(self, everything: bool) -> None:
         """Leave the owner's transaction as it is."""
+
+    def forget_prepared(self) -> None:
+        """Have the owner's side, too, believe no statement to be prepared."""
+        super().forget_prepared()
+        owner = self.owner()
+        if owner is not None:
+            prepared_statements(owner).clear()
 
     def attach(self) -> None:
         """Hear the server's notices beside the owner, for as long as a statement runs."""
@@ -260,6 +289,7 @@ def lend(owner: Any, state: PoolState) -> AsyncLentWire:
     wire._autocommit = True
     wire.prepare_threshold = None
     wire.state = state
+    wire.owner = weakref.ref(owner)
     return wire
 
 

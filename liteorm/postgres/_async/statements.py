@@ -238,6 +238,11 @@ class AsyncUse:
             await self._limit(wire, self._timeout)
         return wire
 
+    @property
+    def stores(self) -> bool:
+        """Whether a statement that has succeeded is stored for good."""
+        return self._session._autocommit
+
     async def _limit(self, wire: AsyncWire, timeout: float) -> None:
         """Bound the call; one that may take longer than others is told to the server."""
         try:

@@ -132,6 +132,7 @@ class AsyncTx(AsyncAnySession):
         params: Any = None,
     ) -> BaseException:
         error = wire.translated(exc, sql, params)
+        wire.doubt(sql)
         wire.unlimit()
         evict_if_read_only(wire, error, self._read_only)
         root = self._root

@@ -70,8 +70,9 @@ def _judge(sql: str) -> _Judgement:
         elif first == "COPY":
             copies = copies or not _CLIENT.isdisjoint(_signs(sql, start, end))
         elif first == "SET":
-            sets = sets or second not in _PASSING_SET
-            lasting = lasting or (first if second not in _PASSING_SET else None)
+            stays = second not in _PASSING_SET or _is_qualified(sql, start, end)
+            sets = sets or stays
+            lasting = lasting or (first if stays else None)
         elif first in _LASTING or _makes_what_stays(first, sql, start, end):
             lasting = lasting or (first if first not in _QUERIES else "SELECT INTO")
         elif _SESSION_CALL.search(sql, start, end):
@@ -80,6 +81,11 @@ def _judge(sql: str) -> _Judgement:
 
 
 _judge_short = lru_cache(512)(_judge)
+
+
+def _is_qualified(sql: str, start: int, end: int) -> bool:
+    """Say whether the second word is one of two names, as in `SET local.tenant = 5`."""
+    return [*islice(_signs(sql, start, end), 3)][2:] == ["."]
 
 
 def _makes_what_stays(first: str, sql: str, start: int, end: int) -> bool:
@@ -168,6 +174,16 @@ def lasts(tag: bytes, sql: Any) -> bool:
     return not (tag == b"SET" and isinstance(sql, str) and not _judged(sql).sets)
 
 
+def may_last(sql: Any) -> bool:
+    """Say whether a text may leave something behind, where the server's answer was not seen."""
+    return isinstance(sql, str) and _judged(sql).lasting is not None
+
+
+def begins_query(sql: str) -> bool:
+    """Say whether a statement begins as one whose rows may have no columns."""
+    return next(lexer.words(sql), "") in _QUERIES
+
+
 def transaction_command(command: str) -> StatementError:
     """Return the refusal of a transaction command sent as text."""
     return StatementError(
@@ -182,8 +198,19 @@ def count_statements(sql: str) -> int:
     return max(1, sum(1 for _ in lexer.statements(sql)))
 
 
-_WATCHED: Final = ("search_path", "statement_timeout")
-_ROLES: Final = pattern(r"(?i)\bset\s+(local\s+|session\s+)?(role|session\s+auth)")
+_WATCHED: Final = frozenset({"search_path", "statement_timeout"})
+_CHANGING_TAGS: Final = frozenset({b"SET", b"RESET", b"DISCARD ALL"})
+_MENTIONED: Final = pattern(
+    r"(?i)\b(?:search_path|statement_timeout|set_config|schema|role|authorization|reset|discard)\b"
+)
+
+
+def _mentioned(sql: str) -> frozenset[str]:
+    """Return what a text has of the words without which it changes none of those."""
+    return frozenset(match[0].lower() for match in _MENTIONED.finditer(sql))
+
+
+_mentioned_in_short = lru_cache(512)(_mentioned)
 
 
 def changes_settings(tag: bytes, sql: str, params: Any) -> bool:
@@ -191,13 +218,17 @@ def changes_settings(tag: bytes, sql: str, params: Any) -> bool:
 
     That is the search_path, also as it depends on the role, and the statement_timeout.
     """
-    if "search_path" in sql or "statement_timeout" in sql:
+    # Every statement comes by here: a look-up is what it takes.
+    found = _mentioned_in_short(sql) if len(sql) < _REMEMBERED else _mentioned(sql)
+    if not found:
+        return False
+    if tag in _CHANGING_TAGS or not found.isdisjoint(_WATCHED):
         return True
-    if "set_config" in sql:
-        whole: Any = params
-        given: Iterable[Any] = whole.values() if isinstance(params, Mapping) else whole or ()
-        return any(isinstance(value, str) and value in _WATCHED for value in given)
-    return tag == b"SET" and _ROLES.search(sql) is not None
+    if "set_config" not in found:
+        return False
+    whole: Any = params
+    given: Iterable[Any] = whole.values() if isinstance(params, Mapping) else whole or ()
+    return any(isinstance(value, str) and value.lower() in _WATCHED for value in given)
 
 
 def copy_refused(sql: str | None = None) -> StatementError:

@@ -82,6 +82,7 @@ def give_back(state: PoolState, wire: Wire) -> None:
     if (
         wire.pgconn.transaction_status != _IDLE
         or wire.dirty
+        or wire.raised
         or wire.evict
         or state.reset_always
         or wire.pgconn.pipeline_status  # idle, but interrupted before it was left
@@ -104,7 +105,7 @@ def _clean_and_put(state: PoolState, wire: Wire) -> None:
     if wire.evict:
         wire.drop()
     elif not wire.closed:
-        wire.clean(wire.dirty or state.reset_always)
+        wire.clean(wire.dirty or wire.raised or state.reset_always)
     state.pool.putconn(wire)
     # At last: a connection that is closed and not in here has been replaced already.
     _returned(state, wire)

@@ -26,6 +26,7 @@ from liteorm.postgres._session.commands import (
     count_statements,
     is_transaction,
     lasts,
+    may_last,
     transaction_command,
 )
 from liteorm.postgres._session.notices import NoticeWatch
@@ -371,6 +372,11 @@ class Wire(Limits):
         elif lasts(tag, sql):
             self.dirty = True
 
+    def doubt(self, sql: Any) -> None:
+        """Have what may stay behind undone: how the statement ended was not seen."""
+        if may_last(sql):
+            self.dirty = True
+
     def refuse_transaction_tag(self) -> None:
         """Raise because a transaction command was sent as text."""
         tag, self.transaction_tag = self.transaction_tag, None
@@ -443,7 +449,8 @@ class Wire(Limits):
             if everything:
                 self.command("DISCARD ALL")
                 self.forget_prepared()
-                self.dirty = False
+                self.dirty = self.raised = False
+                self.own_limit = None
                 if self.state.connected is not None:
                     self._prepare_again(self.state.connected)
         except (psycopg.Error, Error) as exc:

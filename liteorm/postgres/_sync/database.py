@@ -92,6 +92,7 @@ class DB(AnySession):
         params: Any = None,
     ) -> BaseException:
         error = wire.translated(exc, sql, params)
+        wire.doubt(sql)
         evict_if_read_only(wire, error, None)
         give_back(self._state, wire)
         return error

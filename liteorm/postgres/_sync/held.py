@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import functools
 import threading
+import weakref
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from time import monotonic
 from types import TracebackType
 from typing import Any, Final, cast
 
+import psycopg
 from psycopg import pq
 
 from liteorm._core.contracts import Isolation, Settings
@@ -19,6 +21,7 @@ from liteorm.postgres._sync.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.session import AnySession
 from liteorm.postgres._sync.transaction import Transaction, Tx
+from liteorm.postgres._driver import prepared_statements
 from liteorm.postgres._session.beginning import Begin, begin_of
 from liteorm.postgres._session.commands import check_text
 from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
@@ -155,8 +158,23 @@ class Held(AnySession):
     def _end(self, wire: Wire) -> None:
         wire.unlimit()
         wire.path = None
-        self._restore(wire)
-        self._unlock()
+        try:
+            self._restore(wire)
+            if wire.own_limit is not None:
+                # What the transaction had set for itself has ended with it.
+                finish(self._learn_again(wire))
+        finally:
+            self._unlock()
+
+    def _learn_again(self, wire: Wire) -> None:
+        wire.own_limit = None
+        wire.limit(CLEANUP_BOUND, drop=True)
+        try:
+            wire.learn_settings()
+        except psycopg.Error:
+            wire.drop()
+        finally:
+            wire.unlimit()
 
 
 class Owned(Held):
@@ -185,6 +203,7 @@ class Holding:
                 hint="connect to the server directly for what belongs to a connection",
             )
         wire = borrow(self._state)
+        wire.held = True
         self._session = Owned(self._state, wire, threading.Lock())
         return self._session
 
@@ -204,6 +223,7 @@ class Holding:
         session._closed = True
         wire, session._wire = session._wire, cast("Any", None)
         wire.dirty = True
+        wire.held = False
         finish(self._give_back(session, wire))
 
     def _give_back(self, session: Owned, wire: Wire) -> None:
@@ -225,12 +245,21 @@ class LentWire(Wire):
     """What hands the server's notices to our handlers."""
     theirs: Any
     """What hands them to the owner's."""
+    owner: weakref.ref[Any]
+    """The driver's connection, of which this one is another view."""
 
     def __del__(self, *_: Any) -> None:
         """Leave the owner's connection open."""
 
     def clean(self, everything: bool) -> None:
         """Leave the owner's transaction as it is."""
+
+    def forget_prepared(self) -> None:
+        """Have the owner's side, too, believe no statement to be prepared."""
+        super().forget_prepared()
+        owner = self.owner()
+        if owner is not None:
+            prepared_statements(owner).clear()
 
     def attach(self) -> None:
         """Hear the server's notices beside the owner, for as long as a statement runs."""
@@ -261,6 +290,7 @@ def lend(owner: Any, state: PoolState) -> LentWire:
     wire._autocommit = True
     wire.prepare_threshold = None
     wire.state = state
+    wire.owner = weakref.ref(owner)
     return wire
 
 

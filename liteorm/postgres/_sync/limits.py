@@ -48,6 +48,10 @@ class Limits(Connection[tuple[Any, ...]]):
     """The schemas that names are looked for in, once the transaction has changed them."""
     dirty: bool = False
     """Something stays behind that the next borrower must not see."""
+    raised: bool = False
+    """So does a statement_timeout of ours, until `lower_limit`."""
+    held: bool = False
+    """Somebody has it for a block: what he sets in autocommit holds until its end."""
 
     def command(self, sql: str) -> str:
         """Run a transaction command; return the server's word for what it did."""
@@ -130,7 +134,7 @@ class Limits(Connection[tuple[Any, ...]]):
         milliseconds = 0 if timeout is None else ceil((timeout + ANSWER_GRACE) * 1000)
         if self.pgconn.transaction_status == _IDLE:
             # Reset before its next use if it does not come to `lower_limit`.
-            self.dirty = True
+            self.raised = True
             self.command(f"SET statement_timeout = {milliseconds}")
         else:
             self.command(f"SET LOCAL statement_timeout = {milliseconds}")
@@ -141,8 +145,12 @@ class Limits(Connection[tuple[Any, ...]]):
         status = self.pgconn.transaction_status
         if status == _IDLE:
             self.limit(CLEANUP_BOUND, drop=True)
-            self.command("RESET statement_timeout")
-            self.dirty = False
+            own = self.own_limit
+            back = "RESET statement_timeout"
+            if own is not None:
+                back = f"SET statement_timeout = {ceil(own * 1000)}"
+            self.command(back)
+            self.raised = False
         elif status == pq.TransactionStatus.INTRANS:
             milliseconds = ceil((self.server_limit or 0.0) * 1000)
             self.limit(CLEANUP_BOUND, drop=True)
@@ -173,14 +181,17 @@ class Limits(Connection[tuple[Any, ...]]):
             self.own_limit = limit
 
     def learn_settings(self) -> None:
-        """Ask for what a transaction has changed: its statement_timeout and its search_path."""
-        if self.pgconn.transaction_status != pq.TransactionStatus.INTRANS:
+        """Ask for what has been changed: the statement_timeout and, in a transaction, the path."""
+        status = self.pgconn.transaction_status
+        inside = status == pq.TransactionStatus.INTRANS
+        if not inside and not (self.held and status == _IDLE):
             return
         cursor = Cursor(self)
         cursor.execute(_SETTINGS_SQL, prepare=False)
         row = cursor.fetchone()
         if row is None:
             return
-        self.path = row[1]
+        if inside:
+            self.path = row[1]
         if self.state.statement_timeout is not None:
             self.own_limit = int(row[0]) / 1000

@@ -239,6 +239,11 @@ class Use:
             self._limit(wire, self._timeout)
         return wire
 
+    @property
+    def stores(self) -> bool:
+        """Whether a statement that has succeeded is stored for good."""
+        return self._session._autocommit
+
     def _limit(self, wire: Wire, timeout: float) -> None:
         """Bound the call; one that may take longer than others is told to the server."""
         try:

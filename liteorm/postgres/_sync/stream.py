@@ -11,12 +11,13 @@ import psycopg
 from psycopg import capabilities, pq
 
 from liteorm._core.values.results import Rows
-from liteorm.errors import StatementError, TransactionError
+from liteorm.errors import StatementError, TransactionError, mark_stored
 from liteorm.postgres._sync.borrow import borrow, give_back
 from liteorm.postgres._sync.catalog import load_types
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.statements import Use
 from liteorm.postgres._reading.results import LOOKUPS, UnknownTypes, changed_types, rows_from_result
+from liteorm.postgres._session.commands import begins_query
 from liteorm.postgres._session.options import PoolState
 from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import finish
@@ -136,6 +137,8 @@ class Streaming:
         if self._sql not in streamed:
             # Once rows arrive nothing can be looked up on this connection.
             described = wire.wait(describe_step(wire, self._sql, self._params))
+            if not described.nfields and not begins_query(self._sql):
+                raise StatementError("the statement of a stream gives no rows")
             try:
                 rows_from_result(described, types.known)
             except UnknownTypes as unknown:
@@ -143,7 +146,11 @@ class Streaming:
         wire.wait(send_step(wire, self._sql, self._params, self._size))
         result, last = wire.wait(result_step(wire.pgconn))
         if result.status == pq.ExecStatus.COMMAND_OK:
-            raise StatementError("the statement of a stream gives no rows")
+            wire.note_results([result], self._sql)
+            error = StatementError("the statement of a stream gives no rows")
+            if self._use.stores:
+                mark_stored(error)
+            raise error
         rows = _rows(wire.state, result)
         if len(streamed) > 500:
             streamed.clear()

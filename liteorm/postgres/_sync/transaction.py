@@ -133,6 +133,7 @@ class Tx(AnySession):
         params: Any = None,
     ) -> BaseException:
         error = wire.translated(exc, sql, params)
+        wire.doubt(sql)
         wire.unlimit()
         evict_if_read_only(wire, error, self._read_only)
         root = self._root

@@ -168,6 +168,20 @@ async def test_what_is_lost_on_it_is_told_as_it_is(db: AsyncDB, liteorm_database
                 await owner.close()
 
 
+@pytest.mark.parametrize("sql", ["DEALLOCATE ALL", "SELECT 1; DEALLOCATE ALL", "DISCARD ALL"])
+async def test_the_owner_knows_what_is_not_prepared_any_more(
+    liteorm_database: Any, sql: Any
+) -> None:
+    """What the driver of the owner had prepared is prepared again after it was dropped."""
+    connect: Any = psycopg.AsyncConnection.connect
+    async with await connect(liteorm_database.dsn, autocommit=True) as owner:
+        for _ in range(8):
+            await owner.execute("SELECT %s::int", [1])
+        await session_async(owner).execute(sql)
+        for _ in range(8):
+            await owner.execute("SELECT %s::int", [1])
+
+
 async def test_errors_are_ours(db: AsyncDB, liteorm_database: Any) -> None:
     """A failed statement spoils the owner's transaction as any does; a lost connection is said."""
     async with await psycopg.AsyncConnection.connect(liteorm_database.dsn) as owner:

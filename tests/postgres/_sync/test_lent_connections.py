@@ -168,6 +168,20 @@ def test_what_is_lost_on_it_is_told_as_it_is(db: DB, liteorm_database: Any) -> N
                 owner.close()
 
 
+@pytest.mark.parametrize("sql", ["DEALLOCATE ALL", "SELECT 1; DEALLOCATE ALL", "DISCARD ALL"])
+def test_the_owner_knows_what_is_not_prepared_any_more(
+    liteorm_database: Any, sql: Any
+) -> None:
+    """What the driver of the owner had prepared is prepared again after it was dropped."""
+    connect: Any = psycopg.Connection.connect
+    with connect(liteorm_database.dsn, autocommit=True) as owner:
+        for _ in range(8):
+            owner.execute("SELECT %s::int", [1])
+        session(owner).execute(sql)
+        for _ in range(8):
+            owner.execute("SELECT %s::int", [1])
+
+
 def test_errors_are_ours(db: DB, liteorm_database: Any) -> None:
     """A failed statement spoils the owner's transaction as any does; a lost connection is said."""
     with psycopg.Connection.connect(liteorm_database.dsn) as owner:

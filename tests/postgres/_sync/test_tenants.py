@@ -63,6 +63,10 @@ CHANGES: Final[dict[str, Any]] = {
     "set": "SET LOCAL search_path = {}",
     "set_config": "SELECT set_config('search_path', '{}', true)",
     "role": "SET LOCAL ROLE {}",
+    "schema": "SET LOCAL SCHEMA '{}'",
+    "capitals": "SET LOCAL SEARCH_PATH TO {}",
+    "capitals in a call": "SELECT SET_CONFIG('Search_Path', '{}', true)",
+    "a comment": "SET LOCAL /* as */ ROLE {}",
 }
 
 
@@ -99,6 +103,34 @@ def test_each_tenant_writes_to_its_own(
         assert [
             row[0] for row in witness.ask(f"SELECT id FROM {tenant}.item WHERE id > 0 ORDER BY id")
         ] == ids
+
+
+@pytest.mark.parametrize("back", ["RESET ALL", "SET SCHEMA 'public'", "RESET ROLE"])
+@pytest.mark.parametrize("name", CALLS)
+def test_going_back_to_the_usual_schema_is_noticed(
+    liteorm_database: Any, witness: Witness, name: str, back: Any
+) -> None:
+    """What a transaction has set for itself may end before it does."""
+    call, keys = CALLS[name], itertools.count(1)
+    change = "role" if back == "RESET ROLE" else "set"
+    witness.run(TABLE)
+    for statement in (
+        "DROP SCHEMA IF EXISTS lta CASCADE; CREATE SCHEMA lta",
+        f"SET search_path = lta; {TABLE}; RESET search_path",
+        """DO $$ BEGIN CREATE ROLE lta;
+           EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$""",
+        "GRANT ALL ON SCHEMA lta TO lta; GRANT ALL ON lta.item TO lta",
+    ):
+        witness.run(statement)
+    with open(liteorm_database.dsn, max_size=1) as db:
+        for _ in range(7):
+            with db.transaction() as tx:
+                tx.execute(CHANGES[change].format("lta"))
+                call(tx, Item(next(keys), Mood.SAD, [Mood.OK]))
+                tx.execute(back)
+                call(tx, Item(next(keys), Mood.SAD, [Mood.OK]))
+    counted = "SELECT count(*) FROM {}.item WHERE id > 0"
+    assert witness.ask(counted.format("lta")) == witness.ask(counted.format("public")) == [(7,)]
 
 
 @pytest.mark.parametrize("name", CALLS)

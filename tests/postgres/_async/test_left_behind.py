@@ -1,0 +1,109 @@
+"""What a statement leaves on its connection is seen by nobody else, however it was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+import liteorm
+from liteorm.postgres import AsyncDB, open_async
+
+pytestmark = pytest.mark.anyio
+
+# What is a word of PostgreSQL's is a name as well: these are settings called `local.tenant` ….
+LASTING: list[Any] = [
+    "SET app.tenant = 'seven'",
+    "SET LOCAL work_mem = '1MB'; SET app.tenant = 'seven'",
+    "SET local.tenant = 'seven'",
+    "SET /* of */ transaction /* all */ . tenant TO 'seven'",
+    "SET constraints.tenant = 'seven'",
+]
+SEEN: Any = "SELECT coalesce(nullif(concat_ws('', {}), ''), 'nothing')".format(
+    ", ".join(
+        f"current_setting('{group}.tenant', true)"
+        for group in ("app", "local", "transaction", "constraints")
+    )
+)
+
+
+async def _declared(session: Any, sql: Any, timeout: float | None) -> None:
+    await liteorm.statement(None, sql).execute(session)
+
+
+async def _in_a_batch(session: Any, sql: Any, timeout: float | None) -> None:
+    async with session.batch() as batch:
+        batch.query(sql)
+
+
+async def _in_a_transaction(session: Any, sql: Any, timeout: float | None) -> None:
+    async with session.transaction() as tx:
+        await tx.execute(sql, timeout=timeout)
+
+
+async def _in_a_stream(session: Any, sql: Any, timeout: float | None) -> None:
+    with pytest.raises(liteorm.Error):
+        async with session.stream(sql, timeout=timeout):
+            pass
+
+
+CALLS: dict[str, Callable[[Any, Any, float | None], Awaitable[Any]]] = {
+    "execute": lambda db, sql, timeout: db.execute(sql, timeout=timeout),
+    "query": lambda db, sql, timeout: db.query(sql, timeout=timeout),
+    "execute_many": lambda db, sql, timeout: db.execute_many(sql, [(), ()]),
+    "statement": _declared,
+    "batch": _in_a_batch,
+    "transaction": _in_a_transaction,
+    "stream": _in_a_stream,
+}
+TIMES: dict[str, tuple[float | None, float | None]] = {
+    "no limit": (None, None),
+    "a limit": (None, 20),
+    "a longer limit": (5, 20),
+    "a shorter limit": (20, 5),
+}
+
+
+@pytest.mark.parametrize("sql", LASTING)
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("times", TIMES)
+async def test_the_next_borrower_sees_nothing(
+    liteorm_database: Any, sql: Any, call: str, times: str
+) -> None:
+    """Whatever call sets something, and whatever limits it has: it is gone afterwards."""
+    if ";" in sql and call not in ("execute", "statement", "transaction"):
+        return  # only those take a script
+    usual, own = TIMES[times]
+    async with await open_async(liteorm_database.dsn, max_size=1, statement_timeout=usual) as db:
+        await CALLS[call](db, sql, own)
+        assert liteorm.scan_one(await db.query(SEEN), str) == "nothing"
+
+
+async def test_what_a_stream_cannot_give_is_not_run(liteorm_async_db: AsyncDB) -> None:
+    """A statement without rows is refused before it is sent, in a transaction as well."""
+    db = liteorm_async_db
+    await db.execute("CREATE TABLE item (id int)")
+    for _ in range(2):
+        with pytest.raises(liteorm.StatementError, match="gives no rows"):
+            async with db.stream("INSERT INTO item VALUES (1)"):
+                pass
+    async with db.transaction() as tx:
+        with pytest.raises(liteorm.StatementError, match="gives no rows"):
+            async with tx.stream("INSERT INTO item VALUES (2)"):
+                pass
+        await tx.execute("INSERT INTO item VALUES (3)")
+    assert [*await db.query("SELECT id FROM item")] == [(3,)]
+
+
+async def test_a_limit_of_its_own_stays_with_a_held_connection(liteorm_database: Any) -> None:
+    """What a borrower has set holds after a call with a longer limit."""
+    async with (
+        await open_async(liteorm_database.dsn, max_size=1, statement_timeout=20) as db,
+        db.connection() as held,
+    ):
+        await held.execute("SET statement_timeout = '10s'")
+        await held.query("SELECT 1", timeout=60)
+        assert [*await held.query("SHOW statement_timeout")] == [("10s",)]
+        with pytest.raises(liteorm.StatementTimeout):
+            await held.execute("SET statement_timeout = '100ms'; SELECT pg_sleep(30)")
