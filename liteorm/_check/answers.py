@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from liteorm._core.models.classes import Table
+from liteorm._core.models.model import Table
 from liteorm._core.scanning.types import PgType
 from liteorm._core.sql.text import quoted
 from liteorm.errors import Error

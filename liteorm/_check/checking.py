@@ -23,8 +23,9 @@ from liteorm._check.stubs import stub_of
 from liteorm._check.subjects import Subject, collect, relative
 from liteorm._check.tables import table_problems
 from liteorm._check.variants import told
-from liteorm._core.models.classes import Table, model_of
+from liteorm._core.models.classes import model_of
 from liteorm._core.models.hints import Codec
+from liteorm._core.models.model import Table
 from liteorm.postgres import DB, AsyncDB
 from liteorm.postgres._describing.shapes import sent_oid
 

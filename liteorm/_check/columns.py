@@ -12,7 +12,8 @@ from liteorm._check.answers import Answer
 from liteorm._check.insides import inside_problems
 from liteorm._check.problems import UNTOLD, Code, Problem
 from liteorm._check.targets import Targets
-from liteorm._core.models.hints import Codec, shown
+from liteorm._core.models.annotations import shown
+from liteorm._core.models.hints import Codec
 from liteorm._core.scanning.fit import Members, Place
 from liteorm._core.scanning.plan import Build, Leaf, Node, plan_scan
 from liteorm._core.scanning.shape import Shape

@@ -27,7 +27,7 @@ from liteorm._check.answers import (
 from liteorm._check.answertext import answer_from_json, answer_to_json
 from liteorm._check.subjects import Subject
 from liteorm._check.typetext import type_from_json, type_to_json
-from liteorm._core.models.classes import Table
+from liteorm._core.models.model import Table
 from liteorm._core.scanning.types import BY_OID
 from liteorm.postgres import CustomType
 

@@ -11,8 +11,9 @@ from typing import Any, Final
 import attrs
 
 from liteorm._check.problems import UNTOLD, Problem
-from liteorm._core.models.classes import Field, model_of_hint
+from liteorm._core.models.classes import model_of_hint
 from liteorm._core.models.hints import Codec, Hint, hint_of
+from liteorm._core.models.model import Field
 from liteorm._core.scanning.fit import Fitter, Place
 from liteorm._core.scanning.plan import Build, Leaf, Node
 from liteorm._core.scanning.types import PgType, underlying

@@ -11,8 +11,9 @@ from typing import Any, cast
 import attrs
 
 from liteorm._check.problems import Problem
+from liteorm._core.models.annotations import shown
 from liteorm._core.models.classes import model_of
-from liteorm._core.models.hints import Codec, Hint, hint_of, shown
+from liteorm._core.models.hints import Codec, Hint, hint_of
 from liteorm._core.scanning.fit import Fitter, Place
 from liteorm._core.scanning.types import PgType, underlying
 from liteorm._core.statements.statement import Command

@@ -18,7 +18,7 @@ from typing import Any, Literal, cast
 import attrs
 
 from liteorm._check.stubfiles import HEADER, loads, stub_path
-from liteorm._core.models.classes import Table
+from liteorm._core.models.model import Table
 from liteorm._core.statements.statement import Command, declared_in
 from liteorm.errors import IntegrityError
 from liteorm.postgres import CustomType

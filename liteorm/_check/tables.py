@@ -8,8 +8,8 @@ from typing import Any
 
 from liteorm._check.answers import TableAnswer, TableColumn
 from liteorm._check.problems import Problem
-from liteorm._core.models.classes import Field, Model, Table
 from liteorm._core.models.hints import Codec
+from liteorm._core.models.model import Field, Model, Table
 from liteorm._core.scanning.fit import Fitter, Place
 from liteorm.errors import ModelError, ScanError
 

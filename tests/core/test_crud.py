@@ -10,8 +10,9 @@ import pytest
 
 import liteorm
 from liteorm import Column
-from liteorm._core.models.classes import Field, Model, Table, model_of
+from liteorm._core.models.classes import model_of
 from liteorm._core.models.extract import Extraction, extractor, parameters
+from liteorm._core.models.model import Field, Model, Table
 from liteorm._core.sql import bulk, crud, writable
 
 

@@ -12,7 +12,8 @@ import pytest
 import typing_extensions
 
 from liteorm import Column, Interval, ModelError, Multirange, Range
-from liteorm._core.models.hints import Hint, hint_of, shown
+from liteorm._core.models.annotations import shown
+from liteorm._core.models.hints import Hint, hint_of
 
 T = TypeVar("T")
 WithDefault = typing_extensions.TypeVar("WithDefault", default=int)

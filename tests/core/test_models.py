@@ -12,7 +12,8 @@ import pytest
 from liteorm import Column, ModelError, table
 from liteorm._core import belonging
 from liteorm._core.models import classes as models
-from liteorm._core.models.classes import Model, model_of
+from liteorm._core.models.classes import model_of
+from liteorm._core.models.model import Model
 
 T = TypeVar("T")
 

@@ -20,7 +20,8 @@ import psycopg
 from psycopg.adapt import AdaptersMap
 
 from liteorm import Rows
-from liteorm._core.models.classes import Table, model_of
+from liteorm._core.models.classes import model_of
+from liteorm._core.models.model import Table
 from liteorm._core.scanning.scan import scanner_for
 from liteorm._core.scanning.types import BY_OID
 from liteorm.postgres._native import library

@@ -22,7 +22,8 @@ from psycopg.adapt import AdaptersMap
 
 import liteorm
 from liteorm import Interval, Rows, explain_plan, scan
-from liteorm._core.models.classes import Table, model_of
+from liteorm._core.models.classes import model_of
+from liteorm._core.models.model import Table
 from liteorm._core.scanning.scan import scanner_for
 from liteorm._core.scanning.scanner import clear_scanners
 from liteorm._core.scanning.types import BY_OID

@@ -10,7 +10,7 @@ import attrs
 from msgspec import UNSET
 
 from liteorm._core.generated import compiled
-from liteorm._core.models.classes import Field, Model
+from liteorm._core.models.model import Field, Model
 
 Encode: TypeAlias = Callable[[Iterable[Any], Callable[..., None], Any, Any], None]
 

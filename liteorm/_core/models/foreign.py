@@ -9,7 +9,8 @@ from typing import Any
 
 import attrs
 
-from liteorm._core.models.hints import Column, is_pydantic
+from liteorm._core.models.annotations import is_pydantic
+from liteorm._core.models.hints import Column
 from liteorm.errors import ModelError
 
 

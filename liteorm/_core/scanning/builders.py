@@ -6,7 +6,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from liteorm._core.models.classes import Model
+from liteorm._core.models.model import Model
 
 
 def constructor(model: Model) -> Callable[..., Any]:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from liteorm._core.generated import compiled
-from liteorm._core.models.classes import Field, Model, model_of_hint
+from liteorm._core.models.classes import model_of_hint
+from liteorm._core.models.model import Field, Model
 from liteorm._core.scanning import steps
 from liteorm._core.scanning.blame import PLACES
 from liteorm._core.scanning.builders import constructor

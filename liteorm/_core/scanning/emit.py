@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from liteorm._core.models.classes import Field, Model
+from liteorm._core.models.model import Field, Model
 from liteorm._core.scanning import steps
 from liteorm._core.scanning.plan import Build, Leaf, Node, ScanPlan
 from liteorm._core.scanning.steps import Place, Step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from liteorm._core.models.hints import shown
+from liteorm._core.models.annotations import shown
 from liteorm._core.scanning.plan import Collect, Leaf, Node
 from liteorm._core.scanning.scanner import Scanner
 from liteorm._core.scanning.shape import Shape

@@ -8,8 +8,10 @@ from typing import Any, Literal
 
 import attrs
 
-from liteorm._core.models.classes import Field, Model, model_of_hint
-from liteorm._core.models.hints import Codec, Hint, hint_of, shown
+from liteorm._core.models.annotations import shown
+from liteorm._core.models.classes import model_of_hint
+from liteorm._core.models.hints import Codec, Hint, hint_of
+from liteorm._core.models.model import Field, Model
 from liteorm._core.scanning.remedies import attributes_remedy, mismatch, type_misfit
 from liteorm._core.scanning.steps import (
     Anonymous,

@@ -14,17 +14,10 @@ from typing import Any
 import attrs
 
 from liteorm._core.belonging import with_class
-from liteorm._core.models.classes import Field, model_of, with_anything
-from liteorm._core.models.hints import (
-    Codec,
-    Hint,
-    column_in,
-    is_model,
-    is_namedtuple,
-    is_pydantic,
-    is_struct,
-    shown,
-)
+from liteorm._core.models.annotations import is_model, is_namedtuple, is_pydantic, is_struct, shown
+from liteorm._core.models.classes import model_of, with_anything
+from liteorm._core.models.hints import Codec, Hint, column_in
+from liteorm._core.models.model import Field
 from liteorm._core.scanning.jsonforms import READ, Unread
 from liteorm._core.scanning.jsonpydantic import adapter, is_union_of_models
 from liteorm.errors import DataError, ModelError

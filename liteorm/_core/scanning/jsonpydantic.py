@@ -7,7 +7,7 @@ import types
 import typing
 from typing import Any
 
-from liteorm._core.models.hints import is_pydantic
+from liteorm._core.models.annotations import is_pydantic
 
 
 class JsonMisfit(ValueError):

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from liteorm._core.belonging import with_class
-from liteorm._core.models.hints import Codec, is_pydantic, shown
+from liteorm._core.models.annotations import is_pydantic, shown
+from liteorm._core.models.hints import Codec
 from liteorm._core.patterns import pattern
 from liteorm._core.scanning.jsonclasses import (
     NO_CLASSES,

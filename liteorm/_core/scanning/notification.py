@@ -42,7 +42,7 @@ class Notification:
             ModelError: If the model is none that JSON could hold.
         """
         # Few notifications are JSON, and what decodes it takes longest to import.
-        from liteorm._core.models.hints import shown
+        from liteorm._core.models.annotations import shown
         from liteorm._core.scanning import jsontext
 
         payload = f'payload of a notification on channel "{self.channel}"'

@@ -12,8 +12,10 @@ from typing import Any, Literal
 import attrs
 
 from liteorm._core.contracts import Extra
-from liteorm._core.models.classes import Field, Model, model_of_hint
-from liteorm._core.models.hints import Hint, hint_of, shown
+from liteorm._core.models.annotations import shown
+from liteorm._core.models.classes import model_of_hint
+from liteorm._core.models.hints import Hint, hint_of
+from liteorm._core.models.model import Field, Model
 from liteorm._core.scanning.fit import Fitter, fills
 from liteorm._core.scanning.remedies import unmapped
 from liteorm._core.scanning.shape import Shape

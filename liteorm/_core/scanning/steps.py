@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import attrs
 
-from liteorm._core.models.classes import Field, Model
 from liteorm._core.models.hints import Codec, Hint
+from liteorm._core.models.model import Field, Model
 
 ELEMENT = "an element of "
 

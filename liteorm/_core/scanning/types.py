@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import attrs
 
-from liteorm._core.models.hints import shown
+from liteorm._core.models.annotations import shown
 from liteorm._core.values.interval import Interval
 from liteorm._core.values.ranges import Multirange, Range
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-from liteorm._core.models.classes import Field, Model, Table
+from liteorm._core.models.model import Field, Model, Table
 from liteorm._core.sql.conflict import Constraint
 from liteorm._core.sql.crud import (
     all_columns,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from liteorm._core.models.classes import Field, Model, Table
+from liteorm._core.models.model import Field, Model, Table
 from liteorm._core.sql.conflict import Constraint
 from liteorm._core.sql.text import Ident, Sql, quoted, sql
 from liteorm._core.sql.writable import (

@@ -13,8 +13,10 @@ from typing import Any, TypeAlias, cast, get_args, get_origin
 import attrs
 from msgspec import UNSET
 
-from liteorm._core.models.classes import Field, Model, Table, model_of, table_named, with_anything
-from liteorm._core.models.hints import Hint, is_model
+from liteorm._core.models.annotations import is_model
+from liteorm._core.models.classes import model_of, with_anything
+from liteorm._core.models.hints import Hint
+from liteorm._core.models.model import Field, Model, Table, table_named
 from liteorm._core.sql.conflict import Constraint
 from liteorm._core.sql.near import near_name
 from liteorm._core.sql.text import Sql, values_in

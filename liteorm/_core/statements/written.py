@@ -8,7 +8,7 @@ from typing import Any, Union, get_args, get_origin
 
 from attrs import evolve, frozen
 
-from liteorm._core.models.hints import shown
+from liteorm._core.models.annotations import shown
 from liteorm._core.sql.columns import columns
 from liteorm._core.sql.lexer import place, placeholders, tokens
 from liteorm._core.sql.placeholders import Style, lost_in, names_in, style_of

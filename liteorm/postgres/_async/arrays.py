@@ -7,7 +7,8 @@ from typing import Any, Final, LiteralString, TypeVar
 
 import attrs
 
-from liteorm._core.models.classes import Field, Model, Table, model_of
+from liteorm._core.models.classes import model_of
+from liteorm._core.models.model import Field, Model, Table
 from liteorm._core.scanning.scan import scan
 from liteorm._core.sql import bulk, writable
 from liteorm.errors import DataError, Error, mark_stored

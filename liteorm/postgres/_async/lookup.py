@@ -7,7 +7,7 @@ from typing import Any, Final, LiteralString, cast
 
 import attrs
 
-from liteorm._core.models.classes import Field, Model, Table
+from liteorm._core.models.model import Field, Model, Table
 from liteorm._core.sql.crud import table_name
 from liteorm.errors import Error
 from liteorm.postgres._async.catalog import load_types

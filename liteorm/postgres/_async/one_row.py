@@ -9,7 +9,8 @@ from typing import Any, Final, LiteralString, TypeVar
 
 import attrs
 
-from liteorm._core.models.classes import Field, Model, Table, model_of
+from liteorm._core.models.classes import model_of
+from liteorm._core.models.model import Field, Model, Table
 from liteorm._core.scanning.scan import scan_one
 from liteorm._core.sql import crud, writable
 from liteorm._core.values.results import Rows

@@ -7,7 +7,7 @@ from typing import Any, Final, LiteralString
 
 import attrs
 
-from liteorm._core.models.classes import Field, Model, Table
+from liteorm._core.models.model import Field, Model, Table
 from liteorm._core.scanning.scan import scan
 from liteorm._core.scanning.types import underlying
 from liteorm._core.sql import crud, writable

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from liteorm._core.models.classes import Model
+from liteorm._core.models.model import Model
 
 __all__ = ["filled_up", "store_of"]
 

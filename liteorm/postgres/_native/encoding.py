@@ -8,7 +8,7 @@ from types import MemberDescriptorType
 from typing import Any, Final, Protocol
 from uuid import UUID
 
-from liteorm._core.models.classes import Field, Model
+from liteorm._core.models.model import Field, Model
 from liteorm.postgres._native.library import Unavailable, module
 from liteorm.postgres._types.forms import TEXT_OID, Encoder
 

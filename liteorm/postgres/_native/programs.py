@@ -15,7 +15,7 @@ import attrs
 from psycopg import pq
 from psycopg.adapt import Transformer
 
-from liteorm._core.models.classes import Field, Model
+from liteorm._core.models.model import Field, Model
 from liteorm._core.scanning import steps
 from liteorm._core.scanning.compile import constant_value, record_step
 from liteorm._core.scanning.emit import arguments_of

@@ -7,7 +7,8 @@ from typing import Any, TypeVar, cast
 
 import attrs
 
-from liteorm._core.models.classes import Model, model_of
+from liteorm._core.models.classes import model_of
+from liteorm._core.models.model import Model
 from liteorm._core.sql import crud, writable
 from liteorm.errors import ModelError
 from liteorm.postgres._sync.one_row import Making, absent, get, outdated, read_back, run

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import pq
 from psycopg.copy import LibpqWriter
 
-from liteorm._core.models.classes import Field, Model, Table
+from liteorm._core.models.model import Field, Model, Table
 from liteorm._core.row_contracts import Names
 from liteorm._core.sql import bulk, crud, writable
 from liteorm._core.sql.conflict import Constraint

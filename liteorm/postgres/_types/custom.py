@@ -7,7 +7,7 @@ from typing import Any, Final, get_origin
 
 import attrs
 
-from liteorm._core.models.hints import shown
+from liteorm._core.models.annotations import shown
 from liteorm._core.scanning.types import FILLED, PgType
 from liteorm.errors import DataError, ModelError
 from liteorm.postgres._types.arrays import Array

@@ -27,7 +27,8 @@ from psycopg.adapt import AdaptersMap, Buffer, Dumper, PyFormat, RecursiveDumper
 from psycopg.pq import Format
 from psycopg.types.array import ListBinaryDumper, ListDumper
 
-from liteorm._core.models.hints import Codec, is_model, is_namedtuple
+from liteorm._core.models.annotations import is_model, is_namedtuple
+from liteorm._core.models.hints import Codec
 from liteorm._core.values.interval import Interval
 from liteorm._core.values.json import Json
 from liteorm._core.values.members import parameter_of

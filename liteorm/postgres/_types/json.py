@@ -17,8 +17,9 @@ import attrs
 from msgspec import UNSET
 
 from liteorm._core.belonging import keep, kept
+from liteorm._core.models.annotations import is_pydantic
 from liteorm._core.models.classes import model_of, with_anything
-from liteorm._core.models.hints import Codec, is_pydantic
+from liteorm._core.models.hints import Codec
 from liteorm._core.scanning.jsonclasses import ByClass, is_special
 from liteorm._core.scanning.jsontext import decode_plain
 from liteorm._core.scanning.types import JsonText

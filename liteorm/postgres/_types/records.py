@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from liteorm._core.models.annotations import is_model
 from liteorm._core.models.classes import model_of
-from liteorm._core.models.hints import is_model
 from liteorm._core.scanning.types import PgType, Record
 from liteorm._core.values.quoting import quoted, unescaped
 from liteorm.errors import ModelError

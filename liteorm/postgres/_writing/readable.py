@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from liteorm._core.models.classes import Model
+from liteorm._core.models.model import Model
 from liteorm._core.scanning.scan import scanner_for
 from liteorm._core.scanning.types import MOMENTS, underlying
 from liteorm.errors import ScanError

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import attrs
 
-from liteorm._core.models.classes import Field, Model, Table
+from liteorm._core.models.model import Field, Model, Table
 from liteorm._core.sql.near import near_name
 from liteorm.errors import Error, UndefinedColumn
 

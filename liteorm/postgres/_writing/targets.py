@@ -12,9 +12,10 @@ from msgspec import UNSET
 from psycopg import errors as driver
 from psycopg.adapt import AdaptersMap
 
-from liteorm._core.models.classes import Field, Model, Table, model_of
+from liteorm._core.models.classes import model_of
 from liteorm._core.models.extract import Encode, Extraction, extractor, parameters
 from liteorm._core.models.hints import Codec
+from liteorm._core.models.model import Field, Model, Table
 from liteorm._core.scanning.types import MOMENTS, PgType, underlying
 from liteorm._core.sql import writable
 from liteorm.errors import DataError, Error, ModelError, UndefinedTable
