@@ -9,11 +9,10 @@ if TYPE_CHECKING:
     from liteorm_testing._server import Server, ServerNotAvailable
     from liteorm_testing.assertions import Leak, assert_no_leaks, check_statements
     from liteorm_testing.clusters import Cluster, Member, cluster
+    from liteorm_testing.commits import FailingCommits, fail_next_commit
     from liteorm_testing.databases import Database, Migration, Schema, database
     from liteorm_testing.faults import (
-        FailingCommits,
         deadlock,
-        fail_next_commit,
         kill_backend,
         lock_timeout,
         serialization_failure,
@@ -72,11 +71,10 @@ _PLACES = {
     "_server": ("Server", "ServerNotAvailable"),
     "assertions": ("Leak", "assert_no_leaks", "check_statements"),
     "clusters": ("Cluster", "Member", "cluster"),
+    "commits": ("FailingCommits", "fail_next_commit"),
     "databases": ("Database", "Migration", "Schema", "database"),
     "faults": (
-        "FailingCommits",
         "deadlock",
-        "fail_next_commit",
         "kill_backend",
         "lock_timeout",
         "serialization_failure",

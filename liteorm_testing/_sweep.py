@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from attrs import field, frozen
 
 import liteorm
 from liteorm import Ident, postgres
+from liteorm.postgres._session.state import PoolState
 from liteorm_testing import _dsn
 
 APPLICATION: Final = "liteorm_testing"
@@ -38,8 +39,17 @@ def admin(dsn: str, size: int) -> postgres.DB:
         application_name=APPLICATION,
         prepare=False,
     )
-    db._state.logged = False
+    db._state.__class__ = _Untold
     return db
+
+
+class _Untold(PoolState):
+    """The state of sessions whose statements nobody is told of."""
+
+    __slots__ = ()
+
+    def begin_event(self, *_: Any, **__: Any) -> None:
+        """Make no event of it."""
 
 
 def lock_key(run: str) -> int:

@@ -22,7 +22,8 @@ from liteorm._core.values.results import Rows
 from liteorm.errors import StatementError
 from liteorm.postgres._reading.foreign import look_up, text_rows
 from liteorm.postgres._reading.results import LOOKUPS, UnknownTypes, changed_types, rows_from_result
-from liteorm.postgres._session.options import PoolState, lent_state
+from liteorm.postgres._session.options import lent_state
+from liteorm.postgres._session.state import PoolState
 from liteorm.postgres._types.registry import TypeRegistry
 
 if TYPE_CHECKING:

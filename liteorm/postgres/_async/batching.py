@@ -65,9 +65,8 @@ async def _send(session: AsyncStatements, pending: list[Pending[Any]]) -> list[A
     async with (use := session._connection("batch", text)) as wire:
         wire.bound([each.timeout for each in pending])
         alone = wire.pgconn.transaction_status == _IDLE
-        before = session._state.before_commit if alone else None
         try:
-            results = await wire.run_batch(pending, alone, before)
+            results = await wire.run_batch(pending, alone)
         except BaseException as exc:
             exc = because(*_judged(wire, exc, pending, alone))
             raise exc

@@ -11,8 +11,8 @@ from psycopg import pq
 
 from liteorm.errors import ReadOnlyTransaction
 from liteorm.postgres._async.connection import AsyncWire
-from liteorm.postgres._session.options import PoolState
 from liteorm.postgres._session.primitives import afinish, agetconn, arunning
+from liteorm.postgres._session.state import PoolState
 
 __all__ = ["borrow", "evict_if_read_only", "give_back"]
 

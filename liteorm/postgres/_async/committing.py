@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from psycopg import pq
-
 from liteorm.errors import CommitUnknown, ConnectionLost, Error, TransactionAborted
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._session.outcomes import because, is_interruption, leaves_commit_open
@@ -12,14 +10,11 @@ from liteorm.postgres._session.translate import lost
 __all__ = ["aborted", "commit"]
 
 
-async def commit(
-    wire: AsyncWire, before: str | None = None, swallowed: BaseException | None = None
-) -> None:
+async def commit(wire: AsyncWire, swallowed: BaseException | None = None) -> None:
     """Commit the transaction of a connection.
 
     Args:
         wire: The connection.
-        before: A statement to run first, which may refuse it.
         swallowed: The first error in the transaction, if one was swallowed.
 
     Raises:
@@ -30,20 +25,14 @@ async def commit(
     if wire.closed or (wire.spoken_to and not wire.hear()):
         raise _lost_before_commit(wire)
     wire.limit(None)
-    sent = False
     try:
-        if before is not None and wire.pgconn.transaction_status != pq.TransactionStatus.INERROR:
-            await wire.command(before)
-        sent = True
         tag = await wire.command("COMMIT")
     except BaseException as exc:
         if is_interruption(exc):
-            if not sent:
-                raise
             raise exc from _commit_unknown("this task was interrupted")
         left_open = leaves_commit_open(exc)
         exc = because(wire.translated(exc, "COMMIT"), exc)
-        if sent and (wire.closed or wire.timed_out or left_open):
+        if wire.closed or wire.timed_out or left_open:
             why = "the connection was lost" if wire.closed else "the server could not finish"
             unknown = _commit_unknown("it took too long" if wire.timed_out else why)
             unknown.sqlstate = getattr(exc, "sqlstate", None)

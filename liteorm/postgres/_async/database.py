@@ -31,13 +31,7 @@ from liteorm.postgres._session.beginning import begin_of
 from liteorm.postgres._session.commands import check_pooled, check_text
 from liteorm.postgres._session.nesting import entered, is_inside
 from liteorm.postgres._session.notices import OnNotice
-from liteorm.postgres._session.options import (
-    CLEANUP_BOUND,
-    PoolerMode,
-    PoolState,
-    Reset,
-    make_state,
-)
+from liteorm.postgres._session.options import Reset, make_state
 from liteorm.postgres._session.primitives import (
     AsyncAnswer,
     aanswer,
@@ -49,6 +43,7 @@ from liteorm.postgres._session.primitives import (
     asleep,
 )
 from liteorm.postgres._session.reclaiming import start_reclaiming
+from liteorm.postgres._session.state import CLEANUP_BOUND, PoolerMode, PoolState
 from liteorm.postgres._session.translate import pool_not_filled
 from liteorm.postgres._types.custom import CustomType
 

@@ -23,10 +23,10 @@ from liteorm.postgres._async.transaction import AsyncTransaction, AsyncTx
 from liteorm.postgres._driver import prepared_statements
 from liteorm.postgres._session.beginning import Begin, begin_of
 from liteorm.postgres._session.commands import check_text
-from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import afinish, arunning, asleep
 from liteorm.postgres._session.reclaiming import warn_of_loss
+from liteorm.postgres._session.state import CLEANUP_BOUND, PoolState
 
 __all__ = ["AsyncHolding", "AsyncLent", "AsyncLentWire", "AsyncOwned", "lend"]
 

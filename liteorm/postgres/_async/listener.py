@@ -29,7 +29,7 @@ from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.database import AsyncDB
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._session.notifying import Backoff, checked_channel, checked_payload, handed_to
-from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, check_seconds, wrong_session
+from liteorm.postgres._session.options import check_seconds, wrong_session
 from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import (
     AsyncLock,
@@ -40,6 +40,7 @@ from liteorm.postgres._session.primitives import (
     apause,
 )
 from liteorm.postgres._session.reclaiming import warn_of_loss
+from liteorm.postgres._session.state import CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.translate import lost
 
 __all__ = ["AsyncListener", "listen_async", "notify_async"]

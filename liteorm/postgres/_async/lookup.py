@@ -13,9 +13,9 @@ from liteorm.errors import Error
 from liteorm.postgres._async.catalog import load_types
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.statements import AsyncStatements
-from liteorm.postgres._session.options import PoolState
 from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import AsyncAnswer
+from liteorm.postgres._session.state import PoolState
 from liteorm.postgres._types.registry import UnknownTypes
 from liteorm.postgres._writing.readable import check_readable
 from liteorm.postgres._writing.tables import (

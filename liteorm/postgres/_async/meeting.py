@@ -11,9 +11,9 @@ import psycopg
 
 from liteorm.errors import ConnectFailed
 from liteorm.postgres._async.connection import AsyncWire
-from liteorm.postgres._session.options import PoolState
 from liteorm.postgres._session.primitives import awithin
 from liteorm.postgres._session.protocol import probe_step
+from liteorm.postgres._session.state import PoolState
 from liteorm.postgres._session.translate import connect_failed
 
 __all__ = ["first_wire"]

@@ -25,9 +25,10 @@ from liteorm.postgres._reading.results import (
     rows_from_result,
 )
 from liteorm.postgres._session.commands import result_of
-from liteorm.postgres._session.options import PoolState, check_number
+from liteorm.postgres._session.options import check_number
 from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import afinish
+from liteorm.postgres._session.state import PoolState
 
 __all__ = ["AsyncStatements", "AsyncUse"]
 

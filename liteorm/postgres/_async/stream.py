@@ -17,11 +17,11 @@ from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.statements import AsyncUse
 from liteorm.postgres._reading.results import LOOKUPS, UnknownTypes, changed_types, rows_from_result
 from liteorm.postgres._session.commands import begins_query
-from liteorm.postgres._session.options import PoolState
 from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import afinish
 from liteorm.postgres._session.protocol import describe_step, result_step, send_step
 from liteorm.postgres._session.reclaiming import warn_of_loss
+from liteorm.postgres._session.state import PoolState
 
 __all__ = ["AsyncRowStream", "AsyncStreaming"]
 

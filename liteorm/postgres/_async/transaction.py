@@ -25,10 +25,10 @@ from liteorm.postgres._async.session import AsyncAnySession
 from liteorm.postgres._session.beginning import Begin
 from liteorm.postgres._session.commands import check_pooled, check_text
 from liteorm.postgres._session.nesting import entered
-from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import AsyncAnswer, afinish, asleep
 from liteorm.postgres._session.reclaiming import warn_of_loss
+from liteorm.postgres._session.state import CLEANUP_BOUND, PoolState
 from liteorm.postgres._types.quiet import said
 
 __all__ = ["AsyncTransaction", "AsyncTx", "begin_transaction"]
@@ -205,7 +205,7 @@ class AsyncTx(AsyncAnySession):
 
     async def _commit(self) -> None:
         try:
-            await commit(self._wire, self._state.before_commit, self._swallowed)
+            await commit(self._wire, self._swallowed)
         except ConnectionLost as exc:
             self._root._lost = exc
             raise

@@ -30,9 +30,9 @@ from liteorm.postgres._async.lookup import (
 )
 from liteorm.postgres._async.one_row import identity, table_key
 from liteorm.postgres._async.statements import AsyncStatements
-from liteorm.postgres._session.options import CLEANUP_BOUND
 from liteorm.postgres._session.primitives import afinish
 from liteorm.postgres._session.protocol import copy_end_step, copy_step
+from liteorm.postgres._session.state import CLEANUP_BOUND
 from liteorm.postgres._writing.chunks import AsyncChunks, AsyncObjects
 from liteorm.postgres._writing.copy import (
     ABANDONED,

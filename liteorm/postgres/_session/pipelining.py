@@ -59,16 +59,13 @@ class Failure(Exception):
         return reason
 
 
-def pipeline_step(
-    wire: Any, calls: Sequence[Any], alone: bool, before_commit: str | None
-) -> PQGen[list[Any]]:
+def pipeline_step(wire: Any, calls: Sequence[Any], alone: bool) -> PQGen[list[Any]]:
     """Run statements (`sql`, `params`, `timeout`) in one round trip; return the result of each.
 
     Args:
         wire: The connection.
         calls: The statements.
         alone: They are a transaction of their own: BEGIN and COMMIT go along.
-        before_commit: A statement to run right before COMMIT.
 
     Raises:
         Failure: One of them failed, before anything was sent or at the server.
@@ -76,9 +73,8 @@ def pipeline_step(
     pgconn = wire.pgconn
     sends = _sends(wire, calls)
     if alone:
-        around = [before_commit, "COMMIT"] if before_commit else ["COMMIT"]
-        ends = [_Send(len(calls), _plain(pgconn, text)) for text in around]
-        sends = [_Send(0, _plain(pgconn, "BEGIN")), *sends, *ends]
+        end = _Send(len(calls), _plain(pgconn, "COMMIT"))
+        sends = [_Send(0, _plain(pgconn, "BEGIN")), *sends, end]
     commands = [send.call for send in sends]
     try:
         pgconn.enter_pipeline_mode()

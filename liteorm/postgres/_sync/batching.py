@@ -66,9 +66,8 @@ def _send(session: Statements, pending: list[Pending[Any]]) -> list[Any]:
     with (use := session._connection("batch", text)) as wire:
         wire.bound([each.timeout for each in pending])
         alone = wire.pgconn.transaction_status == _IDLE
-        before = session._state.before_commit if alone else None
         try:
-            results = wire.run_batch(pending, alone, before)
+            results = wire.run_batch(pending, alone)
         except BaseException as exc:
             exc = because(*_judged(wire, exc, pending, alone))
             raise exc

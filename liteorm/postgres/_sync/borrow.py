@@ -12,8 +12,8 @@ from psycopg import pq
 
 from liteorm.errors import ReadOnlyTransaction
 from liteorm.postgres._sync.connection import Wire
-from liteorm.postgres._session.options import PoolState
 from liteorm.postgres._session.primitives import finish, getconn, running
+from liteorm.postgres._session.state import PoolState
 
 __all__ = ["borrow", "evict_if_read_only", "give_back"]
 

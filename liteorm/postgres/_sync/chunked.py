@@ -13,9 +13,9 @@ from psycopg import pq
 from liteorm.errors import Error
 from liteorm.postgres._sync.committing import commit
 from liteorm.postgres._sync.connection import Wire
-from liteorm.postgres._session.options import CLEANUP_BOUND
 from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import finish
+from liteorm.postgres._session.state import CLEANUP_BOUND
 from liteorm.postgres._writing.chunks import Chunks
 from liteorm.postgres._writing.copy import array_parameters
 from liteorm.postgres._writing.faults import name_field

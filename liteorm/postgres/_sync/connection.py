@@ -30,14 +30,7 @@ from liteorm.postgres._session.commands import (
     transaction_command,
 )
 from liteorm.postgres._session.notices import NoticeWatch
-from liteorm.postgres._session.options import (
-    CLEANUP_BOUND,
-    PROBE,
-    SILENCE,
-    PoolState,
-    address_of,
-    server_of,
-)
+from liteorm.postgres._session.options import PROBE, SILENCE
 from liteorm.postgres._session.outcomes import is_over
 from liteorm.postgres._session.pipelining import pipeline_step
 from liteorm.postgres._session.primitives import (
@@ -57,6 +50,7 @@ from liteorm.postgres._session.protocol import (
 )
 from liteorm.postgres._session.reachability import answers, place_of
 from liteorm.postgres._session.reclaiming import reclaim
+from liteorm.postgres._session.state import CLEANUP_BOUND, PoolState, address_of, server_of
 from liteorm.postgres._session.translate import FatalNotice, is_stale, one_line, translate
 from liteorm.postgres._types.dumpers import are_plain
 from liteorm.postgres._types.quiet import said
@@ -310,12 +304,10 @@ class Wire(Limits):
             self.learn_settings()
         return result
 
-    def run_batch(
-        self, calls: Sequence[Any], alone: bool, before_commit: str | None = None
-    ) -> list[Any]:
+    def run_batch(self, calls: Sequence[Any], alone: bool) -> list[Any]:
         """Run statements in one round trip: see `pipeline_step`."""
         try:
-            results: list[Any] = self.wait(pipeline_step(self, calls, alone, before_commit))
+            results: list[Any] = self.wait(pipeline_step(self, calls, alone))
         finally:
             if self.pgconn.pipeline_status != pq.PipelineStatus.OFF:
                 # An interruption came while it was left: the next statement would get its answers.

@@ -15,10 +15,10 @@ from liteorm.postgres._sync.batching import judged_end
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._reading.results import UnknownTypes, rows_from_result
-from liteorm.postgres._session.options import CLEANUP_BOUND
 from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.pipelining import Failure, Sent
 from liteorm.postgres._session.primitives import finish
+from liteorm.postgres._session.state import CLEANUP_BOUND
 from liteorm.postgres._writing.copy import array_parameters
 from liteorm.postgres._writing.faults import name_field
 from liteorm.postgres._writing.targets import Target
@@ -75,7 +75,7 @@ def insert_guarded(
 def _alone(wire: Wire, sql: str, params: Any) -> Any:
     """Run it in a transaction of its own, whose COMMIT goes along."""
     try:
-        [result] = wire.run_batch([Sent(sql, params)], True, wire.state.before_commit)
+        [result] = wire.run_batch([Sent(sql, params)], True)
     except BaseException as exc:
         if isinstance(exc, Failure) and exc.place == 0:
             raise exc.take()  # noqa: B904 - it has its own cause

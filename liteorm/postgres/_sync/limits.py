@@ -11,8 +11,9 @@ from typing import Any, Final
 from psycopg import Connection, Cursor, pq
 
 from liteorm.postgres._session.beginning import Begin
-from liteorm.postgres._session.options import ANSWER_GRACE, CLEANUP_BOUND, PoolState
+from liteorm.postgres._session.options import ANSWER_GRACE
 from liteorm.postgres._session.protocol import text_step
+from liteorm.postgres._session.state import CLEANUP_BOUND, PoolState
 
 __all__ = ["Limits"]
 

@@ -30,7 +30,7 @@ from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.database import DB
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._session.notifying import Backoff, checked_channel, checked_payload, handed_to
-from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState, check_seconds, wrong_session
+from liteorm.postgres._session.options import check_seconds, wrong_session
 from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import (
     Lock,
@@ -41,6 +41,7 @@ from liteorm.postgres._session.primitives import (
     pause,
 )
 from liteorm.postgres._session.reclaiming import warn_of_loss
+from liteorm.postgres._session.state import CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.translate import lost
 
 __all__ = ["Listener", "listen", "notify"]

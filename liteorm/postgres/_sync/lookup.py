@@ -14,9 +14,9 @@ from liteorm.errors import Error
 from liteorm.postgres._sync.catalog import load_types
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.statements import Statements
-from liteorm.postgres._session.options import PoolState
 from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import Answer
+from liteorm.postgres._session.state import PoolState
 from liteorm.postgres._types.registry import UnknownTypes
 from liteorm.postgres._writing.readable import check_readable
 from liteorm.postgres._writing.tables import (

@@ -12,9 +12,9 @@ import psycopg
 
 from liteorm.errors import ConnectFailed
 from liteorm.postgres._sync.connection import Wire
-from liteorm.postgres._session.options import PoolState
 from liteorm.postgres._session.primitives import within
 from liteorm.postgres._session.protocol import probe_step
+from liteorm.postgres._session.state import PoolState
 from liteorm.postgres._session.translate import connect_failed
 
 __all__ = ["first_wire"]

@@ -26,10 +26,10 @@ from liteorm.postgres._sync.session import AnySession
 from liteorm.postgres._session.beginning import Begin
 from liteorm.postgres._session.commands import check_pooled, check_text
 from liteorm.postgres._session.nesting import entered
-from liteorm.postgres._session.options import CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import Answer, finish, sleep
 from liteorm.postgres._session.reclaiming import warn_of_loss
+from liteorm.postgres._session.state import CLEANUP_BOUND, PoolState
 from liteorm.postgres._types.quiet import said
 
 __all__ = ["Transaction", "Tx", "begin_transaction"]
@@ -206,7 +206,7 @@ class Tx(AnySession):
 
     def _commit(self) -> None:
         try:
-            commit(self._wire, self._state.before_commit, self._swallowed)
+            commit(self._wire, self._swallowed)
         except ConnectionLost as exc:
             self._root._lost = exc
             raise

@@ -31,9 +31,9 @@ from liteorm.postgres._sync.lookup import (
 )
 from liteorm.postgres._sync.one_row import identity, table_key
 from liteorm.postgres._sync.statements import Statements
-from liteorm.postgres._session.options import CLEANUP_BOUND
 from liteorm.postgres._session.primitives import finish
 from liteorm.postgres._session.protocol import copy_end_step, copy_step
+from liteorm.postgres._session.state import CLEANUP_BOUND
 from liteorm.postgres._writing.chunks import Chunks, Objects
 from liteorm.postgres._writing.copy import (
     ABANDONED,
