@@ -11,13 +11,14 @@ from liteorm._core.models.classes import model_of
 from liteorm._core.models.model import Field, Model, Table
 from liteorm._core.scanning.scan import scan
 from liteorm._core.sql import bulk, writable
-from liteorm.errors import DataError, Error, mark_stored
+from liteorm.errors import DataError, Error
 from liteorm.postgres._async.guarded import NotAll, insert_guarded
 from liteorm.postgres._async.lookup import (
     forget,
     is_outdated,
     looked_up,
     own_text,
+    read_back,
     remembered,
     writing_of,
 )
@@ -170,12 +171,7 @@ async def _insert_some(
         raise
     if len(rows) != len(objects):
         raise missing(target, len(objects), len(rows))
-    try:
-        return scan(rows, wanted)
-    except Exception as exc:
-        if session._autocommit:
-            mark_stored(exc)
-        raise
+    return read_back(session, scan, rows, wanted)
 
 
 async def update_arrays(

@@ -11,6 +11,7 @@ from psycopg.errors import QueryCanceled
 
 from liteorm.errors import Error, TransactionError
 from liteorm.postgres._async.connection import AsyncWire
+from liteorm.postgres._async.protecting import AsyncProtection
 from liteorm.postgres._async.statements import AsyncUse
 from liteorm.postgres._session.copying_out import CopyOut, copy_out_text
 from liteorm.postgres._session.outcomes import because
@@ -20,9 +21,6 @@ from liteorm.postgres._session.reclaiming import warn_of_loss
 __all__ = ["AsyncCopyingOut"]
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
-_INTRANS: Final = pq.TransactionStatus.INTRANS
-_INERROR: Final = pq.TransactionStatus.INERROR
-_SAVEPOINT: Final = "liteorm_copy"
 
 
 class AsyncCopyingOut:
@@ -45,7 +43,7 @@ class AsyncCopyingOut:
         self._timeout = timeout
         self._wire: AsyncWire | None = None
         self._copy: CopyOut | None = None
-        self._saved = False
+        self._protection = AsyncProtection("liteorm_copy")
         self._left = False
 
     def __del__(self) -> None:
@@ -70,17 +68,7 @@ class AsyncCopyingOut:
         return _blocks(self._copy, self._sql, self._timeout)
 
     async def _open(self, wire: AsyncWire) -> None:
-        if wire.pgconn.transaction_status != pq.TransactionStatus.IDLE:
-            # Leaving early cancels the statement, which must not spoil the whole transaction.
-            await wire.command(f"SAVEPOINT {_SAVEPOINT}")
-            self._saved = True
-        if wire.server_limit is not None:
-            # The server would count what the reader takes between the blocks.
-            if self._timeout is None:
-                self._timeout = wire.server_limit
-            await self._use.lift(wire)
-        if self._timeout is not None:
-            wire.limit(self._timeout)
+        self._timeout = await self._protection.begin(wire, self._use, self._timeout)
         query: Any = self._sql
         if self._params is not None:
             # COPY takes no parameters: the driver writes them into the text, quoted.
@@ -115,9 +103,8 @@ class AsyncCopyingOut:
                 pass  # it goes on where it was opened, and nothing is sent from here
             elif wire.pgconn.transaction_status == _ACTIVE:
                 await afinish(self._stop(wire))
-            elif self._saved and wire.pgconn.transaction_status == _INTRANS:
-                wire.limit(None)
-                await wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+            else:
+                await self._protection.release(wire)
         except BaseException as leaving:
             await self._use.__aexit__(type(leaving), leaving, leaving.__traceback__)
             raise
@@ -126,10 +113,7 @@ class AsyncCopyingOut:
     async def _stop(self, wire: AsyncWire) -> None:
         assert self._copy is not None
         await wire.stop_copying(self._copy.rest())
-        if self._saved and wire.pgconn.transaction_status == _INERROR:
-            await wire.command(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
-        if self._saved and wire.pgconn.transaction_status == _INTRANS:
-            await wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+        await self._protection.undo(wire)
 
 
 async def _blocks(copy: CopyOut, sql: str, timeout: float | None) -> AsyncIterator[bytes]:

@@ -9,9 +9,10 @@ from psycopg import pq
 from liteorm._core.scanning.scan import scan
 from liteorm._core.sql.bulk import NOT_ALL
 from liteorm._core.values.results import Rows
-from liteorm.errors import Error, mark_stored
+from liteorm.errors import Error
 from liteorm.postgres._async.batching import judged_end
 from liteorm.postgres._async.connection import AsyncWire
+from liteorm.postgres._async.lookup import read_back
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._reading.results import UnknownTypes, rows_from_result
 from liteorm.postgres._session.outcomes import because
@@ -63,12 +64,7 @@ async def insert_guarded(
     except Error as exc:
         name_field(exc, target, objects, 0)
         raise
-    try:
-        return scan(rows, wanted)
-    except Exception as exc:
-        if session._autocommit:
-            mark_stored(exc)
-        raise
+    return read_back(session, scan, rows, wanted)
 
 
 async def _alone(wire: AsyncWire, sql: str, params: Any) -> Any:

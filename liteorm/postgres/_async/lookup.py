@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, LiteralString, cast
+from typing import Any, Final, LiteralString, TypeVar, cast
 
 import attrs
 
 from liteorm._core.models.model import Field, Model, Table
 from liteorm._core.sql.crud import table_name
-from liteorm.errors import Error
+from liteorm._core.values.results import Rows
+from liteorm.errors import Error, mark_stored
 from liteorm.postgres._async.catalog import load_types
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.statements import AsyncStatements
@@ -25,6 +26,8 @@ from liteorm.postgres._writing.tables import (
     traits_of,
 )
 from liteorm.postgres._writing.targets import Target, Writing
+
+T = TypeVar("T")
 
 # No such operator, column or table: the table is another one by now.
 _CHANGED: Final = frozenset({"42883", "42703", "42P01"})
@@ -122,6 +125,16 @@ async def remembered(
     target, _ = await look()
     writing.keep(of, (session._path, key), target)
     return target, False
+
+
+def read_back(session: AsyncStatements, read: Callable[[Rows, Any], T], rows: Rows, cls: Any) -> T:
+    """Read what a statement that writes gave; an error says if it is stored all the same."""
+    try:
+        return read(rows, cls)
+    except Exception as exc:
+        if session._autocommit:
+            mark_stored(exc)
+        raise
 
 
 def is_outdated(session: AsyncStatements, target: Target, error: Error) -> bool:

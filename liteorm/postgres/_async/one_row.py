@@ -14,8 +14,8 @@ from liteorm._core.models.model import Field, Model, Table
 from liteorm._core.scanning.scan import scan_one
 from liteorm._core.sql import crud, writable
 from liteorm._core.values.results import Rows
-from liteorm.errors import DataError, Error, NoRows, StaleRow, UniqueViolation, mark_stored
-from liteorm.postgres._async.lookup import forget, looked_up, own_text, writing_of
+from liteorm.errors import DataError, Error, NoRows, StaleRow, UniqueViolation
+from liteorm.postgres._async.lookup import forget, looked_up, own_text, read_back, writing_of
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._writing.faults import name_field
@@ -29,7 +29,6 @@ __all__ = [
     "get",
     "insert",
     "outdated",
-    "read_back",
     "run",
     "table_key",
     "update",
@@ -103,7 +102,7 @@ async def insert(session: AsyncStatements, obj: Any, returning: Any, table: Any)
     rows = await run(session, identity(obj), key, making, obj)
     if not len(rows):
         raise _suppressed(writable.table_for(model, table))
-    return read_back(session, rows, returning or writable.class_of(obj))
+    return read_back(session, scan_one, rows, returning or writable.class_of(obj))
 
 
 async def update(session: AsyncStatements, obj: Any, columns: Any, returning: Any) -> Any:
@@ -131,7 +130,7 @@ async def update(session: AsyncStatements, obj: Any, columns: Any, returning: An
     rows = await run(session, identity(obj), key, making, obj)
     if not len(rows):
         raise await outdated(session, model, table, obj) or absent(model, table)
-    return read_back(session, rows, returning or writable.class_of(obj))
+    return read_back(session, scan_one, rows, returning or writable.class_of(obj))
 
 
 async def upsert(
@@ -167,7 +166,7 @@ async def upsert(
         if not len(rows) and names == ():
             rows = await _in_place(session, of, ("found", *key), plan, obj, model)
         if len(rows):
-            return read_back(session, rows, returning or writable.class_of(obj))
+            return read_back(session, scan_one, rows, returning or writable.class_of(obj))
         if names != ():
             break
     raise _suppressed(writable.table_for(model, table))
@@ -194,16 +193,6 @@ async def _in_place(
             raise _Undo(await run(inner, of, key, making, obj))
     except _Undo as done:
         return done.rows
-
-
-def read_back(session: AsyncStatements, rows: Rows, cls: Any) -> Any:
-    """Read the row that a statement gave; an error says if it is stored all the same."""
-    try:
-        return scan_one(rows, cls)
-    except Exception as exc:
-        if session._autocommit:
-            mark_stored(exc)
-        raise
 
 
 async def delete(session: AsyncStatements, obj: Any) -> bool:

@@ -8,9 +8,11 @@ import attrs
 
 from liteorm._core.models.classes import model_of
 from liteorm._core.models.model import Model
+from liteorm._core.scanning.scan import scan_one
 from liteorm._core.sql import crud, writable
 from liteorm.errors import ModelError
-from liteorm.postgres._async.one_row import Making, absent, get, outdated, read_back, run
+from liteorm.postgres._async.lookup import read_back
+from liteorm.postgres._async.one_row import Making, absent, get, outdated, run
 from liteorm.postgres._async.statements import AsyncStatements
 
 T = TypeVar("T")
@@ -53,7 +55,7 @@ async def patch(session: AsyncStatements, cls: type[T], key: Any, changes: Any, 
     given_as = None if model.cls is cls else cls
     rows = await run(session, model.cls, ("patch", given_as, changed, compared), making, values)
     if len(rows):
-        return cast("T", read_back(session, rows, cls))
+        return cast("T", read_back(session, scan_one, rows, cls))
     error = None
     if compared:
         asked = attrs.evolve(parts(), fields=(*keys, *compared))

@@ -14,6 +14,7 @@ from liteorm.errors import StatementError, TransactionError, mark_stored
 from liteorm.postgres._async.borrow import borrow, give_back
 from liteorm.postgres._async.catalog import load_types
 from liteorm.postgres._async.connection import AsyncWire
+from liteorm.postgres._async.protecting import AsyncProtection
 from liteorm.postgres._async.statements import AsyncUse
 from liteorm.postgres._reading.results import LOOKUPS, UnknownTypes, changed_types, rows_from_result
 from liteorm.postgres._session.commands import begins_query
@@ -26,9 +27,6 @@ from liteorm.postgres._session.state import PoolState
 __all__ = ["AsyncRowStream", "AsyncStreaming"]
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
-_INTRANS: Final = pq.TransactionStatus.INTRANS
-_INERROR: Final = pq.TransactionStatus.INERROR
-_SAVEPOINT: Final = "liteorm_stream"
 
 
 class AsyncRowStream:
@@ -102,7 +100,7 @@ class AsyncStreaming:
         self._size = batch_size if capabilities.has_stream_chunked() else 1
         self._wire: AsyncWire | None = None
         self._stream: AsyncRowStream | None = None
-        self._saved = False
+        self._protection = AsyncProtection("liteorm_stream")
         self._left = False
 
     def __del__(self) -> None:
@@ -122,16 +120,7 @@ class AsyncStreaming:
         return self._stream
 
     async def _open(self, wire: AsyncWire) -> AsyncRowStream:
-        if wire.pgconn.transaction_status != pq.TransactionStatus.IDLE:
-            # Leaving early cancels the statement, which must not spoil the whole transaction.
-            await wire.command(f"SAVEPOINT {_SAVEPOINT}")
-            self._saved = True
-        if wire.server_limit is not None:
-            if self._timeout is None:
-                self._timeout = wire.server_limit
-            await self._use.lift(wire)
-        if self._timeout is not None:
-            wire.limit(self._timeout)
+        self._timeout = await self._protection.begin(wire, self._use, self._timeout)
         types, streamed = wire.state.types, wire.state.streamed
         if self._sql not in streamed:
             # Once rows arrive nothing can be looked up on this connection.
@@ -179,9 +168,8 @@ class AsyncStreaming:
             elif wire.pgconn.transaction_status == _ACTIVE or self._is_cut_off(wire):
                 failure = await afinish(self._stop(wire))
                 exc = exc or failure
-            elif self._saved and wire.pgconn.transaction_status == _INTRANS:
-                wire.limit(None)
-                await wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+            else:
+                await self._protection.release(wire)
         except BaseException as leaving:
             await self._use.__aexit__(type(leaving), leaving, leaving.__traceback__)
             raise
@@ -193,10 +181,7 @@ class AsyncStreaming:
 
     async def _stop(self, wire: AsyncWire) -> psycopg.Error | None:
         failure = await wire.stop_reading()
-        if self._saved and wire.pgconn.transaction_status == _INERROR:
-            await wire.command(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
-        if self._saved and wire.pgconn.transaction_status == _INTRANS:
-            await wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+        await self._protection.undo(wire)
         return failure
 
 

@@ -12,13 +12,14 @@ from liteorm._core.models.classes import model_of
 from liteorm._core.models.model import Field, Model, Table
 from liteorm._core.scanning.scan import scan
 from liteorm._core.sql import bulk, writable
-from liteorm.errors import DataError, Error, mark_stored
+from liteorm.errors import DataError, Error
 from liteorm.postgres._sync.guarded import NotAll, insert_guarded
 from liteorm.postgres._sync.lookup import (
     forget,
     is_outdated,
     looked_up,
     own_text,
+    read_back,
     remembered,
     writing_of,
 )
@@ -171,12 +172,7 @@ def _insert_some(
         raise
     if len(rows) != len(objects):
         raise missing(target, len(objects), len(rows))
-    try:
-        return scan(rows, wanted)
-    except Exception as exc:
-        if session._autocommit:
-            mark_stored(exc)
-        raise
+    return read_back(session, scan, rows, wanted)
 
 
 def update_arrays(

@@ -12,6 +12,7 @@ from psycopg.errors import QueryCanceled
 
 from liteorm.errors import Error, TransactionError
 from liteorm.postgres._sync.connection import Wire
+from liteorm.postgres._sync.protecting import Protection
 from liteorm.postgres._sync.statements import Use
 from liteorm.postgres._session.copying_out import CopyOut, copy_out_text
 from liteorm.postgres._session.outcomes import because
@@ -21,9 +22,6 @@ from liteorm.postgres._session.reclaiming import warn_of_loss
 __all__ = ["CopyingOut"]
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
-_INTRANS: Final = pq.TransactionStatus.INTRANS
-_INERROR: Final = pq.TransactionStatus.INERROR
-_SAVEPOINT: Final = "liteorm_copy"
 
 
 class CopyingOut:
@@ -46,7 +44,7 @@ class CopyingOut:
         self._timeout = timeout
         self._wire: Wire | None = None
         self._copy: CopyOut | None = None
-        self._saved = False
+        self._protection = Protection("liteorm_copy")
         self._left = False
 
     def __del__(self) -> None:
@@ -71,17 +69,7 @@ class CopyingOut:
         return _blocks(self._copy, self._sql, self._timeout)
 
     def _open(self, wire: Wire) -> None:
-        if wire.pgconn.transaction_status != pq.TransactionStatus.IDLE:
-            # Leaving early cancels the statement, which must not spoil the whole transaction.
-            wire.command(f"SAVEPOINT {_SAVEPOINT}")
-            self._saved = True
-        if wire.server_limit is not None:
-            # The server would count what the reader takes between the blocks.
-            if self._timeout is None:
-                self._timeout = wire.server_limit
-            self._use.lift(wire)
-        if self._timeout is not None:
-            wire.limit(self._timeout)
+        self._timeout = self._protection.begin(wire, self._use, self._timeout)
         query: Any = self._sql
         if self._params is not None:
             # COPY takes no parameters: the driver writes them into the text, quoted.
@@ -116,9 +104,8 @@ class CopyingOut:
                 pass  # it goes on where it was opened, and nothing is sent from here
             elif wire.pgconn.transaction_status == _ACTIVE:
                 finish(self._stop(wire))
-            elif self._saved and wire.pgconn.transaction_status == _INTRANS:
-                wire.limit(None)
-                wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+            else:
+                self._protection.release(wire)
         except BaseException as leaving:
             self._use.__exit__(type(leaving), leaving, leaving.__traceback__)
             raise
@@ -127,10 +114,7 @@ class CopyingOut:
     def _stop(self, wire: Wire) -> None:
         assert self._copy is not None
         wire.stop_copying(self._copy.rest())
-        if self._saved and wire.pgconn.transaction_status == _INERROR:
-            wire.command(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
-        if self._saved and wire.pgconn.transaction_status == _INTRANS:
-            wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+        self._protection.undo(wire)
 
 
 def _blocks(copy: CopyOut, sql: str, timeout: float | None) -> Iterator[bytes]:

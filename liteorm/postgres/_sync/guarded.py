@@ -10,9 +10,10 @@ from psycopg import pq
 from liteorm._core.scanning.scan import scan
 from liteorm._core.sql.bulk import NOT_ALL
 from liteorm._core.values.results import Rows
-from liteorm.errors import Error, mark_stored
+from liteorm.errors import Error
 from liteorm.postgres._sync.batching import judged_end
 from liteorm.postgres._sync.connection import Wire
+from liteorm.postgres._sync.lookup import read_back
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._reading.results import UnknownTypes, rows_from_result
 from liteorm.postgres._session.outcomes import because
@@ -64,12 +65,7 @@ def insert_guarded(
     except Error as exc:
         name_field(exc, target, objects, 0)
         raise
-    try:
-        return scan(rows, wanted)
-    except Exception as exc:
-        if session._autocommit:
-            mark_stored(exc)
-        raise
+    return read_back(session, scan, rows, wanted)
 
 
 def _alone(wire: Wire, sql: str, params: Any) -> Any:

@@ -15,8 +15,8 @@ from liteorm._core.models.model import Field, Model, Table
 from liteorm._core.scanning.scan import scan_one
 from liteorm._core.sql import crud, writable
 from liteorm._core.values.results import Rows
-from liteorm.errors import DataError, Error, NoRows, StaleRow, UniqueViolation, mark_stored
-from liteorm.postgres._sync.lookup import forget, looked_up, own_text, writing_of
+from liteorm.errors import DataError, Error, NoRows, StaleRow, UniqueViolation
+from liteorm.postgres._sync.lookup import forget, looked_up, own_text, read_back, writing_of
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._writing.faults import name_field
@@ -30,7 +30,6 @@ __all__ = [
     "get",
     "insert",
     "outdated",
-    "read_back",
     "run",
     "table_key",
     "update",
@@ -104,7 +103,7 @@ def insert(session: Statements, obj: Any, returning: Any, table: Any) -> Any:
     rows = run(session, identity(obj), key, making, obj)
     if not len(rows):
         raise _suppressed(writable.table_for(model, table))
-    return read_back(session, rows, returning or writable.class_of(obj))
+    return read_back(session, scan_one, rows, returning or writable.class_of(obj))
 
 
 def update(session: Statements, obj: Any, columns: Any, returning: Any) -> Any:
@@ -132,7 +131,7 @@ def update(session: Statements, obj: Any, columns: Any, returning: Any) -> Any:
     rows = run(session, identity(obj), key, making, obj)
     if not len(rows):
         raise outdated(session, model, table, obj) or absent(model, table)
-    return read_back(session, rows, returning or writable.class_of(obj))
+    return read_back(session, scan_one, rows, returning or writable.class_of(obj))
 
 
 def upsert(
@@ -168,7 +167,7 @@ def upsert(
         if not len(rows) and names == ():
             rows = _in_place(session, of, ("found", *key), plan, obj, model)
         if len(rows):
-            return read_back(session, rows, returning or writable.class_of(obj))
+            return read_back(session, scan_one, rows, returning or writable.class_of(obj))
         if names != ():
             break
     raise _suppressed(writable.table_for(model, table))
@@ -195,16 +194,6 @@ def _in_place(
             raise _Undo(run(inner, of, key, making, obj))
     except _Undo as done:
         return done.rows
-
-
-def read_back(session: Statements, rows: Rows, cls: Any) -> Any:
-    """Read the row that a statement gave; an error says if it is stored all the same."""
-    try:
-        return scan_one(rows, cls)
-    except Exception as exc:
-        if session._autocommit:
-            mark_stored(exc)
-        raise
 
 
 def delete(session: Statements, obj: Any) -> bool:

@@ -15,6 +15,7 @@ from liteorm.errors import StatementError, TransactionError, mark_stored
 from liteorm.postgres._sync.borrow import borrow, give_back
 from liteorm.postgres._sync.catalog import load_types
 from liteorm.postgres._sync.connection import Wire
+from liteorm.postgres._sync.protecting import Protection
 from liteorm.postgres._sync.statements import Use
 from liteorm.postgres._reading.results import LOOKUPS, UnknownTypes, changed_types, rows_from_result
 from liteorm.postgres._session.commands import begins_query
@@ -27,9 +28,6 @@ from liteorm.postgres._session.state import PoolState
 __all__ = ["RowStream", "Streaming"]
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
-_INTRANS: Final = pq.TransactionStatus.INTRANS
-_INERROR: Final = pq.TransactionStatus.INERROR
-_SAVEPOINT: Final = "liteorm_stream"
 
 
 class RowStream:
@@ -103,7 +101,7 @@ class Streaming:
         self._size = batch_size if capabilities.has_stream_chunked() else 1
         self._wire: Wire | None = None
         self._stream: RowStream | None = None
-        self._saved = False
+        self._protection = Protection("liteorm_stream")
         self._left = False
 
     def __del__(self) -> None:
@@ -123,16 +121,7 @@ class Streaming:
         return self._stream
 
     def _open(self, wire: Wire) -> RowStream:
-        if wire.pgconn.transaction_status != pq.TransactionStatus.IDLE:
-            # Leaving early cancels the statement, which must not spoil the whole transaction.
-            wire.command(f"SAVEPOINT {_SAVEPOINT}")
-            self._saved = True
-        if wire.server_limit is not None:
-            if self._timeout is None:
-                self._timeout = wire.server_limit
-            self._use.lift(wire)
-        if self._timeout is not None:
-            wire.limit(self._timeout)
+        self._timeout = self._protection.begin(wire, self._use, self._timeout)
         types, streamed = wire.state.types, wire.state.streamed
         if self._sql not in streamed:
             # Once rows arrive nothing can be looked up on this connection.
@@ -180,9 +169,8 @@ class Streaming:
             elif wire.pgconn.transaction_status == _ACTIVE or self._is_cut_off(wire):
                 failure = finish(self._stop(wire))
                 exc = exc or failure
-            elif self._saved and wire.pgconn.transaction_status == _INTRANS:
-                wire.limit(None)
-                wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+            else:
+                self._protection.release(wire)
         except BaseException as leaving:
             self._use.__exit__(type(leaving), leaving, leaving.__traceback__)
             raise
@@ -194,10 +182,7 @@ class Streaming:
 
     def _stop(self, wire: Wire) -> psycopg.Error | None:
         failure = wire.stop_reading()
-        if self._saved and wire.pgconn.transaction_status == _INERROR:
-            wire.command(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
-        if self._saved and wire.pgconn.transaction_status == _INTRANS:
-            wire.command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+        self._protection.undo(wire)
         return failure
 
 
