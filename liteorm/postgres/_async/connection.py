@@ -49,7 +49,7 @@ from liteorm.postgres._session.protocol import (
 )
 from liteorm.postgres._session.reachability import aanswers, place_of
 from liteorm.postgres._session.reclaiming import areclaim
-from liteorm.postgres._session.state import CLEANUP_BOUND, PoolState, address_of, server_of
+from liteorm.postgres._session.state import BRIEFLY, CLEANUP_BOUND, PoolState, address_of, server_of
 from liteorm.postgres._session.translate import FatalNotice, is_stale, one_line, translate
 from liteorm.postgres._types.dumpers import are_plain
 from liteorm.postgres._types.quiet import said
@@ -87,6 +87,8 @@ class AsyncWire(AsyncLimits):
     """Host and port that it was made to: one of several hosts may have answered."""
     address: tuple[str | None, int | None] | None = None
     """The same for observers; None where the connection is not ours."""
+    patience: float = CLEANUP_BOUND
+    """Seconds that a statement has to end in once it is interrupted."""
     silent: bool = False
     """It was dropped because its server answered nobody: others of the pool lead there as well."""
     was_standby: bool = False
@@ -121,6 +123,7 @@ class AsyncWire(AsyncLimits):
             raise
         state.connect_error = None
         wire.state = state
+        wire.patience = BRIEFLY
         wire.reference = weakref.ref(wire)
         hash(wire.reference)  # which a reference that is dead cannot make any more
         wire.add_notice_handler(NoticeWatch(wire.__dict__, state.on_notice))
@@ -146,6 +149,7 @@ class AsyncWire(AsyncLimits):
                 raise
         if state.meters is not None:
             state.meters.tell("create", monotonic() - began)
+        wire.patience = CLEANUP_BOUND
         return wire
 
     @property
@@ -218,7 +222,7 @@ class AsyncWire(AsyncLimits):
 
     async def stop(self, gen: PQGen[Any]) -> Any:
         """Cancel what runs on the server and read to its end; past the bound, close."""
-        end = monotonic() + CLEANUP_BOUND
+        end = monotonic() + self.patience
         while self.pgconn.transaction_status == _ACTIVE:
             left = end - monotonic()
             if left <= 0:

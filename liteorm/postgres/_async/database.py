@@ -12,6 +12,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
+import psycopg
 import psycopg_pool
 from psycopg_pool import AsyncConnectionPool
 
@@ -43,8 +44,8 @@ from liteorm.postgres._session.primitives import (
     asleep,
 )
 from liteorm.postgres._session.reclaiming import start_reclaiming
-from liteorm.postgres._session.state import CLEANUP_BOUND, PoolerMode, PoolState
-from liteorm.postgres._session.translate import pool_not_filled
+from liteorm.postgres._session.state import BRIEFLY, CLEANUP_BOUND, PoolerMode, PoolState
+from liteorm.postgres._session.translate import connect_failed, pool_not_filled
 from liteorm.postgres._types.custom import CustomType
 
 __all__ = ["AsyncDB", "open_async"]
@@ -52,6 +53,14 @@ __all__ = ["AsyncDB", "open_async"]
 R = TypeVar("R")
 
 logger: Final = logging.getLogger("liteorm")
+
+
+class AsyncPool(AsyncConnectionPool[AsyncWire]):
+    """The driver's pool, which does not wait long for what it gives up to make at its beginning."""
+
+    async def close(self, timeout: float = BRIEFLY) -> None:
+        """Close it; `wait` does so by itself when its time is over."""
+        await super().close(timeout)
 
 
 class AsyncDB(AsyncAnySession):
@@ -361,7 +370,7 @@ async def open_async(
         if state.waiting and not state.blocked:
             await pool.check()
 
-    state.pool = AsyncConnectionPool(
+    state.pool = AsyncPool(
         state.conninfo,
         connection_class=AsyncWire,
         kwargs=state.connect_kwargs,
@@ -380,7 +389,7 @@ async def open_async(
     try:
         state.met(wire.pgconn)
         if types:
-            await load_custom(wire, state.types)
+            await _learn_types(state, wire, deadline)
         state.spare = wire
         await state.pool.open()
         if min_size:
@@ -408,6 +417,16 @@ async def _prepared(state: PoolState, on_connect: Callable[[Any], Any], wire: As
     wire.dirty = False
 
 
+async def _learn_types(state: PoolState, wire: AsyncWire, deadline: float) -> None:
+    wire.limit(max(deadline - monotonic(), 0.001), drop=True)
+    try:
+        await load_custom(wire, state.types)
+    except psycopg.Error as exc:
+        raise connect_failed(exc) from exc
+    finally:
+        wire.unlimit()
+
+
 async def _give_up(state: PoolState) -> None:
     await asleep(0)  # what follows is one task's, as afinish wants it
-    await state.pool.close(timeout=CLEANUP_BOUND)
+    await state.pool.close(timeout=BRIEFLY)

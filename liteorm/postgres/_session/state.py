@@ -34,6 +34,8 @@ READING_LIFETIME: Final = 300.0
 
 CLEANUP_BOUND: Final = 5.0
 """Seconds that cleaning up (a rollback, a cancel, a reset) may take before the connection goes."""
+BRIEFLY: Final = 0.5
+"""The same for a connection that is not made yet: whoever gave up does not wait for it."""
 
 _DEBUG: Final = logging.DEBUG
 

@@ -13,6 +13,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
+import psycopg
 import psycopg_pool
 from psycopg_pool import ConnectionPool
 
@@ -44,8 +45,8 @@ from liteorm.postgres._session.primitives import (
     sleep,
 )
 from liteorm.postgres._session.reclaiming import start_reclaiming
-from liteorm.postgres._session.state import CLEANUP_BOUND, PoolerMode, PoolState
-from liteorm.postgres._session.translate import pool_not_filled
+from liteorm.postgres._session.state import BRIEFLY, CLEANUP_BOUND, PoolerMode, PoolState
+from liteorm.postgres._session.translate import connect_failed, pool_not_filled
 from liteorm.postgres._types.custom import CustomType
 
 __all__ = ["DB", "open"]
@@ -53,6 +54,14 @@ __all__ = ["DB", "open"]
 R = TypeVar("R")
 
 logger: Final = logging.getLogger("liteorm")
+
+
+class Pool(ConnectionPool[Wire]):
+    """The driver's pool, which does not wait long for what it gives up to make at its beginning."""
+
+    def close(self, timeout: float = BRIEFLY) -> None:
+        """Close it; `wait` does so by itself when its time is over."""
+        super().close(timeout)
 
 
 class DB(AnySession):
@@ -362,7 +371,7 @@ def open(
         if state.waiting and not state.blocked:
             pool.check()
 
-    state.pool = ConnectionPool(
+    state.pool = Pool(
         state.conninfo,
         connection_class=Wire,
         kwargs=state.connect_kwargs,
@@ -381,7 +390,7 @@ def open(
     try:
         state.met(wire.pgconn)
         if types:
-            load_custom(wire, state.types)
+            _learn_types(state, wire, deadline)
         state.spare = wire
         state.pool.open()
         if min_size:
@@ -409,6 +418,16 @@ def _prepared(state: PoolState, on_connect: Callable[[Any], Any], wire: Wire) ->
     wire.dirty = False
 
 
+def _learn_types(state: PoolState, wire: Wire, deadline: float) -> None:
+    wire.limit(max(deadline - monotonic(), 0.001), drop=True)
+    try:
+        load_custom(wire, state.types)
+    except psycopg.Error as exc:
+        raise connect_failed(exc) from exc
+    finally:
+        wire.unlimit()
+
+
 def _give_up(state: PoolState) -> None:
     sleep(0)  # what follows is one task's, as afinish wants it
-    state.pool.close(timeout=CLEANUP_BOUND)
+    state.pool.close(timeout=BRIEFLY)
