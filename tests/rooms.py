@@ -21,6 +21,7 @@ ROOMS = [
     "liteorm._core.exporting",
     "liteorm._core.belonging",
     "liteorm._core.generated",
+    "liteorm._core.living",
     "liteorm._core.patterns",
     "liteorm._core.values",
     "liteorm._core.models",

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar, get_args, get_origin
 
-__all__ = ["KEPT", "Kept", "is_common", "keep", "kept", "let_go", "same", "with_class"]
+__all__ = ["KEPT", "Kept", "is_common", "keep", "kept", "let_go", "make_room", "same", "with_class"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,6 +32,9 @@ class Kept(dict[Any, Any]):
 
 
 _common: Final = Kept()
+_beginning: Final[dict[int, Kept]] = {}
+"""By a class's id what is about to be put on it."""
+_NOTHING: Final[Any] = object()
 _of_everybody: Final[set[Any]] = set()
 """Types that are known to have no class of the application's in them."""
 
@@ -54,13 +57,24 @@ def kept(tp: Any) -> Kept:
         return _common
     own: Any = owner.__dict__
     found: Kept | None = own.get(KEPT)
-    if found is None:
-        found = Kept()
-        try:
-            # Not by the metaclass, which may have its own idea of attributes.
-            type.__setattr__(owner, KEPT, found)
-        except TypeError:
-            return _common
+    return found if found is not None else _begun(owner)
+
+
+def _begun(owner: Any) -> Kept:
+    """Put on a class what things are kept in, the same for all threads that come at once."""
+    place = id(owner)
+    found = _beginning.setdefault(place, Kept())
+    try:
+        # Who was there before had put it there before its entry was taken out.
+        there: Kept | None = owner.__dict__.get(KEPT)
+        if there is not None:
+            return there
+        # Not by the metaclass, which may have its own idea of attributes.
+        type.__setattr__(owner, KEPT, found)
+    except TypeError:
+        return _common
+    finally:
+        _beginning.pop(place, None)
     return found
 
 
@@ -68,21 +82,27 @@ def same(tp: Any) -> Any:
     """Return the one object that stands for all equal types: for a class the class itself."""
     if isinstance(tp, type) and get_origin(tp) is None:
         return tp
-    key = ("same", tp)
-    known = kept(tp).get(key)
+    place, key = kept(tp), ("same", tp)
+    known = place.get(key)
     if known is None:
-        keep(tp, key, tp)
-        return tp
+        make_room(place, _MOST)
+        return place.setdefault(key, tp)
     return known
 
 
 def keep(tp: Any, key: Any, value: Any) -> None:
     """Keep something of a type, instead of the oldest where there is too much already."""
     place = kept(tp)
-    # Each step is whole by itself: no lock, which a fork or a finaliser could find held.
-    while len(place) >= _MOST:
-        place.pop(next(iter(list(place)), None), None)
+    make_room(place, _MOST)
     place[key] = value
+
+
+def make_room(known: dict[Any, Any], most: int) -> None:
+    """Let the oldest go, for one more to come."""
+    # Each step is whole by itself: no lock, which a fork or a finaliser could find held. So is
+    # the list of a view's keys; that of a dict's subclass is not where there is no GIL.
+    while len(known) >= most:
+        known.pop(next(iter(list(known.keys())), None), None)
 
 
 def with_class(function: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
@@ -91,8 +111,9 @@ def with_class(function: Callable[Concatenate[Any, P], T]) -> Callable[Concatena
     @functools.wraps(function)
     def found(tp: Any, /, *args: P.args, **options: P.kwargs) -> T:
         place, key = kept(tp), (function, tp, *args)
-        if key in place:
-            known: T = place[key]
+        # In one step: what is there may be gone in the next, where others make room.
+        known: T = place.get(key, _NOTHING)
+        if known is not _NOTHING:
             return known
         made = function(tp, *args, **options)
         keep(tp, key, made)

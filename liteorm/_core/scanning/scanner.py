@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from liteorm._core.belonging import is_common, keep, kept, same
+from liteorm._core.belonging import is_common, keep, kept, make_room, same
 from liteorm._core.contracts import Extra
 from liteorm._core.scanning.blame import cause_of, failure
 from liteorm._core.scanning.collector import Hold, catch_up
@@ -133,7 +133,7 @@ def _of_shape(model: Any, shape: Shape) -> dict[Any, Any]:
     place = kept(model)
     shapes = place.get("shapes")
     if shapes is None:
-        shapes = place["shapes"] = weakref.WeakKeyDictionary[Shape, dict[Any, Any]]()
+        shapes = place.setdefault("shapes", weakref.WeakKeyDictionary[Shape, dict[Any, Any]]())
     found: dict[Any, Any] = shapes.setdefault(shape, {})
     if len(found) >= _SCANNERS_PER_SHAPE:
         found.clear()
@@ -143,8 +143,7 @@ def _of_shape(model: Any, shape: Shape) -> dict[Any, Any]:
 def _remember(scanner: Scanner, shape: Shape, extra: Extra) -> None:
     """Let a shape find the scanner by the model's id, which is the shortest way."""
     known = shape.scanners
-    while len(known) >= _SCANNERS_PER_SHAPE:
-        known.pop(next(iter(list(known)), None), None)
+    make_room(known, _SCANNERS_PER_SHAPE)
     model = scanner.model
     known[_short_key(model, extra)] = weakref.ref(scanner)
     if not isinstance(model, type) and is_common(kept(model)):

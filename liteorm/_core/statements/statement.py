@@ -7,12 +7,12 @@ import inspect
 import sys
 import types
 import typing
-import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, overload
 
 from liteorm._core.exporting import shown_in
+from liteorm._core.living import Living
 from liteorm._core.scanning.scan import scan, scan_one, scan_optional
 from liteorm._core.statements.contents import Contents, Variant
 from liteorm._core.statements.misuse import check_session, no_function, unwrapped
@@ -38,7 +38,7 @@ Extra = Literal["error", "ignore"]
 _READING: Final = frozenset({"all", "one", "optional", "iter"})
 
 # What `liteorm check` finds; a statement that nobody holds any more is not checked.
-_declared: weakref.WeakSet[Command] = weakref.WeakSet()
+_declared: Living[Command[...]] = Living()
 
 
 class Command(Generic[P]):

@@ -104,9 +104,13 @@ class AsyncWire(AsyncLimits):
         cls, conninfo: str = "", *, state: PoolState, **kwargs: Any
     ) -> AsyncWire:
         """Connect, or take the connection that opening the pool has left for it."""
-        if state.spare is not None:
-            wire: AsyncWire = state.spare
-            state.spare = None
+        wire: AsyncWire
+        try:
+            # In one step: others of the pool's workers look for it at the same time.
+            wire = state.spare.pop()
+        except IndexError:
+            pass
+        else:
             return wire
         if state.dsn_source is not None:
             try:

@@ -255,9 +255,9 @@ class AsyncDB(AsyncAnySession):
         finally:
             for wire in state.lent():
                 wire.cut()
-            if state.spare is not None:
-                state.spare.drop()
-                state.spare = None
+            for wire in state.spare:
+                wire.drop()
+            state.spare.clear()
             await state.pool.close(timeout=CLEANUP_BOUND)
         state.closed = True
 
@@ -390,7 +390,7 @@ async def open_async(
         state.met(wire.pgconn)
         if types:
             await _learn_types(state, wire, deadline)
-        state.spare = wire
+        state.spare.append(wire)
         await state.pool.open()
         if min_size:
             await state.pool.wait(max(deadline - monotonic(), 0.001))

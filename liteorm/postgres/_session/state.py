@@ -15,6 +15,7 @@ import attrs
 from psycopg.adapt import AdaptersMap
 from psycopg_pool import ConnectionPool
 
+from liteorm._core.living import Living
 from liteorm._core.models.hints import Codec
 from liteorm._core.values.pool import PoolStats
 from liteorm.errors import Error, PoolClosed, PoolTimeout
@@ -78,7 +79,8 @@ class PoolState:
     pool: Any = attrs.field(default=None, init=False)
     writing: Any = attrs.field(default=None, init=False, repr=False)
     """What writing calls know about tables (`_copy.Writing`), made by the first of them."""
-    spare: Any = attrs.field(default=None, init=False, repr=False)
+    spare: list[Any] = attrs.field(factory=list[Any], init=False, repr=False)
+    """The connection that opening has made; whoever makes one for the pool pops it from here."""
     pooled: bool = attrs.field(default=False, init=False)
     """A pooler in transaction mode stands between (found out when opening)."""
     prepares: bool = attrs.field(default=True, init=False)
@@ -90,9 +92,7 @@ class PoolState:
     borrowed: dict[Any, float] = attrs.field(factory=dict[Any, float], init=False, repr=False)
     """Weak references to the connections in use, and since when: who uses one holds it."""
     waiting: set[object] = attrs.field(factory=set[object], init=False, repr=False)
-    listeners: weakref.WeakSet[Any] = attrs.field(
-        factory=weakref.WeakSet[Any], init=False, repr=False
-    )
+    listeners: Living[Any] = attrs.field(factory=Living[Any], init=False, repr=False)
     streamed: set[str] = attrs.field(factory=set[str], init=False, repr=False)
     """Statements whose result types are known, so that a stream need not ask before."""
     connect_error: str | None = attrs.field(default=None, init=False, repr=False)
@@ -243,7 +243,7 @@ def server_of(pgconn: Any) -> str | None:
 
 
 # A child process must not use its parent's sockets; marking costs the others nothing.
-_STATES: weakref.WeakSet[PoolState] = weakref.WeakSet()
+_STATES = Living[PoolState]()
 
 
 def _mark_forked() -> None:

@@ -105,9 +105,13 @@ class Wire(Limits):
         cls, conninfo: str = "", *, state: PoolState, **kwargs: Any
     ) -> Wire:
         """Connect, or take the connection that opening the pool has left for it."""
-        if state.spare is not None:
-            wire: Wire = state.spare
-            state.spare = None
+        wire: Wire
+        try:
+            # In one step: others of the pool's workers look for it at the same time.
+            wire = state.spare.pop()
+        except IndexError:
+            pass
+        else:
             return wire
         if state.dsn_source is not None:
             try:

@@ -256,9 +256,9 @@ class DB(AnySession):
         finally:
             for wire in state.lent():
                 wire.cut()
-            if state.spare is not None:
-                state.spare.drop()
-                state.spare = None
+            for wire in state.spare:
+                wire.drop()
+            state.spare.clear()
             state.pool.close(timeout=CLEANUP_BOUND)
         state.closed = True
 
@@ -391,7 +391,7 @@ def open(
         state.met(wire.pgconn)
         if types:
             _learn_types(state, wire, deadline)
-        state.spare = wire
+        state.spare.append(wire)
         state.pool.open()
         if min_size:
             state.pool.wait(max(deadline - monotonic(), 0.001))

@@ -8,11 +8,11 @@ import threading
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
-from weakref import WeakSet
 
 from psycopg import abc, pq
 from psycopg.adapt import AdaptersMap, Transformer
 
+from liteorm._core.living import Living
 from liteorm._core.models.hints import Codec
 from liteorm._core.scanning.shape import NO_CODECS, ExecutorFor, Shape
 from liteorm._core.scanning.types import (
@@ -289,7 +289,7 @@ class TypeRegistry:
         return known
 
 
-_with_locks: Final[WeakSet[Any]] = WeakSet()
+_with_locks = Living[Any]()
 
 
 def _renew_locks() -> None:

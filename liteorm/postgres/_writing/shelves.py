@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import Any, Final, get_origin
 
-from liteorm._core.belonging import is_common, kept, same
+from liteorm._core.belonging import is_common, kept, make_room, same
 
 _MOST: Final = 256
 _SHELVES: Final = "shelves"
@@ -46,8 +46,7 @@ class Shelves:
     def put(self, of: Any, key: Any, made: Any) -> None:
         """Put something on the shelf of a class, or of anything else, which then stays."""
         shelf = self._shelf(_one(of))
-        while len(shelf) >= _MOST:
-            shelf.pop(next(iter(list(shelf)), None), None)
+        make_room(shelf, _MOST)
         shelf[key] = made
 
     def _shelf(self, of: Any) -> _Shelf:
@@ -58,14 +57,16 @@ class Shelves:
         shelf = _Shelf(of)
         place = kept(of) if isinstance(of, type) or get_origin(of) is not None else None
         if place is None or is_common(place):
-            while len(self._own) >= _MOST:
-                self._own.pop(next(iter(list(self._own)), None), None)
+            make_room(self._own, _MOST)
             self._own[of] = shelf
         else:
             shelves = place.get(_SHELVES)
             if shelves is None:
-                shelves = place[_SHELVES] = weakref.WeakKeyDictionary[Shelves, dict[Any, _Shelf]]()
-            shelves.setdefault(self, {})[of] = shelf
+                shelves = place.setdefault(
+                    _SHELVES, weakref.WeakKeyDictionary[Shelves, dict[Any, _Shelf]]()
+                )
+            # Where two threads come at once, one shelf is that of both.
+            shelf = shelves.setdefault(self, {}).setdefault(of, shelf)
         self._remember(id(of), shelf)
         return shelf
 
