@@ -203,7 +203,7 @@ class AsyncWire(AsyncLimits):
                 raise psycopg.OperationalError(silent) from None
             if not limited:
                 raise
-            self.timed_out = True
+            self.timed_out = self.late = True
             if self.drop_late:
                 self.drop()
                 raise psycopg.OperationalError("the server did not answer") from None
@@ -276,8 +276,10 @@ class AsyncWire(AsyncLimits):
             self.drop()
         if error is not None:
             logger.debug("a stream was stopped: %s", said(error))
-            # What was lost with the connection was not wanted, but for the statement's end.
-            if error.sqlstate != _CANCELED and (error.sqlstate is not None or complete):
+            # What was lost with the connection was not wanted, but for the statement's end. A
+            # cancel that is not ours is such an end too.
+            ours = error.sqlstate == _CANCELED and (not complete or self.timed_out)
+            if not ours and (error.sqlstate is not None or complete):
                 return error
         return None
 

@@ -42,6 +42,8 @@ class AsyncLimits(AsyncConnection[tuple[Any, ...]]):
     """The server's statement_timeout if it is other than the pool's; 0.0 is for none."""
     timed_out: bool = False
     """The deadline passed."""
+    late: bool = False
+    """So it did for a step of the operation, whose answer came all the same."""
     drop_late: bool = False
     """Past the deadline the connection is dropped at once, not cancelled."""
     path: str | None = None

@@ -110,6 +110,8 @@ class AsyncStatements:
         wire = await self._acquire(None)
         try:
             result = await wire.run(sql, params)
+            if wire.timed_out:
+                raise _came_late(self._autocommit)
             try:
                 rows = rows_from_result(result, state.types.known)
             except UnknownTypes as unknown:
@@ -193,6 +195,19 @@ class AsyncStatements:
         return result
 
 
+def _came_late(stored: bool) -> StatementTimeout:
+    """Return the error for a statement that our cancel did not stop.
+
+    Its answer was on its way, or it waited for a standby: it is stored here, perhaps only here.
+    """
+    error = StatementTimeout(
+        "the statement's answer came after its timeout",
+        hint="outside a transaction, what it did is stored",
+    )
+    error.stored = stored
+    return error
+
+
 class AsyncUse:
     """One operation: a connection for it, observers told, errors translated."""
 
@@ -234,6 +249,7 @@ class AsyncUse:
             state.end_event(self._event, exc)
             raise
         self._wire = wire
+        wire.late = False
         state.reached(self._event, wire)
         if self._timeout is not None:
             await self._limit(wire, self._timeout)
@@ -267,14 +283,8 @@ class AsyncUse:
         assert wire is not None
         self._wire = None
         error: BaseException | None = None
-        if exc is None and wire.timed_out:
-            # The cancel met nothing to cancel: the answer was on its way.
-            exc = StatementTimeout(
-                "the statement's answer came after its timeout",
-                hint="outside a transaction, what it did is stored",
-                sql=self.sql,
-            )
-            exc.stored = session._autocommit
+        if exc is None and wire.late:
+            exc = _came_late(session._autocommit)
         met = exc
         try:
             if self._raised:

@@ -204,7 +204,7 @@ class Wire(Limits):
                 raise psycopg.OperationalError(silent) from None
             if not limited:
                 raise
-            self.timed_out = True
+            self.timed_out = self.late = True
             if self.drop_late:
                 self.drop()
                 raise psycopg.OperationalError("the server did not answer") from None
@@ -277,8 +277,10 @@ class Wire(Limits):
             self.drop()
         if error is not None:
             logger.debug("a stream was stopped: %s", said(error))
-            # What was lost with the connection was not wanted, but for the statement's end.
-            if error.sqlstate != _CANCELED and (error.sqlstate is not None or complete):
+            # What was lost with the connection was not wanted, but for the statement's end. A
+            # cancel that is not ours is such an end too.
+            ours = error.sqlstate == _CANCELED and (not complete or self.timed_out)
+            if not ours and (error.sqlstate is not None or complete):
                 return error
         return None
 

@@ -1,0 +1,344 @@
+"""Every call that writes, and every way to make it: what the tests of late failures range over."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Final
+
+import attrs
+import psycopg
+
+import liteorm
+from liteorm.postgres import AsyncDB, pool, session_async
+
+BAD: Final = 99
+"""The value that is refused late."""
+PAD: Final = "x" * 20_000
+"""So long that the server sends the row on before it commits."""
+
+
+@liteorm.table("item", key="id")
+@attrs.frozen
+class Item:
+    """A row of the table."""
+
+    id: int
+    a: int
+    pad: str | liteorm.Unset = PAD
+
+
+@liteorm.table("item", key="id", version="v")
+@attrs.frozen
+class Counted:
+    """The same with a version that is raised by one."""
+
+    id: int
+    a: int
+    v: int = 1
+
+
+@liteorm.table("item", key="id", version="seen")
+@attrs.frozen
+class Seen:
+    """The same, compared by the system's own column."""
+
+    id: int
+    a: int
+    seen: Annotated[int, liteorm.Column(name="xmin", generated=True)] = 0
+
+
+@attrs.frozen
+class Short:
+    """A part of the row."""
+
+    id: int
+    pad: str
+
+
+Session = liteorm.AsyncSession
+Call = Callable[[Session, int, int], Awaitable[Any]]
+WRITE: Final = "INSERT INTO item VALUES (%s, %s, repeat('x', 20000)) RETURNING id, a, pad"
+declared = liteorm.statement(Item, WRITE)
+command = liteorm.statement(None, "INSERT INTO item VALUES (%s, %s, repeat('x', 20000))")
+parts = liteorm.statement(
+    Item,
+    """
+    INSERT INTO item VALUES
+    {row}
+    ON CONFLICT (id) DO NOTHING  --? quiet
+    RETURNING id, a, pad
+    """,
+    choices={"row": {"long": "(%(id)s, %(a)s, repeat('x', 20000))"}},
+)
+TAKEN: Final = liteorm.Constraint("item_pkey")
+
+
+def target(key: int, a: int) -> int:
+    """Return a row that is there: the one that is refused late is the last."""
+    return 20 if a == BAD else key % 18 + 1
+
+
+async def _insert(session: Session, key: int, a: int) -> Any:
+    return await session.insert(Item(key, a))
+
+
+async def _update(session: Session, key: int, a: int) -> Any:
+    return await session.update(Item(target(key, a), a))
+
+
+async def _upsert(session: Session, key: int, a: int) -> Any:
+    return await session.upsert(Item(target(key, a), a))
+
+
+async def _delete(session: Session, key: int, a: int) -> Any:
+    return await session.delete(Item(target(key, a), a))
+
+
+async def _query_delete(session: Session, key: int, a: int) -> Any:
+    sql = "DELETE FROM item WHERE id = %s RETURNING pad"
+    return await session.query(sql, [target(key, a)])
+
+
+async def _insert_returning(session: Session, key: int, a: int) -> Any:
+    return await session.insert_returning([Item(key, a)])
+
+
+async def _insert_many(session: Session, key: int, a: int) -> Any:
+    return await session.insert_many([Item(key, a)])
+
+
+async def _upsert_many(session: Session, key: int, a: int) -> Any:
+    return await session.upsert_many([Item(target(key, a), a)])
+
+
+async def _execute(session: Session, key: int, a: int) -> Any:
+    return await session.execute(WRITE, [key, a])
+
+
+async def _execute_script(session: Session, key: int, a: int) -> Any:
+    sql: Any = f"SELECT 1; INSERT INTO item VALUES ({key}, {a}); SELECT repeat('x', 20000)"
+    return await session.execute(sql)
+
+
+async def _execute_many(session: Session, key: int, a: int) -> Any:
+    return await session.execute_many(WRITE, [[key, a]])
+
+
+async def _query(session: Session, key: int, a: int) -> Any:
+    return await session.query(WRITE, [key, a])
+
+
+async def _query_with_timeout(session: Session, key: int, a: int) -> Any:
+    return await session.query(WRITE, [key, a], timeout=20)
+
+
+async def _query_function(session: Session, key: int, a: int) -> Any:
+    return await session.query("SELECT put(%s, %s)", [key, a])
+
+
+async def _declared_one(session: Session, key: int, a: int) -> Any:
+    return await declared.one(session, key, a)
+
+
+async def _declared_optional(session: Session, key: int, a: int) -> Any:
+    return await declared.optional(session, key, a)
+
+
+async def _declared_all(session: Session, key: int, a: int) -> Any:
+    return await declared.all(session, key, a)
+
+
+async def _stream(session: Session, key: int, a: int) -> Any:
+    async with session.stream(WRITE, [key, a]) as rows:
+        return [row async for row in rows]
+
+
+async def _stream_first(session: Session, key: int, a: int) -> Any:
+    """Leave as soon as the one row is there."""
+    async with session.stream(WRITE, [key, a]) as rows:
+        async for row in rows:
+            return row
+
+
+async def _stream_objects(session: Session, key: int, a: int) -> Any:
+    async with declared.iter(session, key, a) as items:
+        return [item async for item in items]
+
+
+async def _update_columns(session: Session, key: int, a: int) -> Any:
+    return await session.update(Item(target(key, a), a), columns="a")
+
+
+async def _update_counted(session: Session, key: int, a: int) -> Any:
+    old = await session.get(Counted, target(key, a))
+    return await session.update(attrs.evolve(old, a=a), returning=Short)
+
+
+async def _update_seen(session: Session, key: int, a: int) -> Any:
+    old = await session.get(Seen, target(key, a))
+    return await session.update(attrs.evolve(old, a=a))
+
+
+async def _delete_counted(session: Session, key: int, a: int) -> Any:
+    return await session.delete(await session.get(Counted, target(key, a)))
+
+
+async def _patch(session: Session, key: int, a: int) -> Any:
+    return await session.patch(Item, target(key, a), {"a": a})
+
+
+async def _patch_counted(session: Session, key: int, a: int) -> Any:
+    old = await session.get(Counted, target(key, a))
+    return await session.patch(Counted, old.id, {"a": a}, version=old.v)
+
+
+async def _insert_returning_other(session: Session, key: int, a: int) -> Any:
+    return await session.insert(Item(key, a), returning=Short)
+
+
+async def _many_returning_other(session: Session, key: int, a: int) -> Any:
+    objs = [Item(key, a), Item(key + 1_000, key + 1_000)]
+    return await session.insert_returning(objs, returning=Short)
+
+
+async def _upsert_nothing(session: Session, key: int, a: int) -> Any:
+    return await session.upsert(Item(key, a), update=())
+
+
+async def _upsert_constraint(session: Session, key: int, a: int) -> Any:
+    return await session.upsert(Item(key, a), TAKEN, update="a")
+
+
+async def _upsert_many_constraint(session: Session, key: int, a: int) -> Any:
+    return await session.upsert_many([Item(key, a)], conflict=TAKEN, update=())
+
+
+async def _upsert_many_sql(session: Session, key: int, a: int) -> Any:
+    objs = [Item(target(key, a), a)]
+    return await session.upsert_many(objs, conflict=liteorm.sql("((id))"), update="a")
+
+
+async def _parts(session: Session, key: int, a: int) -> Any:
+    return await parts.one(session, id=key, a=a, row="long", quiet=True)
+
+
+async def _parts_off(session: Session, key: int, a: int) -> Any:
+    return await parts.all(session, id=key, a=a, row="long", quiet=None)
+
+
+async def _execute_many_result(session: Session, key: int, a: int) -> Any:
+    rows = [[key, a], [key + 1_000, key + 1_000], [key + 2_000, key + 2_000]]
+    return await session.execute_many(WRITE, rows)
+
+
+async def _insert_unset(session: Session, key: int, a: int) -> Any:
+    return await session.insert(Item(key, a, liteorm.UNSET))
+
+
+async def _insert_many_unset(session: Session, key: int, a: int) -> Any:
+    return await session.insert_many([Item(key, a, liteorm.UNSET)])
+
+
+async def _update_many(session: Session, key: int, a: int) -> Any:
+    return await session.update_many([Item(target(key, a), a)])
+
+
+async def _update_many_columns(session: Session, key: int, a: int) -> Any:
+    return await session.update_many([Item(target(key, a), a)], columns="a")
+
+
+async def _delete_many(session: Session, key: int, a: int) -> Any:
+    return await session.delete_many(Item, [target(key, a)])
+
+
+async def _command(session: Session, key: int, a: int) -> Any:
+    return await command.execute(session, key, a)
+
+
+async def _built(session: Session, key: int, a: int) -> Any:
+    sql = liteorm.sql("INSERT INTO item VALUES ({}, {}) RETURNING repeat('x', 20000)", key, a)
+    return await session.query(sql)
+
+
+async def _copy_out(session: Session, key: int, a: int) -> Any:
+    async with session.copy_out("SELECT put(%s, %s)", [key, a]) as blocks:
+        return [block async for block in blocks]
+
+
+async def _batch(session: Session, key: int, a: int) -> Any:
+    async with session.batch() as batch:
+        first = batch.one(declared, key, a)
+        second = batch.query("SELECT 1")
+    return (first.result(), second.result())
+
+
+async def _batch_execute(session: Session, key: int, a: int) -> Any:
+    async with session.batch() as batch:
+        batch.execute("SELECT 1")
+        last = batch.execute(command, key, a)
+    return last.result()
+
+
+DELETING: Final[tuple[Call, ...]] = (_delete_counted, _delete, _delete_many, _query_delete)
+"""They come last: the others need the rows, the first of them its own."""
+CALLS: Final[tuple[Call, ...]] = (
+    *(_update_columns, _update_counted, _update_seen, _patch),
+    *(_patch_counted, _insert_returning_other, _many_returning_other, _upsert_nothing),
+    *(_update_many, _update_many_columns, _command, _built),
+    *(_copy_out, _batch, _batch_execute, _insert),
+    *(_update, _upsert, _insert_returning, _insert_many),
+    *(_upsert_many, _execute, _execute_script, _execute_many),
+    *(_query, _query_with_timeout, _query_function, _declared_one),
+    *(_declared_optional, _declared_all, _stream, _stream_objects),
+    *(_upsert_constraint, _upsert_many_constraint, _upsert_many_sql, _parts),
+    *(_parts_off, _execute_many_result, _insert_unset, _insert_many_unset),
+    _stream_first,
+    *DELETING,
+)
+
+
+async def transactional(db: AsyncDB, call: Call, key: int, a: int) -> Any:
+    """Make the call as the only one of a transaction."""
+    async with db.transaction() as tx:
+        return await call(tx, key, a)
+
+
+async def nested(db: AsyncDB, call: Call, key: int, a: int) -> Any:
+    """Make the call in a savepoint."""
+    async with db.transaction() as tx, tx.transaction() as inner:
+        return await call(inner, key, a)
+
+
+async def begun(db: AsyncDB, call: Call, key: int, a: int) -> Any:
+    """Make the call in a transaction that is ended by hand."""
+    async with await db.begin() as tx:
+        result = await call(tx, key, a)
+        await tx.commit()
+    return result
+
+
+async def alone(db: AsyncDB, call: Call, key: int, a: int) -> Any:
+    """Make the call outside a transaction."""
+    return await call(db, key, a)
+
+
+async def lent(db: AsyncDB, call: Call, key: int, a: int) -> Any:
+    """Make the call on a connection kept for it, in autocommit."""
+    async with db.connection() as connection:
+        return await call(connection, key, a)
+
+
+async def repeated(db: AsyncDB, call: Call, key: int, a: int) -> Any:
+    """Make the call in a unit of work."""
+    return await db.run(lambda tx: call(tx, key, a))
+
+
+async def owned(db: AsyncDB, call: Call, key: int, a: int) -> Any:
+    """Make the call on a connection of somebody else's, who commits."""
+    async with await psycopg.AsyncConnection.connect(pool(db).conninfo) as connection:
+        result = await call(session_async(connection), key, a)
+        await connection.commit()
+    return result
+
+
+WAYS: Final = (alone, transactional, nested, begun, lent, repeated, owned)
