@@ -57,6 +57,8 @@ class Case:
     statement: Any
     expected: dict[str, str]
     runs: bool = True
+    xml: bool = False
+    """It needs a server that was built with XML."""
 
 
 def read(path: Path) -> Case:
@@ -68,7 +70,8 @@ def read(path: Path) -> Case:
     columns = dict(re.findall(r"^--   (\S+): (.+)$", expected, re.M))
     version = int(since[1]) if since else 0
     runs = "-- not run" not in schema
-    return Case(path.stem, version, schema, statement.strip(), columns, runs)
+    xml = "-- needs XML" in schema
+    return Case(path.stem, version, schema, statement.strip(), columns, runs, xml)
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +123,8 @@ def test_a_case_is_answered(path: Path, dsn: str, liteorm_server: Server, tmp_pa
         pytest.skip(f"needs PostgreSQL {case.since}")
     options = f"options=-csearch_path%3D{case.name},public"
     with postgres.open(f"{dsn}{'&' if '?' in dsn else '?'}{options}", max_size=1) as db:
+        if case.xml and not db.query("SELECT FROM pg_config WHERE setting LIKE '%with-libxml%'"):
+            pytest.skip("needs a server that was built with XML")
         model = model_of(postgres.describe(db, case.statement))
         module = ModuleType(case.name)
         module.statement = liteorm.statement(model, case.statement)  # type: ignore[attr-defined]

@@ -180,7 +180,7 @@ YES, NO, MAYBE = True, False, None
         ("CREATE TABLE l (a int[] NOT NULL)", "SELECT a[1] + 1 FROM l", YES),
         ("CREATE TABLE l (a int[] NOT NULL)", "SELECT a[1:2] FROM l", MAYBE),
         ("CREATE TABLE l (a int[] NOT NULL CHECK (a[1] > 0))", "SELECT a[1] FROM l", MAYBE),
-        ("", "SELECT (ROW(n, m)::pair).b FROM t", MAYBE),
+        ("", "SELECT (ROW(n, m)::pair).b FROM t", YES),
         ("", "SELECT generate_series(1, 2), generate_series(1, n) FROM t", MAYBE),
         ("", "SELECT 'red'::colour FROM t", NO),
         # Rows that outer joins and groups make up

@@ -184,6 +184,7 @@ def wrongly_trusted(conn: psycopg.Connection[Any], most: int) -> tuple[list[str]
         signature = f"{name}({','.join(types)})"
         never = len(types) if name in known.NEVER_NULL else 0
         after_first = len(types) - 1 if name in known.BY_FIRST else 0
+        after_first = len(types) - 2 if signature in known.BY_FIRST_TWO else after_first
         if not (never or after_first or known.total(signature, name)) or name in known.BY_FIELD:
             continue
         every = with_nulls(combinations(types, most), never or after_first)

@@ -11,6 +11,7 @@ from attrs import evolve
 from liteorm.postgres._describing.nulls import functions as known
 from liteorm.postgres._describing.nulls.catalog import Function, Operator
 from liteorm.postgres._describing.nulls.constants import compared, plain_elements
+from liteorm.postgres._describing.nulls.finite import total_field, total_here
 from liteorm.postgres._describing.nulls.levels import EMPTY, Level
 from liteorm.postgres._describing.nulls.nodes import Node
 from liteorm.postgres._describing.nulls.values import (
@@ -83,10 +84,11 @@ def function_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
     total = function.own and known.total(function.signature, function.name, function.operators)
     # Of an array given as VARIADIC, nothing but its own NULL counts.
     total = total or (special is not None and variadic)
+    catalog = level.analysis.catalog
     if total and function.name in known.BY_FIELD:
-        total = known.total_field(function.signature, node.nodes("args"))
-    elif function.own and not total and function.name in known.BY_FORMAT:
-        total = known.total_format(function.signature, node.nodes("args"))
+        total = total_field(catalog, function.signature, node.nodes("args"))
+    elif function.own and not total:
+        total = total_here(catalog, function.signature, node.nodes("args"))
     found = _called(function, args, total=total)
     if function.own and function.name in known.INTEGER_CASTS and len(args) == 1:
         return evolve(found, const=args[0].const)
@@ -99,6 +101,9 @@ def _special(function: Function, args: list[Value]) -> Value | None:
         return VALUE
     if function.name in known.BY_FIRST:
         return Value(args[0].null, blurred=_blurred(args), why=args[0].why)
+    if function.signature in known.BY_FIRST_TWO:
+        null, why = any_null(v.null for v in args[:2]), next((v.why for v in args[:2] if v.why), "")
+        return NOTHING if null == ALWAYS else Value(null, blurred=_blurred(args), why=why)
     if function.signature in known.COALESCING:
         return Value(min(value.null for value in args), blurred=_blurred(args))
     return None
@@ -114,7 +119,7 @@ def _called(function: Function, args: list[Value], *, total: bool) -> Value:
     if not function.strict:
         mixed = any(value.null == ALWAYS for value in args)
         listed = total and null == NEVER
-        reason = why if total else _not_total(function)
+        reason = (why or _of_null(function)) if total else _not_total(function)
         return VALUE if listed else unknown(reason, blurred=mixed or _blurred(args))
     if null == ALWAYS:
         return NOTHING
@@ -129,6 +134,10 @@ def _not_total(function: Function) -> str:
     return f"{function.name}() is not known never to give NULL"
 
 
+def _of_null(function: Function) -> str:
+    return f"what {function.name}() gives for NULL is not followed"
+
+
 def _of_a_set(level: Level, node: Node, function: Function, evaluate: Evaluate) -> Value:
     """Return what a set-returning function in a select list gives in each row."""
     if not function.own or level.analysis.several_sets:
@@ -137,8 +146,11 @@ def _of_a_set(level: Level, node: Node, function: Function, evaluate: Evaluate) 
     args = node.nodes("args")
     if function.signature == "unnest(anyarray)":
         return Value(elements_state(level, args[0], evaluate), why=ELEMENTS)
-    if nulls is None or len(nulls) != 1:
+    if nulls is None:
         return unknown(f"{function.name}() is not known never to give NULL")
+    if len(nulls) > 1:
+        # A row, whatever is in it.
+        return VALUE
     return Value(nulls[0], why=f"{function.name}() may give NULL")
 
 

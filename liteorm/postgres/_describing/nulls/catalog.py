@@ -227,7 +227,7 @@ SELECT c.oid::int8, c.oid::regclass::text, c.relkind::text,
     )
 },
        EXISTS {_TREE.format("", "WHERE t.relkind = 'f'")}
-FROM pg_class c WHERE c.oid = ANY(%s::oid[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+FROM pg_class c WHERE c.oid = ANY(%s::oid[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
 """
 
 # A parent's NOT NULL says nothing about a child that lost it, a foreign table's is not enforced,

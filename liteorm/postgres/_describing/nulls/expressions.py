@@ -36,7 +36,7 @@ Rule = Callable[[Level, Node], Value]
 def value_of(level: Level, node: Any) -> Value:
     """Return what is known of an expression; of what no rule is for, nothing."""
     if not isinstance(node, Node):
-        return unknown("")
+        return unknown("the server's reading of it is not followed")
     level.analysis.step()
     rule = _RULES.get(node.kind)
     if level.grouped and level.rolled and node.kind != "AGGREF":
@@ -57,7 +57,7 @@ def _rolled(level: Level, node: Node) -> Value:
     rule = _RULES.get(node.kind)
     # It is computed from a row, whichever of the row's columns the grouping set leaves out.
     with level.over(groups=False):
-        value = rule(level, node) if rule is not None else unknown("")
+        value = rule(level, node) if rule is not None else unknown(f"it is made by {node.kind}")
     if out is False:
         return value
     found = either([NOTHING, value])
@@ -72,11 +72,11 @@ def _var(level: Level, node: Node) -> Value:
     if rel is None or node.number("varno") != owner.changed:
         rel = owner.rels.get(node.number("varno"))
     if rel is None:
-        return unknown("")
+        return unknown(_NOT_LOOKED_UP)
     number = node.number("varattno")
     if rel.aliases is not None and number > 0:
         if number > len(rel.aliases):
-            return unknown("")
+            return unknown(_NOT_LOOKED_UP)
         return value_of(owner, rel.aliases[number - 1])
     if owner is not level and owner.grouped and owner.rolled:
         # In a subquery, what the groups outside left out.
@@ -104,7 +104,10 @@ def _param(level: Level, node: Node) -> Value:
             out = level.subvalues[-1].column(node.number("paramid") - 1)
             return Value(out.state, why=out.why)
         case _:
-            return unknown("")
+            return unknown("it is one of several columns that are set together")
+
+
+_NOT_LOOKED_UP: Final = "what is read from could not be looked up"
 
 
 def _through(field: str) -> Rule:
@@ -244,7 +247,7 @@ def _case(level: Level, node: Node) -> Value:
 
 
 def _case_test(level: Level, _: Node) -> Value:
-    return level.tests[-1] if level.tests else unknown("")
+    return level.tests[-1] if level.tests else unknown("the element that is cast may be NULL")
 
 
 def _null_if(level: Level, node: Node) -> Value:
@@ -300,12 +303,16 @@ def _over_array(level: Level, node: Node) -> Value:
     if null == NEVER and not total:
         null = UNKNOWN
     blurred = one.blurred or many.blurred
+    why = one.why or many.why or (_ELEMENTS if null == UNKNOWN else "")
     if one.null == ALWAYS or (elements and all(item == ALWAYS for item in elements)):
         # Compared with nothing; only with no element at all it is false, or true of ALL.
         if elements:
             return NOTHING
-        return Value(null, true=not any_, false=any_, blurred=blurred)
-    return Value(null, blurred=blurred)
+        return Value(null, true=not any_, false=any_, blurred=blurred, why=why)
+    return Value(null, blurred=blurred, why=why)
+
+
+_ELEMENTS: Final = "an element of the array may be NULL"
 
 
 def _subscript(level: Level, node: Node) -> Value:
@@ -322,6 +329,10 @@ def _field(level: Level, node: Node) -> Value:
     if isinstance(arg, Node) and arg.kind == "VAR" and arg.number("varattno") == 0:
         direct = Node("VAR", {**arg.fields, "varattno": str(node.number("fieldnum"))})
         return _var(level, direct)
+    if isinstance(arg, Node) and arg.kind in ("ROWEXPR", "ROW"):
+        items = arg.nodes("args")
+        if 0 < node.number("fieldnum") <= len(items):
+            return value_of(level, items[node.number("fieldnum") - 1])
     value = value_of(level, arg)
     if value.null == ALWAYS:
         return NOTHING
@@ -369,7 +380,26 @@ def _over_rows(level: Level, node: Node, result: Result, *, any_: bool) -> Value
 
 
 def _xml(level: Level, node: Node) -> Value:
-    return VALUE if node.number("op") == 1 else unknown("what XML it makes is not followed")
+    """Return what xmlconcat, xmlforest and the like give."""
+    args = [value_of(level, arg) for arg in node.nodes("args")]
+    named = [value_of(level, arg) for arg in node.nodes("named_args")]
+    blurred = any(value.blurred for value in [*args, *named])
+    match node.number("op"):
+        case 1:  # xmlelement
+            return VALUE
+        case 0 | 2:  # xmlconcat and xmlforest leave out what is NULL
+            parts = args or named
+            null = all_null(value.null for value in parts)
+            return evolve(either(parts), null=null, const=None) if null != ALWAYS else NOTHING
+        case 3 | 4 | 5 | 6 | 7:  # xmlparse, xmlpi, xmlroot, xmlserialize and IS DOCUMENT
+            first = args[0] if args else VALUE
+            return (
+                NOTHING
+                if first.null == ALWAYS
+                else Value(first.null, blurred=blurred, why=first.why)
+            )
+        case _:
+            return unknown("what XML it makes is not followed")
 
 
 def _sql_value(_: Level, node: Node) -> Value:
@@ -382,7 +412,8 @@ def _json_constructor(level: Level, node: Node) -> Value:
         case 1 | 2:
             return VALUE
         case 3 | 4:
-            return unknown("")
+            # JSON_OBJECTAGG and JSON_ARRAYAGG
+            return value_of(level, node["func"])
         case _:
             values = [value_of(level, arg) for arg in node.nodes("args")]
             null = any_null(value.null for value in values)
@@ -395,14 +426,19 @@ def _json_path(level: Level, node: Node) -> Value:
     if item.null == ALWAYS:
         return NOTHING
     if node.number("op") == 0:
-        # JSON_EXISTS: ERROR, TRUE or FALSE ON ERROR, but not UNKNOWN.
-        error = node["on_error"]
-        told = error is None or error.number("btype") in (1, 3, 4)
+        told = is_json_exists(node)
         return Value(item.null, blurred=item.blurred) if told else unknown("UNKNOWN ON ERROR")
     fixed = isinstance(node["formatted_expr"], Node) and node["formatted_expr"].kind == "CONST"
     empty = node["on_empty"]
     otherwise = empty is None or empty.number("btype") == 0
     return Value(SOME if otherwise and not fixed else UNKNOWN, blurred=item.blurred)
+
+
+def is_json_exists(node: Node) -> bool:
+    """Return whether it is JSON_EXISTS with ERROR, TRUE or FALSE ON ERROR, but not UNKNOWN."""
+    error = node["on_error"]
+    asks = node.kind == "JSONEXPR" and node.number("op") == 0
+    return asks and (error is None or error.number("btype") in (1, 3, 4))
 
 
 def _func(level: Level, node: Node) -> Value:

@@ -51,7 +51,7 @@ _TYPES: Final = _words(
 )
 _ARRAYS: Final = _words(
     """
-    array_fill array_positions array_reverse array_sample array_shuffle array_sort array_to_json
+    array_reverse array_sample array_shuffle array_sort array_to_json
     array_to_string array_to_tsvector cardinality trim_array
     """
 )
@@ -90,19 +90,60 @@ _SEARCH: Final = _words(
 )
 _SERVER: Final = _words(
     """
-    brin_summarize_new_values brin_summarize_range current_database current_schemas
-    current_setting current_user currval gen_random_uuid gin_clean_pending_list
-    getdatabaseencoding lastval nextval pg_advisory_unlock pg_advisory_unlock_shared pg_backend_pid
-    pg_column_size pg_current_snapshot pg_current_xact_id pg_postmaster_start_time
-    pg_size_bytes pg_size_pretty pg_try_advisory_lock pg_try_advisory_lock_shared
-    pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared pg_wal_lsn_diff session_user
-    set_config setval txid_current txid_current_snapshot uuidv4 uuidv7 version xml_is_well_formed
-    xml_is_well_formed_content xml_is_well_formed_document xmlcomment xpath xpath_exists
+    brin_desummarize_range brin_summarize_new_values brin_summarize_range current_database
+    current_schemas current_setting
+    current_user currval database_to_xml database_to_xml_and_xmlschema database_to_xmlschema
+    gen_random_uuid getdatabaseencoding gin_clean_pending_list lastval lo_close lo_creat lo_create
+    lo_from_bytea lo_get lo_lseek lo_lseek64 lo_open lo_put lo_tell lo_tell64 lo_truncate
+    lo_truncate64 lo_unlink loread lowrite nextval pg_advisory_lock pg_advisory_lock_shared
+    pg_advisory_unlock pg_advisory_unlock_all pg_advisory_unlock_shared pg_advisory_xact_lock
+    pg_advisory_xact_lock_shared pg_backend_pid pg_blocking_pids pg_cancel_backend
+    pg_client_encoding pg_column_is_updatable pg_column_size pg_conf_load_time pg_current_snapshot
+    pg_current_xact_id pg_export_snapshot pg_get_userbyid pg_has_role pg_is_in_recovery
+    pg_my_temp_schema pg_notification_queue_usage pg_postmaster_start_time pg_relation_is_updatable
+    pg_reload_conf pg_size_bytes pg_size_pretty pg_sleep
+    pg_snapshot_xmax pg_snapshot_xmin pg_terminate_backend pg_trigger_depth pg_try_advisory_lock
+    pg_try_advisory_lock_shared pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared
+    pg_visible_in_snapshot pg_wal_lsn_diff query_to_xml query_to_xml_and_xmlschema
+    query_to_xmlschema row_security_active schema_to_xml schema_to_xml_and_xmlschema
+    schema_to_xmlschema session_user set_config setval table_to_xml table_to_xml_and_xmlschema
+    table_to_xmlschema txid_current txid_current_snapshot uuidv4 uuidv7 version xml_is_well_formed
+    xml_is_well_formed_content xml_is_well_formed_document xmlcomment xmlexists xpath xpath_exists
     """
 )
+_SUPPORT: Final = _words(
+    """
+    array_send bit_send bitcmp boolsend box_send bpcharcmp bpcharsend btarraycmp btboolcmp btcharcmp
+    btfloat4cmp btfloat8cmp btint2cmp btint4cmp btint8cmp btnamecmp btoidcmp btrecordcmp bttextcmp
+    bttidcmp byteacmp byteasend cash_cmp cash_send charsend cidr_send circle_send date_cmp date_send
+    enum_cmp enum_send float4send float8send hash_aclitem hash_aclitem_extended hash_array
+    hash_array_extended hash_multirange hash_multirange_extended hash_numeric hash_numeric_extended
+    hash_range hash_range_extended hash_record hash_record_extended hashbool hashboolextended
+    hashbpchar hashbpcharextended hashbytea hashbyteaextended hashchar hashcharextended hashdate
+    hashdateextended hashenum hashenumextended hashfloat4 hashfloat4extended hashfloat8
+    hashfloat8extended hashinet hashinetextended hashint2 hashint2extended hashint4 hashint4extended
+    hashint8 hashint8extended hashmacaddr hashmacaddr8 hashmacaddr8extended hashmacaddrextended
+    hashname hashnameextended hashoid hashoidextended hashoidvector hashoidvectorextended hashtid
+    hashtidextended inet_send int2send int4send int8send interval_cmp interval_hash
+    interval_hash_extended interval_send json_send jsonb_cmp jsonb_hash jsonb_hash_extended
+    jsonb_send line_send lseg_send macaddr8_cmp macaddr8_send macaddr_cmp macaddr_send
+    multirange_cmp multirange_send namesend network_cmp numeric_cmp numeric_send oidsend path_send
+    pg_lsn_cmp pg_lsn_hash pg_lsn_hash_extended pg_lsn_send point_send poly_send range_cmp
+    range_send record_image_ge record_image_gt record_image_le record_image_lt record_image_ne
+    record_image_eq record_send textsend tidsend time_cmp time_hash time_hash_extended time_send
+    timestamp_cmp timestamp_hash timestamp_hash_extended timestamp_send timestamptz_cmp
+    timestamptz_hash timestamptz_hash_extended timestamptz_send timetz_cmp timetz_hash
+    timetz_hash_extended timetz_send tsquery_cmp tsquerysend tsvector_cmp tsvectorsend uuid_cmp
+    uuid_hash uuid_hash_extended uuid_send varbit_send varbitcmp varcharsend xid8cmp xid8send
+    xidsend
+    """
+)
+"""What indexes and the binary form of values are made with: the server refuses a NULL from it."""
 
-TOTAL_FUNCTIONS: Final = frozenset[str]().union(
-    _NUMBERS, _TEXT, _TIMES, _TYPES, _ARRAYS, _RANGES, _JSON, _NET, _GEO, _SEARCH, _SERVER
+TOTAL_FUNCTIONS: Final = (
+    frozenset[str]()
+    .union(_NUMBERS, _TEXT, _TIMES, _TYPES, _ARRAYS, _RANGES, _JSON, _NET, _GEO, _SEARCH, _SERVER)
+    .union(_SUPPORT)
 )
 """Give a value for all values that are not NULL."""
 
@@ -122,15 +163,20 @@ PARTIAL: Final = _words(
 
 NEVER_NULL: Final = _words(
     """
-    array_append array_prepend concat daterange enum_first enum_last enum_range int4range int8range
-    json_build_array json_build_object jsonb_build_array jsonb_build_object num_nonnulls num_nulls
-    numrange pg_typeof quote_nullable tsrange tstzrange
+    array_append array_fill array_prepend concat daterange enum_first enum_last enum_range int4range
+    int8range json_build_array json_build_object jsonb_build_array jsonb_build_object num_nonnulls
+    num_nulls numrange pg_notify pg_typeof quote_nullable tsrange tstzrange
     """
 )
 """Give a value whatever goes in."""
 
-BY_FIRST: Final = _words("array_remove array_replace concat_ws format format_type string_to_array")
+BY_FIRST: Final = _words(
+    "array_positions array_remove array_replace concat_ws format format_type string_to_array"
+)
 """NULL only if the first argument is."""
+
+BY_FIRST_TWO: Final = _words("array_to_string(anyarray,text,text)")
+"""NULL only if one of the first two arguments is."""
 
 COALESCING: Final = _words("array_cat(anycompatiblearray,anycompatiblearray)")
 """NULL only if both arguments are."""
@@ -138,10 +184,6 @@ COALESCING: Final = _words("array_cat(anycompatiblearray,anycompatiblearray)")
 INTEGER_CASTS: Final = _words("int2 int4 int8")
 
 BY_FIELD: Final = _words("extract date_part")
-BY_FORMAT: Final = _words("to_char to_number")
-
-_MONOTONIC: Final = _words("epoch julian year isoyear decade century millennium")
-"""Fields that `extract` gives of an infinite timestamp too; the others are NULL there."""
 
 TOTAL_OPERATORS: Final = _words(
     """
@@ -162,7 +204,13 @@ TOTAL_AGGREGATES: Final = _words(
 )
 """Give a value as soon as one value goes in that is not NULL."""
 
-GATHERING: Final = _words("array_agg json_agg jsonb_agg json_object_agg jsonb_object_agg")
+GATHERING: Final = _words(
+    """
+    array_agg json_agg json_agg_strict json_object_agg json_object_agg_strict json_object_agg_unique
+    json_object_agg_unique_strict jsonb_agg jsonb_agg_strict jsonb_object_agg
+    jsonb_object_agg_strict jsonb_object_agg_unique jsonb_object_agg_unique_strict
+    """
+)
 """Give a value for one row or more, NULLs inside it included."""
 
 SPREADS: Final = _words(
@@ -195,7 +243,11 @@ ROW_SOURCES: Final[dict[str, tuple[int, ...]]] = {
     "jsonb_each": (NEVER, NEVER),
     "jsonb_each_text": (NEVER, UNKNOWN),
     "jsonb_object_keys": (NEVER,),
+    "aclexplode": (NEVER,) * 4,
     "jsonb_path_query": (NEVER,),
+    "jsonb_path_query_tz": (NEVER,),
+    "pg_options_to_table": (NEVER, UNKNOWN),
+    "unnest(tsvector)": (NEVER, UNKNOWN, UNKNOWN),
     "regexp_matches": (NEVER,),
     "regexp_split_to_table": (NEVER,),
     "string_to_table(text,text)": (NEVER,),
@@ -232,36 +284,6 @@ def _asks_by_name(signature: str) -> bool:
     name, _, arguments = signature.partition("(")
     asks = name.startswith("has_") and name.endswith("_privilege") and "column" not in name
     return asks and "oid" not in arguments
-
-
-def total_field(signature: str, args: list[Any]) -> bool:
-    """Return whether `extract` gives a value: a field that infinity has, or no infinity."""
-    if signature.endswith((",time)", ",timetz)")) or is_finite(args[1]):
-        return True
-    return (text_of(args[0]) or "").lower() in _MONOTONIC
-
-
-def total_format(signature: str, args: list[Any]) -> bool:
-    """Return whether `to_char` or `to_number` gives a value, although not for all values."""
-    if not text_of(args[1]):
-        return False
-    return signature == "to_number(text,text)" or (signature in _FORMATTED and is_finite(args[0]))
-
-
-_FORMATTED: Final = _words("to_char(timestamp,text) to_char(timestamptz,text)")
-_CLOCKS: Final = frozenset({1299, 2647, 2648, 2649})
-"""The oids of `now` and its likes."""
-_NO_CURRENT_TIME: Final = 9
-"""From this number on, what SQL's own words give is no time: `current_user` and the like."""
-
-
-def is_finite(node: Any) -> bool:
-    """Return whether a date is `current_date` or the like, which is not infinite."""
-    if not isinstance(node, Node):
-        return False
-    if node.kind == "FUNCEXPR":
-        return node.number("funcid") in _CLOCKS
-    return node.kind == "SQLVALUEFUNCTION" and node.number("op") < _NO_CURRENT_TIME
 
 
 def text_of(node: Any) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from liteorm.postgres._describing.nulls import calls, functions
 from liteorm.postgres._describing.nulls.catalog import Relation, StoredColumn
 from liteorm.postgres._describing.nulls.constants import is_true
-from liteorm.postgres._describing.nulls.expressions import value_of
+from liteorm.postgres._describing.nulls.expressions import is_json_exists, value_of
 from liteorm.postgres._describing.nulls.judging import known
 from liteorm.postgres._describing.nulls.levels import NONE, Col, Condition, Level, Out, Rel, Result
 from liteorm.postgres._describing.nulls.nodes import Node
@@ -115,10 +115,7 @@ class Sources:
             result = owner.ctes.get(entry["ctename"])
             return Rel() if result is None else rel_of(self._analysis.renumbered(result))
         if "tablefunc" in fields:
-            rel = Rel()
-            ordinality = fields["tablefunc"].fields.get("ordinalitycol", "-1")
-            rel.cols[int(ordinality) + 1] = Col(NEVER)
-            return rel
+            return _of_tablefunc(fields["tablefunc"])
         if "groupexprs" in fields:
             return Rel(aliases=entry.nodes("groupexprs"))
         relation = self._analysis.catalog.relations.get(entry.number("relid"))
@@ -170,7 +167,7 @@ class Sources:
     def _function(self, entry: Node) -> Rel:
         items = entry.nodes("functions")
         rel = Rel(certain=len(items) == 1)
-        rel.cols[0] = Col(UNKNOWN)
+        rel.cols[0] = Col(UNKNOWN, why="the function may give NULL instead of a row")
         start = 0
         for item in items:
             call = item["funcexpr"]
@@ -188,9 +185,11 @@ class Sources:
 
     def _columns(self, call: Any, count: int) -> list[Value]:
         if not isinstance(call, Node):
-            return [Value()] * count
+            return [Value(why="its function could not be read")] * count
         if call.kind != "FUNCEXPR" or not call.flag("funcretset"):
-            return [value_of(self._level, call)] if count == 1 else [Value()] * count
+            if count == 1:
+                return [value_of(self._level, call)]
+            return [Value(why="a function that gives one row may give NULLs in it")] * count
         function = self._analysis.catalog.functions.get(call.number("funcid"))
         args = call.nodes("args")
         if function is None or not function.own:
@@ -217,6 +216,23 @@ class Sources:
             why = next((value.why for value in column if value.why), "")
             rel.cols[number] = Col(UNKNOWN if blurred and mixed > UNKNOWN else mixed, why=why)
         return rel
+
+
+def _of_tablefunc(node: Node) -> Rel:
+    """Return the columns of XMLTABLE or JSON_TABLE: NULL where their path finds nothing."""
+    rel = Rel(why="a column of XMLTABLE or JSON_TABLE is NULL where its path finds nothing")
+    plan = node["plan"]
+    alone = isinstance(plan, Node) and plan["child"] is None
+    for place, value in enumerate(node.nodes("colvalexprs")):
+        # FOR ORDINALITY and EXISTS; NESTED paths that find nothing leave theirs out.
+        if alone and (value is None or is_json_exists(value)):
+            rel.cols[place + 1] = Col(NEVER)
+    for place in node.numbers("notnulls"):
+        rel.cols[place + 1] = Col(NEVER)
+    ordinality = int(node["ordinalitycol"] if node["ordinalitycol"] is not None else -1)
+    if ordinality >= 0 and (plan is None or alone):
+        rel.cols[ordinality + 1] = Col(NEVER)
+    return rel
 
 
 def _set(join: int | None) -> frozenset[int]:
