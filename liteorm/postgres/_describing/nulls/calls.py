@@ -148,10 +148,10 @@ def _of_a_set(level: Level, node: Node, function: Function, evaluate: Evaluate) 
         return Value(elements_state(level, args[0], evaluate), why=ELEMENTS)
     if nulls is None:
         return unknown(f"{function.name}() is not known never to give NULL")
-    if len(nulls) > 1:
-        # A row, whatever is in it.
-        return VALUE
-    return Value(nulls[0], why=f"{function.name}() may give NULL")
+    if len(nulls) == 1:
+        return Value(nulls[0], why=f"{function.name}() may give NULL")
+    # A row, whatever is in it.
+    return VALUE
 
 
 def elements_state(level: Level, array: Any, evaluate: Evaluate) -> int:
