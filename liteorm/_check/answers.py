@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from liteorm._check.problems import Problem
 from liteorm._core.models.model import Table
 from liteorm._core.scanning.types import PgType
 from liteorm._core.sql.text import quoted
@@ -91,6 +92,11 @@ class ConstraintAnswer:
     """Its table or domain."""
     never: str | None = None
     """Why no error carries its name, if none does."""
+
+
+Reply = Answer | Refusal
+Asking = Generator[list[Query], list[Reply], list[Problem]]
+"""Yields questions, is sent their answers, returns the problems."""
 
 
 class Answers(Protocol):

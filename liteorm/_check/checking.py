@@ -12,12 +12,19 @@ from typing import Any, Literal, TypeVar
 import attrs
 
 from liteorm import errors
-from liteorm._check.answers import Answers, ConstraintAnswer, Query, Refusal, live_answers
+from liteorm._check.answers import (
+    Answers,
+    Asking,
+    ConstraintAnswer,
+    Query,
+    Refusal,
+    live_answers,
+)
 from liteorm._check.places import spot_of
 from liteorm._check.plans import Plans
 from liteorm._check.problems import Code, Problem
 from liteorm._check.sent import Oid
-from liteorm._check.statements import Asking, statement_problems
+from liteorm._check.statements import statement_problems
 from liteorm._check.stubfiles import meaning_of
 from liteorm._check.stubs import stub_of
 from liteorm._check.subjects import Subject, collect, relative

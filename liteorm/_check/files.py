@@ -27,6 +27,7 @@ from liteorm._check.answers import (
 from liteorm._check.answertext import answer_from_json, answer_to_json
 from liteorm._check.subjects import Subject
 from liteorm._check.typetext import type_from_json, type_to_json
+from liteorm._check.unread import queries_in
 from liteorm._core.models.model import Table
 from liteorm._core.scanning.types import BY_OID
 from liteorm.postgres import CustomType
@@ -182,7 +183,8 @@ class FileAnswers:
 
 def _subject_files(subject: Subject) -> list[str]:
     if subject.kind == "statement":
-        return [_query_file(variant.sql) for variant in subject.item.variants()]
+        texts = [variant.sql for variant in subject.item.variants()]
+        return [_query_file(sql) for text in texts for sql in (text, *queries_in(text))]
     if subject.kind == "stub":
         return []
     if subject.kind == "constraint":

@@ -19,6 +19,7 @@ Code = Literal[
     "inside-unknown",
     "model",
     "no-rows",
+    "not-checked",
     "not-described",
     "null-column",
     "null-unknown",

@@ -7,13 +7,14 @@ server refuses one of these ways, each parameter is tried alone, to name the one
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from liteorm._check.answers import Answer, Query, Refusal
+from liteorm._check.answers import Answer, Asking, Query, Refusal, Reply
 from liteorm._check.columns import column_problems
+from liteorm._check.commands import command_problems, never_sent, takes_no_parameters
 from liteorm._check.parameters import (
     Declared,
     count_problem,
@@ -33,10 +34,6 @@ from liteorm._core.statements.contents import Variant
 from liteorm._core.statements.statement import Command
 from liteorm.errors import Error, ModelError
 from liteorm.postgres._describing.shapes import Described, numbered
-
-Reply = Answer | Refusal
-Asking = Generator[list[Query], list[Reply], list[Problem]]
-"""Yields questions, is sent their answers, returns the problems."""
 
 
 @attrs.frozen
@@ -105,6 +102,17 @@ def statement_problems(statement: Command, codecs: Mapping[Any, Codec], oid: Oid
 
 
 def _variant_problems(
+    declaration: Command, variant: Variant, codecs: Mapping[Any, Codec], oid: Oid
+) -> Asking:
+    sql = variant.sql
+    if refusal := never_sent(sql) or takes_no_parameters(sql):
+        yield []
+        return (yield from command_problems(sql, [refusal]))
+    found = yield from _described_problems(declaration, variant, codecs, oid)
+    return (yield from command_problems(sql, found))
+
+
+def _described_problems(
     declaration: Command, variant: Variant, codecs: Mapping[Any, Codec], oid: Oid
 ) -> Asking:
     problems: list[Problem] = []

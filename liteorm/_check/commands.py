@@ -1,0 +1,72 @@
+"""Commands that are no queries: what is never sent, and what the server does not look at."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from liteorm._check.answers import Asking, Query, Refusal
+from liteorm._check.problems import Problem
+from liteorm._check.refusals import refused
+from liteorm._check.unread import unread_in
+from liteorm._core.sql.lexer import placeholders
+from liteorm.errors import StatementError
+from liteorm.postgres._session.commands import check_text
+
+_UNTYPED: Final = frozenset({"42P18", "42P08"})
+
+
+def never_sent(sql: str) -> Problem | None:
+    """Return the problem of a statement that every call refuses before it is sent."""
+    try:
+        check_text(sql)
+    except StatementError as error:
+        return Problem("error", "refused", error.message, error.hint)
+    return None
+
+
+def takes_no_parameters(sql: str) -> Problem | None:
+    """Return the problem of a placeholder in a command that has none when it runs."""
+    unread = unread_in(sql)
+    real = [found for found in placeholders(sql) if not found.inside]
+    if unread is None or unread.parameters or not real:
+        return None
+    if unread.command.startswith(("SET ", "RESET ")):
+        return None  # the server says so itself, and there is another way
+    return Problem(
+        "error",
+        "placeholder",
+        f"{unread.command} takes no parameters: the server refuses each call",
+        "write the value itself in the SQL; the name of a table or column is put in with"
+        " liteorm.sql and Ident",
+        real[0].start,
+    )
+
+
+def command_problems(sql: str, found: list[Problem]) -> Asking:
+    """Return what was found, and what is wrong with the names that describing did not look at.
+
+    Args:
+        sql: The statement.
+        found: What was found with its description.
+    """
+    unread = unread_in(sql)
+    if unread is None:
+        return found
+    if unread.open:
+        found = [problem for problem in found if problem.code != "no-rows"]
+    replies = (
+        (yield [Query(query.sql, analysed=False) for query in unread.queries])
+        if unread.queries
+        else []
+    )
+    problems = list(found)
+    for query, reply in zip(unread.queries, replies, strict=True):
+        if isinstance(reply, Refusal) and reply.sqlstate not in _UNTYPED:
+            at = None if reply.at is None else query.written(reply.at)
+            problems.append(refused(sql, attrs.evolve(reply, at=at)))
+    if unread.remedy is not None and all(problem.level != "error" for problem in problems):
+        message = f"{unread.command} is not checked: the server looks at it only when it runs"
+        problems.append(Problem("warning", "not-checked", message, unread.remedy))
+    return problems
