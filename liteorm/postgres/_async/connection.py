@@ -95,6 +95,8 @@ class AsyncWire(AsyncLimits):
     """The server was a standby when it was made."""
     reference: weakref.ref[AsyncWire]
     """To itself: what notes that it is in use must not hold it."""
+    broken_off: BaseException | None = None
+    """What interrupted `on_notice`, where libpq calls it and nothing may be raised."""
     _readable: Callable[[float | None], bool] | None = None
     _transformer: Any = None
     """Dumps parameters, of one statement after the other."""
@@ -183,9 +185,12 @@ class AsyncWire(AsyncLimits):
         try:
             while True:
                 try:
-                    return await await_io(
+                    found = await await_io(
                         gen, self.pgconn.socket, interval=interval, timeout=timeout
                     )
+                    if self.broken_off is not None:
+                        self.break_off()
+                    return found
                 except WaitTimeout:
                     if patient and await aanswers(place_of(self.pgconn), PROBE):
                         continue
@@ -207,7 +212,10 @@ class AsyncWire(AsyncLimits):
             if self.drop_late:
                 self.drop()
                 raise psycopg.OperationalError("the server did not answer") from None
-            return await afinish(self.stop(gen))
+            found = await afinish(self.stop(gen))
+            if self.broken_off is not None:
+                self.break_off()
+            return found
         except (psycopg.Error, Error):
             raise
         except BaseException:
@@ -222,7 +230,17 @@ class AsyncWire(AsyncLimits):
                 if self.pgconn.transaction_status == _ACTIVE:
                     # The step itself was interrupted, and nobody reads its answer any more.
                     self.drop()
+            self.broken_off = None  # one interruption is enough
             raise
+
+    def break_off(self) -> None:
+        """Raise what interrupted `on_notice`."""
+        interruption, self.broken_off = self.broken_off, None
+        assert interruption is not None
+        try:
+            raise interruption
+        finally:
+            del interruption  # see `because`
 
     async def stop(self, gen: PQGen[Any]) -> Any:
         """Cancel what runs on the server and read to its end; past the bound, close."""
@@ -274,6 +292,8 @@ class AsyncWire(AsyncLimits):
             error = exc
         if self.pgconn.transaction_status == _ACTIVE:
             self.drop()
+        if self.broken_off is not None:
+            self.break_off()
         if error is not None:
             logger.debug("a stream was stopped: %s", said(error))
             # What was lost with the connection was not wanted, but for the statement's end. A

@@ -61,3 +61,7 @@ class NoticeWatch:
         except Exception:
             # The driver would only log it as well: the statement goes on.
             logger.exception("on_notice failed")
+        except BaseException as exc:
+            # libpq calls this, and cannot be broken off: Ctrl-C would be lost here, and SystemExit
+            # end the process at once. Whoever waits for the statement raises it.
+            self._attributes["broken_off"] = exc

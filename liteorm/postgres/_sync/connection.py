@@ -96,6 +96,8 @@ class Wire(Limits):
     """The server was a standby when it was made."""
     reference: weakref.ref[Wire]
     """To itself: what notes that it is in use must not hold it."""
+    broken_off: BaseException | None = None
+    """What interrupted `on_notice`, where libpq calls it and nothing may be raised."""
     _readable: Callable[[float | None], bool] | None = None
     _transformer: Any = None
     """Dumps parameters, of one statement after the other."""
@@ -184,9 +186,12 @@ class Wire(Limits):
         try:
             while True:
                 try:
-                    return wait_io(
+                    found = wait_io(
                         gen, self.pgconn.socket, interval=interval, timeout=timeout
                     )
+                    if self.broken_off is not None:
+                        self.break_off()
+                    return found
                 except WaitTimeout:
                     if patient and answers(place_of(self.pgconn), PROBE):
                         continue
@@ -208,7 +213,10 @@ class Wire(Limits):
             if self.drop_late:
                 self.drop()
                 raise psycopg.OperationalError("the server did not answer") from None
-            return finish(self.stop(gen))
+            found = finish(self.stop(gen))
+            if self.broken_off is not None:
+                self.break_off()
+            return found
         except (psycopg.Error, Error):
             raise
         except BaseException:
@@ -223,7 +231,17 @@ class Wire(Limits):
                 if self.pgconn.transaction_status == _ACTIVE:
                     # The step itself was interrupted, and nobody reads its answer any more.
                     self.drop()
+            self.broken_off = None  # one interruption is enough
             raise
+
+    def break_off(self) -> None:
+        """Raise what interrupted `on_notice`."""
+        interruption, self.broken_off = self.broken_off, None
+        assert interruption is not None
+        try:
+            raise interruption
+        finally:
+            del interruption  # see `because`
 
     def stop(self, gen: PQGen[Any]) -> Any:
         """Cancel what runs on the server and read to its end; past the bound, close."""
@@ -275,6 +293,8 @@ class Wire(Limits):
             error = exc
         if self.pgconn.transaction_status == _ACTIVE:
             self.drop()
+        if self.broken_off is not None:
+            self.break_off()
         if error is not None:
             logger.debug("a stream was stopped: %s", said(error))
             # What was lost with the connection was not wanted, but for the statement's end. A

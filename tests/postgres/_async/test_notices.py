@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from liteorm import Notice
+import liteorm
+from liteorm import AsyncSession, Notice
 from liteorm.postgres import AsyncDB, open_async
 from tests.postgres.support import Witness
 
@@ -74,3 +76,72 @@ async def test_what_cannot_take_a_notice_is_refused(liteorm_database: Any) -> No
     for on_notice in wrong:
         with pytest.raises(TypeError, match="on_notice must be a function"):
             await open_async(liteorm_database.dsn, on_notice=on_notice)
+
+
+class Stop(BaseException):
+    """What no function of the library may take for its own."""
+
+
+async def _in_a_batch(session: AsyncSession) -> None:
+    async with session.batch() as batch:
+        batch.query(RAISING)
+
+
+async def _in_a_stream(session: AsyncSession) -> None:
+    async with session.stream("SELECT shout(g) FROM generate_series(1, 9) g") as rows:
+        async for _ in rows:
+            pass
+
+
+async def _in_a_copy(session: AsyncSession) -> None:
+    async with session.copy_out("SELECT shout(g) FROM generate_series(1, 9) g") as blocks:
+        async for _ in blocks:
+            pass
+
+
+async def _at_commit(session: AsyncSession) -> None:
+    async with session.transaction() as tx:
+        await tx.execute("INSERT INTO loud VALUES (1)")
+
+
+CALLS: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
+    "execute": lambda session: session.execute(RAISING),
+    "query": lambda session: session.query("SELECT shout(1)"),
+    "execute_many": lambda session: session.execute_many("SELECT shout(%s)", [(1,), (2,)]),
+    "batch": _in_a_batch,
+    "stream": _in_a_stream,
+    "copy_out": _in_a_copy,
+    "commit": _at_commit,
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("kind", [Stop, KeyboardInterrupt, SystemExit])
+async def test_an_interruption_in_the_function_comes_through(
+    liteorm_database: Any, kind: type[BaseException], call: str
+) -> None:
+    """Libpq calls it, where nothing can be raised: whoever waits raises it, and nobody later."""
+    armed = False
+
+    def on_notice(_: Notice) -> None:
+        if armed:
+            raise kind
+
+    async with await open_async(liteorm_database.dsn, max_size=1, on_notice=on_notice) as db:
+        await db.execute("""
+            CREATE FUNCTION shout(n int) RETURNS int LANGUAGE plpgsql
+              AS $$ BEGIN RAISE NOTICE 'here'; RETURN n; END $$;
+            CREATE TABLE loud (id int);
+            CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql
+              AS $$ BEGIN RAISE NOTICE 'here'; RETURN NULL; END $$;
+            CREATE CONSTRAINT TRIGGER late AFTER INSERT ON loud
+              DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late();
+        """)
+        armed = True
+        with pytest.raises(kind) as caught:
+            await CALLS[call](db)
+        armed = False
+        if call == "commit":
+            assert isinstance(caught.value.__cause__, liteorm.CommitUnknown)
+        assert [*await db.query("SELECT 1")] == [(1,)]
+        assert db.stats().in_use == 0
