@@ -251,7 +251,8 @@ def _server_side(exc: psycopg.Error, wire: WireState | None, sql: str | None, pa
         fields["hint"] = "; ".join(filter(None, (fields["hint"], _MIXED_UP_HINT)))
     if code == "42883" and diag.source_function in _SENDERS:
         fields["hint"] = "results are asked for in binary, which this type has not: cast it to text"
-    if code in _OTHER_TYPE and _has_numbered_member(params):
+    no_label = code == "22P02" and diag.source_function in _ENUMS
+    if (no_label or code in _OTHER_TYPE) and _has_member(params, numbered=not no_label):
         fields["hint"] = _MEMBERS
     elif _FOR_JSON.search(message) and _is_array_for(code, params):
         fields["hint"] = _AS_JSON
@@ -283,12 +284,16 @@ def _is_array_for(code: str, params: Any) -> bool:
     return any(is_a(value, (*ARRAYS, Range, Multirange)) for value in given)
 
 
-def _has_numbered_member(params: Any) -> bool:
-    """Tell whether a member of an enum is sent as something else than text."""
+def _has_member(params: Any, *, numbered: bool) -> bool:
+    """Tell whether a member of an enum is sent; one that is something else than text if asked."""
     given: Any = [*params.values()] if isinstance(params, Mapping) else params
     if is_a(given, ARRAYS):
-        return any(map(_has_numbered_member, given))
-    return isinstance(given, Enum) and not isinstance(parameter_of(given), str)
+        return any(_has_member(each, numbered=numbered) for each in given)
+    return isinstance(given, Enum) and not (numbered and isinstance(parameter_of(given), str))
+
+
+_ENUMS: Final = ("enum_in", "enum_recv")
+"""Functions of the server that look for a label."""
 
 
 def _users_own(cls: type[Error], message: str, fields: dict[str, Any]) -> Error:

@@ -38,6 +38,7 @@ from liteorm.postgres._driver import register_dumper
 from liteorm.postgres._types.custom import CustomType, CustomTypes
 from liteorm.postgres._types.forms import ARRAYS, is_a, reason_of
 from liteorm.postgres._types.json import Written, json_bytes
+from liteorm.postgres._types.leaves import as_lists, evened, leaves
 from liteorm.postgres._types.times import interval_text, pack_interval
 
 _NO_JSON = b"\f"
@@ -209,37 +210,6 @@ def _plain_with(codec: Codec) -> Callable[[Any], Any]:
     return plain
 
 
-def as_lists(value: Any) -> list[Any]:
-    """Return an array value with lists in place of tuples and sets."""
-    items: list[Any] = value if value.__class__ is list else list(value)
-    # By class, not by item: most lists are long and flat.
-    if any(issubclass(cls, ARRAYS) for cls in set(map(type, items))):
-        items = [as_lists(item) if isinstance(item, ARRAYS) else item for item in items]
-        if _is_hollow(items):
-            raise DataError("PostgreSQL has no array of empty lists: it would come back as []")
-    return items
-
-
-def _is_hollow(items: list[Any]) -> bool:
-    return all(item.__class__ is list and _is_hollow(item) for item in items)
-
-
-def _first_leaf(items: list[Any]) -> Any:
-    item: Any
-    for item in items:
-        leaf: Any = _first_leaf(item) if item.__class__ is list else item
-        if leaf is not None:
-            return leaf
-    return None
-
-
-def _has_nul(items: list[Any]) -> bool:
-    return any(
-        _has_nul(item) if item.__class__ is list else item is not None and "\0" in item
-        for item in items
-    )
-
-
 class _ArrayBinary(RecursiveDumper):
     """A list, tuple or set as an array, with psycopg's dumpers for lists.
 
@@ -251,9 +221,26 @@ class _ArrayBinary(RecursiveDumper):
     _dumper: AnyDumper | None = None
     _pack: Callable[[Any], bytes] | None = None
 
+    def _evened(self, obj: Any) -> tuple[list[Any], bool]:
+        """Return the elements in one form, and whether the array is a literal of unknown type."""
+        return evened(as_lists(obj), self._convert)
+
+    def _convert(self, cls: type) -> Callable[[Any], Any] | None:
+        """Return what makes a plain value of one that is sent as something else."""
+        adapters = self._tx.adapters
+        found = adapters.get_dumper(cls, PyFormat.BINARY)
+        if issubclass(found, _Through):
+            return found.convert
+        if issubclass(cls, Enum):
+            return parameter_of  # IntEnum, StrEnum: to psycopg they are numbers and text
+        if issubclass(cls, int) and found is adapters.get_dumper(int, PyFormat.BINARY):
+            # Of subclasses psycopg takes the width of the last for all, and cuts the others.
+            return int
+        return None
+
     def _packed(self, items: list[Any]) -> type[_CustomBinary] | None:
         """Return the dumper of the elements if they are of a custom type."""
-        first = _first_leaf(items)
+        first: Any = next(leaves(items), None)
         if first is None:
             return None
         cls: type[Any] = first.__class__
@@ -261,37 +248,37 @@ class _ArrayBinary(RecursiveDumper):
         return found if issubclass(found, _CustomBinary) else None
 
     def get_key(self, obj: Any, format: PyFormat) -> Any:
-        items = as_lists(obj)
-        if _untyped(items):
+        items, literal = self._evened(obj)
+        if literal:
             return (self.cls, "literal")
         if (packed := self._packed(items)) is not None:
             return (self.cls, packed.custom, packed.customs.array_oid(packed.custom))
         return (self.cls, self._list(list, self._tx).get_key(items, format))
 
     def upgrade(self, obj: Any, format: PyFormat) -> Any:
-        items = as_lists(obj)
+        items, literal = self._evened(obj)
         array = type(self)(self.cls, self._tx)
         dumper: AnyDumper
-        if (packed := self._packed(items)) is not None:
+        if literal:
+            dumper = ListDumper(list, self._tx)
+        elif (packed := self._packed(items)) is not None:
             array._pack = functools.partial(packed.customs.array, packed.custom)
             array.oid = packed.customs.array_oid(packed.custom)
             array.format = Format.BINARY
             return array
-        if _untyped(items):
-            dumper = ListDumper(list, self._tx)
         else:
             dumper = self._list(list, self._tx).upgrade(items, format)
         array._dumper, array.oid, array.format = dumper, dumper.oid, dumper.format
         return array
 
     def dump(self, obj: Any) -> Buffer | None:
+        items, _ = self._evened(obj)
         if self._pack is not None:
-            return self._pack(as_lists(obj))
+            return self._pack(items)
         if self._dumper is None:
             upgraded: _ArrayBinary = self.upgrade(obj, PyFormat.from_pq(self.format))
             return upgraded.dump(obj)
-        items = as_lists(obj)
-        if is_a(_first_leaf(items), str) and _has_nul(items):
+        if any(isinstance(leaf, str) and "\0" in leaf for leaf in leaves(items)):
             # In binary the server would find out, and know no placeholder.
             raise DataError("PostgreSQL's text cannot hold the character NUL")
         dumper: Any = self._dumper
@@ -302,13 +289,6 @@ class _ArrayBinary(RecursiveDumper):
 class _ArrayText(_ArrayBinary):
     format = Format.TEXT
     _list = ListDumper
-
-
-def _untyped(items: list[Any]) -> bool:
-    first = _first_leaf(items)
-    return isinstance(first, Range | Multirange) or (
-        isinstance(first, Enum) and isinstance(parameter_of(first), str)
-    )
 
 
 class _RangeText(RecursiveDumper):

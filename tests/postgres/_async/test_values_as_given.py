@@ -277,3 +277,20 @@ async def test_a_member_for_a_type_of_its_names_is_refused_with_the_remedy(db: A
         with pytest.raises(liteorm.StatementError, match=r"send \.name"):
             await db.execute(sql, params)
     assert len(await db.query("SELECT FROM leveled")) == 0
+
+
+async def test_a_member_whose_value_is_no_label_is_refused_with_the_remedy(db: AsyncDB) -> None:
+    """The same where the value is a text: it could have been meant as the label."""
+    titled: Any = enum.Enum("Titled", {"LOW": "Low"})
+    await db.execute("CREATE TYPE lvl AS ENUM ('LOW'); CREATE TABLE leveled (l lvl, ls lvl[])")
+    for sql, params in (
+        ("INSERT INTO leveled (l) VALUES (%s)", [titled.LOW]),
+        ("INSERT INTO leveled (ls) VALUES (%s)", [[titled.LOW]]),
+        ("SELECT l FROM leveled WHERE l = %(l)s", {"l": titled.LOW}),
+    ):
+        with pytest.raises(liteorm.DataError, match=r"send \.name"):
+            await db.execute(sql, params)
+    with pytest.raises(liteorm.DataError) as caught:
+        await db.execute("INSERT INTO leveled (l) VALUES (%s)", ["Low"])
+    assert caught.value.hint is None
+    assert len(await db.query("SELECT FROM leveled")) == 0
