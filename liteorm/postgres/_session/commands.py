@@ -28,6 +28,7 @@ _TRANSACTION: Final = {
     *("BEGIN", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE"),
     *("START TRANSACTION", "PREPARE TRANSACTION"),
 }
+_ENDS: Final = {"COMMIT", "ROLLBACK"}
 _LASTING: Final = {"RESET", "LISTEN", "UNLISTEN", "PREPARE", "DEALLOCATE", "DISCARD", "LOAD"}
 _PASSING_SET: Final = {"LOCAL", "TRANSACTION", "CONSTRAINTS"}
 _TEMPORARY: Final = {"TEMP", "TEMPORARY"}
@@ -65,6 +66,8 @@ def _judge(sql: str) -> _Judgement:
     for start, end in pieces:
         first, second = (*islice(lexer.words(sql, start), 2), "", "")[:2]
         command = f"{first} {second}" if first in ("START", "PREPARE") else first
+        if first in _ENDS and second == "PREPARED":
+            continue  # ends what no session has any more; inside a transaction the server refuses
         if command in _TRANSACTION:
             transaction = transaction or command
         elif first == "COPY":

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
 import psycopg
 import pytest
 
 import liteorm
+from liteorm import postgres
 from liteorm.postgres import DB, Tx, open
-from liteorm_testing import Proxy, kill_backend
+from liteorm_testing import Proxy, Server, kill_backend, server
 from tests.postgres.support import Background, Witness, until
 
 
@@ -23,6 +25,16 @@ def db(liteorm_db: DB) -> DB:
     """A database with an empty table."""
     liteorm_db.execute(SCHEMA)
     return liteorm_db
+
+
+@pytest.fixture
+def own_server_with_prepared(liteorm_server: Server) -> Generator[str]:
+    """The DSN of a server that keeps prepared transactions."""
+    if liteorm_server.kind == "dsn":
+        pytest.skip("the server of the run is not ours to set up")
+    settings = {"max_prepared_transactions": "3"}
+    with server(kind=liteorm_server.kind, image=liteorm_server.image, settings=settings) as own:
+        yield own.dsn
 
 
 def ids(session: DB | Tx) -> list[int]:
@@ -339,6 +351,29 @@ def test_transaction_commands_through_the_database(db: DB, sql: Any) -> None:
     with db.transaction() as tx:
         tx.execute("INSERT INTO item VALUES (1)")
     assert ids(db) == [1]
+
+
+@pytest.mark.parametrize("sql", ["COMMIT PREPARED 'there'", "rollback /* */ prepared 'there'"])
+def test_the_end_of_a_prepared_transaction_is_the_servers_to_judge(
+    own_server_with_prepared: Any, sql: Any
+) -> None:
+    """It belongs to no session, so it may be sent; inside a transaction the server refuses it."""
+    with open(own_server_with_prepared, max_size=1) as db:
+        db.execute("DROP TABLE IF EXISTS item; CREATE TABLE item (id int)")
+        with postgres.pool(db).connection() as raw:
+            raw.execute("BEGIN")
+            raw.execute("INSERT INTO item VALUES (1)")
+            raw.execute("PREPARE TRANSACTION 'there'")
+        with pytest.raises(liteorm.Error) as caught:
+            with db.transaction() as tx:
+                tx.execute(sql)
+        assert caught.value.sqlstate == "25001"
+        db.execute(sql)
+        assert len(ids(db)) == (sql.startswith("COMMIT"))
+        with pytest.raises(liteorm.Error, match="does not exist"):
+            db.query(sql)
+        with pytest.raises(liteorm.StatementError, match="cannot be sent as text"):
+            db.execute("PREPARE TRANSACTION 'there'")
 
 
 def test_a_script_is_judged_statement_by_statement(liteorm_database: Any) -> None:
