@@ -23,7 +23,7 @@ from liteorm.postgres._session.commands import copy_refused
 from liteorm.postgres._session.violations import violation_in
 from liteorm.postgres._types.dumpers import parameter_error
 from liteorm.postgres._types.forms import ARRAYS, is_a
-from liteorm.postgres._types.quiet import hush, without_quotes, without_values
+from liteorm.postgres._types.quiet import hush, quotes_values, without_quotes, without_values
 
 __all__ = [
     "FatalNotice",
@@ -233,7 +233,7 @@ def _server_side(exc: psycopg.Error, wire: WireState | None, sql: str | None, pa
             cls = class_for_sqlstate(told.sqlstate)
     # What the server quotes at a place of the statement is written there. Parameters may be
     # written into it too: COPY takes none.
-    if code.startswith("22") and (diag.statement_position is None or params is not None):
+    if quotes_values(exc) and (diag.statement_position is None or params is not None):
         whole, message = message, without_values(message)
         if whole != message:
             fields["detail"] = "; ".join(filter(None, (whole, fields["detail"])))

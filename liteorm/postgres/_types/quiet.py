@@ -11,9 +11,10 @@ import psycopg
 
 from liteorm._core.patterns import pattern
 
-__all__ = ["hush", "said", "without_quotes", "without_values"]
+__all__ = ["hush", "quotes_values", "said", "without_quotes", "without_values"]
 
 _QUOTED: Final = pattern(r"'[^']*'|\"[^\"]*\"")
+_SYNTAX: Final = "42601"
 _LINKS: Final = 10
 """So long a chain is looked at; it may go in a circle."""
 # What is quoted after one of these words is a name.
@@ -54,10 +55,28 @@ def hush(exc: BaseException) -> None:
         found = found.__cause__ or (around if isinstance(around, psycopg.Error) else None)
 
 
+def quotes_values(exc: psycopg.Error) -> bool:
+    """Say whether what the server quotes may be of a value.
+
+    Also in a syntax error that is at no place of the statement: one in words to be searched for.
+    """
+    code = exc.sqlstate or ""
+    if code == _SYNTAX:
+        return exc.diag.statement_position is None and exc.diag.internal_position is None
+    return code.startswith("22")
+
+
 def _cut(exc: BaseException) -> None:
     if isinstance(exc, psycopg.Error) and exc.diag.message_primary is not None:
         text = exc.diag.message_primary
-        exc.args = (without_values(text) if (exc.sqlstate or "").startswith("22") else text,)
+        exc.args = (without_values(text) if quotes_values(exc) else text,)
+    elif isinstance(exc, UnicodeEncodeError):
+        # Its words are made of what could not be encoded, of which it holds the whole.
+        exc.object = ""
+        exc.args = (exc.encoding, "", exc.start, exc.end, exc.reason)
+    elif isinstance(exc, UnicodeDecodeError):
+        exc.object = b""
+        exc.args = (exc.encoding, b"", exc.start, exc.end, exc.reason)
     elif isinstance(exc, psycopg.DataError) or not isinstance(exc, psycopg.Error):
         # Others of the driver's own quote no values but names, of types and hosts.
         exc.args = tuple(without_quotes(arg) if type(arg) is str else arg for arg in exc.args)

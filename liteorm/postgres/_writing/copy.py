@@ -78,16 +78,19 @@ class CopyData:
             self.rows += len(listed)
             return
         before = len(self._buffer)
-        try:
+        if self._encode is not self.target.careful:
             try:
                 self._encode(objects, self._pack, self._transformer, self._buffer)
             except Exception:
-                if self._encode is self.target.careful:
-                    raise
-                # Perhaps a subclass of str, or an enum member where none was announced.
+                # Perhaps a subclass of str, or an enum member where none was announced. What it
+                # said is not to be chained to what the second attempt says.
                 self._encode = self.target.careful
                 del self._buffer[before:]
-                self._encode(objects, self._pack, self._transformer, self._buffer)
+            else:
+                self.rows += len(objects)
+                return
+        try:
+            self._encode(objects, self._pack, self._transformer, self._buffer)
         except Exception as exc:
             self.target.blame(objects, self.rows, exc)
             raise

@@ -181,6 +181,7 @@ READS: dict[str, tuple[str, Any]] = {
     "a composite": ("SELECT row(name, NULL)::pair AS a FROM person", Pair),
     "two rows": ("SELECT name AS a FROM person, generate_series(1, 2)", str),
     "a setting": ("SELECT set_config('TimeZone', name, true) AS a FROM person", str),
+    "words to search for": ("SELECT to_tsquery(name || ' &&& (')::text AS a FROM person", str),
     "a pattern": ("SELECT 'a' ~ ('(' || name) AS a FROM person", bool),
     "a conversion": ("SELECT to_date(name, 'YYYY') AS a FROM person", dt.date),
     "a byte": ("SELECT decode(name, 'hex') AS a FROM person", bytes),
@@ -211,6 +212,13 @@ def check_quiet(error: BaseException | None, what: str) -> bool:
     assert "Traceback" in shown
     assert not [mark for mark in MARKS if mark in shown], f"{what}: {shown}"
     assert isinstance(error, liteorm.Error), what
+    chained: BaseException | None = error
+    while chained is not None:
+        shown = repr(chained)
+        assert not [mark for mark in MARKS if mark in shown], f"{what}: {shown}"
+        chained = chained.__cause__ or (
+            None if chained.__suppress_context__ else chained.__context__
+        )
     if error.sqlstate is not None and error.sqlstate != "22000":
         told: Any = error.__cause__
         assert told.sqlstate == error.sqlstate, f"{what}: the server's word is not to be had"
@@ -289,6 +297,16 @@ async def test_the_whole_sentence_is_in_detail(db: AsyncDB) -> None:
     assert caught.value.detail == f'invalid input syntax for type integer: "{WORD}"'
     with pytest.raises(liteorm.DataError, match='for type integer: "seven"'):
         await db.query("SELECT 'seven'::int")
+
+
+async def test_a_syntax_error_of_the_statement_is_shown(db: AsyncDB) -> None:
+    """The words of the statement are no values; words to be searched for are."""
+    with pytest.raises(liteorm.SqlSyntaxError, match='at or near "person"'):
+        await db.query("SELECT %s FORM person x", [WORD])
+    with pytest.raises(liteorm.SqlSyntaxError) as caught:
+        await db.query("SELECT to_tsquery(%s)", [WORD + " &"])
+    assert str(caught.value).startswith('no operand in tsquery: "…"')
+    assert WORD in str(caught.value.detail)
 
 
 @pytest.mark.parametrize(
