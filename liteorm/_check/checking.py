@@ -125,7 +125,10 @@ def check_all(
 def _finding(subject: Subject, problem: Problem) -> Finding:
     line, column = subject.line, None
     if problem.at is not None and subject.kind == "statement":
-        spot = spot_of(subject.file, subject.line, subject.item.written, problem.at)
+        item = subject.item
+        spot = spot_of(subject.file, line, item.written, problem.at)
+        if spot is None and item.file == subject.file and item.line != line:
+            spot = spot_of(subject.file, item.line, item.written, problem.at)  # in its helper
         line, column = spot or (line, None)
     return Finding(
         problem.level, problem.code, subject, problem.message, problem.hint, line, column

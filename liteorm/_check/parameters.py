@@ -81,23 +81,28 @@ def count_problem(declared: Sequence[Declared], count: int, owner: str) -> Probl
 
 
 def name_problems(
-    declared: Sequence[Declared], used: Mapping[str, int], owner: str
+    declared: Sequence[Declared],
+    used: Mapping[str, int],
+    owner: str,
+    every: Sequence[Declared] | None = None,
 ) -> Iterator[Problem]:
     """Yield names that only the SQL or only the declaration has.
 
     Args:
-        declared: The parameters.
+        declared: The parameters of a variant.
         used: The names in the SQL, and where each comes first.
         owner: What declares the parameters.
+        every: Those of all variants, of which one may have been meant.
     """
+    known = [item.name for item in every or declared]
     names = [item.name for item in declared]
     for name, at in used.items():
         if name not in names:
-            near = get_close_matches(name, names, 1)
+            near = get_close_matches(name, known, 1)
             yield Problem(
                 "error",
                 "parameter-name",
-                f"the SQL uses %({name})s; {owner} declares {', '.join(names) or 'nothing'}",
+                f"the SQL uses %({name})s; {owner} declares {', '.join(known) or 'nothing'}",
                 f"did you mean %({near[0]})s?" if near else f"declare {name} in {owner}",
                 at,
             )

@@ -102,16 +102,28 @@ def sarif_text(findings: Sequence[Finding], version: str) -> str:
 
 def _sarif_result(finding: Finding, rule: int) -> dict[str, Any]:
     text = finding.message if finding.hint is None else f"{finding.message}\n{finding.hint}"
-    region = {"startLine": finding.line}
-    if finding.column is not None:
-        region["startColumn"] = finding.column
-    uri = Path(relative(finding.subject.file)).as_posix()
-    location = {"artifactLocation": {"uri": quote(uri)}, "region": region}
-    name = {"fullyQualifiedName": f"{finding.subject.module}.{finding.subject.name}"}
+    location: dict[str, Any] = {
+        "logicalLocations": [
+            {"fullyQualifiedName": f"{finding.subject.module}.{finding.subject.name}"}
+        ]
+    }
+    if finding.subject.file:
+        region = {"startLine": max(finding.line, 1)}
+        if finding.column is not None:
+            region["startColumn"] = finding.column
+        location["physicalLocation"] = {
+            "artifactLocation": {"uri": _uri(relative(finding.subject.file))},
+            "region": region,
+        }
     return {
         "ruleId": finding.code,
         "ruleIndex": rule,
         "level": finding.level,
         "message": {"text": text},
-        "locations": [{"physicalLocation": location, "logicalLocations": [name]}],
+        "locations": [location],
     }
+
+
+def _uri(file: str) -> str:
+    path = Path(file)
+    return path.as_uri() if path.is_absolute() else quote(path.as_posix())

@@ -7,6 +7,7 @@ server refuses one of these ways, each parameter is tried alone, to name the one
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +35,19 @@ from liteorm._core.statements.contents import Variant
 from liteorm._core.statements.statement import Command
 from liteorm.errors import Error, ModelError
 from liteorm.postgres._describing.shapes import Described, numbered
+
+
+@attrs.define
+class _Declaration:
+    """A statement, and what is the same in all of its variants."""
+
+    item: Command
+    variants: list[Variant]
+
+    @functools.cached_property
+    def declared(self) -> list[Declared] | None:
+        """The declared parameters of all variants."""
+        return declared_of(self.item)
 
 
 @attrs.frozen
@@ -87,7 +101,10 @@ class _Text:
 def statement_problems(statement: Command, codecs: Mapping[Any, Codec], oid: Oid) -> Asking:
     """Ask about a statement in each of its variants, and return what is wrong with it."""
     variants = statement.variants()
-    asking = [_variant_problems(statement, variant, codecs, oid) for variant in variants]
+    asking = [
+        _variant_problems(_Declaration(statement, variants), variant, codecs, oid)
+        for variant in variants
+    ]
     found: list[list[Problem]] = [[] for _ in asking]
     going = {number: next(each) for number, each in enumerate(asking)}
     while going:
@@ -102,7 +119,7 @@ def statement_problems(statement: Command, codecs: Mapping[Any, Codec], oid: Oid
 
 
 def _variant_problems(
-    declaration: Command, variant: Variant, codecs: Mapping[Any, Codec], oid: Oid
+    declaration: _Declaration, variant: Variant, codecs: Mapping[Any, Codec], oid: Oid
 ) -> Asking:
     sql = variant.sql
     if refusal := never_sent(sql) or takes_no_parameters(sql):
@@ -113,13 +130,13 @@ def _variant_problems(
 
 
 def _described_problems(
-    declaration: Command, variant: Variant, codecs: Mapping[Any, Codec], oid: Oid
+    declaration: _Declaration, variant: Variant, codecs: Mapping[Any, Codec], oid: Oid
 ) -> Asking:
     problems: list[Problem] = []
-    statement = declaration.fixed(variant)
+    statement = declaration.item.fixed(variant)
     text = _read(declaration, variant, codecs, oid, problems)
     if text is None:
-        [reply] = yield [Query(statement.sql, sent=_of_values(declaration, oid))]
+        [reply] = yield [Query(statement.sql, sent=_of_values(declaration.item, oid))]
         if isinstance(reply, Refusal):
             return [*problems, refused(statement.sql, reply)]
         return [*problems, *column_problems(statement, reply, codecs)]
@@ -165,16 +182,17 @@ def _with_nulls(answer: Answer, usual: Answer) -> Answer:
 
 
 def _read(
-    declaration: Command,
+    declaration: _Declaration,
     variant: Variant,
     codecs: Mapping[Any, Codec],
     oid: Oid,
     problems: list[Problem],
 ) -> _Text | None:
     """Return the text with its declared parameters, None where none are known."""
-    statement = declaration.fixed(variant)
+    statement = declaration.item.fixed(variant)
     try:
-        declared = declared_in_variant(declaration, variant, declared_of(declaration))
+        every = declaration.declared
+        declared = declared_in_variant(declaration.item, declaration.variants, variant, every)
     except ModelError as error:
         problems.append(Problem("error", "model", error.message, error.hint))
         return None
@@ -188,7 +206,7 @@ def _read(
     if read.names or not read.places:
         used = {read.names[n - 1]: start for n, start, _ in reversed(read.places)}
         used = {name: used[name] for name in read.names}
-        problems += name_problems(declared, used, owner)
+        problems += name_problems(declared, used, owner, every)
         named = {item.name: item for item in declared}
         items: list[Declared | None] = [named.get(name) for name in read.names]
     elif len(declared) != len(read.places):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import functools
 import gc
 import importlib
 import inspect
@@ -11,12 +9,13 @@ import os
 import pkgutil
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, Literal, cast
 
 import attrs
 
+from liteorm._check.bindings import Scope, bound_in
 from liteorm._check.stubfiles import HEADER, loads, stub_path
 from liteorm._core.models.model import Table
 from liteorm._core.statements.statement import Command, declared_in
@@ -60,7 +59,7 @@ def collect(modules: Iterable[ModuleType | str]) -> list[Subject]:
     Raises:
         ImportError: One cannot be imported, or raised an exception when it was.
     """
-    scopes = [_Scope(module) for module in modules_of(modules)]
+    scopes = [Scope(module) for module in modules_of(modules)]
     statements = _statements(scopes)
     constraints = _constraints(scopes)
     return [
@@ -143,62 +142,11 @@ def _with_submodules(module: ModuleType) -> Iterator[ModuleType]:
             yield _imported(info.name)
 
 
-class _Scope:
-    """A module, the names in it, and those that its own text assigns."""
-
-    def __init__(self, module: ModuleType) -> None:
-        self.module = module
-        self.name = module.__name__
-        self.bound = dict(_bound(vars(module)))
-
-    @functools.cached_property
-    def file(self) -> str:
-        """The module's file."""
-        return getattr(self.module, "__file__", None) or sys.executable
-
-    @functools.cached_property
-    def assigned(self) -> dict[str, int] | None:
-        """The line of each name that is assigned, not imported; None without a source."""
-        try:
-            tree = ast.parse(inspect.getsource(self.module))
-        except (OSError, TypeError, SyntaxError):
-            return None
-        return dict(_assigned(tree.body, ""))
-
-    def line_of(self, name: str) -> int | None:
-        """Return the line that assigns a name, None where it comes from elsewhere."""
-        if self.assigned is None:
-            return 1
-        return self.assigned.get(name.partition("[")[0])
-
-
-def _assigned(body: Iterable[ast.stmt], prefix: str) -> Iterator[tuple[str, int]]:
-    for node in body:
-        match node:
-            case ast.Assign(targets=targets):
-                names = [
-                    inner.id
-                    for target in targets
-                    for inner in ast.walk(target)
-                    if isinstance(inner, ast.Name)
-                ]
-                yield from ((prefix + name, node.lineno) for name in names)
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()):
-                yield prefix + name, node.lineno
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                first = node.decorator_list[0] if node.decorator_list else node
-                yield prefix + node.name, first.lineno
-            case ast.ClassDef(name=name, body=inside):
-                yield from _assigned(inside, f"{prefix}{name}.")
-            case _:
-                for field in ("body", "orelse", "finalbody"):
-                    yield from _assigned(getattr(node, field, ()), prefix)
-
-
-def _statements(scopes: Sequence[_Scope]) -> dict[str, list[Subject]]:
+def _statements(scopes: Sequence[Scope]) -> dict[str, list[Subject]]:
     """Return the statements of each module."""
     pairs = [(scope, name, item) for scope in scopes for name, item in scope.bound.items()]
-    pairs.sort(key=lambda pair: "[" not in pair[1])  # the name of its own counts, not a dict's
+    # The name of its own counts, not what holds it.
+    pairs.sort(key=lambda pair: pair[1].replace(".", "").isidentifier())
     names = {id(item): (scope, name) for scope, name, item in reversed(pairs)}
     names |= {
         id(item): (scope, name)
@@ -223,7 +171,8 @@ def _statements(scopes: Sequence[_Scope]) -> dict[str, list[Subject]]:
         scope, name = names.get(id(item), (None, ""))
         if scope is None or scope.name == item.module:
             name = item.name or name or f"statement in line {item.line}"
-            subject = Subject("statement", name, item.module, item.file, item.line, item)
+            line = item.line if scope is None else scope.line_for(names[id(item)][1], item)
+            subject = Subject("statement", name, item.module, item.file, line, item)
             found.setdefault(item.module, []).append(subject)
     for scope, name in names.values():
         item = scope.bound[name]
@@ -239,36 +188,7 @@ def _statements(scopes: Sequence[_Scope]) -> dict[str, list[Subject]]:
 def _is_bound_at_home(item: Command) -> bool:
     """Tell whether the module that made a statement has a name for it."""
     home = sys.modules.get(item.module)
-    return home is not None and any(other is item for _, other in _bound(vars(home)))
-
-
-def _bound(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Command]]:
-    """Yield statements with the names they are bound to: in a module, its classes and dicts."""
-    for name, value in list(namespace.items()):
-        if isinstance(value, Command):
-            yield name, value
-        elif type(value) in (dict, list, tuple) and not name.startswith("__"):
-            for key, item in _pairs(value):
-                if isinstance(item, Command):
-                    yield f"{name}[{key!r}]", item
-        elif inspect.isclass(value) and value.__module__ == namespace.get("__name__"):
-            yield from _in_class(name, value, {value})
-
-
-def _in_class(name: str, cls: type, seen: set[type]) -> Iterator[tuple[str, Command]]:
-    for inner, value in list(vars(cls).items()):
-        item = value.__func__ if isinstance(value, staticmethod) else value
-        if isinstance(item, Command):
-            yield f"{name}.{inner}", item
-        elif inspect.isclass(item) and item.__module__ == cls.__module__ and item not in seen:
-            yield from _in_class(f"{name}.{inner}", item, seen | {item})
-
-
-def _pairs(value: Any) -> list[tuple[Any, Any]]:
-    """Return the keys and values of a dict, or the places and items of a list."""
-    if isinstance(value, dict):
-        return list(cast("dict[Any, Any]", value).items())
-    return list(enumerate(cast("list[Any]", value)))
+    return home is not None and any(other is item for _, other in bound_in(home))
 
 
 def _tables(module: ModuleType) -> Iterator[Subject]:
@@ -284,9 +204,9 @@ def _tables(module: ModuleType) -> Iterator[Subject]:
             yield Subject("table", value.__qualname__, module.__name__, file, line, value)
 
 
-def _constraints(scopes: Sequence[_Scope]) -> dict[str, list[Subject]]:
+def _constraints(scopes: Sequence[Scope]) -> dict[str, list[Subject]]:
     """Return the constraint names of each module; a dict counts where it is written."""
-    homes: dict[int, tuple[_Scope, str, int | None]] = {}
+    homes: dict[int, tuple[Scope, str, int | None]] = {}
     for scope in scopes:
         for name, value in list(vars(scope.module).items()):
             if _is_constraint_dict(name, value):
@@ -304,7 +224,7 @@ def _constraints(scopes: Sequence[_Scope]) -> dict[str, list[Subject]]:
 def _is_constraint_dict(name: str, value: Any) -> bool:
     if type(value) is not dict or name.startswith("__"):
         return False
-    pairs = _pairs(value)
+    pairs = cast("dict[Any, Any]", value).items()
     return bool(pairs) and all(isinstance(k, str) and _is_violation(cls) for k, cls in pairs)
 
 

@@ -13,7 +13,10 @@ from liteorm._core.statements.statement import Command
 
 
 def declared_in_variant(
-    statement: Command, variant: Variant, declared: list[Declared] | None
+    statement: Command,
+    variants: Sequence[Variant],
+    variant: Variant,
+    declared: list[Declared] | None,
 ) -> list[Declared] | None:
     """Return the parameters that are sent with one variant.
 
@@ -22,7 +25,7 @@ def declared_in_variant(
     """
     if declared is None or not variant.when:
         return declared
-    elsewhere = {name for each in statement.variants() for name in each.names}
+    elsewhere = {name for each in variants for name in each.names}
     switches = {name for name in statement.names if name not in elsewhere}
     found: list[Declared] = []
     for item in declared:

@@ -81,7 +81,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 EXPECTED = {
-    ("pkg.making", "own", 5),
+    ("pkg.making", "own", 13),
     ("pkg.users", "by_id", 9),
     ("pkg.users", "late", 11),
     ("pkg.users", "Queries.inner", 14),
@@ -114,3 +114,77 @@ def test_importing_is_not_declaring() -> None:
     """A module with nothing but imports has nothing to check of its own."""
     names = [subject.name for subject in collect(["pkg.making"])]
     assert names == ["own"]
+
+
+HELD = """
+import dataclasses, functools, types
+import attrs
+from liteorm import statement
+
+def make(name):
+    return statement(int, f"SELECT 1 AS {name}")
+
+def several():
+    yield statement(int, "SELECT 1 AS first")
+    yield statement(int, "SELECT 2 AS second")
+
+first, second = several()
+deep = {"a": {"b": [make("deep")]}}
+both = {make("y"), make("x")}
+
+class Repository:
+    listed = [make("listed")]
+
+@dataclasses.dataclass
+class Data:
+    query: object = dataclasses.field(default=make("data"))
+
+@attrs.define
+class Slotted:
+    query: object = make("slotted")
+
+made = Slotted(make("made"))
+bound = make("bound").all
+partial = functools.partial(make("partial").one, None)
+space = types.SimpleNamespace(query=make("space"))
+
+def default(query=make("default"), *, other=make("other")):
+    return query
+
+def closed():
+    query = make("closed")
+    return lambda: query
+
+closure = closed()
+with open(__file__):
+    opened = make("opened")
+try:
+    raise ValueError
+except ValueError:
+    handled = make("handled")
+match 1:
+    case 1:
+        matched = make("matched")
+if (walrus := make("walrus")):
+    pass
+for n in range(1):
+    globals()[f"looped{n}"] = make("looped")
+"""
+
+
+def test_statements_are_named_by_what_holds_them(tmp_path: Path) -> None:
+    """Wherever a module keeps one that a helper made, it is found once, in the line of its name."""
+    (tmp_path / "pkg" / "held.py").write_text(HELD)
+    lines = HELD.splitlines()
+    found = {subject.name: subject for subject in collect(["pkg.held"])}
+    names = {
+        *("first", "second", "deep['a']['b'][0]", "both{0}", "both{1}", "Repository.listed[0]"),
+        *("Data.query", "Slotted.query", "made.query", "bound", "partial", "space.query"),
+        *("default(query)", "default(other)", "closure(query)", "opened", "handled", "matched"),
+        *("walrus", "looped0"),
+    }
+    assert set(found) == names
+    for name, subject in found.items():
+        alias = subject.item.sql.split()[-1]
+        assert name == "looped0" or alias in lines[subject.line - 1], name
+    assert len({subject.item.sql for subject in found.values()}) == len(names)

@@ -168,3 +168,21 @@ def test_descriptions_hold_every_variant(checked: Any, made: Database, tmp_path:
     live = checked(body, "--dsn", made.dsn, "--write")
     assert checked(body, "--frozen") == live
     assert len(list((tmp_path / ".liteorm").glob("statement-*"))) == 5
+
+
+def test_a_misspelt_parameter_is_compared_with_those_of_all_variants(checked: Any) -> None:
+    """The one that was meant may belong to another optional part."""
+    body = """
+    named = liteorm.statement(Ticket, '''
+        SELECT {columns} FROM tickets
+        WHERE tenant = %(tenant)s
+          AND author = %(auther)s  --? auther
+          AND id <> %(author)s     --? author
+          AND id > %(after)s       --? after
+    ''', params={"tenant": int, "author": int | None, "after": int | None})
+    """
+    found = [each for each in checked(dedent(body)) if "auther" in each["message"]]
+    assert found
+    for each in found:
+        assert each["hint"] == "did you mean %(author)s?"
+        assert "declares tenant, author, after" in each["message"]

@@ -1,0 +1,195 @@
+"""The names by which a module holds its statements, and the lines that bind them."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import re
+import sys
+import types
+from collections.abc import Iterable, Iterator
+from types import ModuleType
+from typing import Any, Final, cast
+
+from liteorm._core.statements.statement import Command
+
+_DEEPEST: Final = 5
+"""How many things may stand inside each other."""
+_NAME: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+
+
+class Scope:
+    """A module, the names in it, and those that its own text assigns."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self.module = module
+        self.name = module.__name__
+        self.bound = dict(bound_in(module))
+
+    @functools.cached_property
+    def file(self) -> str:
+        """The module's file."""
+        return getattr(self.module, "__file__", None) or sys.executable
+
+    @functools.cached_property
+    def _tree(self) -> ast.Module | None:
+        try:
+            return ast.parse(inspect.getsource(self.module))
+        except (OSError, TypeError, SyntaxError):
+            return None
+
+    @functools.cached_property
+    def assigned(self) -> dict[str, tuple[int, int]] | None:
+        """First and last line for each name assigned, not imported; None without a source."""
+        return None if self._tree is None else dict(_assigned(self._tree.body, ""))
+
+    @functools.cached_property
+    def _helpers(self) -> set[int]:
+        """The lines inside functions."""
+        found: set[int] = set()
+        for node in ast.walk(self._tree or ast.Module([], [])):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                found.update(range(node.body[0].lineno, (node.end_lineno or 0) + 1))
+            elif isinstance(node, ast.Lambda):
+                found.update(range(node.lineno, (node.end_lineno or 0) + 1))
+        return found
+
+    def line_of(self, name: str) -> int | None:
+        """Return the line that assigns a name, None where it comes from elsewhere."""
+        if self.assigned is None:
+            return 1
+        span = self._span(name)
+        return None if span is None else span[0]
+
+    def line_for(self, name: str, item: Command) -> int:
+        """Return the line of a statement of this module: where it is bound, if a helper made it."""
+        made_here = item.file != self.file or item.line not in self._helpers
+        span = None if made_here else self._span(name)
+        return item.line if span is None or span[0] <= item.line <= span[1] else span[0]
+
+    def _span(self, name: str) -> tuple[int, int] | None:
+        match = _NAME.match(name)
+        known = match[0] if match else name
+        assigned = self.assigned or {}
+        while known not in assigned and "." in known:
+            known = known.rpartition(".")[0]
+        return assigned.get(known)
+
+
+def _assigned(body: Iterable[ast.AST], prefix: str) -> Iterator[tuple[str, tuple[int, int]]]:
+    for node in body:
+        first, last = getattr(node, "lineno", 1), getattr(node, "end_lineno", None) or 1
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                first = node.decorator_list[0].lineno if node.decorator_list else first
+                yield prefix + node.name, (first, last)
+            case ast.ClassDef(name=name, body=inside):
+                yield prefix + name, (first, last)
+                yield from _assigned(inside, f"{prefix}{name}.")
+            case ast.AnnAssign(value=None) | ast.Import() | ast.ImportFrom():
+                pass
+            case _:
+                inner: list[ast.AST] = []
+                for child in ast.iter_child_nodes(node):
+                    if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+                        inner.append(child)
+                    else:
+                        yield from ((prefix + name, (first, last)) for name in _stored(child))
+                yield from _assigned(inner, prefix)
+
+
+def _stored(node: ast.AST) -> Iterator[str]:
+    """Yield the names that an expression or a target binds."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
+            yield inner.id
+
+
+def bound_in(module: ModuleType) -> Iterator[tuple[str, Command]]:
+    """Yield statements with the names by which a module holds them.
+
+    Those are its own, those of its classes and objects, of containers, of what functions have as
+    defaults and closures, of bound methods and partial calls.
+    """
+    for name, value in list(vars(module).items()):
+        if isinstance(value, Command):
+            yield name, value
+        elif not name.startswith("__"):
+            yield from _within(name, value, module.__name__, ())
+
+
+def _within(
+    name: str, value: Any, module: str, around: tuple[Any, ...]
+) -> Iterator[tuple[str, Command]]:
+    """Yield the statements in a value, by a name that says where."""
+    if isinstance(value, Command):
+        yield name, value
+        return
+    if len(around) >= _DEEPEST or any(value is outer for outer in around):
+        return
+    for inner, item in _parts(name, value, module):
+        yield from _within(inner, item, module, (*around, value))
+
+
+def _parts(name: str, value: Any, module: str) -> Iterator[tuple[str, Any]]:
+    """Yield what a value holds, each by its name."""
+    kind = cast("type[Any]", type(value))
+    if kind is dict:
+        yield from ((f"{name}[{key!r}]", item) for key, item in list(value.items()))
+    elif kind is list or kind is tuple:
+        yield from ((f"{name}[{n}]", item) for n, item in enumerate(list(value)))
+    elif kind is set or kind is frozenset:
+        held = [item for item in value if isinstance(item, Command)]
+        held.sort(key=lambda item: (item.file, item.line, item.sql))
+        yield from ((f"{name}{{{n}}}", item) for n, item in enumerate(held))
+    elif isinstance(value, functools.partial):
+        yield name, cast("functools.partial[Any]", value).func
+    elif kind is types.MethodType:
+        yield name, value.__self__
+    elif kind is types.SimpleNamespace:
+        yield from ((f"{name}.{inner}", item) for inner, item in list(vars(value).items()))
+    elif kind is types.FunctionType:
+        if value.__module__ == module:
+            yield from _in_function(name, value)
+    elif inspect.isclass(value):
+        if value.__module__ == module:
+            yield from _in_class(name, value)
+    elif kind.__module__ == module:
+        attributes = dict(getattr(value, "__dict__", {}))
+        yield from ((f"{name}.{inner}", item) for inner, item in attributes.items())
+        for inner in _slots(kind):
+            yield f"{name}.{inner}", getattr(value, inner, None)
+
+
+def _slots(cls: type) -> list[str]:
+    return [
+        name
+        for name, item in list(vars(cls).items())
+        if isinstance(item, types.MemberDescriptorType)
+    ]
+
+
+def _in_function(name: str, function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    code = function.__code__
+    defaults = function.__defaults__ or ()
+    given = code.co_varnames[: code.co_argcount][code.co_argcount - len(defaults) :]
+    pairs = {**dict(zip(given, defaults, strict=True)), **(function.__kwdefaults__ or {})}
+    yield from ((f"{name}({inner})", item) for inner, item in pairs.items())
+    for inner, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            yield f"{name}({inner})", cell.cell_contents
+        except ValueError:
+            continue  # nothing is in it yet
+
+
+def _in_class(name: str, cls: type) -> Iterator[tuple[str, Any]]:
+    for inner, item in list(vars(cls).items()):
+        if inner == "__attrs_attrs__":
+            yield from ((f"{name}.{field.name}", field.default) for field in item)
+        elif inner == "__dataclass_fields__":
+            yield from ((f"{name}.{key}", field.default) for key, field in item.items())
+        elif not inner.startswith("__"):
+            is_static = isinstance(item, staticmethod | classmethod)
+            held: Any = cast("Any", item).__func__ if is_static else item
+            yield f"{name}.{inner}", held
