@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 
 from attrs import define, field
@@ -19,6 +20,8 @@ CREATE TABLE child () INHERITS (parent);
 CREATE VIEW v AS SELECT a.id, a.n, b.t, b.n AS m FROM a LEFT JOIN b ON b.a_id = a.id;
 CREATE VIEW w AS SELECT id, count(*)::int AS n, max(t) AS t FROM c GROUP BY id;
 CREATE FUNCTION odd(n int) RETURNS int IMMUTABLE STRICT LANGUAGE sql AS 'SELECT nullif(n % 2, 0)';
+CREATE FUNCTION sometimes(n int) RETURNS int VOLATILE LANGUAGE plpgsql AS
+    'BEGIN RETURN CASE WHEN random() < 0.5 THEN n END; END';
 CREATE TABLE triggered (id int, n int, t text NOT NULL DEFAULT 'd');
 CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS
     'BEGIN new.n = NULL; RETURN new; END';
@@ -54,6 +57,8 @@ class Queries:
 
     random: Random
     aliases: int = field(default=0)
+    asked: Columns = field(factory=list[tuple[str, str]])
+    """Expressions that conditions asked for, and their types."""
 
     def one_of(self, *choices: str) -> str:
         """Return one of the choices."""
@@ -178,6 +183,15 @@ class Queries:
         having = f" HAVING {self.one_of(key, other)} IS NOT NULL" if self.chance(0.2) else ""
         return f"SELECT {shown} FROM {source}{where} GROUP BY {keys}{having}", types
 
+    def table_with_n(self) -> str:
+        """Return a table to aggregate over."""
+        names = [name for name, columns in TABLES.items() if "n" in columns]
+        only = self.one_of("", "", "", "ONLY ")
+        if only:
+            names = ["parent", "a", "made"]
+        tail = self.one_of("", "", "", " WHERE n > 1", " TABLESAMPLE SYSTEM (0)" if only else "")
+        return f"{only}{self.random.choice(names)}{tail}"
+
     def grouping(self, keys: list[str]) -> str:
         """Return what follows GROUP BY."""
         listed = ", ".join(keys)
@@ -277,6 +291,7 @@ class Queries:
         x = self.expression("int", columns, depth - 1)
         y = self.expression("int", columns, depth - 1)
         t = self.expression("text", columns, depth - 1)
+        self.asked = [*self.asked, (x, "int"), (t, "text")][-12:]
         p, q = (self.condition(columns, depth - 1) for _ in range(2))
         return self.one_of(
             f"({x} = {y})",
@@ -308,10 +323,27 @@ class Queries:
             f"(({x}, {y}) <> (1, 2))",
             f"(length({t}) >= 0)",
             f"(odd({x}) = 1)",
+            f"(sometimes({x}) IS NOT NULL)",
+            f"(num_nulls({x}, {t}) = 0)",
+            f"(num_nulls({x}, {y}) < {self.one_of('1', '2')})",
+            f"(num_nonnulls({x}, {t}) {self.one_of('= 1', '>= 2', '> 0')})",
             f"EXISTS (SELECT FROM c WHERE c.n = {x})",
             f"(coalesce({x}, 1) > 0)",
             f"(CASE WHEN {p} THEN {x} > 0 ELSE true END)",
         )
+
+    def asked_before(self, type_: str, columns: Columns) -> list[str]:
+        """Return expressions over these columns that a condition asks for."""
+        here = {name.partition(".")[0] for name, _ in columns}
+        return [
+            text
+            for text, of in self.asked
+            if of == type_
+            and "SELECT" not in text
+            and len(named := set(re.findall(r"\b[xy]?r\d+\b", text))) > 0
+            and named <= here
+            and all(name in dict(columns) for name in re.findall(r"\b[xy]?r\d+(?:\.\w+)?", text))
+        ]
 
     def expression(self, type_: str, columns: Columns, depth: int, *, window: bool = False) -> str:
         """Return an expression of a type."""
@@ -323,6 +355,9 @@ class Queries:
             if self.chance(0.08):
                 return f"NULL::{type_}"
             return self.random.choice(names or literals)
+        again = self.asked_before(type_, columns)
+        if again and self.chance(0.3):
+            return self.random.choice(again)
         if self.chance(0.2):
             return self.random.choice(odd.expressions(self, type_, columns, depth))
         x, y = (self.expression("int", columns, depth - 1) for _ in range(2))
@@ -355,6 +390,9 @@ class Queries:
                 f"length({t})",
                 f"abs({x})",
                 f"odd({x})",
+                f"sometimes({x})",
+                f"(SELECT max({self.one_of('id', 'id', 'n')}) FROM {self.table_with_n()})",
+                f"({x} + (SELECT sum(n)::int FROM {self.table_with_n()}))",
                 f"{x}::text::int",
                 f"position({t} IN {u})",
                 "(SELECT count(*)::int FROM a)",

@@ -19,7 +19,7 @@ from liteorm.postgres._describing.nulls.picking import picked
 from liteorm.postgres._describing.nulls.sources import Sources
 from liteorm.postgres._describing.nulls.types import type_of
 from liteorm.postgres._describing.nulls.unions import flat, operand, set_operation
-from liteorm.postgres._describing.nulls.values import NEVER, UNKNOWN, Null, Value, either
+from liteorm.postgres._describing.nulls.values import ALWAYS, NEVER, UNKNOWN, Null, Value, either
 
 _MOST_STEPS: Final = 200_000
 _DEPTH: Final = 40
@@ -153,8 +153,9 @@ class Analysis:
 
     def _certain(self, node: Node, level: Level) -> bool:
         """Return whether the query gives at least one row, whatever the data."""
-        if node["limitCount"] is not None or node["limitOffset"] is not None:
-            return False
+        for limit in (node["limitCount"], node["limitOffset"]):
+            if limit is not None and known(level, limit).null != ALWAYS:
+                return False
         if node["havingQual"] is not None or node.flag("hasTargetSRFs"):
             return False
         if node.nodes("groupClause") or node.nodes("groupingSets"):

@@ -79,6 +79,9 @@ def function_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
         return _of_a_set(level, node, function, evaluate)
     variadic = node.flag("funcvariadic")
     special = _special(function, args) if function.own else None
+    if special is not None and variadic and function.name in known.COUNTING:
+        # VARIADIC NULL gives NULL.
+        return Value(args[-1].null, blurred=_blurred(args), why=args[-1].why)
     if special is not None and not variadic:
         return special
     total = function.own and known.total(function.signature, function.name, function.operators)
@@ -97,6 +100,8 @@ def function_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
 
 def _special(function: Function, args: list[Value]) -> Value | None:
     """Return the value of a function that takes NULL for an argument like others."""
+    if function.name in known.COUNTING:
+        return _counted(function.name, args)
     if function.name in known.NEVER_NULL:
         return VALUE
     if function.name in known.BY_FIRST:
@@ -107,6 +112,15 @@ def _special(function: Function, args: list[Value]) -> Value | None:
     if function.signature in known.COALESCING:
         return Value(min(value.null for value in args), blurred=_blurred(args))
     return None
+
+
+def _counted(name: str, args: list[Value]) -> Value:
+    """Return how many of some values are NULL, or are not."""
+    wanted, other = (ALWAYS, NEVER) if name == "num_nulls" else (NEVER, ALWAYS)
+    least = sum(value.null == wanted for value in args)
+    most = sum(value.null != other for value in args)
+    const = ("int", least) if least == most else ("between", least, most)
+    return Value(NEVER, blurred=_blurred(args), const=const)
 
 
 def _blurred(args: list[Value]) -> bool:

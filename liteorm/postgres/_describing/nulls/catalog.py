@@ -60,6 +60,8 @@ class Function:
     """One of PostgreSQL's own, or of an extension that was read."""
     operators: frozenset[str] = frozenset()
     """The names of the operators that call it."""
+    volatility: str = "v"
+    """As in `pg_proc.provolatile`."""
 
 
 @frozen
@@ -163,11 +165,13 @@ def _load_relations(catalog: Catalog, oids: set[int]) -> Loading:
 
 
 def _load_routines(catalog: Catalog, functions: set[int], operators: set[int]) -> Loading:
-    for oid, name, arguments, strict, own, called_by in (
+    for oid, name, arguments, strict, own, called_by, volatility in (
         yield _FUNCTIONS, (_TRUSTED, sorted(functions))
     ):
         signature = f"{name}({','.join(arguments)})"
-        catalog.functions[oid] = Function(name, signature, strict, own, frozenset(called_by))
+        catalog.functions[oid] = Function(
+            name, signature, strict, own, frozenset(called_by), volatility
+        )
     for oid, name, own, ordering in (yield _OPERATORS, (_TRUSTED, sorted(operators))):
         catalog.operators[oid] = Operator(name, own, ordering)
 
@@ -264,7 +268,8 @@ SELECT p.oid::int8, p.proname::text,
        ARRAY(SELECT t.typname::text FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY o (oid, n)
              JOIN pg_type t ON t.oid = o.oid ORDER BY o.n)::text[],
        p.proisstrict, p.oid < 16384 OR x.oid IS NOT NULL,
-       ARRAY(SELECT DISTINCT o.oprname::text FROM pg_operator o WHERE o.oprcode = p.oid)::text[]
+       ARRAY(SELECT DISTINCT o.oprname::text FROM pg_operator o WHERE o.oprcode = p.oid)::text[],
+       p.provolatile::text
 FROM pg_proc p
 LEFT JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 LEFT JOIN pg_extension x ON x.oid = d.refobjid AND x.extname = ANY(%s)

@@ -62,6 +62,8 @@ def compared(name: str, one: Any, two: Any) -> bool | None:
     if one[0] == two[0] == "int":
         rule = _ORDER.get(name)
         return None if rule is None else bool(rule(one[1], two[1]))
+    if "between" in (one[0], two[0]):
+        return _range_compared(name, one, two)
     if one == two and one != POSITIVE:
         return {"=": True, "<>": False}.get(name)
     if one[0] == two[0] == "bool":
@@ -71,6 +73,17 @@ def compared(name: str, one: Any, two: Any) -> bool | None:
     if two == POSITIVE and one[0] == "int":
         return _count_compared(_MIRRORED.get(name, ""), one[1])
     return None
+
+
+def _range_compared(name: str, one: Any, two: Any) -> bool | None:
+    """Compare a number between two others with a number."""
+    if one[0] != "between":
+        one, two, name = two, one, _MIRRORED.get(name, "")
+    rule = _ORDER.get(name)
+    if rule is None or two[0] != "int":
+        return None
+    found = {bool(rule(number, two[1])) for number in range(one[1], one[2] + 1)}
+    return found.pop() if len(found) == 1 else None
 
 
 _ORDER: Final[dict[str, Any]] = {

@@ -11,6 +11,7 @@ from liteorm.postgres._describing.nulls import calls
 from liteorm.postgres._describing.nulls.constants import constant
 from liteorm.postgres._describing.nulls.levels import Level, Result
 from liteorm.postgres._describing.nulls.nodes import Node
+from liteorm.postgres._describing.nulls.proven import as_said
 from liteorm.postgres._describing.nulls.values import (
     ALWAYS,
     FALSE,
@@ -46,7 +47,10 @@ def value_of(level: Level, node: Any) -> Value:
             # It is computed from a row, even where its columns are left out of the group.
             with level.over(groups=False):
                 return rule(level, node)
-    return rule(level, node) if rule is not None else unknown(f"it is made by {node.kind}")
+    if rule is None:
+        return unknown(f"it is made by {node.kind}")
+    value = rule(level, node)
+    return as_said(level, node, value) if level.expressions else value
 
 
 def _rolled(level: Level, node: Node) -> Value:

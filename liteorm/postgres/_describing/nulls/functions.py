@@ -147,6 +147,9 @@ TOTAL_FUNCTIONS: Final = (
 )
 """Give a value for all values that are not NULL."""
 
+STEADY: Final = TOTAL_FUNCTIONS - _SERVER
+"""Of those, the ones that ask for nothing but their arguments and settings."""
+
 PARTIAL: Final = _words(
     """
     area(path) box_intersect(box,box) current_setting(text,bool)
@@ -169,6 +172,8 @@ NEVER_NULL: Final = _words(
     """
 )
 """Give a value whatever goes in."""
+
+COUNTING: Final = _words("num_nonnulls num_nulls")
 
 BY_FIRST: Final = _words(
     "array_positions array_remove array_replace concat_ws format format_type string_to_array"

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, cast
 from attrs import evolve
 
 from liteorm.postgres._describing.nulls.judging import known, settle
-from liteorm.postgres._describing.nulls.levels import EMPTY, Condition, Inside, Level, Member
+from liteorm.postgres._describing.nulls.levels import EMPTY, Condition, Inside, Level, Member, Out
 from liteorm.postgres._describing.nulls.nodes import Node
 from liteorm.postgres._describing.nulls.types import type_of
 from liteorm.postgres._describing.nulls.values import NEVER
@@ -183,7 +183,7 @@ def _aggregate(level: Level, node: Node) -> Inside | None:
     with _over_rows(level, node["aggfilter"]):
         part = _part(level, "", args[0]["expr"])
     if name.endswith("_strict"):
-        part = evolve(part, out=evolve(part.out, null=NEVER, joins=frozenset(), whole=None))
+        part = evolve(part, out=_never(part.out))
     return Inside("array", (part,)) if form == "array" else Inside("list", (_as_json(part),))
 
 
@@ -210,6 +210,9 @@ def _call(level: Level, node: Node) -> Inside | None:
     if name in _AS_JSON:
         part = _as_json(_part(level, "", args[0]))
         return part.out.inside
+    if name == "array_remove":
+        inside = _inside(level, args[0])
+        return _without_null(inside) if inside is not None and _is_null(args[1]) else inside
     if name in _LISTS:
         parts = [_as_json(_part(level, "", arg)) for arg in args]
         return Inside("list", _different(parts)) if parts else None
@@ -220,6 +223,20 @@ def _call(level: Level, node: Node) -> Inside | None:
         parts = [_as_json(_part(level, str(k), v)) for k, v in zip(keys, args[1::2], strict=True)]
         return Inside("object", tuple(parts))
     return None
+
+
+def _without_null(inside: Inside) -> Inside:
+    """Return the inside of an array from which NULL was removed."""
+    parts = (evolve(part, out=_never(part.out)) for part in inside.parts)
+    return evolve(inside, parts=tuple(parts))
+
+
+def _never(out: Out) -> Out:
+    return evolve(out, null=NEVER, joins=frozenset(), whole=None, within=None)
+
+
+def _is_null(node: Any) -> bool:
+    return isinstance(node, Node) and _bare(node).flag("constisnull")
 
 
 def _text(node: Any) -> str | None:

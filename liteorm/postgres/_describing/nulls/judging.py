@@ -18,6 +18,7 @@ from liteorm.postgres._describing.nulls.levels import (
     Rel,
 )
 from liteorm.postgres._describing.nulls.nodes import Node, items_of
+from liteorm.postgres._describing.nulls.proven import said_of
 from liteorm.postgres._describing.nulls.values import ALWAYS, NEVER, SOME, UNKNOWN, Value
 
 _MOST_ATOMS: Final = 6
@@ -104,6 +105,9 @@ def settle(level: Level) -> None:
         if len(level.fixed) == before:
             break
     _settle_order(level)
+    for atom in said_of(level):
+        if not feasible(level, {atom: True})[0]:
+            level.settle(atom, False)
 
 
 def _settle_order(level: Level) -> None:

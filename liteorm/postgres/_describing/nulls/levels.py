@@ -198,6 +198,8 @@ class Level:
     """A group has at least one row."""
     grouped: bool = False
     """Expressions are over groups now, not over rows."""
+    expressions: dict[str, Any] = Factory(dict[str, Any])
+    """The atoms of expressions that conditions name, by their texts."""
     tests: list[Value] = Factory(list[Value])
     """The values that the CASEs around ask for."""
     subvalues: list[Result] = Factory(list[Result])
