@@ -13,9 +13,9 @@ How a page is written so that it can be run:
                                    raised, ``ScanError: message`` as a traceback ends with
   ``<!-- file: app/models.py -->`` a block of any language: written to that file, not run; a
                                    file called ``test_*.py`` is run by pytest at the page's end
-  ``<!-- file: test_x.py, with asyncpg -->``  only where this package is installed
+  ``<!-- file: test_x.py, with asyncpg -->``  only where this package or program is installed
   ``<!-- since 3.14 -->``          run from this Python on
-  ``<!-- with asyncpg -->``        run only where this package is installed
+  ``<!-- with asyncpg -->``        run only where this package or program is installed
 
 - ``<!-- setup`` … ``-->`` around lines of Python is run like a block and is not shown.
 """
@@ -30,6 +30,7 @@ import inspect
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -133,6 +134,11 @@ def run_test_files(folder: Path, dsn: str) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+def is_installed(name: str) -> bool:
+    """Tell whether there is a package or a program of this name."""
+    return importlib.util.find_spec(name) is not None or shutil.which(name) is not None
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_page_runs(
     page: Path,
@@ -161,13 +167,13 @@ def test_page_runs(
                     )
                 elif block.mark == "file":
                     name, _, package = block.argument.partition(", with ")
-                    if package and importlib.util.find_spec(package) is None:
+                    if package and not is_installed(package):
                         continue
                     path = tmp_path / name
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_text(block.text, "utf-8")
                 elif block.language == "python" and block.mark in MARKS:
-                    if block.mark == "with" and importlib.util.find_spec(block.argument) is None:
+                    if block.mark == "with" and not is_installed(block.argument):
                         printed = None
                         continue
                     since = block.argument.split(".") if block.mark == "since" else ["3"]
