@@ -231,3 +231,15 @@ def test_one_of_another_release_is_declined(tmp_path: Path, interface: str) -> N
     assert done.stdout.startswith("[Number(c0=7)]"), done.stderr
     assert "belongs to another liteorm" in done.stdout
     assert done.stderr.count("install liteorm[binary] anew") == 1
+
+
+def test_one_that_cannot_be_loaded_is_declined(tmp_path: Path) -> None:
+    """What is installed and will not be loaded, as without a GIL, is told once; Python reads."""
+    (tmp_path / "liteorm_native.py").write_text("raise ImportError('needs the GIL')")
+    environment = {**os.environ, "LITEORM_NATIVE": "1", "PYTHONPATH": f"{tmp_path}{os.pathsep}."}
+    done = subprocess.run(
+        [sys.executable, "-c", OTHER], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.startswith("[Number(c0=7)]"), done.stderr
+    assert "liteorm-native: needs the GIL" in done.stdout
+    assert done.stderr.count("scanning without liteorm-native: needs the GIL") == 1

@@ -60,8 +60,11 @@ def _found() -> tuple[Any, Any] | str:
     try:
         native = import_module("liteorm_native")
     except ImportError as error:
-        missing = error.name == "liteorm_native" and isinstance(error, ModuleNotFoundError)
-        return "liteorm-native is not installed" if missing else f"liteorm-native: {error}"
+        if error.name == "liteorm_native" and isinstance(error, ModuleNotFoundError):
+            return "liteorm-native is not installed"
+        # It is there, and will not be loaded: without a GIL, or made for another Python.
+        logger.warning("scanning without liteorm-native: %s", error)
+        return f"liteorm-native: {error}"
     interface = getattr(native, "INTERFACE", 1)
     if interface != _INTERFACE:
         reason = (
