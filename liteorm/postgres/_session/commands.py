@@ -115,30 +115,26 @@ def _makes_what_stays(first: str, sql: str, start: int, end: int) -> bool:
 
 def _session_call(signs: list[str]) -> str | None:
     """Return the function called that leaves something on the server session, if one is."""
-    for at, (word, after) in enumerate(pairwise(signs)):
-        name = word.strip('"').lower()
-        if after != "(":
-            continue
-        if _SESSION_LOCK.fullmatch(name):
-            return name
-        if name == "set_config" and _last_argument(signs, at + 2) in _FALSE:
-            return name
-    return None
+    # For each parenthesis that is open: what stands before it, where its last argument begins.
+    around: list[tuple[str, int]] = []
+    for at, sign in enumerate(signs):
+        if sign in ("(", "["):
+            name = signs[at - 1].strip('"').lower() if at and sign == "(" else ""
+            if _SESSION_LOCK.fullmatch(name):
+                return name
+            around.append((name, at + 1))
+        elif sign == "," and around:
+            around[-1] = (around[-1][0], at + 1)
+        elif sign in (")", "]") and around and _sets_for_good(signs, *around.pop()):
+            return _SET_CONFIG
+    return _SET_CONFIG if any(_sets_for_good(signs, *each) for each in around) else None
 
 
-def _last_argument(signs: list[str], at: int) -> str:
-    """Return what a call's last argument begins with."""
-    depth, begins = 0, at
-    for place in range(at, len(signs)):
-        sign = signs[place]
-        if sign == ")" and depth == 0:
-            break
-        depth += (sign in ("(", "[")) - (sign in (")", "]"))
-        if sign == "," and depth == 0:
-            begins = place + 1
-    return signs[begins].lower() if begins < len(signs) else ""
+def _sets_for_good(signs: list[str], name: str, last: int) -> bool:
+    return name == _SET_CONFIG and last < len(signs) and signs[last].lower() in _FALSE
 
 
+_SET_CONFIG: Final = "set_config"
 _SESSION_LOCK: Final = pattern(r"pg_(try_)?advisory_(un)?lock(_shared|_all)?")
 _SESSION_CALL: Final = pattern(r"(?i)pg_(try_)?advisory_(un)?lock|set_config")
 _FALSE: Final = {"false", "'false'", "'f'", "'off'", "'no'", "'0'"}
