@@ -150,9 +150,9 @@ write_int8(const Column *column, PyObject *value, Out *out)
 static int
 write_float4(const Column *column, PyObject *value, Out *out)
 {
-    /* beyond these the encoder tells what fits, infinities among it */
+    /* beyond these the encoder tells what fits, infinities and what would become 0 among it */
     double number = PyFloat_CheckExact(value) ? PyFloat_AS_DOUBLE(value) : Py_HUGE_VAL;
-    if (!(number >= -3e38 && number <= 3e38)) {
+    if (!(number >= -3e38 && number <= 3e38) || (number != 0 && fabs(number) < 1e-37)) {
         return write_other(column, value, out);
     }
     float narrow = (float)number;

@@ -22,10 +22,12 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import attrs
+from psycopg.abc import AdaptContext
 from psycopg.abc import Dumper as AnyDumper
 from psycopg.adapt import AdaptersMap, Buffer, Dumper, PyFormat, RecursiveDumper, Transformer
 from psycopg.pq import Format
 from psycopg.types.array import ListBinaryDumper, ListDumper
+from psycopg.types.numeric import DecimalDumper
 
 from liteorm._core.models.annotations import is_model, is_namedtuple
 from liteorm._core.models.hints import Codec
@@ -36,6 +38,7 @@ from liteorm._core.values.ranges import Multirange, Range
 from liteorm.errors import DataError, Error
 from liteorm.postgres._driver import register_dumper
 from liteorm.postgres._types.custom import CustomType, CustomTypes
+from liteorm.postgres._types.exact import BASES, exact
 from liteorm.postgres._types.forms import ARRAYS, is_a, reason_of
 from liteorm.postgres._types.json import Written, json_bytes
 from liteorm.postgres._types.leaves import as_lists, evened, leaves
@@ -49,6 +52,7 @@ for an object; `["1","5"]` is a closed range, and an array in JSON.
 """
 _JSONB_OID = 3802
 _INTERVAL_OID = 1186
+_NUMERIC_OID = 1700
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -112,6 +116,7 @@ def register_dumpers(
         register_dumper(adapters, Multirange, range_dumper)
     for interval_dumper in (_IntervalText, _IntervalBinary):
         register_dumper(adapters, Interval, interval_dumper)
+    register_dumper(adapters, Decimal, _Decimal)
     for bound_dumper in (_BoundText, _BoundBinary):
         register_dumper(adapters, Bound, bound_dumper)
     for type_ in custom.given if custom is not None else ():
@@ -225,7 +230,7 @@ class _ArrayBinary(RecursiveDumper):
         """Return the elements in one form, and whether the array is a literal of unknown type."""
         return evened(as_lists(obj), self._convert)
 
-    def _convert(self, cls: type) -> Callable[[Any], Any] | None:
+    def _convert(self, cls: type[Any]) -> Callable[[Any], Any] | None:
         """Return what makes a plain value of one that is sent as something else."""
         adapters = self._tx.adapters
         found = adapters.get_dumper(cls, PyFormat.BINARY)
@@ -233,9 +238,10 @@ class _ArrayBinary(RecursiveDumper):
             return found.convert
         if issubclass(cls, Enum):
             return parameter_of  # IntEnum, StrEnum: to psycopg they are numbers and text
-        if issubclass(cls, int) and found is adapters.get_dumper(int, PyFormat.BINARY):
-            # Of subclasses psycopg takes the width of the last for all, and cuts the others.
-            return int
+        base = next((base for base in BASES if issubclass(cls, base)), cls)
+        if cls not in (base, bool) and found is adapters.get_dumper(base, PyFormat.BINARY):
+            # Of subclasses of int psycopg takes the width of the last for all, and cuts the others.
+            return exact
         return None
 
     def _packed(self, items: list[Any]) -> type[_CustomBinary] | None:
@@ -315,6 +321,7 @@ class _RangeText(RecursiveDumper):
     def _bound(self, value: Any) -> bytes:
         if value is None:
             return b""
+        value = exact(value)
         data = self._tx.get_dumper(value, PyFormat.TEXT).dump(value)
         return b'"' + re.sub(rb'(["\\])', rb"\1\1", bytes(data or b"")) + b'"'
 
@@ -375,6 +382,20 @@ class _CustomText(_CustomBinary):
                 hint="give its CustomType a text",
             )
         return self.custom.text(obj).encode()
+
+
+class _Decimal(DecimalDumper):
+    """A number as it is, whatever its class says of it."""
+
+    # psycopg's own stays the one of the type.
+    oid = 0
+
+    def __init__(self, cls: type, context: AdaptContext | None = None) -> None:
+        super().__init__(cls, context)
+        self.oid = _NUMERIC_OID
+
+    def dump(self, obj: Decimal) -> Buffer | None:
+        return super().dump(exact(obj))
 
 
 class _IntervalText(Dumper):

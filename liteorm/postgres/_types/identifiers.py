@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from liteorm._core.scanning.types import ROWS
+from liteorm.postgres._types.exact import exact_text
 from liteorm.postgres._types.forms import Form, Scalar, Unsendable, untold, wrong_class
 from liteorm.postgres._types.numbers import int_between, int_text
 from liteorm.postgres._types.strings import text_of, written
@@ -68,7 +69,7 @@ def _lsn(value: Any) -> bytes:
 
 
 FORMS: Final[dict[str, Form]] = {
-    "uuid": Form(Scalar("UUID", _uuid, str, UUID, dumper=2950)),
+    "uuid": Form(Scalar("UUID", _uuid, exact_text, UUID, dumper=2950)),
     "pg_lsn": Form(written(_lsn), lsn),
     "tid": Form(written(_tid), tid),
     "oid": _unsigned("I"),

@@ -121,11 +121,14 @@ class Written:
     def _parts(self, value: Any) -> Any:
         cls: Any = value.__class__
         if issubclass(cls, dict):
+            _check_keys(value)
             keyed = self._codecs and not self._are_leaves(value)
             if cls is dict and not keyed and self._are_leaves(value.values()):
                 return value
             keys = map(self.disclosed, value) if keyed else value
-            return dict(zip(keys, map(self.disclosed, value.values()), strict=True))
+            made = dict(zip(keys, map(self.disclosed, value.values()), strict=True))
+            _check_keys(made, len(value))
+            return made
         if is_a(value, ARRAYS) and not is_special(cls, self._by_class):
             if cls in ARRAYS and self._are_leaves(value):
                 return value
@@ -235,11 +238,30 @@ def _json_hook(value: Any) -> Any:
     if type(value).__module__ == "ipaddress":
         return str(value)
     if is_a(value, Mapping):
-        return dict(value)
+        return _check_keys(dict(value))
     if is_pydantic(type(value)):
         _check_open(value)
         return value.model_dump(mode="json", by_alias=True)
     raise TypeError(f"Encoding objects of type {type(value).__qualname__} is unsupported")
+
+
+def _check_keys(value: dict[Any, Any], count: int | None = None) -> dict[Any, Any]:
+    """Refuse keys that become the same in JSON: all but one of their values would be lost."""
+    keys: Any = value
+    if not _STR.issuperset(map(type, value)):
+        import msgspec
+
+        keys = {msgspec.json.encode({_plain_key(key): None}, enc_hook=_json_hook) for key in value}
+    if len(keys) < (len(value) if count is None else count):
+        raise DataError("two keys of a dict have the same text in JSON")
+    return value
+
+
+def _plain_key(key: Any) -> Any:
+    return _member(key) if isinstance(key, Enum) else key
+
+
+_STR: Final[frozenset[Any]] = frozenset((str,))
 
 
 def _check_open(model: Any) -> None:

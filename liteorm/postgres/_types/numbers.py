@@ -7,6 +7,7 @@ from collections.abc import Callable
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 from typing import Any, Final, NamedTuple
 
+from liteorm.postgres._types.exact import exact, exact_text
 from liteorm.postgres._types.forms import Form, Scalar, Unsendable, untold, wrong_class
 
 
@@ -54,18 +55,24 @@ def single(value: Any) -> float:
     """Return a float within the range of real."""
     number = double(value)
     try:
-        struct.pack("!f", number)
+        [stored] = struct.unpack("!f", struct.pack("!f", number))
     except OverflowError:
         raise Unsendable("it is out of range for real") from None
+    if number and not stored:
+        raise Unsendable("it is too small for real, which would make it 0")
     return number
 
 
 def _decimal(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return value
-    if isinstance(value, int):
-        return int(value)
+    if isinstance(value, Decimal | int):
+        return int(value) if isinstance(value, bool) else exact(value)
     raise wrong_class(value, "Decimal")
+
+
+def _numeric_text(value: Any) -> str:
+    number = exact(value)
+    # PostgreSQL's NaN neither signals nor carries anything.
+    return "NaN" if isinstance(number, Decimal) and number.is_nan() else str(number)
 
 
 def _int_type(oid: int, bits: int) -> Form:
@@ -127,10 +134,14 @@ FORMS: Final[dict[str, Form]] = {
     "int4": _int_type(23, 32),
     "int8": _int_type(20, 64),
     "float4": Form(
-        Scalar("float", single, repr, float, "not -3e38 <= {v} <= 3e38", 700, bound=True)
+        Scalar(
+            *("float", single, exact_text, float),
+            *("{v} and not 1e-37 <= abs({v}) <= 3e38", 700),
+            bound=True,
+        )
     ),
-    "float8": Form(Scalar("float", double, repr, float, dumper=701)),
-    "numeric": Form(Scalar("Decimal", _decimal, str, Decimal, dumper=1700, strict=True)),
+    "float8": Form(Scalar("float", double, exact_text, float, dumper=701)),
+    "numeric": Form(Scalar("Decimal", _decimal, _numeric_text, Decimal, dumper=1700, strict=True)),
     # Read and sent in binary, once the server has told how many decimals it has.
     "money": Form(from_text=untold("money")),
 }

@@ -59,6 +59,14 @@ def one_byte_text(data: bytes) -> str:
     return "" if data == b"\0" else data.decode()
 
 
+def _name(value: Any) -> str:
+    text = text_of(value)
+    if len(text.encode()) > _NAME_BYTES:
+        # As text the server would cut it, and says so of binary only.
+        raise Unsendable(f"it is longer than the {_NAME_BYTES} bytes of a name")
+    return text
+
+
 def enum_encoder(type_: PgType) -> Encoder:
     """Return how the labels of an enum are sent."""
 
@@ -83,6 +91,7 @@ def enum_encoder(type_: PgType) -> Encoder:
     )
 
 
+_NAME_BYTES: Final = 63
 _TEXT: Final = Scalar("str", text_of, text_of, str, dumper=TEXT_OID, strict=True)
 _PLAIN: Final = Form(_TEXT, text_bytes)
 _VERSIONED: Final = Form(written(_versioned), versioned_text)
@@ -91,7 +100,10 @@ FORMS: Final[dict[str, Form]] = {
     "text": _PLAIN,
     "varchar": _PLAIN,
     "bpchar": _PLAIN,
-    "name": _PLAIN,
+    "name": Form(
+        Scalar("str", _name, _name, dumper=TEXT_OID),
+        text_bytes,
+    ),
     "xml": _PLAIN,
     "citext": _PLAIN,
     "refcursor": _PLAIN,

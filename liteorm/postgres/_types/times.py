@@ -11,6 +11,7 @@ import attrs
 from liteorm._core.scanning.types import underlying
 from liteorm._core.values.interval import Interval, interval_from_text, timedelta_of
 from liteorm.errors import DataError
+from liteorm.postgres._types.exact import iso_text
 from liteorm.postgres._types.forms import BYTEA_OID, Encoder, Form, Scalar, Unsendable, wrong_class
 
 _interval = struct.Struct("!qii")
@@ -86,8 +87,11 @@ def _time(value: Any) -> time:
 def _timetz(value: Any) -> time:
     if not isinstance(value, time):
         raise wrong_class(value, "time with tzinfo")
-    if value.utcoffset() is None:
+    offset = value.utcoffset()
+    if offset is None:
         raise Unsendable("it is a time without a UTC offset, the column has one")
+    if offset.microseconds:
+        raise Unsendable("its UTC offset has a fraction of a second, which PostgreSQL has not")
     return value
 
 
@@ -139,19 +143,15 @@ def with_infinity(encoder: Encoder) -> Encoder:
     )
 
 
-def _isoformat(value: Any) -> str:
-    return str(value.isoformat())
-
-
 FORMS: Final[dict[str, Form]] = {
-    "date": Form(Scalar("date", _date, _isoformat, date, dumper=1082)),
-    "time": Form(Scalar("time", _time, _isoformat, time, "{v}.tzinfo is not None", 1083)),
-    "timetz": Form(Scalar("time", _timetz, _isoformat, time, "{v}.tzinfo is None", 1266)),
+    "date": Form(Scalar("date", _date, iso_text, date, dumper=1082)),
+    "time": Form(Scalar("time", _time, iso_text, time, "{v}.tzinfo is not None", 1083)),
+    "timetz": Form(Scalar("time", _timetz, iso_text, dumper=1266)),
     "timestamp": Form(
         Scalar(
             "datetime",
             _timestamp,
-            _isoformat,
+            iso_text,
             datetime,
             "{v}.tzinfo is not None",
             1114,
@@ -160,7 +160,7 @@ FORMS: Final[dict[str, Form]] = {
     ),
     "timestamptz": Form(
         Scalar(
-            "datetime", _timestamptz, _isoformat, datetime, "{v}.tzinfo is None", 1184, strict=True
+            "datetime", _timestamptz, iso_text, datetime, "{v}.tzinfo is None", 1184, strict=True
         )
     ),
     "interval": Form(
