@@ -71,7 +71,7 @@ async def _send(session: AsyncStatements, pending: list[Pending[Any]]) -> list[A
             exc = because(*_judged(wire, exc, pending, alone))
             raise exc
         for each, result in zip(pending, results, strict=True):
-            wire.note_results([result], each.sql)
+            await wire.heed([result], each.sql, each.params)
         found = [await _read(session, wire, *pair) for pair in zip(pending, results, strict=True)]
         use.rows = sum(
             len(one) if each.reads else one.rows_affected

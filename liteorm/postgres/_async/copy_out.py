@@ -105,6 +105,7 @@ class AsyncCopyingOut:
                 await afinish(self._stop(wire))
             else:
                 await self._protection.release(wire)
+                await wire.heed_text(self._sql, self._params)
         except BaseException as leaving:
             await self._use.__aexit__(type(leaving), leaving, leaving.__traceback__)
             raise

@@ -184,7 +184,10 @@ class AsyncStatements:
         text, values = rendered(sql, params)
         self._check_text(text)
         async with (use := self._connection("execute", text, values, timeout)) as wire:
-            results = await wire.run_script(text, values)
+            if values is None:
+                results = await wire.run_script(text)
+            else:
+                results = [await wire.run(text, values)]
             if results and results[-1].status in _COPYING:
                 raise StatementError(
                     "COPY from or to the client cannot be run by execute",

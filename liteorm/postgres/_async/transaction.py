@@ -226,7 +226,7 @@ class AsyncTx(AsyncAnySession):
     async def _roll_back_to(self, wire: AsyncWire) -> None:
         await wire.command(f"ROLLBACK TO SAVEPOINT {self._savepoint}")
         self._root._swallowed = None
-        if wire.own_limit is not None or wire.path is not None:
+        if wire.relearnt:
             await wire.learn_settings()
         await wire.command(f"RELEASE SAVEPOINT {self._savepoint}")
 

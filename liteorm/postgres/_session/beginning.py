@@ -62,7 +62,7 @@ class Begin:
         shown: The same for observers and errors, with placeholders: a setting may be a secret.
         params: What stands behind the placeholders, None if there are none.
         read_only: Whether writes are refused.
-        moves: It may change where names are looked for; then the path is told before and after.
+        moves: It may change where names are looked for; then the path is told after it.
         limit: The statement_timeout that it sets, as given; asked for at last, in milliseconds.
         unasked: What is sent where it is known what that means; None where more is asked.
     """
@@ -143,7 +143,7 @@ def _form(begin: str, names: tuple[str, ...], plain_path: bool = False) -> _Form
     moves = any(name in moving for name in lower)
     limits = [at for at, name in enumerate(lower) if name == "statement_timeout"]
     settings = [_setting(name, plain_path) for name in names]
-    sent = [begin, _PATH, *settings, _PATH] if moves else [begin, *settings]
+    sent = [begin, *settings, _PATH] if moves else [begin, *settings]
     return _Form(
         sent="; ".join([*sent, _LIMIT] if limits else sent),
         shown="; ".join([begin, *(text.format("%s") for text in settings)]),

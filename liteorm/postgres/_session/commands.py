@@ -198,9 +198,12 @@ def count_statements(sql: str) -> int:
 
 
 _WATCHED: Final = frozenset({"search_path", "statement_timeout"})
+_SETTABLE: Final = _WATCHED | {"role", "session_authorization"}
+"""What changes one of these, given to set_config."""
 _CHANGING_TAGS: Final = frozenset({b"SET", b"RESET", b"DISCARD ALL"})
 _MENTIONED: Final = pattern(
-    r"(?i)\b(?:search_path|statement_timeout|set_config|schema|role|authorization|reset|discard)\b"
+    r"(?i)\b(?:search_path|statement_timeout|set_config|schema|role|(?:session_)?authorization"
+    r"|reset|discard)\b"
 )
 
 
@@ -225,9 +228,11 @@ def changes_settings(tag: bytes, sql: str, params: Any) -> bool:
         return True
     if "set_config" not in found:
         return False
+    if not found.isdisjoint(_SETTABLE):
+        return True
     whole: Any = params
     given: Iterable[Any] = whole.values() if isinstance(params, Mapping) else whole or ()
-    return any(isinstance(value, str) and value.lower() in _WATCHED for value in given)
+    return any(isinstance(value, str) and value.lower() in _SETTABLE for value in given)
 
 
 def copy_refused(sql: str | None = None) -> StatementError:

@@ -83,6 +83,16 @@ def _other_names(given: Any, names: Sequence[str]) -> StatementError:
     return StatementError(f"{wrong}; the statement takes {takes}", hint=meant)
 
 
+class _Elsewhere:
+    """A statement as the driver's manager knows it, apart from that of the same text elsewhere."""
+
+    __slots__ = ("query", "types")
+
+    def __init__(self, query: Any, path: str) -> None:
+        self.query = b"%b\0%b" % (query.query, path.encode())
+        self.types = query.types
+
+
 def run_step(wire: Any, transformer: Any, sql: Any, params: Any) -> PQGen[Any]:
     """Run one statement with a binary result; return the result.
 
@@ -92,8 +102,9 @@ def run_step(wire: Any, transformer: Any, sql: Any, params: Any) -> PQGen[Any]:
     query = NamedQuery(transformer)
     query.convert(sql, params)
     pgconn, prepared = wire.pgconn, prepared_statements(wire)
-    # In another search_path the same text is another statement.
-    prepare, name = prepared.get(query, None if wire.path is None else False)
+    # Where names lead elsewhere the same text is another statement.
+    known = query if wire.path is None else _Elsewhere(query, wire.path)
+    prepare, name = prepared.get(known)
     if prepare is NOT_PREPARED:
         pgconn.send_query_params(
             query.query,
@@ -111,7 +122,7 @@ def run_step(wire: Any, transformer: Any, sql: Any, params: Any) -> PQGen[Any]:
         pgconn.send_query_prepared(
             name, query.params, param_formats=query.formats, result_format=_BINARY
         )
-    key = prepared.maybe_add_to_cache(query, prepare, name)
+    key = prepared.maybe_add_to_cache(known, prepare, name)
     results = yield from execute(pgconn)
     if key is not None:
         prepared.validate(key, prepare, name, results)

@@ -72,7 +72,7 @@ def _send(session: Statements, pending: list[Pending[Any]]) -> list[Any]:
             exc = because(*_judged(wire, exc, pending, alone))
             raise exc
         for each, result in zip(pending, results, strict=True):
-            wire.note_results([result], each.sql)
+            wire.heed([result], each.sql, each.params)
         found = [_read(session, wire, *pair) for pair in zip(pending, results, strict=True)]
         use.rows = sum(
             len(one) if each.reads else one.rows_affected

@@ -18,7 +18,7 @@ from psycopg.adapt import Transformer
 
 from liteorm.errors import ConnectFailed, Error
 from liteorm.postgres._sync.limits import Limits
-from liteorm.postgres._driver import KNOWN_QUERY, name_unguessably, prepared_statements
+from liteorm.postgres._driver import name_unguessably, prepared_statements
 from liteorm.postgres._session.commands import (
     DEALLOCATING_TAGS,
     SPECIAL_TAGS,
@@ -43,7 +43,6 @@ from liteorm.postgres._session.primitives import (
     readable,
 )
 from liteorm.postgres._session.protocol import (
-    NamedQuery,
     arrived,
     drain_step,
     run_step,
@@ -55,20 +54,13 @@ from liteorm.postgres._session.translate import FatalNotice, is_stale, one_line,
 from liteorm.postgres._types.dumpers import are_plain
 from liteorm.postgres._types.quiet import said
 
-__all__ = ["SendingCursor", "Wire"]
+__all__ = ["Wire"]
 
 logger: Final = logging.getLogger("liteorm")
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
 _IDLE: Final = pq.TransactionStatus.IDLE
 _CANCELED: Final = "57014"
-
-
-class SendingCursor(Cursor[Any]):
-    """The driver's cursor, with our rules for named parameters."""
-
-    if KNOWN_QUERY:
-        _query_cls = NamedQuery
 
 
 class Wire(Limits):
@@ -344,25 +336,34 @@ class Wire(Limits):
                 self.drop()
         return results
 
-    def run_script(self, sql: Any, params: Any = None) -> list[Any]:
+    def run_script(self, sql: Any) -> list[Any]:
         """Run one statement, or several split by semicolons; return the driver's results."""
-        cursor = SendingCursor(self)
+        cursor = Cursor(self)
         prepare = None if self.path is None else False
         if self.lasting is not None and self.bounded and ";" in sql:
             self.renew(count_statements(sql))
         try:
-            cursor.execute(sql, params, prepare=prepare)
+            cursor.execute(sql, prepare=prepare)
         except psycopg.Error as exc:
             if not self.forget_stale(exc):
                 raise
-            cursor.execute(sql, params, prepare=prepare)
+            cursor.execute(sql, prepare=prepare)
         results: list[Any] = [cursor.pgresult]
         while cursor.nextset():
             results.append(cursor.pgresult)
+        self.heed(results, sql)
+        return results
+
+    def heed(self, results: Iterable[Any], sql: Any, params: Any = None) -> None:
+        """Take note of what results tell of the session's state, and ask for what they do not."""
         self.note_results(results, sql)
         if any(changes_settings(result.command_status, sql, params) for result in results):
             self.learn_settings()
-        return results
+
+    def heed_text(self, sql: Any, params: Any) -> None:
+        """Ask for what a statement may have changed whose results were read one by one."""
+        if not self.closed and changes_settings(b"", sql, params):
+            self.learn_settings()
 
     def note_results(self, results: Iterable[Any], sql: Any) -> None:
         """Take note of what results tell of the session's state."""

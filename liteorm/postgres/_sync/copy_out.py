@@ -106,6 +106,7 @@ class CopyingOut:
                 finish(self._stop(wire))
             else:
                 self._protection.release(wire)
+                wire.heed_text(self._sql, self._params)
         except BaseException as leaving:
             self._use.__exit__(type(leaving), leaving, leaving.__traceback__)
             raise

@@ -48,7 +48,9 @@ class Limits(Connection[tuple[Any, ...]]):
     drop_late: bool = False
     """Past the deadline the connection is dropped at once, not cancelled."""
     path: str | None = None
-    """The schemas that names are looked for in, once the transaction has changed them."""
+    """The schemas that names are looked for in, where the transaction may have changed them."""
+    relearnt: bool = False
+    """It has changed them, or its time limit, after its beginning."""
     dirty: bool = False
     """Something stays behind that the next borrower must not see."""
     raised: bool = False
@@ -165,6 +167,7 @@ class Limits(Connection[tuple[Any, ...]]):
         What a time limit means in milliseconds is asked once. Where a path or a role leads is asked
         each time: a schema made meanwhile, or opened to a role, changes what names mean.
         """
+        self.relearnt = False
         limit = None if begin.limit is None else _told.get(begin.limit)
         if limit is not None and begin.unasked is not None:
             self.wait(text_step(self.pgconn, begin.unasked))
@@ -178,8 +181,8 @@ class Limits(Connection[tuple[Any, ...]]):
                 if len(_told) >= _MOST_TOLD:
                     _told.clear()
                 _told[begin.limit] = limit
-            if begin.moves and told[0] != told[-1]:
-                self.path = told[-1]
+            if begin.moves:
+                self.path = told[0]
         if limit is not None and self.state.statement_timeout is not None:
             self.own_limit = limit
 
@@ -196,5 +199,6 @@ class Limits(Connection[tuple[Any, ...]]):
             return
         if inside:
             self.path = row[1]
+            self.relearnt = True
         if self.state.statement_timeout is not None:
             self.own_limit = int(row[0]) / 1000

@@ -6,15 +6,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from psycopg import Cursor
+
 from liteorm._core.sql.text import SqlText, rendered
 from liteorm._core.values.results import Result
 from liteorm.errors import Error, StatementError
-from liteorm.postgres._sync.connection import SendingCursor, Wire
+from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.lookup import own_text
 from liteorm.postgres._sync.statements import Statements
-from liteorm.postgres._driver import COUNTS_RESULTS
+from liteorm.postgres._driver import COUNTS_RESULTS, KNOWN_QUERY
 from liteorm.postgres._session.commands import result_of
 from liteorm.postgres._session.outcomes import because
+from liteorm.postgres._session.protocol import NamedQuery
 from liteorm.postgres._session.translate import is_stale
 from liteorm.postgres._types.dumpers import parameter_error
 from liteorm.postgres._writing.chunks import Chunks, Objects
@@ -23,8 +26,11 @@ _SETS: Final = 1000
 """Parameter sets sent in one go; the source is asked for more between them."""
 
 
-class CountingCursor(SendingCursor):
+class CountingCursor(Cursor[Any]):
     """Knows how many parameter sets have been taken and how many have been answered."""
+
+    if KNOWN_QUERY:
+        _query_cls = NamedQuery
 
     taken = 0
     answered = 0
@@ -97,7 +103,7 @@ def _run_sets(
                     exc = because(_of_set(wire, cursor, exc, text), exc)
                     raise exc
                 taken = sets.take(_SETS)
-            wire.note_results(cursor.last, text)
+            wire.heed(cursor.last, text, cursor.current)
             result = Result(cursor.affected, result_of(cursor.last).command)
             use.rows = result.rows_affected
     return result

@@ -185,7 +185,10 @@ class Statements:
         text, values = rendered(sql, params)
         self._check_text(text)
         with (use := self._connection("execute", text, values, timeout)) as wire:
-            results = wire.run_script(text, values)
+            if values is None:
+                results = wire.run_script(text)
+            else:
+                results = [wire.run(text, values)]
             if results and results[-1].status in _COPYING:
                 raise StatementError(
                     "COPY from or to the client cannot be run by execute",

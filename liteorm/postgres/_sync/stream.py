@@ -171,6 +171,7 @@ class Streaming:
                 exc = exc or failure
             else:
                 self._protection.release(wire)
+                wire.heed_text(self._sql, self._params)
         except BaseException as leaving:
             self._use.__exit__(type(leaving), leaving, leaving.__traceback__)
             raise

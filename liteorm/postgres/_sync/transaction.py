@@ -227,7 +227,7 @@ class Tx(AnySession):
     def _roll_back_to(self, wire: Wire) -> None:
         wire.command(f"ROLLBACK TO SAVEPOINT {self._savepoint}")
         self._root._swallowed = None
-        if wire.own_limit is not None or wire.path is not None:
+        if wire.relearnt:
             wire.learn_settings()
         wire.command(f"RELEASE SAVEPOINT {self._savepoint}")
 

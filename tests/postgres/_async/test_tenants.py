@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import itertools
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -67,6 +68,49 @@ CHANGES: Final[dict[str, Any]] = {
     "capitals": "SET LOCAL SEARCH_PATH TO {}",
     "capitals in a call": "SELECT SET_CONFIG('Search_Path', '{}', true)",
     "a comment": "SET LOCAL /* as */ ROLE {}",
+    "role in a call": "SELECT set_config('role', '{}', true)",
+}
+
+
+async def _batched(tx: AsyncTx, text: Any) -> None:
+    async with tx.batch() as batch:
+        batch.execute("SELECT 1")
+        batch.execute(text)
+
+
+async def _named(tx: AsyncTx, text: Any) -> None:
+    found = re.search(r"'([\w ]+)', '(\w+)'", text)
+    name, value = found.groups() if found else ("search_path", text.split()[-1].strip("'"))
+    if "role" in text.lower():
+        name = "role"
+    await tx.query("SELECT set_config(%s, %s, true)", [name, value])
+
+
+async def _streamed(tx: AsyncTx, text: Any) -> None:
+    if not text.startswith("SELECT"):
+        await tx.execute(text)
+        return
+    async with tx.stream(text) as stream:
+        assert [row async for row in stream]
+
+
+async def _copied(tx: AsyncTx, text: Any) -> None:
+    if not text.startswith("SELECT"):
+        await tx.execute(text)
+        return
+    async with tx.copy_out(text) as blocks:
+        assert [block async for block in blocks]
+
+
+WAYS: Final[dict[str, Callable[[AsyncTx, Any], Awaitable[Any]]]] = {
+    "execute": lambda tx, text: tx.execute(text),
+    "query": lambda tx, text: tx.query(text),
+    "script": lambda tx, text: tx.execute(f"SELECT 1; {text}; SELECT 2"),
+    "batch": _batched,
+    "execute_many": lambda tx, text: tx.execute_many(f"{text}", [()]),
+    "parameters": _named,
+    "stream": _streamed,
+    "copy_out": _copied,
 }
 
 
@@ -103,6 +147,34 @@ async def test_each_tenant_writes_to_its_own(
         assert [
             row[0] for row in witness.ask(f"SELECT id FROM {tenant}.item WHERE id > 0 ORDER BY id")
         ] == ids
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("way", WAYS)
+async def test_every_way_to_another_schema_is_noticed(
+    liteorm_database: Any, witness: Witness, way: str, change: str
+) -> None:
+    """Whichever call changes where names lead, what comes next in the transaction knows."""
+    keys = itertools.count(1)
+    witness.run(TABLE)
+    for statement in (
+        "DROP SCHEMA IF EXISTS lta CASCADE; CREATE SCHEMA lta",
+        f"SET search_path = lta; {TABLE}; RESET search_path",
+        """DO $$ BEGIN CREATE ROLE lta;
+           EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$""",
+        "GRANT ALL ON SCHEMA lta TO lta; GRANT ALL ON lta.item TO lta",
+    ):
+        witness.run(statement)
+    async with await open_async(liteorm_database.dsn, max_size=1) as db:
+        for _ in range(7):
+            await db.insert(Item(next(keys), Mood.SAD, [Mood.OK]))
+            async with db.transaction() as tx:
+                await WAYS[way](tx, CHANGES[change].format("lta"))
+                item = Item(next(keys), Mood.SAD, [Mood.OK])
+                assert await tx.insert(item) == item
+                assert await tx.get(Item, item.id) == item
+    counted = "SELECT count(*) FROM {}.item"
+    assert witness.ask(counted.format("lta")) == witness.ask(counted.format("public")) == [(7,)]
 
 
 @pytest.mark.parametrize("back", ["RESET ALL", "SET SCHEMA 'public'", "RESET ROLE"])

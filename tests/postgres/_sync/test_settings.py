@@ -307,6 +307,29 @@ def test_a_limit_is_asked_for_once(liteorm_database: Any, witness: Witness) -> N
     assert sent[2] == sent[3]
 
 
+@pytest.mark.parametrize(
+    "options", [{"role": "liteorm_guest"}, {"settings": {"search_path": "elsewhere"}}]
+)
+def test_statements_are_prepared_where_names_lead_elsewhere(
+    liteorm_database: Any, witness: Witness, options: Any
+) -> None:
+    """Apart from those of the same text outside, and with the rows of the tables meant there."""
+    witness.run(f"""{GUEST} CREATE SCHEMA elsewhere; CREATE TABLE made (id int);
+        CREATE TABLE elsewhere.made (id text); INSERT INTO made VALUES (1);
+        INSERT INTO elsewhere.made VALUES ('x'); GRANT SELECT ON made TO liteorm_guest""")
+    text: Any = "SELECT id FROM made"
+    elsewhere = [(1,)] if "role" in options else [("x",)]
+    with open(liteorm_database.dsn, max_size=1) as db:
+        for _ in range(8):
+            assert list(db.query(text)) == [(1,)]
+            with db.transaction(**options) as tx:
+                assert list(tx.query(text)) == elsewhere
+                tx.execute("SELECT %s::int", [1])
+        counted = "SELECT count(*) FROM pg_prepared_statements WHERE statement = %s"
+        assert list(db.query(counted, [text])) == [(2,)]
+        assert list(db.query(counted, ["SELECT $1::int"])) == [(1,)]
+
+
 def test_a_schema_made_meanwhile_counts_at_once(
     liteorm_database: Any, witness: Witness
 ) -> None:
