@@ -13,7 +13,7 @@ from liteorm.postgres._describing.nulls.changes import Changes
 from liteorm.postgres._describing.nulls.grouping import read_groups
 from liteorm.postgres._describing.nulls.insides import inside_of
 from liteorm.postgres._describing.nulls.judging import feasible, known, settle
-from liteorm.postgres._describing.nulls.levels import Exhausted, Level, Out, Result
+from liteorm.postgres._describing.nulls.levels import EMPTY, Exhausted, Level, Out, Result
 from liteorm.postgres._describing.nulls.nodes import Node, items_of
 from liteorm.postgres._describing.nulls.picking import picked
 from liteorm.postgres._describing.nulls.sources import Sources
@@ -99,8 +99,14 @@ class Analysis:
         )
         return evolve(result, columns=columns)
 
-    def query(self, node: Any, parent: Level | None) -> Result:
-        """Return the result of a query, or of a change with RETURNING."""
+    def query(self, node: Any, parent: Level | None, *, per_row: bool = False) -> Result:
+        """Return the result of a query, or of a change with RETURNING.
+
+        Args:
+            node: The query.
+            parent: The level around it.
+            per_row: It is an expression of that level, for which there is a row.
+        """
         if not isinstance(node, Node) or node.kind != "QUERY":
             return Result(())
         level = Level(self, parent)
@@ -111,18 +117,21 @@ class Analysis:
                 return set_operation(level, node)
             if node.number("commandType") != 1:
                 return Changes(self, level).result(node)
-            return self._select(node, level)
+            return self._select(node, level, per_row=per_row)
         finally:
             self.several_sets = before
 
-    def _select(self, node: Node, level: Level) -> Result:
+    def _select(self, node: Node, level: Level, *, per_row: bool) -> Result:
         sources = Sources(self, level, node)
         sources.read(node["jointree"])
         settle(level)
         sources.again()
         settle(level)
+        level.complete = True
         possible, blurred = feasible(level, {})
         read_groups(level, node)
+        if per_row and not level.filled and _reads_the_same(node, level):
+            level.settle(EMPTY, False)
         for number, window in enumerate(node.nodes("windowClause"), 1):
             level.windows[window.number("winref") or number] = window.number("frameOptions")
         entries = [entry for entry in node.nodes("targetList") if not entry.flag("resjunk")]
@@ -203,6 +212,23 @@ class Analysis:
         else:
             return Result(())
         return _with_marks(found, cte)
+
+
+def _reads_the_same(node: Node, level: Level) -> bool:
+    """Return whether a query aggregates all rows of a table of which a row is read around it."""
+    outer, tree = level.parent, node["jointree"]
+    items = tree.nodes("fromlist")
+    if outer is None or not outer.complete or tree["quals"] is not None or len(items) != 1:
+        return False
+    if node.nodes("groupClause") or node.nodes("groupingSets") or items[0].kind != "RANGETBLREF":
+        return False
+    if not outer.filled and outer.env.get(EMPTY) is not False:
+        return False
+    rel = level.rels[items[0].number("rtindex")]
+    return rel.table > 0 and any(
+        other.table == rel.table and all(outer.env.get(join) is False for join in other.joins)
+        for other in outer.rels.values()
+    )
 
 
 def _with_marks(result: Result, cte: Node) -> Result:

@@ -45,6 +45,8 @@ class Relation:
     rules: bool = False
     varied: bool = False
     """A table below it computes a generated column in another way."""
+    secured: bool = False
+    """Row security may hide rows of it."""
     foreign: bool = False
     """It, or a table below it, is a foreign one: nothing enforces its constraints."""
 
@@ -146,7 +148,7 @@ def _load_relations(catalog: Catalog, oids: set[int]) -> Loading:
         columns.setdefault(oid, {})[number] = StoredColumn(
             name, null, type_, _tree(default), filled, _tree(generated)
         )
-    for oid, name, kind, definition, checks, triggers, rules, varied, foreign in (
+    for oid, name, kind, definition, checks, triggers, rules, varied, secured, foreign in (
         yield _RELATIONS, (listed,)
     ):
         read = [_tree(check) for check in checks]
@@ -160,6 +162,7 @@ def _load_relations(catalog: Catalog, oids: set[int]) -> Loading:
             triggers,
             rules,
             varied or foreign,
+            secured,
             foreign,
         )
 
@@ -230,6 +233,7 @@ SELECT c.oid::int8, c.oid::regclass::text, c.relkind::text,
             OR pg_get_expr(e.adbin, e.adrelid) IS DISTINCT FROM pg_get_expr(p.adbin, p.adrelid))''',
     )
 },
+       EXISTS {_TREE.format("", "WHERE t.relrowsecurity")},
        EXISTS {_TREE.format("", "WHERE t.relkind = 'f'")}
 FROM pg_class c WHERE c.oid = ANY(%s::oid[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
 """

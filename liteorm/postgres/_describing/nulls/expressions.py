@@ -345,7 +345,7 @@ def _field(level: Level, node: Node) -> Value:
 
 def _sublink(level: Level, node: Node) -> Value:
     kind = node.number("subLinkType")
-    result = level.analysis.query(node["subselect"], level)
+    result = level.analysis.query(node["subselect"], level, per_row=True)
     if kind == _ARRAY:
         return VALUE
     if kind == _EXISTS:

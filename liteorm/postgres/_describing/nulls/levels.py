@@ -71,6 +71,8 @@ class Rel:
     types: dict[int, int] = Factory(dict[int, int])
     open: frozenset[int] = NONE
     """Its columns that may hold any value of their type."""
+    table: int = 0
+    """The oid of the table whose rows it is, where nothing hides some of them."""
 
     def col(self, number: int) -> Col:
         """Return a column; 0 is the whole row."""
@@ -198,6 +200,8 @@ class Level:
     """A group has at least one row."""
     grouped: bool = False
     """Expressions are over groups now, not over rows."""
+    complete: bool = False
+    """It is a SELECT whose FROM is read to the end."""
     expressions: dict[str, Any] = Factory(dict[str, Any])
     """The atoms of expressions that conditions name, by their texts."""
     tests: list[Value] = Factory(list[Value])

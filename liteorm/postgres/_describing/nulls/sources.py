@@ -119,7 +119,12 @@ class Sources:
         if "groupexprs" in fields:
             return Rel(aliases=entry.nodes("groupexprs"))
         relation = self._analysis.catalog.relations.get(entry.number("relid"))
-        return Rel() if relation is None else self.relation(relation, needs)
+        if relation is None:
+            return Rel()
+        rel = self.relation(relation, needs)
+        if is_whole(relation, entry):
+            rel.table = relation.oid
+        return rel
 
     def relation(self, relation: Relation, needs: frozenset[int]) -> Rel:
         """Return a table, or a view by its own query."""
@@ -216,6 +221,16 @@ class Sources:
             why = next((value.why for value in column if value.why), "")
             rel.cols[number] = Col(UNKNOWN if blurred and mixed > UNKNOWN else mixed, why=why)
         return rel
+
+
+def is_whole(relation: Relation, entry: Node) -> bool:
+    """Return whether an entry of FROM reads all rows of a table, its children's included."""
+    return (
+        relation.kind in ("r", "p")
+        and not (relation.secured or relation.foreign)
+        and entry.flag("inh")
+        and entry["tablesample"] is None
+    )
 
 
 def _of_tablefunc(node: Node) -> Rel:
