@@ -136,7 +136,8 @@ def _parts(name: str, value: Any, module: str) -> Iterator[tuple[str, Any]]:
     """Yield what a value holds, each by its name."""
     kind = cast("type[Any]", type(value))
     if kind is dict:
-        yield from ((f"{name}[{key!r}]", item) for key, item in list(value.items()))
+        pairs = list(cast("dict[Any, Any]", value).items())
+        yield from ((f"{name}[{key!r}]", item) for key, item in pairs)
     elif kind is list or kind is tuple:
         yield from ((f"{name}[{n}]", item) for n, item in enumerate(list(value)))
     elif kind is set or kind is frozenset:
@@ -147,16 +148,14 @@ def _parts(name: str, value: Any, module: str) -> Iterator[tuple[str, Any]]:
         yield name, cast("functools.partial[Any]", value).func
     elif kind is types.MethodType:
         yield name, value.__self__
-    elif kind is types.SimpleNamespace:
-        yield from ((f"{name}.{inner}", item) for inner, item in list(vars(value).items()))
     elif kind is types.FunctionType:
         if value.__module__ == module:
             yield from _in_function(name, value)
     elif inspect.isclass(value):
         if value.__module__ == module:
             yield from _in_class(name, value)
-    elif kind.__module__ == module:
-        attributes = dict(getattr(value, "__dict__", {}))
+    elif kind is types.SimpleNamespace or kind.__module__ == module:
+        attributes = dict(cast("dict[str, Any]", getattr(value, "__dict__", {})))
         yield from ((f"{name}.{inner}", item) for inner, item in attributes.items())
         for inner in _slots(kind):
             yield f"{name}.{inner}", getattr(value, inner, None)

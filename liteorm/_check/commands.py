@@ -11,10 +11,25 @@ from liteorm._check.problems import Problem
 from liteorm._check.refusals import refused
 from liteorm._check.unread import unread_in
 from liteorm._core.sql.lexer import placeholders
+from liteorm._core.sql.placeholders import style_of
+from liteorm._core.statements.statement import Command
 from liteorm.errors import StatementError
-from liteorm.postgres._session.commands import check_text
+from liteorm.postgres._session.commands import check_text, count_statements
 
+_SCRIPT: Final = "declare each command as a statement of its own"
 _UNTYPED: Final = frozenset({"42P18", "42P08"})
+
+
+def script_problem(statement: Command, sql: str) -> Problem | None:
+    """Return the warning of several commands in one text, which `execute` runs as a script.
+
+    With parameters, or for its rows, the server takes one command at a time, and says so.
+    """
+    count = count_statements(sql)
+    if statement.model is not None or count == 1 or style_of(sql) != "none":
+        return None
+    message = f"a script of {count} commands is not checked: the server describes one at a time"
+    return Problem("warning", "not-checked", message, _SCRIPT)
 
 
 def never_sent(sql: str) -> Problem | None:

@@ -13,6 +13,7 @@ from liteorm._check.problems import Problem
 from liteorm.errors import Error, StatementError
 from liteorm.postgres import DB
 from liteorm.postgres._describing.shapes import numbered
+from liteorm.postgres._session.commands import count_statements
 
 FIRST_VERSION = 160000
 """The server version that has EXPLAIN (GENERIC_PLAN)."""
@@ -52,6 +53,8 @@ class Plans:
 
     def problems(self, sql: str) -> Iterator[Problem]:
         """Yield a warning for each large table that a statement reads whole."""
+        if count_statements(sql) > 1:
+            return  # all but the first would run
         try:
             text = f"EXPLAIN (GENERIC_PLAN, VERBOSE, FORMAT JSON) {numbered(sql).text}"
             with self.db._connection("explain") as wire:

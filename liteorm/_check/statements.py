@@ -15,7 +15,12 @@ import attrs
 
 from liteorm._check.answers import Answer, Asking, Query, Refusal, Reply
 from liteorm._check.columns import column_problems
-from liteorm._check.commands import command_problems, never_sent, takes_no_parameters
+from liteorm._check.commands import (
+    command_problems,
+    never_sent,
+    script_problem,
+    takes_no_parameters,
+)
 from liteorm._check.parameters import (
     Declared,
     count_problem,
@@ -122,6 +127,10 @@ def _variant_problems(
     declaration: _Declaration, variant: Variant, codecs: Mapping[Any, Codec], oid: Oid
 ) -> Asking:
     sql = variant.sql
+    script = script_problem(declaration.item, sql)
+    if script is not None:
+        yield []
+        return [never_sent(sql) or script]
     if refusal := never_sent(sql) or takes_no_parameters(sql):
         yield []
         return (yield from command_problems(sql, [refusal]))

@@ -115,7 +115,9 @@ def _imported(module: ModuleType | str) -> ModuleType:
         if error.name is not None and f"{module}.".startswith(f"{error.name}."):
             raise
         raise ImportError(f"{module} imports {error.name}, which is not installed") from error
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # also pytest's Skipped, and what else is no Exception
         raise ImportError(_raised(module, error)) from error
 
 

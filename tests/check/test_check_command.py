@@ -85,6 +85,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "bad.py").write_text(dedent(MODULE) + dedent(WRONG))
     (tmp_path / "raising.py").write_text("1 / 0")
     (tmp_path / "leaving.py").write_text("raise SystemExit(3)")
+    (tmp_path / "odd.py").write_text("class Odd(BaseException): pass\nraise Odd('why')")
     (tmp_path / "broken.py").write_text("def")
     (tmp_path / "lacking.py").write_text("import no_such_package")
     (tmp_path / "empty.py").write_text("import liteorm")
@@ -255,6 +256,7 @@ def test_types_survive_the_files(made: Database, folder: Path) -> None:
         (["not good", "--dsn", "x"], "'not good' is no name of a module"),
         (["raising", "--dsn", "x"], "raising raised ZeroDivisionError: division by zero (raising"),
         (["leaving", "--dsn", "x"], "leaving raised SystemExit: 3"),
+        (["odd", "--dsn", "x"], "odd raised Odd: why (odd.py:2)"),
         (["broken", "--dsn", "x"], "broken raised SyntaxError"),
         (["lacking", "--dsn", "x"], "lacking imports no_such_package, which is not installed"),
         (["empty", "--dsn", "x"], "name is declared in empty: nothing was checked"),

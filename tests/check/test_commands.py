@@ -9,7 +9,15 @@ import pytest
 
 import liteorm
 from liteorm import postgres
-from liteorm._check import FileAnswers, Finding, LiveAnswers, RecordingAnswers, Subject, check_all
+from liteorm._check import (
+    FileAnswers,
+    Finding,
+    LiveAnswers,
+    Plans,
+    RecordingAnswers,
+    Subject,
+    check_all,
+)
 from liteorm_testing import Server, database
 
 SCHEMA = """
@@ -246,3 +254,45 @@ def test_the_queries_inside_are_described_in_files(db: postgres.DB, tmp_path: Pa
     other = RecordingAnswers(LiveAnswers(db), tmp_path, [], ["other"])
     other.write()
     assert [str(finding) for finding in check_all(FileAnswers(tmp_path), subjects)] == live
+
+
+SCRIPT = "CREATE TEMP TABLE made (a int); INSERT INTO made VALUES (1)"
+
+
+def test_a_script_is_not_checked_and_runs(db: postgres.DB) -> None:
+    """Several commands are no error where they can run: for their effect, without parameters."""
+    item = subject(SCRIPT)
+    [finding] = check_all(LiveAnswers(db), [item])
+    assert (finding.level, finding.code) == ("warning", "not-checked")
+    assert "2 commands" in finding.message
+    assert item.item.execute(db).rows_affected == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "sql", "arguments"),
+    [(int, "SELECT 1; SELECT 2", ()), (None, "SELECT 1; SELECT %s", (1,))],
+)
+def test_a_script_for_its_rows_or_with_parameters_is_refused(
+    db: postgres.DB, model: type | None, sql: str, arguments: tuple[int, ...]
+) -> None:
+    """The check says what the call says."""
+    item = subject(sql, model)
+    [finding] = check_all(LiveAnswers(db), [item])
+    assert (finding.level, finding.code) == ("error", "refused")
+    with pytest.raises(liteorm.Error, match="multiple commands"):
+        item.item.execute(db, *arguments) if model is None else item.item.all(db)
+
+
+def test_plans_run_nothing_of_a_script(db: postgres.DB) -> None:
+    """Only the first of several commands would be explained, so none is."""
+    if int(_version(db)) < 160000:
+        pytest.skip("needs EXPLAIN (GENERIC_PLAN) of PostgreSQL 16")
+    plans = Plans.of(db, 1)
+    item = subject("SELECT 1; INSERT INTO users VALUES (7, 'planned')")
+    check_all(LiveAnswers(db), [item], plans=plans)
+    assert list(db.query("SELECT id FROM users WHERE id = 7")) == []
+
+
+def _version(db: postgres.DB) -> str:
+    [(version,)] = db.query("SHOW server_version_num")
+    return str(version)

@@ -302,3 +302,30 @@ def test_fields_of_any_length_are_formatted(tmp_path: Path) -> None:
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+NAMED_LIKE_MODULES = """
+CREATE SCHEMA "say""so";
+CREATE TABLE attrs (a int);
+CREATE TABLE uuid (a int);
+CREATE TABLE "say""so"."back\\slash" (a int);
+CREATE TABLE "it's ""both"" x" (a int);
+"""
+
+
+@pytest.mark.parametrize("style", ["attrs", "dataclass", "pydantic", "struct"])
+def test_names_of_tables_need_no_imports_and_are_formatted(
+    liteorm_server: Server, tmp_path: Path, style: str
+) -> None:
+    """A module is imported only if code uses it, and literals are as ruff leaves them."""
+    path = tmp_path / "found.py"
+    with database(liteorm_server, NAMED_LIKE_MODULES) as made:
+        arguments = ["--schema", "public", "--schema", 'say"so', "--style", style, "-o", str(path)]
+        assert main(["models", "--dsn", made.dsn, *arguments]) == 0
+    for command in (["check", "--select", "E,F"], ["format", "--check"]):
+        ran = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "--isolated", str(path)],
+            capture_output=True,
+            text=True,
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr

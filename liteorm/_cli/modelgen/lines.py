@@ -101,7 +101,9 @@ def comment(text: str) -> Iterator[str]:
 
 
 def string(text: str) -> str:
-    """Return a literal in double quotes, as formatters leave it."""
-    if '"' in text and "'" not in text and text.isprintable() and "\\" not in text:
-        return f"'{text}'"
-    return json.dumps(text, ensure_ascii=not text.isprintable())
+    """Return a literal as formatters leave it: in double quotes, if that escapes no more."""
+    literal = json.dumps(text, ensure_ascii=not text.isprintable())
+    if text.count('"') <= text.count("'"):
+        return literal
+    inner = re.sub(r"\\(.)|'", lambda m: {'"': '"', None: "\\'"}.get(m[1], m[0]), literal[1:-1])
+    return f"'{inner}'"

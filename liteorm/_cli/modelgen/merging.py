@@ -180,12 +180,12 @@ def _key_from(text: str) -> str:
 
 
 def _needed(body: str, modules: Sequence[str]) -> list[str]:
-    plain = "\n".join(line for line in body.splitlines() if not line.lstrip().startswith("#"))
-    return [
-        name
-        for name in (*_MODULES, *_OTHERS, *modules)
-        if re.search(rf"\b{re.escape(name)}\.", plain)
-    ]
+    used = {
+        ast.unparse(node.value)
+        for node in ast.walk(ast.parse(body))
+        if isinstance(node, ast.Attribute)
+    }
+    return [name for name in (*_MODULES, *_OTHERS, *modules) if name in used]
 
 
 def _fresh_header(body: str, modules: Sequence[str]) -> str:
