@@ -46,7 +46,10 @@ def spot_of(file: str, line: int, sql: str, at: int) -> Spot | None:
         found = _in_sql_file(file, line, sql) if file.endswith(".sql") else _in_python(file, sql)
     except (OSError, SyntaxError, ValueError, tokenize.TokenError):
         return None
-    after = [literal for literal in found if literal.spots and literal.spots[-1][0] >= line]
+    written = [literal for literal in found if literal.spots]
+    after = [literal for literal in written if literal.spots[-1][0] >= line]
+    if not after and len(written) == 1:
+        after = written  # a constant above
     if not after or at > len(sql):
         return None
     return after[0].spots[min(at, len(sql) - 1)]

@@ -199,3 +199,16 @@ def test_sarif_has_rules_and_regions(
     assert place["artifactLocation"]["uri"] == "placed.py"
     assert place["region"] == {"startLine": 2, "startColumn": 32}
     assert "can be NULL" in result["message"]["text"]
+
+
+def test_a_constant_above_is_pointed_at(
+    folder: Path, made: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Text that has a name of its own is found there, unless it stands there twice."""
+    head = "from liteorm import statement\nSQL = 'SELECT mood FROM users'\n"
+    (folder / "placed.py").write_text(head + "found = statement(str, SQL)\n")
+    assert pointed_at(folder, made, capsys) == ["mood FROM users'"]
+    sys.modules.pop("placed")
+    twice = head + head.partition("\n")[2] + "\nfound = statement(str, SQL)\n"
+    (folder / "placed.py").write_text(twice)
+    assert pointed_at(folder, made, capsys) == ["found = statement(str, SQL)"]
