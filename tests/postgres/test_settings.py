@@ -204,6 +204,25 @@ def write_all(
     assert db.insert_returning([wide(first + 3, *values)]) == [wide(first + 3, *values)]
     assert db.insert_many([textual(first, *values)]) == 1
     by_parameters(db, wide(first + 4, *values), cells)
+    names = [f"c{number}" for number in range(len(cells))]
+    run(db, f"INSERT INTO public.wide (id) VALUES ({first + 5}), ({first + 6}), ({first + 7})")
+    assert db.update(wide(first + 5, *values)) == wide(first + 5, *values)
+    assert db.update_many([wide(first + 6, *values)]) == 1
+    changes = dict(zip(names, values, strict=True))
+    assert db.patch(wide, first + 7, changes) == wide(first + 7, *values)
+    assert db.upsert(wide(first + 8, *values)) == wide(first + 8, *values)
+    with db.batch() as batch:
+        stored = batch.one(adding(wide, names), id=first + 9, other=first)
+    assert stored.result() == wide(first + 9, *values)
+
+
+def adding(wide: Any, names: list[str]) -> Any:
+    """Return a declared statement that stores what another row has."""
+    columns = ", ".join(names)
+    text = f"""INSERT INTO public.wide (id, {columns})
+        SELECT %(id)s, {columns} FROM public.wide WHERE id = %(other)s  --? other
+        RETURNING id, {columns}"""
+    return liteorm.statement(wide, cast("Any", text))
 
 
 def check_all(
