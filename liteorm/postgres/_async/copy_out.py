@@ -10,6 +10,7 @@ from psycopg import AsyncClientCursor, pq
 from psycopg.errors import QueryCanceled
 
 from liteorm.errors import Error, TransactionError
+from liteorm.postgres._async.abandoning import abandon_reading
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.protecting import AsyncProtection
 from liteorm.postgres._async.statements import AsyncUse
@@ -49,6 +50,7 @@ class AsyncCopyingOut:
     def __del__(self) -> None:
         wire = self.__dict__.get("_wire")
         if wire is not None and not self._left:
+            abandon_reading(wire, self._copy, True, self._protection)
             warn_of_loss("the block of a COPY was not left", wire, self)
 
     async def __aenter__(self) -> AsyncIterator[bytes]:

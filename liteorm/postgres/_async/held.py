@@ -16,6 +16,7 @@ from psycopg import pq
 
 from liteorm._core.contracts import Isolation, Settings
 from liteorm.errors import StatementError, TransactionError
+from liteorm.postgres._async.abandoning import end_abandoned, take_over
 from liteorm.postgres._async.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.session import AsyncAnySession
@@ -53,7 +54,7 @@ class AsyncHeld(AsyncAnySession):
             raise TransactionError(
                 "this connection has been given back: its block has been left", retryable=False
             )
-        if not self._lock.acquire(blocking=False):
+        if not self._lock.acquire(blocking=False) and not take_over(self._wire):
             raise TransactionError(
                 "this connection is in use by another task, thread, an open stream or transaction",
                 hint="inside a transaction, use that: with connection.transaction() as tx",
@@ -68,6 +69,8 @@ class AsyncHeld(AsyncAnySession):
 
     async def _acquire(self, timeout: float | None) -> AsyncWire:
         self._lock_now()
+        if self._wire.ending is not None:
+            await end_abandoned(self._wire)
         if self._state.statement_timeout is not None:
             self._wire.limit(None)
         return self._wire
@@ -227,12 +230,15 @@ class AsyncHolding:
 
     async def _give_back(self, session: AsyncOwned, wire: AsyncWire) -> None:
         if not session._lock.acquire(blocking=False):
-            # Somebody still uses it: their statement fails.
-            wire.cut()
-            deadline = monotonic() + CLEANUP_BOUND
-            while not session._lock.acquire(blocking=False) and monotonic() < deadline:
-                await asleep(0.01)
-            wire.pgconn.finish()
+            if take_over(wire):
+                await end_abandoned(wire)
+            else:
+                # Somebody still uses it: their statement fails.
+                wire.cut()
+                deadline = monotonic() + CLEANUP_BOUND
+                while not session._lock.acquire(blocking=False) and monotonic() < deadline:
+                    await asleep(0.01)
+                wire.pgconn.finish()
         await give_back(self._state, wire)
 
 
@@ -309,6 +315,9 @@ class AsyncLent(AsyncHeld):
     async def _acquire(self, timeout: float | None) -> AsyncWire:
         self._lock_now()
         wire = self._wire
+        if wire.ending is not None:
+            self._state.loop = arunning()
+            await end_abandoned(wire)
         if wire.pgconn.transaction_status == _ACTIVE or wire.pgconn.pipeline_status:
             self._unlock()
             raise TransactionError(

@@ -11,6 +11,7 @@ from psycopg import capabilities, pq
 
 from liteorm._core.values.results import Rows
 from liteorm.errors import StatementError, TransactionError, mark_stored
+from liteorm.postgres._async.abandoning import abandon_reading
 from liteorm.postgres._async.borrow import borrow, give_back
 from liteorm.postgres._async.catalog import load_types
 from liteorm.postgres._async.connection import AsyncWire
@@ -63,6 +64,10 @@ class AsyncRowStream:
             self._count += len(batch)
             yield batch
 
+    def lose(self) -> None:
+        """Give nothing any more: the block was lost, and its statement is ended."""
+        self._closed, self._wire = True, None
+
     async def _next(self) -> Rows | None:
         self._state.check_here()
         wire = self._wire
@@ -106,6 +111,7 @@ class AsyncStreaming:
     def __del__(self) -> None:
         wire = self.__dict__.get("_wire")
         if wire is not None and not self._left:
+            abandon_reading(wire, self._stream, False, self._protection)
             warn_of_loss("a stream's block was not left", wire, self)
 
     async def __aenter__(self) -> AsyncRowStream:

@@ -18,6 +18,7 @@ from liteorm.errors import (
     ConnectionLost,
     TransactionError,
 )
+from liteorm.postgres._async.abandoning import end_abandoned, take_over
 from liteorm.postgres._async.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._async.committing import aborted, commit
 from liteorm.postgres._async.connection import AsyncWire
@@ -98,7 +99,7 @@ class AsyncTx(AsyncAnySession):
 
     def _lock_now(self) -> None:
         self._check_open()
-        if not self._lock.acquire(blocking=False):
+        if not self._lock.acquire(blocking=False) and not take_over(self._wire):
             raise TransactionError(
                 "this transaction is in use by another task, thread or an open stream",
                 hint="a transaction belongs to one at a time: use one for each",
@@ -114,6 +115,8 @@ class AsyncTx(AsyncAnySession):
     async def _acquire(self, timeout: float | None) -> AsyncWire:
         self._lock_now()
         wire = self._wire
+        if wire.ending is not None:
+            await end_abandoned(wire)
         if self._state.statement_timeout is not None:
             wire.limit(None)
         return wire
@@ -186,6 +189,8 @@ class AsyncTx(AsyncAnySession):
             Error: What the server says, e.g. of a deferred constraint; nothing is stored.
         """
         self._lock_now()
+        if self._wire.ending is not None:
+            await end_abandoned(self._wire)
         operation = "commit" if self._savepoint is None else "release"
         event = self._state.begin_event(operation, None, wire=self._wire)
         how = "rolled back"
@@ -233,6 +238,8 @@ class AsyncTx(AsyncAnySession):
     async def rollback(self) -> None:
         """Undo everything since the transaction, or the savepoint, began."""
         self._lock_now()
+        if self._wire.ending is not None:
+            await end_abandoned(self._wire)
         event = self._state.begin_event("rollback", None, wire=self._wire)
         try:
             await afinish(self._roll_back(self._wire))
@@ -278,7 +285,8 @@ class AsyncTx(AsyncAnySession):
             if not raising:
                 raise self._state.refusal()
             return
-        if self._lock.locked() and self._parent is None:
+        free = not self._lock.locked() or self._wire.abandoned is not None
+        if not free and self._parent is None:
             await afinish(self._take_away())
             if not raising:
                 raise TransactionError(
@@ -289,7 +297,7 @@ class AsyncTx(AsyncAnySession):
                 )
         elif commit:
             await self.commit()
-        elif not self._lock.locked():
+        elif free:
             await self.rollback()
 
     async def _take_away(self) -> None:

@@ -44,11 +44,15 @@ class CopyOut:
     """
 
     def __init__(self, wire: Any) -> None:
-        self.wire = wire
+        self.wire: Any = wire
         self._pgconn = wire.pgconn
         self.ended = False
         self.left = False
         self.rows = 0
+
+    def lose(self) -> None:
+        """Give nothing any more: the block was lost, and its statement is ended."""
+        self.left, self.wire = True, None
 
     def begin(self, text: str) -> PQGen[None]:
         """Send the command; return when data is about to come."""

@@ -41,9 +41,13 @@ def warn_of_loss(what: str, wire: Any, source: object) -> None:
 
 def _fate(wire: Any) -> str:
     if not wire.lent:
-        return "its connection is dropped"
+        goes_on = ", unless its block goes on, where the next call ends it"
+        return "its connection is dropped" + (goes_on if wire.abandoned is not None else "")
     if wire.pgconn.transaction_status == pq.TransactionStatus.ACTIVE:
-        return "its statement still runs on its owner's connection, which is of no use but to close"
+        return (
+            "its statement still runs on its owner's connection, until a session on it is used "
+            "again or the connection is closed"
+        )
     return "what it did is part of its owner's transaction, which ends it"
 
 

@@ -88,6 +88,10 @@ class Wire(Limits):
     """The server was a standby when it was made."""
     reference: weakref.ref[Wire]
     """To itself: what notes that it is in use must not hold it."""
+    abandoned: Any = None
+    """A stream or COPY on it was lost without an end: see `abandoning`."""
+    ending: Any = None
+    """The same, once somebody has taken it over to end it."""
     broken_off: BaseException | None = None
     """What interrupted `on_notice`, where libpq calls it and nothing may be raised."""
     _readable: Callable[[float | None], bool] | None = None

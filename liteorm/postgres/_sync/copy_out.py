@@ -11,6 +11,7 @@ from psycopg import ClientCursor, pq
 from psycopg.errors import QueryCanceled
 
 from liteorm.errors import Error, TransactionError
+from liteorm.postgres._sync.abandoning import abandon_reading
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.protecting import Protection
 from liteorm.postgres._sync.statements import Use
@@ -50,6 +51,7 @@ class CopyingOut:
     def __del__(self) -> None:
         wire = self.__dict__.get("_wire")
         if wire is not None and not self._left:
+            abandon_reading(wire, self._copy, True, self._protection)
             warn_of_loss("the block of a COPY was not left", wire, self)
 
     def __enter__(self) -> Iterator[bytes]:

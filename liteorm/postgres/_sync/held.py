@@ -17,6 +17,7 @@ from psycopg import pq
 
 from liteorm._core.contracts import Isolation, Settings
 from liteorm.errors import StatementError, TransactionError
+from liteorm.postgres._sync.abandoning import end_abandoned, take_over
 from liteorm.postgres._sync.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.session import AnySession
@@ -54,7 +55,7 @@ class Held(AnySession):
             raise TransactionError(
                 "this connection has been given back: its block has been left", retryable=False
             )
-        if not self._lock.acquire(blocking=False):
+        if not self._lock.acquire(blocking=False) and not take_over(self._wire):
             raise TransactionError(
                 "this connection is in use by another task, thread, an open stream or transaction",
                 hint="inside a transaction, use that: with connection.transaction() as tx",
@@ -69,6 +70,8 @@ class Held(AnySession):
 
     def _acquire(self, timeout: float | None) -> Wire:
         self._lock_now()
+        if self._wire.ending is not None:
+            end_abandoned(self._wire)
         if self._state.statement_timeout is not None:
             self._wire.limit(None)
         return self._wire
@@ -228,12 +231,15 @@ class Holding:
 
     def _give_back(self, session: Owned, wire: Wire) -> None:
         if not session._lock.acquire(blocking=False):
-            # Somebody still uses it: their statement fails.
-            wire.cut()
-            deadline = monotonic() + CLEANUP_BOUND
-            while not session._lock.acquire(blocking=False) and monotonic() < deadline:
-                sleep(0.01)
-            wire.pgconn.finish()
+            if take_over(wire):
+                end_abandoned(wire)
+            else:
+                # Somebody still uses it: their statement fails.
+                wire.cut()
+                deadline = monotonic() + CLEANUP_BOUND
+                while not session._lock.acquire(blocking=False) and monotonic() < deadline:
+                    sleep(0.01)
+                wire.pgconn.finish()
         give_back(self._state, wire)
 
 
@@ -310,6 +316,9 @@ class Lent(Held):
     def _acquire(self, timeout: float | None) -> Wire:
         self._lock_now()
         wire = self._wire
+        if wire.ending is not None:
+            self._state.loop = running()
+            end_abandoned(wire)
         if wire.pgconn.transaction_status == _ACTIVE or wire.pgconn.pipeline_status:
             self._unlock()
             raise TransactionError(

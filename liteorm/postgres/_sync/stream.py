@@ -12,6 +12,7 @@ from psycopg import capabilities, pq
 
 from liteorm._core.values.results import Rows
 from liteorm.errors import StatementError, TransactionError, mark_stored
+from liteorm.postgres._sync.abandoning import abandon_reading
 from liteorm.postgres._sync.borrow import borrow, give_back
 from liteorm.postgres._sync.catalog import load_types
 from liteorm.postgres._sync.connection import Wire
@@ -64,6 +65,10 @@ class RowStream:
             self._count += len(batch)
             yield batch
 
+    def lose(self) -> None:
+        """Give nothing any more: the block was lost, and its statement is ended."""
+        self._closed, self._wire = True, None
+
     def _next(self) -> Rows | None:
         self._state.check_here()
         wire = self._wire
@@ -107,6 +112,7 @@ class Streaming:
     def __del__(self) -> None:
         wire = self.__dict__.get("_wire")
         if wire is not None and not self._left:
+            abandon_reading(wire, self._stream, False, self._protection)
             warn_of_loss("a stream's block was not left", wire, self)
 
     def __enter__(self) -> RowStream:

@@ -19,6 +19,7 @@ from liteorm.errors import (
     ConnectionLost,
     TransactionError,
 )
+from liteorm.postgres._sync.abandoning import end_abandoned, take_over
 from liteorm.postgres._sync.borrow import borrow, evict_if_read_only, give_back
 from liteorm.postgres._sync.committing import aborted, commit
 from liteorm.postgres._sync.connection import Wire
@@ -99,7 +100,7 @@ class Tx(AnySession):
 
     def _lock_now(self) -> None:
         self._check_open()
-        if not self._lock.acquire(blocking=False):
+        if not self._lock.acquire(blocking=False) and not take_over(self._wire):
             raise TransactionError(
                 "this transaction is in use by another task, thread or an open stream",
                 hint="a transaction belongs to one at a time: use one for each",
@@ -115,6 +116,8 @@ class Tx(AnySession):
     def _acquire(self, timeout: float | None) -> Wire:
         self._lock_now()
         wire = self._wire
+        if wire.ending is not None:
+            end_abandoned(wire)
         if self._state.statement_timeout is not None:
             wire.limit(None)
         return wire
@@ -187,6 +190,8 @@ class Tx(AnySession):
             Error: What the server says, e.g. of a deferred constraint; nothing is stored.
         """
         self._lock_now()
+        if self._wire.ending is not None:
+            end_abandoned(self._wire)
         operation = "commit" if self._savepoint is None else "release"
         event = self._state.begin_event(operation, None, wire=self._wire)
         how = "rolled back"
@@ -234,6 +239,8 @@ class Tx(AnySession):
     def rollback(self) -> None:
         """Undo everything since the transaction, or the savepoint, began."""
         self._lock_now()
+        if self._wire.ending is not None:
+            end_abandoned(self._wire)
         event = self._state.begin_event("rollback", None, wire=self._wire)
         try:
             finish(self._roll_back(self._wire))
@@ -279,7 +286,8 @@ class Tx(AnySession):
             if not raising:
                 raise self._state.refusal()
             return
-        if self._lock.locked() and self._parent is None:
+        free = not self._lock.locked() or self._wire.abandoned is not None
+        if not free and self._parent is None:
             finish(self._take_away())
             if not raising:
                 raise TransactionError(
@@ -290,7 +298,7 @@ class Tx(AnySession):
                 )
         elif commit:
             self.commit()
-        elif not self._lock.locked():
+        elif free:
             self.rollback()
 
     def _take_away(self) -> None:

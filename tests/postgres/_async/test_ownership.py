@@ -6,10 +6,11 @@ import gc
 import warnings
 from typing import Any
 
+import psycopg
 import pytest
 
 import liteorm
-from liteorm.postgres import AsyncDB, AsyncTx, listen_async, open_async
+from liteorm.postgres import AsyncDB, AsyncTx, listen_async, open_async, session_async
 from tests.postgres.support import AsyncBackground
 
 pytestmark = pytest.mark.anyio
@@ -128,3 +129,59 @@ async def test_what_is_closed_does_not_warn(db: AsyncDB) -> None:
         del tx, rows, blocks, connection, batch
         gc.collect()
         assert list(await db.query("SELECT 1")) == [(1,)]
+
+
+READING: dict[str, Any] = {
+    "stream": lambda session: session.stream("SELECT generate_series(1, 10000000)"),
+    "copy": lambda session: session.copy_out("SELECT generate_series(1, 10000000)"),
+}
+
+
+async def begin_and_lose(session: Any, what: str) -> Any:
+    """Open a stream or a COPY, keep what is read with, and lose its block."""
+    reader = await READING[what](session).__aenter__()
+    gc.collect()
+    return reader
+
+
+async def check_goes_on(session: Any, what: str) -> None:
+    """Lose one: the next call ends it and does its own work, and who still reads is told."""
+    for _ in range(2):
+        with pytest.warns(ResourceWarning):
+            reader = await begin_and_lose(session, what)
+        assert [*await session.query("SELECT 1")] == [(1,)]
+        with pytest.raises(liteorm.TransactionError, match="has been closed"):
+            async for _ in reader:
+                pass
+        await session.execute("INSERT INTO item VALUES (1)")
+
+
+@pytest.mark.parametrize("limit", [None, 20.0])
+@pytest.mark.parametrize("what", READING)
+async def test_what_is_lost_on_a_held_connection_is_ended_by_the_next_call(
+    liteorm_database: Any, what: str, limit: float | None
+) -> None:
+    """On a held connection, in a transaction, at its end and on somebody else's connection."""
+    async with await open_async(liteorm_database.dsn, max_size=1, statement_timeout=limit) as db:
+        await db.execute("CREATE TABLE item (id int)")
+        async with db.connection() as held:
+            await check_goes_on(held, what)
+            async with held.transaction() as tx:
+                await check_goes_on(tx, what)
+            shown = await held.query("SHOW statement_timeout")
+            assert [*shown] == [("20s" if limit else "0",)]
+        async with db.transaction() as tx:
+            await check_goes_on(tx, what)
+            await tx.execute("INSERT INTO item VALUES (2)")
+            with pytest.warns(ResourceWarning):
+                await begin_and_lose(tx, what)
+        assert len(await db.query("SELECT FROM item WHERE id = 2")) == 1
+        async with db.connection() as held:
+            with pytest.warns(ResourceWarning):
+                await begin_and_lose(held, what)
+        assert (db.stats().in_use, db.stats().lost) == (0, 0)
+    for autocommit in (True, False):
+        connect: Any = psycopg.AsyncConnection.connect
+        async with await connect(liteorm_database.dsn, autocommit=autocommit) as owner:
+            await check_goes_on(session_async(owner), what)
+            await owner.execute("SELECT 1")

@@ -151,7 +151,7 @@ def test_what_is_lost_on_it_is_told_as_it_is(db: DB, liteorm_database: Any) -> N
     """The owner's connection is never dropped: what is left on it is said instead."""
     for lost, told in (
         ("transaction", "part of its owner's"),
-        ("stream", "of no use but to close"),
+        ("stream", "until a session on it is used again"),
     ):
         with psycopg.Connection.connect(liteorm_database.dsn) as owner:
             inside = session(owner)

@@ -7,10 +7,11 @@ import gc
 import warnings
 from typing import Any
 
+import psycopg
 import pytest
 
 import liteorm
-from liteorm.postgres import DB, Tx, listen, open
+from liteorm.postgres import DB, Tx, listen, open, session
 from tests.postgres.support import Background
 
 
@@ -128,3 +129,59 @@ def test_what_is_closed_does_not_warn(db: DB) -> None:
         del tx, rows, blocks, connection, batch
         gc.collect()
         assert list(db.query("SELECT 1")) == [(1,)]
+
+
+READING: dict[str, Any] = {
+    "stream": lambda session: session.stream("SELECT generate_series(1, 10000000)"),
+    "copy": lambda session: session.copy_out("SELECT generate_series(1, 10000000)"),
+}
+
+
+def begin_and_lose(session: Any, what: str) -> Any:
+    """Open a stream or a COPY, keep what is read with, and lose its block."""
+    reader = READING[what](session).__enter__()
+    gc.collect()
+    return reader
+
+
+def check_goes_on(session: Any, what: str) -> None:
+    """Lose one: the next call ends it and does its own work, and who still reads is told."""
+    for _ in range(2):
+        with pytest.warns(ResourceWarning):
+            reader = begin_and_lose(session, what)
+        assert [*session.query("SELECT 1")] == [(1,)]
+        with pytest.raises(liteorm.TransactionError, match="has been closed"):
+            for _ in reader:
+                pass
+        session.execute("INSERT INTO item VALUES (1)")
+
+
+@pytest.mark.parametrize("limit", [None, 20.0])
+@pytest.mark.parametrize("what", READING)
+def test_what_is_lost_on_a_held_connection_is_ended_by_the_next_call(
+    liteorm_database: Any, what: str, limit: float | None
+) -> None:
+    """On a held connection, in a transaction, at its end and on somebody else's connection."""
+    with open(liteorm_database.dsn, max_size=1, statement_timeout=limit) as db:
+        db.execute("CREATE TABLE item (id int)")
+        with db.connection() as held:
+            check_goes_on(held, what)
+            with held.transaction() as tx:
+                check_goes_on(tx, what)
+            shown = held.query("SHOW statement_timeout")
+            assert [*shown] == [("20s" if limit else "0",)]
+        with db.transaction() as tx:
+            check_goes_on(tx, what)
+            tx.execute("INSERT INTO item VALUES (2)")
+            with pytest.warns(ResourceWarning):
+                begin_and_lose(tx, what)
+        assert len(db.query("SELECT FROM item WHERE id = 2")) == 1
+        with db.connection() as held:
+            with pytest.warns(ResourceWarning):
+                begin_and_lose(held, what)
+        assert (db.stats().in_use, db.stats().lost) == (0, 0)
+    for autocommit in (True, False):
+        connect: Any = psycopg.Connection.connect
+        with connect(liteorm_database.dsn, autocommit=autocommit) as owner:
+            check_goes_on(session(owner), what)
+            owner.execute("SELECT 1")
