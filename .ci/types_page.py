@@ -100,6 +100,10 @@ these the SQL has to say what it is, otherwise the server refuses it and nothing
 | an array of composites | a list for each attribute | \
 `ARRAY(SELECT ROW(a, b)::pair FROM unnest(%s::int[], %s::text[]) AS t(a, b))` |
 
+The elements of a list share one type that holds each: an `IntEnum` beside larger numbers, addresses
+beside interfaces, `timedelta` beside `Interval`; moments with and without a time zone are refused.
+A subclass of a number, a moment or a UUID is sent as its value, not as its `str` says.
+
 A list is an array and a `Range` a range, empty ones too: JSON columns refuse them. A `str` is taken
 by any type that has it as its text; in `json` and `jsonb` it is JSON text.
 A column of type `text` keeps the array's own text of a list, with a form feed behind an empty one:
