@@ -51,7 +51,11 @@ def _file(folder: Path) -> None:
 @pytest.mark.parametrize("make", [_foreign, _link, _open_to_all, _file])
 @pytest.mark.parametrize(
     ("script", "argument", "variable"),
-    [("docker", "down", "LITEORM_CI_STATE"), ("next_pythons", None, "LITEORM_SID")],
+    [
+        ("docker", "down", "LITEORM_CI_STATE"),
+        ("next_pythons", None, "LITEORM_SID"),
+        ("free_threaded", None, "LITEORM_SID"),
+    ],
 )
 def test_a_folder_that_is_not_the_callers_alone_is_refused(
     script: str, argument: str | None, variable: str, make: object, tmp_path: Path, path: str

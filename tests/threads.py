@@ -57,4 +57,4 @@ def line_by_line(*functions: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        threading.settrace(None)  # type: ignore[arg-type]
+        threading.settrace(None)
