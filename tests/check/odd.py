@@ -300,3 +300,62 @@ NEWER = {
     ],
 }
 """The same, of what only newer versions have."""
+
+
+def asked_again(queries: Queries, depth: int) -> tuple[str, list[str]]:
+    """Return a SELECT of what its own conditions ask for, or of a share of a whole table."""
+    source, columns = queries.source(depth)
+    x, y = (queries.expression("int", columns, 1) for _ in range(2))
+    t = queries.expression("text", columns, 1)
+    text, type_ = queries.random.choice(
+        [
+            (f"nullif({x}, {y})", "int"),
+            (f"odd({x})", "int"),
+            (f"sometimes({x})", "int"),
+            (f"({x} + sometimes({y}))", "int"),
+            (f"({x} * {y})", "int"),
+            (f"substring({t} from 'q')", "text"),
+            (f"nullif({t}, 'x')", "text"),
+            (f"CASE WHEN {x} > 1 THEN {y} END", "int"),
+        ]
+    )
+    said = queries.one_of(
+        f"{text} IS NOT NULL",
+        f"NOT ({text} IS NULL)",
+        f"{text} = {text}",
+        f"coalesce({text} IS NOT NULL AND {x} = {x}, false)",
+        f"({text} IS NOT NULL OR {y} IS NOT NULL)",
+    )
+    if queries.chance(0.3):
+        # What is said in a join says nothing of rows without a partner.
+        alias = queries.alias()
+        word = queries.one_of("LEFT JOIN", "RIGHT JOIN", "JOIN")
+        return f"SELECT {text} FROM {source} {word} a {alias} ON {said}", [type_]
+    if queries.chance(0.3):
+        tail = queries.one_of("", "", " HAVING count(*) > 0")
+        grouped = queries.one_of(f"({text})", f"ROLLUP (({text}))", f"ROLLUP (({text}), ({x}))")
+        if text.startswith("sometimes"):
+            grouped = f"({text})"
+        return f"SELECT {text} FROM {source} WHERE {said} GROUP BY {grouped}{tail}", [type_]
+    return f"SELECT {text}, max({text}) OVER () FROM {source} WHERE {said}", [type_, type_]
+
+
+def shares(queries: Queries) -> tuple[str, list[str]]:
+    """Return a SELECT of an aggregate over a whole table, beside rows of that table."""
+    table = queries.one_of("a", "b", "c", "parent", "made", "parted", "empty")
+    other = queries.one_of(table, table, table, f"ONLY {table}", "empty")
+    tail = queries.one_of("", "", "", " WHERE id > 2", " HAVING count(*) > 2", " LIMIT NULL")
+    share = f"(SELECT {queries.one_of('max(id)', 'sum(id)::int', 'max(n)')} FROM {other}{tail})"
+    word = queries.one_of("JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN")
+    beside = queries.one_of(
+        "", "", f" {word} c z ON z.id = r.id", f" {word} empty z ON z.id = r.id"
+    )
+    if queries.chance(0.3):
+        return f"SELECT {share}, count(*)::int FROM {table} r{beside}", ["int", "int"]
+    if queries.chance(0.3):
+        keys = queries.one_of("r.id", "ROLLUP (r.id)", "GROUPING SETS ((r.id), ())")
+        return f"SELECT {share}, sum({share})::int FROM {table} r{beside} GROUP BY {keys}", [
+            "int",
+            "int",
+        ]
+    return f"SELECT r.id, {share} FROM {table} r{beside}", ["int", "int"]

@@ -76,11 +76,16 @@ class Queries:
     def query(self, depth: int = 2, outer: Columns | None = None) -> tuple[str, list[str]]:
         """Return a query and the types of its columns."""
         kinds = self.random.choices(
-            ["select", "set", "with", "values", "recursive"], [10, 2, 2, 1, 1]
+            ["select", "set", "with", "values", "recursive", "again", "shares"],
+            [10, 2, 2, 1, 1, 2, 1],
         )
         match kinds[0] if depth else "select":
             case "set":
                 return self.set_operation(depth)
+            case "again":
+                return odd.asked_again(self, depth - 1)
+            case "shares":
+                return odd.shares(self)
             case "with":
                 inner, types = self.query(depth - 1)
                 name = self.alias()
