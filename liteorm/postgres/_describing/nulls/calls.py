@@ -247,12 +247,21 @@ def aggregate_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
     return NOTHING if fed == ALWAYS else unknown(f"{name}() is not known never to give NULL")
 
 
-def none_atom(node: Node) -> Any:
+def none_atom(level: Level, node: Node) -> Any:
     """Return the atom that no value goes into an aggregate."""
+    if any(_is_random(level, part) for part in node.walk()):
+        # It is computed anew for each aggregate, and may be another value.
+        return ("none", node)
     filtered = node["aggfilter"].key if node["aggfilter"] is not None else ""
     args = node.nodes("args")
     first = args[0]["expr"].key if args else ""
     return ("none", first, filtered, node["agglevelsup"])
+
+
+def _is_random(level: Level, node: Node) -> bool:
+    functions = level.analysis.catalog.functions
+    called = [functions.get(node.number(name)) for name in ("funcid", "opfuncid")]
+    return any(function is not None and function.volatility == "v" for function in called)
 
 
 def _rows(owner: Level) -> int:
@@ -279,7 +288,7 @@ def _fed(level: Level, owner: Level, node: Node, evaluate: Evaluate) -> int:
                     null = evaluate(level, args[0]).null
     if null == NEVER and node["aggfilter"] is None:
         return rows
-    assumed = owner.env.get(none_atom(node))
+    assumed = owner.env.get(none_atom(level, node))
     if assumed is not None:
         return ALWAYS if assumed else NEVER
     if null == ALWAYS:

@@ -282,7 +282,7 @@ def atoms_of(level: Level, node: Any, depth: int = 0) -> Iterator[Any]:
         if not level.filled:
             yield EMPTY
         if node.nodes("args") or node["aggfilter"] is not None:
-            yield none_atom(node)
+            yield none_atom(level, node)
         return
     inner = depth + 1 if node.kind == "QUERY" else depth
     for value in node.fields.values():
