@@ -333,7 +333,7 @@ def asked_again(queries: Queries, depth: int) -> tuple[str, list[str]]:
         return f"SELECT {text} FROM {source} {word} a {alias} ON {said}", [type_]
     if queries.chance(0.3):
         tail = queries.one_of("", "", " HAVING count(*) > 0")
-        grouped = queries.one_of(f"({text})", f"ROLLUP (({text}))", f"ROLLUP (({text}), ({x}))")
+        grouped = queries.one_of(f"({text})", f"ROLLUP (({text}))", f"ROLLUP (({text}), ({x} + 0))")
         if text.startswith("sometimes"):
             grouped = f"({text})"
         return f"SELECT {text} FROM {source} WHERE {said} GROUP BY {grouped}{tail}", [type_]
