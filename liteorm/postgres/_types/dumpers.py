@@ -27,6 +27,7 @@ from psycopg.abc import Dumper as AnyDumper
 from psycopg.adapt import AdaptersMap, Buffer, Dumper, PyFormat, RecursiveDumper, Transformer
 from psycopg.pq import Format
 from psycopg.types.array import ListBinaryDumper, ListDumper
+from psycopg.types.datetime import TimedeltaBinaryDumper
 from psycopg.types.numeric import DecimalDumper
 
 from liteorm._core.models.annotations import is_model, is_namedtuple
@@ -116,6 +117,8 @@ def register_dumpers(
         register_dumper(adapters, Multirange, range_dumper)
     for interval_dumper in (_IntervalText, _IntervalBinary):
         register_dumper(adapters, Interval, interval_dumper)
+    for timedelta_dumper in (_TimedeltaText, TimedeltaBinaryDumper):
+        register_dumper(adapters, datetime.timedelta, timedelta_dumper)
     register_dumper(adapters, Decimal, _Decimal)
     for bound_dumper in (_BoundText, _BoundBinary):
         register_dumper(adapters, Bound, bound_dumper)
@@ -403,6 +406,18 @@ class _IntervalText(Dumper):
 
     def dump(self, obj: Interval) -> Buffer:
         return interval_text(obj).encode()
+
+
+class _TimedeltaText(Dumper):
+    """A timedelta whose text, as in a range, means the same in every IntervalStyle.
+
+    The driver's asks the connection for the style, which a transformer of the pool's has not.
+    """
+
+    oid = _INTERVAL_OID
+
+    def dump(self, obj: datetime.timedelta) -> Buffer:
+        return interval_text(Interval.from_timedelta(obj)).encode()
 
 
 class _IntervalBinary(Dumper):
