@@ -253,7 +253,10 @@ def _check_keys(value: dict[Any, Any], count: int | None = None) -> dict[Any, An
 
         keys = {msgspec.json.encode({_plain_key(key): None}, enc_hook=_json_hook) for key in value}
     if len(keys) < (len(value) if count is None else count):
-        raise DataError("two keys of a dict have the same text in JSON")
+        raise DataError(
+            "two keys of a dict have the same text in JSON, where one value would be lost",
+            hint="make keys of one class of them, each once",
+        )
     return value
 
 

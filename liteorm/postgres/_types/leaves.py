@@ -110,9 +110,7 @@ def _widest(items: list[Any], classes: set[type]) -> list[Any]:
 
 
 def _as_interval(leaf: Any) -> Any:
-    if not isinstance(leaf, datetime.timedelta):
-        return leaf
-    return Interval(0, leaf.days, leaf.seconds * 1_000_000 + leaf.microseconds)
+    return Interval.from_timedelta(leaf) if isinstance(leaf, datetime.timedelta) else leaf
 
 
 def _as_interface(leaf: Any) -> Any:
@@ -125,4 +123,7 @@ def _check_zones(items: list[Any]) -> None:
     """Refuse moments with and without a time zone in one array: it has one type."""
     zoned = {leaf.tzinfo is not None for leaf in leaves(items) if isinstance(leaf, _ZONED)}
     if len(zoned) > 1:
-        raise DataError("some of its elements have a time zone and some have none")
+        raise DataError(
+            "some of its elements have a time zone and some have none",
+            hint="give a zone to all of them or to none: an array has one type",
+        )
