@@ -15,6 +15,7 @@ from liteorm._core.scanning.types import PgType
 from liteorm._core.sql.text import quoted
 from liteorm.errors import Error
 from liteorm.postgres import DB, AsyncDB, StatementShape, open
+from liteorm.postgres._describing.nulls.catalog import DOMAIN_REFUSES_NULL
 from liteorm.postgres._describing.shapes import InsideShape, Null, numbered
 from liteorm.postgres._sync.describing import describe_all, load_new_types
 
@@ -60,7 +61,7 @@ class TableColumn:
     name: str
     type: PgType
     not_null: bool
-    """Storing NULL is refused."""
+    """Storing NULL is refused, by the column or by its domain."""
     nullable: Null
     """Reading can give NULL, as in `ColumnShape`."""
     default: bool
@@ -260,8 +261,9 @@ JOIN pg_class c ON c.oid = to_regclass(name) JOIN pg_namespace n ON n.oid = c.re
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
 
-_COLUMNS = """
-SELECT a.attrelid::int8, a.attname::text, a.atttypid::int8, a.attnotnull,
+_COLUMNS = f"""
+SELECT a.attrelid::int8, a.attname::text, a.atttypid::int8,
+       a.attnotnull OR {DOMAIN_REFUSES_NULL.format("t")},
        a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL,
        a.attidentity = 'a' OR a.attgenerated <> ''
 FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid

@@ -82,7 +82,14 @@ def _column_problems(
             f"{target} is generated=True; {where} has no default, identity or expression",
             "give the column a default, or send the field",
         )
-    elif column.not_null and hint.optional and hint.kind != "any" and not field.generated:
+    elif (
+        column.not_null
+        # None can still be read where a domain refuses it, see `domain_with_a_hole.sql`.
+        and column.nullable is False
+        and hint.optional
+        and hint.kind != "any"
+        and not field.generated
+    ):
         yield Problem(
             "warning",
             "table-null",

@@ -75,8 +75,11 @@ def run(arguments: argparse.Namespace) -> int:
         old = None if text is None else read_old(text)
     except (OSError, UnicodeError) as error:
         return _refused(f"{path} cannot be read: {error}")
-    except (SyntaxError, ValueError) as error:
-        return _refused(f"{path} is not Python ({error}): mend it, or write to another file")
+    except SyntaxError as error:
+        place = f"{path}:{error.lineno}" if error.lineno else str(path)
+        return _refused(f"{place}: not Python ({error.msg}): mend it, or write to another file")
+    except ValueError as error:
+        return _refused(f"{path}: not Python ({error}): mend it, or write to another file")
     sys.path.insert(0, os.getcwd())
     try:
         types = custom_types(arguments.types)

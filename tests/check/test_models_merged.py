@@ -101,12 +101,15 @@ def test_what_is_no_python_is_refused(
 ) -> None:
     """One sentence, and the file is left as it is."""
     path = tmp_path / "models.py"
-    path.write_text("def (:\n")
-    assert main(["models", "--dsn", made.dsn, "-o", str(path)]) == 2
-    said = capsys.readouterr().err
-    assert "models.py is not Python" in said
-    assert said.count("\n") == 1
-    assert path.read_text() == "def (:\n"
+    for text, place in (("def (:\n", ":1: "), ("x = 1\n\nclass X:\n", ":3: "), ("x\0", ": ")):
+        path.write_text(text)
+        assert main(["models", "--dsn", made.dsn, "-o", str(path)]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith(f"liteorm models: {path}{place}")
+        assert "not Python" in said
+        assert "<unknown>" not in said
+        assert said.count("\n") == 1
+        assert path.read_text() == text
     assert main(["models", "--dsn", made.dsn, "-o", str(tmp_path / "no" / "x.py")]) == 2
     assert "there is no folder" in capsys.readouterr().err
     assert main(["models", "--dsn", made.dsn, "-o", str(tmp_path)]) == 2

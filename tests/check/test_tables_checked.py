@@ -282,6 +282,38 @@ def test_only_a_trigger_before_insert_may_fill_a_column(db_never: postgres.DB) -
     assert said(db_never, model=Filled) == [f"error: {sentence} does not send it"]
 
 
+DOMAINS = """
+CREATE DOMAIN present AS int NOT NULL;
+CREATE DOMAIN counted AS present;
+CREATE DOMAIN five AS counted DEFAULT 5;
+CREATE TABLE held (id int PRIMARY KEY, a present, b counted, c five, d counted DEFAULT 1);
+"""
+
+
+def test_a_domain_refuses_null_too(liteorm_server: Server) -> None:
+    """Its NOT NULL asks for a value, also below other domains; reading may still give None."""
+
+    @liteorm.table("held", key="id")
+    @attrs.define
+    class Short:
+        id: int
+
+    @liteorm.table("held", key="id")
+    @attrs.define
+    class Sent:
+        id: int
+        a: int
+        b: int | None
+
+    with database(liteorm_server, DOMAINS) as made, postgres.open(made.dsn, max_size=2) as db:
+        assert said(db, Short=Short) == [
+            f"error: public.held.{name} is NOT NULL without a default;"
+            " an insert of Short does not send it"
+            for name in "ab"
+        ]
+        assert said(db, Sent=Sent) == []
+
+
 def test_the_databases_own_constraint_errors_are_checked(liteorm_database: Any) -> None:
     """What `open` was given counts too."""
     with postgres.open(liteorm_database.dsn, constraint_errors={"nope": Taken}) as db:

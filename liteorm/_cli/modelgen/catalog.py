@@ -13,6 +13,7 @@ from liteorm._check.answers import Answer, LiveAnswers, Query
 from liteorm._core.scanning.types import FIRST_USER_OID, PgType
 from liteorm._core.sql.text import quoted
 from liteorm.postgres import DB
+from liteorm.postgres._describing.nulls.catalog import DOMAIN_REFUSES_NULL
 from liteorm.postgres._sync.describing import load_new_types
 
 
@@ -36,9 +37,12 @@ class ColumnFacts:
     identity: str
     generated: str
     default: str | None
+    """What is stored where nothing is sent: the column's own, or that of its domain."""
     comment: str | None
     null_free: bool
     """A CHECK keeps NULL out of the array."""
+    refuses_null: bool
+    """Its domain, or one below that, is NOT NULL: a NULL that is sent is refused."""
 
 
 @attrs.frozen
@@ -257,14 +261,17 @@ SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::tex
        coalesce((SELECT jsonb_agg(jsonb_build_object(
                'name', a.attname, 'type_oid', a.atttypid::int8, 'dimensions', a.attndims,
                'identity', a.attidentity, 'generated', a.attgenerated,
-               'default', pg_get_expr(f.adbin, f.adrelid),
+               'default', CASE WHEN a.attgenerated = '' AND a.attidentity = ''
+                   THEN coalesce(pg_get_expr(f.adbin, f.adrelid), y.typdefault)
+                   ELSE pg_get_expr(f.adbin, f.adrelid) END,
+               'refuses_null', {DOMAIN_REFUSES_NULL.format("y")},
                'comment', col_description(c.oid, a.attnum),
                'null_free', EXISTS (
                    SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c'
                    AND k.convalidated AND pg_get_constraintdef(k.oid) LIKE
                    '%array_position(' || quote_ident(a.attname) || ', NULL%) IS NULL%'))
                ORDER BY a.attnum)
-           FROM pg_attribute a
+           FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
            LEFT JOIN pg_attrdef f ON f.adrelid = c.oid AND f.adnum = a.attnum
            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '[]') AS columns,
        coalesce((SELECT jsonb_agg(jsonb_build_object(

@@ -199,7 +199,10 @@ class _Table:
     def has_insert(self) -> bool:
         """Whether an insert has another shape than the row."""
         return self.relation.writable and any(
-            _is_filled(column.facts) or column.facts.default for column in self.relation.columns
+            _is_filled(column.facts)
+            or column.facts.default
+            or (column.nullable and column.facts.refuses_null)
+            for column in self.relation.columns
         )
 
     def _fields(self) -> dict[str, str]:
@@ -245,7 +248,7 @@ class _Table:
             column.type, self.classes, dimensions=facts.dimensions, null_free=facts.null_free
         )
         value = None
-        if column.nullable:
+        if column.nullable and not facts.refuses_null:
             annotation, value = optional(annotation), "None"
         if facts.default:
             yield from comment(f"default {' '.join(facts.default.split())}")

@@ -191,6 +191,15 @@ _TREE: Final = """
 """
 """A relation with all that inherit from it: what is read from it comes from any of them."""
 
+DOMAIN_REFUSES_NULL: Final = """
+EXISTS (WITH RECURSIVE domains AS (
+            SELECT {0}.typnotnull, {0}.typbasetype UNION ALL
+            SELECT b.typnotnull, b.typbasetype
+            FROM domains d JOIN pg_type b ON b.oid = d.typbasetype)
+        SELECT FROM domains WHERE typnotnull)
+"""
+"""A type is a domain that is NOT NULL, or stands on one: it does not inherit the mark."""
+
 # A CHECK counts where every table below has it too, validated; before 18 all are enforced.
 _RELATIONS: Final = f"""
 SELECT c.oid::int8, c.oid::regclass::text, c.relkind::text,
@@ -254,7 +263,7 @@ SELECT c.oid::int8, a.attnum::int4, a.attname::text,
     )
 },
        a.attnotnull AND EXISTS {_TREE.format("", "WHERE t.relkind = 'f'")}
-           OR t.typtype = 'd' AND t.typnotnull,
+           OR {DOMAIN_REFUSES_NULL.format("t")},
        CASE WHEN a.attgenerated = '' THEN coalesce(f.adbin::text, t.typdefaultbin::text) END,
        a.attidentity <> '' OR f.adbin IS NOT NULL OR t.typdefault IS NOT NULL,
        CASE WHEN a.attgenerated <> '' THEN f.adbin::text END,
