@@ -9,13 +9,15 @@ same event.
 from __future__ import annotations
 
 import inspect
+import itertools
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any, Final, Protocol, runtime_checkable
 
 import attrs
 
+from liteorm._verbs import verb_of, verbs_of
 from liteorm.errors import Error
 
 __all__ = ["Observer", "QueryEvent", "metrics", "opentelemetry"]
@@ -37,6 +39,8 @@ class QueryEvent:
         start: When it began, in seconds since the epoch.
         duration: Seconds it took; None before its end.
         rows: Rows received, affected or copied; None where that has no meaning.
+        size: How many statements a batch has, or for how many sets of parameters `execute_many`
+            runs its own, which may be known at its end only; None for all else.
         error: What it failed with: a liteorm error, or what else came through.
         database: Name of the database.
         host: Host of the server that answers; before it is known, the one first connected to.
@@ -50,6 +54,7 @@ class QueryEvent:
     start: float = attrs.field(factory=time.time)
     duration: float | None = None
     rows: int | None = None
+    size: int | None = None
     error: BaseException | None = None
     database: str | None = None
     host: str | None = None
@@ -148,8 +153,9 @@ def opentelemetry(*, tracer_provider: Any = None, log_params: bool = False) -> O
     Needs the extra ``otel``. Names follow OpenTelemetry's stable conventions for databases:
     the span is called by the declared statement, or by operation and database, with
     ``db.system.name``, ``db.namespace``, ``db.operation.name``, ``db.query.summary``,
-    ``db.query.text``, ``server.address``, ``server.port``, ``db.response.returned_rows`` and, on
-    failure, ``error.type`` and ``db.response.status_code``.
+    ``db.query.text``, ``db.operation.batch.size``, ``server.address``, ``server.port``,
+    ``db.response.returned_rows`` and, on failure, ``error.type`` (the SQLSTATE, else the class of
+    the error) and ``db.response.status_code``.
 
     Args:
         tracer_provider: Where spans go; the globally set provider by default.
@@ -164,29 +170,37 @@ def opentelemetry(*, tracer_provider: Any = None, log_params: bool = False) -> O
     return _SpanObserver(tracer_provider, log_params)
 
 
-def operation_name(event: QueryEvent) -> str:
-    """Return a statement's first word, whatever comments and parentheses stand before it.
+_VERBS: Final = {
+    "copy_out": "COPY",
+    "insert_returning": "INSERT",
+    "update_many": "UPDATE",
+    "upsert_many": "INSERT",
+}
+"""Calls whose text begins with something else, or is the query of what is sent."""
+_COMMANDS: Final = frozenset({"commit", "rollback", "savepoint", "release", "listen"})
+"""Operations that are commands of the server, sent without a text to be shown."""
 
-    BATCH for several, before the word if it is one statement with many parameters.
+
+def operation_name(event: QueryEvent) -> str:
+    """Return a statement's verb, whatever comments, parentheses and WITH stand before it.
+
+    BATCH for several statements, or one with several sets of parameters; before the verb if all
+    have the same.
     """
-    if event.operation == "batch":
-        return "BATCH"
+    if event.operation in _VERBS:
+        return _VERBS[event.operation]
     text = event.sql or ""
-    at = 0
-    while at < len(text):
-        if text.startswith("--", at):
-            at = text.find("\n", at) + 1 or len(text)
-        elif text.startswith("/*", at):
-            at = text.find("*/", at + 2) + 2 if "*/" in text[at + 2 :] else len(text)
-        elif text[at].isspace() or text[at] == "(":
-            at += 1
-        else:
-            break
-    end = at
-    while end < len(text) and (text[end].isalnum() or text[end] == "_"):
-        end += 1
-    word = text[at:end].upper() or event.operation
-    return f"BATCH {word}" if event.operation == "execute_many" else word
+    if _is_batch(event):
+        verbs = set(verbs_of(text))
+        return f"BATCH {verbs.pop()}" if len(verbs) == 1 else "BATCH"
+    if (verb := verb_of(text)) is not None:
+        return verb
+    return event.operation.upper() if event.operation in _COMMANDS else event.operation
+
+
+def _is_batch(event: QueryEvent) -> bool:
+    """Tell whether it is several operations: one alone is none, by the conventions."""
+    return event.operation in ("batch", "execute_many") and event.size != 1
 
 
 def metrics(*, meter_provider: Any = None) -> Observer:
@@ -195,7 +209,8 @@ def metrics(*, meter_provider: Any = None) -> Observer:
     Needs the extra ``otel``. It gives the instruments of the stable conventions for databases
     (``db.client.operation.duration``) and those of pools: ``db.client.connection.count``,
     ``.idle.max``, ``.idle.min``, ``.max``, ``.pending_requests``, ``.timeouts``, ``.create_time``,
-    ``.wait_time`` and ``.use_time``. A pool is called ``host:port/database``.
+    ``.wait_time`` and ``.use_time``. A pool is called ``host:port/database``, the second one with
+    that name ``host:port/database#2``.
 
     Args:
         meter_provider: Where measurements go; the globally set provider by default.
@@ -209,6 +224,10 @@ def metrics(*, meter_provider: Any = None) -> Observer:
     return _MetricsObserver(meter_provider)
 
 
+_SCHEMA: Final = "https://opentelemetry.io/schemas/1.33.0"
+"""The first version of the conventions in which those for databases are stable."""
+_LONGEST: Final = 255
+"""Characters of a summary, by the conventions."""
 _POOL: Final = "db.client.connection.pool.name"
 _GAUGES: Final[tuple[tuple[str, str, Callable[[Any], dict[str, int]]], ...]] = (
     ("count", "{connection}", lambda stats: {"idle": stats.idle, "used": stats.in_use}),
@@ -228,7 +247,9 @@ class _MetricsObserver:
     def __init__(self, meter_provider: Any) -> None:
         from opentelemetry import metrics as api
 
-        meter: Any = api.get_meter("liteorm", meter_provider=meter_provider)
+        meter: Any = api.get_meter(
+            "liteorm", _version(), meter_provider=meter_provider, schema_url=_SCHEMA
+        )
         self._observation: Any = api.Observation
         self._pools: list[tuple[str, Any]] = []
 
@@ -268,6 +289,7 @@ class _MetricsObserver:
         (timeout, seconds) when a wait was given up.
         """
         self._pools = [pool for pool in self._pools if pool[1]() is not None]
+        name = _free_name(name, {pool[0] for pool in self._pools})
         self._pools.append((name, stats_of))
         attributes = {_POOL: name}
 
@@ -291,16 +313,46 @@ class _MetricsObserver:
         self._duration.record(event.duration or 0.0, _known(attributes))
 
 
+def _free_name(name: str, taken: Container[str]) -> str:
+    """Return the name, with a number if another pool has it: their measurements would be added."""
+    names = itertools.chain([name], (f"{name}#{number}" for number in itertools.count(2)))
+    return next(each for each in names if each not in taken)
+
+
 def _attributes(event: QueryEvent) -> dict[str, Any]:
     """Return what spans and measurements have in common."""
     return {
         "db.system.name": "postgresql",
         "db.operation.name": operation_name(event),
         "db.namespace": event.database,
-        "db.query.summary": event.statement,
+        "db.query.summary": _summary(event),
         "server.address": event.host,
         "server.port": event.port,
     }
+
+
+def _summary(event: QueryEvent) -> str | None:
+    """Return the name of the declared statement, or of those of a batch."""
+    if event.statement is None or not _is_batch(event):
+        return event.statement
+    summary = f"BATCH {event.statement}"
+    # No name is cut in two.
+    return summary if len(summary) <= _LONGEST else summary[: summary.rindex(",", 0, _LONGEST)]
+
+
+def _size(event: QueryEvent) -> int | None:
+    """Return of how many operations a batch is."""
+    return event.size if _is_batch(event) else None
+
+
+def _version() -> str:
+    """Return the version of what makes spans and measurements."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("liteorm")
+    except metadata.PackageNotFoundError:  # pragma: no cover - a folder on the path
+        return ""
 
 
 def _known(attributes: dict[str, Any]) -> dict[str, Any]:
@@ -313,14 +365,18 @@ class _SpanObserver:
     def __init__(self, tracer_provider: Any, log_params: bool) -> None:
         from opentelemetry import trace
 
-        self._tracer = trace.get_tracer("liteorm", tracer_provider=tracer_provider)
+        self._tracer = trace.get_tracer("liteorm", _version(), tracer_provider, _SCHEMA)
         self._kind = trace.SpanKind.CLIENT
         self._failed = trace.StatusCode.ERROR
         self._log_params = log_params
         self._spans: dict[QueryEvent, Any] = {}
 
     def before(self, event: QueryEvent) -> None:
-        attributes: dict[str, Any] = {**_attributes(event), "db.query.text": event.sql}
+        attributes: dict[str, Any] = {
+            **_attributes(event),
+            "db.query.text": event.sql,
+            "db.operation.batch.size": _size(event),
+        }
         if self._log_params and event.params is not None:
             params: Any = event.params
             pairs: Any = params.items() if hasattr(params, "items") else enumerate(params)
@@ -329,7 +385,7 @@ class _SpanObserver:
         name: str = attributes["db.operation.name"]
         if event.statement is not None:
             # The low-cardinality name that OpenTelemetry asks for, where there is one.
-            name = event.statement
+            name = attributes["db.query.summary"]
         elif event.database:
             name = f"{name} {event.database}"
         self._spans[event] = self._tracer.start_span(
@@ -342,8 +398,12 @@ class _SpanObserver:
         span = self._spans.pop(event, None)
         if span is None:
             return
-        # Of several hosts the one that answered is known by now.
-        for name, value in (("server.address", event.host), ("server.port", event.port)):
+        # Of several hosts the one that answered is known by now, and how many sets there were.
+        for name, value in (
+            ("server.address", event.host),
+            ("server.port", event.port),
+            ("db.operation.batch.size", _size(event)),
+        ):
             if value is not None:
                 span.set_attribute(name, value)
         if event.rows is not None and event.operation in ("query", "stream"):

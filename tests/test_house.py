@@ -43,7 +43,14 @@ PUBLIC_MODULES += ["liteorm_testing"]
 ARROWS = {
     "liteorm": {"liteorm._core", "liteorm.errors", "liteorm.observe"},
     "liteorm.errors": {"attrs"},
-    "liteorm.observe": {"liteorm.errors", "attrs", "opentelemetry", "typing_extensions"},
+    "liteorm._verbs": set(),
+    "liteorm.observe": {
+        "liteorm._verbs",
+        "liteorm.errors",
+        "attrs",
+        "opentelemetry",
+        "typing_extensions",
+    },
     "liteorm.__main__": {"liteorm._cli"},
     "liteorm._core": {"liteorm._core", "liteorm.errors", "attrs", "msgspec", "typing_extensions"},
     "liteorm.postgres": {

@@ -62,7 +62,9 @@ async def _send(session: AsyncStatements, pending: list[Pending[Any]]) -> list[A
         session._check_text(each.sql)
     text = StatementText(";\n".join(each.sql for each in pending))
     text.statement = ", ".join(dict.fromkeys(each.name for each in pending if each.name)) or None
-    async with (use := session._connection("batch", text)) as wire:
+    use = session._connection("batch", text)
+    use.size = len(pending)
+    async with use as wire:
         wire.bound([each.timeout for each in pending])
         alone = wire.pgconn.transaction_status == _IDLE
         try:

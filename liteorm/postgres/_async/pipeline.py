@@ -86,7 +86,9 @@ async def _run_sets(
     session: AsyncStatements, text: str, first: list[Any], sets: AsyncChunks
 ) -> Result:
     async with session.transaction() as tx:
-        async with (use := tx._connection("execute_many", text)) as wire:
+        use = tx._connection("execute_many", text)
+        use.size = len(first) if len(first) < _SETS else None
+        async with use as wire:
             cursor = AsyncCountingCursor(wire)
             cursor.last = []
             # It is prepared by its text, which means something else in another search_path.
@@ -102,6 +104,7 @@ async def _run_sets(
                     exc = because(_of_set(wire, cursor, exc, text), exc)
                     raise exc
                 taken = await sets.take(_SETS)
+            use.size = cursor.taken
             await wire.heed(cursor.last, text, cursor.current)
             result = Result(cursor.affected, result_of(cursor.last).command)
             use.rows = result.rows_affected

@@ -216,7 +216,7 @@ class AsyncUse:
 
     __slots__ = (
         *("_event", "_params", "_raised", "_session", "_timeout", "_wire"),
-        *("operation", "rows", "sql"),
+        *("operation", "rows", "size", "sql"),
     )
 
     def __init__(
@@ -236,10 +236,11 @@ class AsyncUse:
         self.operation = operation
         self.sql = sql
         self.rows: int | None = None
+        self.size: int | None = None
 
     async def __aenter__(self) -> AsyncWire:
         state, held = self._session._state, getattr(self._session, "_wire", None)
-        self._event = state.begin_event(self.operation, self.sql, self._params, held)
+        self._event = state.begin_event(self.operation, self.sql, self._params, held, self.size)
         try:
             if self._timeout is not None:
                 check_number("timeout", self._timeout, ", or None")
@@ -308,7 +309,7 @@ class AsyncUse:
 
     def _tell(self, error: BaseException | None) -> None:
         if self._event is not None:
-            self._event.rows = self.rows
+            self._event.rows, self._event.size = self.rows, self.size
             self._session._state.end_event(self._event, error)
 
     async def _lower(self, wire: AsyncWire, exc: BaseException | None) -> BaseException | None:

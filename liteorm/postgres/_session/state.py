@@ -136,7 +136,12 @@ class PoolState:
             self.meters = None
 
     def begin_event(
-        self, operation: str, sql: str | None, params: Any = None, wire: Any = None
+        self,
+        operation: str,
+        sql: str | None,
+        params: Any = None,
+        wire: Any = None,
+        size: int | None = None,
     ) -> QueryEvent | None:
         """Tell observers that an operation begins; None if nobody watches."""
         if not (self.observers or logger.isEnabledFor(_DEBUG)):
@@ -146,6 +151,7 @@ class PoolState:
             statement=getattr(sql, "statement", None),
             sql=sql,
             params=params,
+            size=size,
             database=self.database,
             host=self.host,
             port=self.port,

@@ -63,7 +63,9 @@ def _send(session: Statements, pending: list[Pending[Any]]) -> list[Any]:
         session._check_text(each.sql)
     text = StatementText(";\n".join(each.sql for each in pending))
     text.statement = ", ".join(dict.fromkeys(each.name for each in pending if each.name)) or None
-    with (use := session._connection("batch", text)) as wire:
+    use = session._connection("batch", text)
+    use.size = len(pending)
+    with use as wire:
         wire.bound([each.timeout for each in pending])
         alone = wire.pgconn.transaction_status == _IDLE
         try:

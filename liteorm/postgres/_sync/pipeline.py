@@ -87,7 +87,9 @@ def _run_sets(
     session: Statements, text: str, first: list[Any], sets: Chunks
 ) -> Result:
     with session.transaction() as tx:
-        with (use := tx._connection("execute_many", text)) as wire:
+        use = tx._connection("execute_many", text)
+        use.size = len(first) if len(first) < _SETS else None
+        with use as wire:
             cursor = CountingCursor(wire)
             cursor.last = []
             # It is prepared by its text, which means something else in another search_path.
@@ -103,6 +105,7 @@ def _run_sets(
                     exc = because(_of_set(wire, cursor, exc, text), exc)
                     raise exc
                 taken = sets.take(_SETS)
+            use.size = cursor.taken
             wire.heed(cursor.last, text, cursor.current)
             result = Result(cursor.affected, result_of(cursor.last).command)
             use.rows = result.rows_affected

@@ -217,7 +217,7 @@ class Use:
 
     __slots__ = (
         *("_event", "_params", "_raised", "_session", "_timeout", "_wire"),
-        *("operation", "rows", "sql"),
+        *("operation", "rows", "size", "sql"),
     )
 
     def __init__(
@@ -237,10 +237,11 @@ class Use:
         self.operation = operation
         self.sql = sql
         self.rows: int | None = None
+        self.size: int | None = None
 
     def __enter__(self) -> Wire:
         state, held = self._session._state, getattr(self._session, "_wire", None)
-        self._event = state.begin_event(self.operation, self.sql, self._params, held)
+        self._event = state.begin_event(self.operation, self.sql, self._params, held, self.size)
         try:
             if self._timeout is not None:
                 check_number("timeout", self._timeout, ", or None")
@@ -309,7 +310,7 @@ class Use:
 
     def _tell(self, error: BaseException | None) -> None:
         if self._event is not None:
-            self._event.rows = self.rows
+            self._event.rows, self._event.size = self.rows, self.size
             self._session._state.end_event(self._event, error)
 
     def _lower(self, wire: Wire, exc: BaseException | None) -> BaseException | None:

@@ -64,6 +64,12 @@ class Bound:
     data: bytes
     binary: bool = True
 
+    def __repr__(self) -> str:
+        # What a log of parameters shows where they are asked for.
+        if self.binary:
+            return f"<{len(self.data)} bytes in binary>"
+        return repr(self.data.decode())
+
 
 _PLAIN: frozenset[Any] = frozenset(
     [

@@ -133,11 +133,109 @@ async def test_the_server_named_is_the_one_that_answered(liteorm_database: Any) 
         ("select 1", "SELECT"),
         ("-- a comment\n  INSERT INTO t VALUES (1)", "INSERT"),
         ("/* a */ ((SELECT 1))", "SELECT"),
+        ("/* a /* in */ another */ UPDATE t SET a = 1", "UPDATE"),
+        ("/* never closed SELECT 1", "query"),
+        (
+            "WITH a AS (SELECT 1), b(c) AS (DELETE FROM t RETURNING 1) INSERT INTO t VALUES (1)",
+            "INSERT",
+        ),
+        ("(WITH RECURSIVE a AS (SELECT 1) (SELECT 2) UNION SELECT 1)", "SELECT"),
+        (
+            "with a as (select ')', $x$)$x$, \"(\", E'\\')' /* ) */ -- )\n) merge into t",
+            "MERGE",
+        ),
+        ("WITH half of it", "WITH"),
+        (";; SELECT 1", "SELECT"),
+        ("SELECT 1; DELETE FROM t", "SELECT"),
+        ("/* long */" + "(" * 5000 + "VALUES (1)", "VALUES"),
         ("", "query"),
         ("-- nothing", "query"),
         (None, "query"),
     ],
 )
 def test_an_operation_is_named_by_its_first_word(sql: str | None, name: str) -> None:
-    """Comments and parentheses before it do not matter."""
+    """Comments, parentheses and the queries of a WITH before it do not matter."""
     assert operation_name(QueryEvent(operation="query", sql=sql)) == name
+
+
+@pytest.mark.parametrize(
+    ("operation", "sql", "size", "name"),
+    [
+        *(("commit", None, None, "COMMIT"), ("release", None, None, "RELEASE")),
+        *(("copy_out", "SELECT 1", None, "COPY"), ("update_many", "WITH a ...", None, "UPDATE")),
+        ("batch", "SELECT 1", 1, "SELECT"),
+        ("batch", "SELECT 1;\nWITH a AS (SELECT 1) SELECT 1", 2, "BATCH SELECT"),
+        ("batch", "SELECT ';';\nDELETE FROM t;", 2, "BATCH"),
+        ("batch", "WITH half;\nWITH half", 2, "BATCH WITH"),
+        ("execute_many", "INSERT INTO t VALUES (%s)", 1, "INSERT"),
+        ("execute_many", "INSERT INTO t VALUES (%s)", None, "BATCH INSERT"),
+        ("execute_many", "INSERT INTO t VALUES (%s)", 0, "BATCH INSERT"),
+    ],
+)
+def test_several_operations_are_a_batch(
+    operation: str, sql: str | None, size: int | None, name: str
+) -> None:
+    """Of one alone nothing says so; what all of them do is said."""
+    assert operation_name(QueryEvent(operation=operation, sql=sql, size=size)) == name
+
+
+async def test_spans_of_batches(liteorm_database: Any) -> None:
+    """They have their size, the names of their statements, and are no batch if they are one."""
+    spans = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    observer = liteorm.observe.opentelemetry(tracer_provider=provider)
+    first, second = [declared(f"SELECT {number}", name) for number, name in enumerate("ab")]
+    many = [declared("SELECT 1", name * 60) for name in "abcdefg"]
+    async with await open_async(liteorm_database.dsn, observers=[observer]) as db:
+        for statements in ([first], [first, first], [first, second], many):
+            async with db.batch() as batch:
+                for statement in statements:
+                    batch.one(statement)
+        await db.execute("CREATE TABLE t (a int)")
+        for count in (0, 1, 2, 1500):
+            await db.execute_many("INSERT INTO t VALUES (%s)", ([n] for n in range(count)))
+    told = [
+        (span.name, (span.attributes or {}).get("db.operation.batch.size"))
+        for span in spans.get_finished_spans()
+        if (span.attributes or {})["db.operation.name"] not in ("BEGIN", "COMMIT", "CREATE")
+    ]
+    insert = f"INSERT {liteorm_database.name}"
+    names = ", ".join(name * 60 for name in "abcd")
+    assert told == [
+        *(("a", None), ("BATCH a", 2), ("BATCH a, b", 2), (f"BATCH {names}", 7)),
+        *(
+            (f"BATCH {insert}", 0),
+            (insert, None),
+            (f"BATCH {insert}", 2),
+            (f"BATCH {insert}", 1500),
+        ),
+    ]
+
+
+def declared(sql: Any, name: str) -> Any:
+    """Return a statement with that name."""
+
+    def function() -> None: ...
+
+    function.__name__ = function.__qualname__ = name
+    return liteorm.statement(int, sql)(function)
+
+
+async def test_pools_on_one_database_are_told_apart(liteorm_database: Any) -> None:
+    """The second one has a number; the name of one that is closed is free again."""
+    reader = InMemoryMetricReader()
+    observer = liteorm.observe.metrics(meter_provider=MeterProvider([reader]))
+
+    def sizes() -> dict[str, int]:
+        return {
+            point.attributes["db.client.connection.pool.name"].partition("#")[2]: point.value
+            for point in points(reader)["db.client.connection.max"]
+        }
+
+    async with await open_async(liteorm_database.dsn, max_size=3, observers=[observer]) as first:
+        async with await open_async(liteorm_database.dsn, max_size=5, observers=[observer]):
+            assert sizes() == {"": 3, "2": 5}
+        await first.close()
+        async with await open_async(liteorm_database.dsn, max_size=7, observers=[observer]):
+            assert sizes() == {"": 7}

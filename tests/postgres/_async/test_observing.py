@@ -143,7 +143,12 @@ async def test_the_log_of_statements(
     caplog.clear()
     async with await open_async(liteorm_database.dsn, log_params=True) as db:
         await db.query(sql, ["shown"])
+        await db.execute("CREATE TABLE item (id int PRIMARY KEY, note json)")
+        await db.insert({"id": 1, "note": {"a": "seen"}}, table="item")
+        await db.insert_returning([Item(2), Item(3)])
     assert "with ['shown']" in caplog.text
+    assert "object at 0x" not in caplog.text
+    assert "with (1, <" in caplog.text
 
 
 async def test_a_password_is_in_no_event_and_no_record(

@@ -143,7 +143,12 @@ def test_the_log_of_statements(
     caplog.clear()
     with open(liteorm_database.dsn, log_params=True) as db:
         db.query(sql, ["shown"])
+        db.execute("CREATE TABLE item (id int PRIMARY KEY, note json)")
+        db.insert({"id": 1, "note": {"a": "seen"}}, table="item")
+        db.insert_returning([Item(2), Item(3)])
     assert "with ['shown']" in caplog.text
+    assert "object at 0x" not in caplog.text
+    assert "with (1, <" in caplog.text
 
 
 def test_a_password_is_in_no_event_and_no_record(
