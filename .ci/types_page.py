@@ -80,8 +80,8 @@ dimensions |
 | composite, table row | `tuple` | a class or `TypedDict` by attribute name, `dict[str, X]`, \
 `tuple[X, Y]` |
 | `record`, `ROW(...)` | `tuple` | a class or `tuple[X, Y]` by position |
-| range, also your own | `Range` of the subtype's value | |
-| multirange, also your own | `Multirange` of the subtype's value | |
+| range, also your own | `Range` of the subtype's value | `Range[X]`, of what else the subtype fills |
+| multirange, also your own | `Multirange` of the subtype's value | the same |
 
 ## As a parameter
 
@@ -117,8 +117,9 @@ send a `str` there.
   place in `datetime`'s classes: a `DataError` names the column and the row. In a column that
   nobody asked for they harm nothing. `liteorm.Interval` holds any interval; the rest can be cast
   to text.
-- **Ranges of `interval`** are `Range[timedelta]`; a bound with months is a `DataError`. `Interval`
-  has no order (is a month more than 30 days?), so no `Range[Interval]` could say what is in it.
+- **Ranges of `interval`** are `Range[timedelta]`, where a bound with months is a `DataError`, or
+  `Range[Interval]`, which holds any. `Interval` has no order (is a month more than 30 days?): what
+  is in such a range, the database says.
 - **`"char"`** is one byte; the zero byte is the empty string, as PostgreSQL shows it.
 - **`money`** has as many decimals as the server's `lc_monetary`; they are asked for once.
 - **`character(n)`** is padded with spaces, as PostgreSQL gives it. Use `text`.

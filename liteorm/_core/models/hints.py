@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, TypeVar, Union, get_args, get_origin
 import attrs
 
 from liteorm._core.models.annotations import is_model, shown, shown_reference
-from liteorm._core.values.ranges import Multirange, Range
+from liteorm._core.values.ranges import Multirange, Range, multirange_of, range_of
 from liteorm.errors import ModelError
 
 Kind = Literal[
@@ -348,6 +348,8 @@ def encoding(hint: Hint) -> Callable[[Any], Any] | None:
         return lambda value: [one(each) for each in value] if _is_several(value) else value
     if hint.kind == "tuple":
         return functools.partial(_each_by_its_own, parts)
+    if hint.kind in ("range", "multirange"):
+        return functools.partial(_each_bound, parts[0])
     raise LookupError(hint.text)
 
 
@@ -356,6 +358,16 @@ def _each_by_its_own(parts: list[Callable[[Any], Any]], value: Any) -> Any:
     if type(given) is not tuple or len(value) != len(parts):
         return value
     return tuple(part(each) for part, each in zip(parts, value, strict=True))
+
+
+def _each_bound(encode: Callable[[Any], Any], value: Any) -> Any:
+    if isinstance(value, Multirange):
+        ranges: Multirange[Any] = value
+        return multirange_of(_each_bound(encode, each) for each in ranges)
+    if not isinstance(value, Range) or value.is_empty:
+        return value
+    whole: Range[Any] = value
+    return range_of(encode(whole.lower), encode(whole.upper), whole.bounds)
 
 
 def _or_none(encode: Callable[[Any], Any] | None) -> Callable[[Any], Any]:

@@ -10,6 +10,7 @@ from liteorm._core.scanning import steps
 from liteorm._core.scanning.jsontext import decode_plain
 from liteorm._core.scanning.types import JsonText, Pair, Record
 from liteorm._core.values.interval import Interval, timedelta_of
+from liteorm._core.values.ranges import Multirange, Range, multirange_of, range_of
 from liteorm._core.values.texts import point_text
 from liteorm.errors import DataError
 
@@ -113,8 +114,19 @@ def _plain(value: Any) -> Any:
             return decode_plain(value)
         case Interval():
             return _timedelta_of(value)
+        case Range():
+            whole: Range[Any] = value
+            return with_bounds(whole, _plain(whole.lower), _plain(whole.upper))
+        case Multirange():
+            ranges: Multirange[Any] = value
+            return multirange_of(map(_plain, ranges))
         case _:
             return type(value)(map(_plain, value)) if type(value) in (list, tuple) else value
+
+
+def with_bounds(value: Range[Any], lower: Any, upper: Any) -> Range[Any]:
+    """Return a range with other values for its bounds, in the same order."""
+    return value if value.is_empty else range_of(lower, upper, value.bounds)
 
 
 def _untyped(value: Any) -> typing.NoReturn:
@@ -136,3 +148,6 @@ RAISING: dict[str, Callable[[], typing.NoReturn]] = {
     "wrong_length": _wrong_length,
 }
 """What generated code raises through, under these names."""
+
+RANGES: dict[str, Callable[..., Any]] = {"with_bounds": with_bounds, "ranges_of": multirange_of}
+"""What generated code makes ranges with."""

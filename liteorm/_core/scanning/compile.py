@@ -12,7 +12,7 @@ from liteorm._core.models.model import Field, Model
 from liteorm._core.scanning import steps
 from liteorm._core.scanning.blame import PLACES
 from liteorm._core.scanning.builders import constructor
-from liteorm._core.scanning.calls import CALLS, RAISING, MemberOf, no_nulls, only
+from liteorm._core.scanning.calls import CALLS, RAISING, RANGES, MemberOf, no_nulls, only
 from liteorm._core.scanning.emit import Construct, Source, emit_value
 from liteorm._core.scanning.fit import Fitter
 from liteorm._core.scanning.jsontext import decoder_for
@@ -23,7 +23,7 @@ from liteorm.errors import ScanError
 
 def compile_source(source: Source, target: str, shape: Shape) -> tuple[Callable[[Any], Any], str]:
     """Compile generated source; return its function and its file name."""
-    scope: dict[str, Any] = {PLACES: source.places, **RAISING}
+    scope: dict[str, Any] = {PLACES: source.places, **RAISING, **RANGES}
     for constant in source.constants:
         scope[constant.name] = constant_value(constant.value, shape)
     return compiled(source.text, scope, "build", f"scan {target}")

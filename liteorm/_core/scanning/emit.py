@@ -224,6 +224,8 @@ class _Writer:
                 return f"{self.constant(step.name, step)}({variable})"
             case steps.Each():
                 return f"{self.each(step)}({variable})"
+            case steps.Bounds():
+                return f"{self.bounds(step)}({variable})"
             case steps.Positions():
                 return f"{self.positions(step)}({variable})"
             case steps.Attributes():
@@ -279,6 +281,27 @@ class _Writer:
                 key + inner.guarded(part.step, variable, nullable=part.place.nullable) + _end(key),
                 part.place,
             )
+
+    def bounds(self, step: steps.Bounds) -> str:
+        place = step.bound.place
+        name, inner = self.helper(f"{place.column}_bounds")
+        inner.line(0, f"def {name}(value):")
+        inner.line(1, "lower, upper = value.lower, value.upper")
+        inner.line(1, "return with_bounds(")
+        inner.line(2, "value,")
+        for variable in ("lower", "upper"):
+            # None is no bound at all, and no NULL.
+            made = inner.expression(step.bound.step, variable)
+            inner.line(2, inner.checked(made, variable, nullable=True) + ",", place)
+        inner.line(1, ")")
+        self.finish(inner)
+        if not step.several:
+            return name
+        whole, each = self.helper(f"{place.column}_ranges")
+        each.line(0, f"def {whole}(value):")
+        each.line(1, f"return ranges_of({name}(item) for item in value)")
+        self.finish(each)
+        return whole
 
     def positions(self, step: steps.Positions) -> str:
         name, inner = self.helper(f"{step.place.column}_values")

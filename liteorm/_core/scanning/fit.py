@@ -16,6 +16,7 @@ from liteorm._core.scanning.remedies import attributes_remedy, mismatch, type_mi
 from liteorm._core.scanning.steps import (
     Anonymous,
     Attributes,
+    Bounds,
     Call,
     Decode,
     Each,
@@ -84,7 +85,7 @@ class Fitter:
         if base.base in ("json", "jsonb"):
             return Fit("json", Decode(hint.annotation, versioned=base.base == "jsonb"))
         step = self._step(type_, hint, place, deep=False)
-        if base.kind in ("array", "composite", "record") and self._needs_deep(base, hint):
+        if base.kind in _HOLDING and self._needs_deep(base, hint):
             return Fit("deep", self._step(type_, hint, place, deep=True))
         if base.base == "interval" and hint.type is Interval:
             return Fit("interval", None)
@@ -165,6 +166,8 @@ class Fitter:
                 self._needs_deep(attribute.type, inner)
                 for attribute, inner in self._paired(base, hint)
             )
+        if base.kind in ("range", "multirange") and base.element is not None:
+            return hint.kind == base.kind and self._needs_deep(_bound(base), hint.args[0])
         if base.base in ("json", "jsonb"):
             return True
         return (base.base == "interval" and hint.type is Interval) or (
@@ -218,13 +221,12 @@ class Fitter:
             case "model":
                 return self._model(type_, hint, place, deep=deep)
             case "range" | "multirange":
-                self._range(type_, hint, place)
-                return None
+                return self._range(type_, hint, place, deep=deep)
             case "union":
                 return self._union(type_, hint, place, deep=deep)
 
     def _plain_inside(self, base: PgType, deep: bool) -> Step | None:
-        if deep and (base.kind in ("record", "composite", "array") or base.base in _DEEP):
+        if deep and (base.kind in _HOLDING or base.base in _DEEP):
             return Call("plain")
         return None
 
@@ -415,20 +417,19 @@ class Fitter:
             absent = strict or tuple(i for _, i, _ in fields)
         return Attributes(model, count, tuple(items), absent, place)
 
-    def _range(self, type_: PgType, hint: Hint, place: Place) -> None:
+    def _range(self, type_: PgType, hint: Hint, place: Place, *, deep: bool) -> Step | None:
         base = underlying(type_)
-        if base.kind == hint.kind:
-            subtype = base.element
-            if base.kind == "multirange" and subtype is not None:
-                subtype = subtype.element
-            (item,) = hint.args
-            if subtype is not None and (
-                item.kind == "any"
-                or (item.kind == "scalar" and underlying(subtype).python is item.type)
-                or (underlying(subtype).is_custom and fills(underlying(subtype).python, item))
-            ):
-                return
-        mismatch(type_, hint, place)
+        if base.kind != hint.kind:
+            mismatch(type_, hint, place)
+        (item,) = hint.args
+        if item.kind == "any":
+            return self._plain_inside(base, deep)
+        bound = place.within("a bound", item)
+        try:
+            step = self._step(_bound(base), item, bound, deep=deep)
+        except ScanError:
+            mismatch(type_, hint, place)
+        return None if step is None else Bounds(Inner(step, bound), base.kind == "multirange")
 
     def _union(self, type_: PgType, hint: Hint, place: Place, *, deep: bool) -> Step | None:
         """Merge the steps of scalars, enums and literals."""
@@ -467,6 +468,14 @@ def _alike(made: Hint, wanted: Hint) -> bool:
     )
 
 
+def _bound(base: PgType) -> PgType:
+    """Return the type of a range's bounds, or of a multirange's."""
+    inner = base.element if base.kind == "range" else base.element and base.element.element
+    assert inner is not None
+    return inner
+
+
+_HOLDING = frozenset({"array", "composite", "record", "range", "multirange"})
 _DEEP = frozenset({"json", "jsonb", "interval", "point"})
 _SIMPLE = frozenset({"scalar", "enum", "literal"})
 

@@ -10,6 +10,7 @@ from liteorm._core.models.hints import Codec, Hint
 from liteorm._core.models.model import Field, Model
 
 ELEMENT = "an element of "
+BOUND = "a bound of "
 
 
 @attrs.frozen
@@ -45,6 +46,8 @@ class Place:
         """What is to be annotated."""
         if self.inside.startswith(ELEMENT):
             return "the elements"
+        if self.inside.startswith(BOUND):
+            return "the bounds"
         return "that value" if self.inside.startswith("value") else "the field"
 
     @property
@@ -136,6 +139,15 @@ class Each:
 
 
 @attrs.frozen
+class Bounds:
+    """The bounds of a range, or of every range of a multirange."""
+
+    bound: Inner
+    several: bool
+    """It is a multirange."""
+
+
+@attrs.frozen
 class Positions:
     """The parts of a composite or an array by position, into a tuple."""
 
@@ -189,6 +201,7 @@ Step = (
     | Only
     | Call
     | Each
+    | Bounds
     | Positions
     | Attributes
     | Named

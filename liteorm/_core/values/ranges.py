@@ -22,6 +22,11 @@ def _before(a: Any, b: Any) -> bool:
         TypeError: Python does not know: text sorts by the database's collation, an enum by the
             order of its labels.
     """
+    if isinstance(a, tuple | list):
+        parts: Any = a
+        for part in parts:
+            if isinstance(part, str | Enum | tuple | list):
+                _before(part, part)
     if isinstance(a, str | Enum):
         raise TypeError(
             f"the order of {type(a).__name__} values is the database's: compare such ranges in SQL"
@@ -189,6 +194,20 @@ class Range(Generic[T_co]):
         if self.is_empty:
             return "Range.empty()"
         return f"Range({self.lower!r}, {self.upper!r}, {self.bounds!r})"
+
+
+def range_of(lower: Any, upper: Any, bounds: str) -> Range[Any]:
+    """Return a range as the database has it, which knows the order of its bounds."""
+    made = Range[Any].__new__(Range)
+    _fill(made, lower, upper, bounds[0] == "[", bounds[1] == "]", False)
+    return made
+
+
+def multirange_of(ranges: Iterable[Range[Any]]) -> Multirange[Any]:
+    """Return a multirange as the database has it: sorted and joined."""
+    made = Multirange[Any].__new__(Multirange)
+    object.__setattr__(made, "ranges", tuple(ranges))
+    return made
 
 
 def _fill(

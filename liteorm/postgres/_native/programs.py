@@ -32,7 +32,7 @@ from liteorm._core.scanning.types import (
     Variant,
     underlying,
 )
-from liteorm._core.values.ranges import Multirange, Range
+from liteorm._core.values.ranges import Range, multirange_of, range_of
 from liteorm.postgres._native.constructors import filled_up, store_of
 from liteorm.postgres._native.library import Unavailable, library, module
 from liteorm.postgres._types.geometry import pair
@@ -196,6 +196,8 @@ class _Writer:
                 )
             case steps.Anonymous():
                 return ("record", _Records(self, step))
+            case steps.Bounds():
+                return self.bounds(base, step, deep=deep)
 
     def call(self, type_: PgType, step: steps.Call) -> Program:
         if step.name == "point_pair":
@@ -240,6 +242,13 @@ class _Writer:
             return ("array_tuple", base.element.oid, len(parts), fill)
         return self.composite(types, fill, range(len(parts)), deep=deep)
 
+    def bounds(self, base: PgType, step: steps.Bounds, *, deep: bool) -> Program:
+        assert base.element is not None
+        if base.kind == "multirange":
+            return ("multirange", self.bounds(base.element, step, deep=deep), multirange_of)
+        bound = self.value(base.element, step.bound.step, deep=deep)
+        return ("range", range_of, _RANGES, bound)
+
     def part(self, type_: PgType, index: int, part: steps.Inner, *, deep: bool) -> Program:
         return ("leaf", index, self.value(type_, part.step, deep=deep), part.place.nullable)
 
@@ -270,9 +279,9 @@ class _Writer:
             case "array" if element is not None:
                 return ("array", element.oid, None, False, self.plain(element), True)
             case "range" if element is not None:
-                return ("range", Range, _RANGES, self.plain(element))
+                return ("range", range_of, _RANGES, self.plain(element))
             case "multirange" if element is not None:
-                return ("multirange", self.plain(element), Multirange)
+                return ("multirange", self.plain(element), multirange_of)
             case _:
                 raise _Declined(type_.name)
 

@@ -242,8 +242,7 @@ def _loader_class(type_: PgType, form: Form | None, *, deep: bool) -> type[adapt
             return records_class(deep=deep)
         case "range":
             assert type_.element is not None
-            # its bounds are plain values, wherever the range is
-            subtype = PLAIN_OIDS.get(type_.element.oid, type_.element.oid)
+            subtype = type_.element.oid
             return nested_class(lambda f: range_reader(f(subtype)))
         case "multirange":
             assert type_.element is not None

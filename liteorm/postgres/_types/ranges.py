@@ -6,7 +6,7 @@ import struct
 from typing import Any
 
 from liteorm._core.values.quoting import quoted
-from liteorm._core.values.ranges import Multirange, Range
+from liteorm._core.values.ranges import Multirange, Range, multirange_of, range_of
 from liteorm.postgres._types.forms import Encoder, Load, encoded_inside, is_a, wrong_class
 
 _int4 = struct.Struct("!i").unpack_from
@@ -32,7 +32,7 @@ def range_reader(load_bound: Load) -> Load:
             length = _int4(data, at)[0]
             upper = load_bound(data[at + 4 : at + 4 + length])
         bounds = ("[" if flags & _LOWER_INC else "(") + ("]" if flags & _UPPER_INC else ")")
-        return Range(lower, upper, bounds)
+        return range_of(lower, upper, bounds)
 
     return read
 
@@ -47,7 +47,7 @@ def multirange_reader(read_range: Load) -> Load:
             length = _int4(data, at)[0]
             ranges.append(read_range(data[at + 4 : at + 4 + length]))
             at += 4 + length
-        return Multirange(ranges)
+        return multirange_of(ranges)
 
     return read
 

@@ -223,7 +223,7 @@ class KnownTypes:
         """
         if type_.oid in PLAIN_OIDS:
             return PLAIN_OIDS[type_.oid]
-        if not any(inner.kind in _HOLDERS for inner in types_in(type_)):
+        if not any(i.kind in _HOLDERS or i.oid in PLAIN_OIDS for i in types_in(type_)):
             return type_.oid
         with self._lock:
             oid = self._plain_oids.get(type_.oid)
