@@ -44,6 +44,8 @@ RENAMES = {
     "acheck_plain": "check_plain",
     "afinish": "finish",
     "agetconn": "getconn",
+    "aput_idle": "put_idle",
+    "atake_idle": "take_idle",
     "ain_a_thread": "in_a_thread",
     "await_io": "wait_io",
     "apause": "pause",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from liteorm.postgres import _driver
+from liteorm.postgres._driver import statements
 from liteorm_testing import Database
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,6 +33,10 @@ CHANGES = {
         "psycopg.Cursor._set_results = lambda self, results, more=None: old(self, results)"
     ),
     "a row of COPY": "import psycopg._copy_base as c; del c.format_row_text",
+    "the pool's idle ones": (
+        "import psycopg_pool; old = psycopg_pool.ConnectionPool._get_ready_connection\n"
+        "psycopg_pool.ConnectionPool._get_ready_connection = lambda *args: old(*args)"
+    ),
     "the pool's queue": "import psycopg_pool.pool as p; p.WaitingClient.fail = lambda *args: False",
 }
 """What another version might do to the driver, before liteorm is imported."""
@@ -42,6 +47,7 @@ from decimal import Decimal
 import liteorm
 from liteorm import postgres, scan, scan_one
 from liteorm.postgres import _driver
+from liteorm.postgres._driver import statements
 
 @liteorm.table("things", key="id")
 @attrs.define
@@ -136,7 +142,7 @@ def test_another_inside_takes_the_public_way(liteorm_database: Database, change:
 def test_what_a_wait_raises_is_found_by_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without its private name, the class of a wait's timeout is had from a wait."""
     known = _driver.WaitTimeout
-    monkeypatch.setattr(_driver, "errors", types.SimpleNamespace())
-    monkeypatch.setattr(_driver, "MISSING", [])
-    assert _driver._timeout_class() is known
-    assert _driver.MISSING == ["psycopg.errors._WaitTimeout"]
+    monkeypatch.setattr(statements, "errors", types.SimpleNamespace())
+    monkeypatch.setattr(statements, "MISSING", [])
+    assert statements._timeout_class() is known
+    assert statements.MISSING == ["psycopg.errors._WaitTimeout"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from time import monotonic
 from typing import Final
 
@@ -11,6 +12,7 @@ from psycopg import pq
 
 from liteorm.errors import ReadOnlyTransaction
 from liteorm.postgres._async.connection import AsyncWire
+from liteorm.postgres._driver import aput_idle, atake_idle
 from liteorm.postgres._session.primitives import afinish, agetconn, arunning
 from liteorm.postgres._session.state import PoolState
 
@@ -26,12 +28,35 @@ async def borrow(state: PoolState, timeout: float | None = None) -> AsyncWire:
     if state.blocked or state.loop is not arunning():
         raise state.refusal()
     limit = state.timeout if timeout is None else min(timeout, state.timeout)
-    token, began = object(), monotonic()
-    state.waiting.add(token)
+    began = monotonic()
+    # Whoever has no time to wait is refused by the pool, in its words.
+    wire = atake_idle(state.pool) if limit > 0 else None
+    if wire is None or wire.spoken_to:
+        wire = await _waited_for(state, wire, limit)
+    state.borrowed[wire.reference] = now = monotonic()
+    if state.meters is not None:
+        state.meters.tell("wait", now - began)
+    if state.statement_timeout is not None:
+        wire.limit(None)
+    return wire
+
+
+class _Place:
+    """Somebody's place among those who wait; whoever leaves in whatever way takes it with him."""
+
+    __slots__ = ("__weakref__",)
+
+
+async def _waited_for(state: PoolState, wire: AsyncWire | None, limit: float) -> AsyncWire:
+    """Wait for a connection, or for one in place of this one to which the server has spoken."""
+    here = _Place()
+    place = weakref.ref(here, state.waiting.discard)
     try:
-        wire: AsyncWire = await agetconn(state.pool, limit)
-        if wire.spoken_to:
-            wire = await _replaced(state, wire, monotonic() + limit)
+        state.waiting.add(place)
+        found: AsyncWire = wire or await agetconn(state.pool, limit)
+        if found.spoken_to:
+            return await _replaced(state, found, monotonic() + limit)
+        return found
     except psycopg_pool.PoolTimeout as exc:
         if state.meters is not None:
             state.meters.tell("timeout", limit)
@@ -39,13 +64,7 @@ async def borrow(state: PoolState, timeout: float | None = None) -> AsyncWire:
     except psycopg_pool.PoolClosed as exc:
         raise state.refusal() from exc
     finally:
-        state.waiting.discard(token)
-    state.borrowed[wire.reference] = now = monotonic()
-    if state.meters is not None:
-        state.meters.tell("wait", now - began)
-    if state.statement_timeout is not None:
-        wire.limit(None)
-    return wire
+        state.waiting.discard(place)
 
 
 async def _replaced(state: PoolState, wire: AsyncWire, deadline: float) -> AsyncWire:
@@ -89,13 +108,15 @@ async def give_back(state: PoolState, wire: AsyncWire) -> None:
         await afinish(_clean_and_put(state, wire))
         return
     try:
-        await afinish(state.pool.putconn(wire))
+        if not aput_idle(state.pool, wire):
+            await afinish(state.pool.putconn(wire))
     finally:
-        _returned(state, wire)
+        # Not in a function of its own: an interruption would come before its first line.
+        since = state.borrowed.pop(wire.reference, None)
+        _tell_use(state, since)
 
 
-def _returned(state: PoolState, wire: AsyncWire) -> None:
-    since = state.borrowed.pop(wire.reference, None)
+def _tell_use(state: PoolState, since: float | None) -> None:
     if since is not None and state.meters is not None:
         state.meters.tell("use", monotonic() - since)
 
@@ -107,7 +128,7 @@ async def _clean_and_put(state: PoolState, wire: AsyncWire) -> None:
         await wire.clean(wire.dirty or wire.raised or state.reset_always)
     await state.pool.putconn(wire)
     # At last: a connection that is closed and not in here has been replaced already.
-    _returned(state, wire)
+    _tell_use(state, state.borrowed.pop(wire.reference, None))
     if wire.evict and state.wants_writable:
         # Its fellows lead to the same server; new ones look for the one that can be written to.
         await state.pool.drain()

@@ -1,14 +1,7 @@
-"""Every touch of psycopg's and psycopg_pool's inside: what they offer without promising it.
-
-Each name is held against what was read in 3.3 once, when this module is imported, by its
-parameters. Where one is other than known, a public way is taken in its place, slower or with less
-to tell, and the logger `liteorm` says so once. Beside each stands what upstream would have to
-offer for it to go.
-"""
+"""Statements, what is prepared, answers and rows of COPY: of psycopg's inside."""
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import socket
@@ -21,56 +14,26 @@ import psycopg
 from psycopg import capabilities, errors, waiting
 from psycopg.adapt import AdaptersMap, PyFormat, Transformer
 from psycopg.pq import Format
-from psycopg_pool import ConnectionPool, PoolTimeout
 
 from liteorm._core.patterns import pattern
+from liteorm.postgres._driver.known import MISSING, inside, takes
 
 __all__ = [
     "CLOSES_STATEMENTS",
     "COUNTS_RESULTS",
     "KNOWN_QUERY",
-    "MISSING",
     "NOT_PREPARED",
     "PREPARES",
     "TO_PREPARE",
     "PostgresQuery",
     "WaitTimeout",
-    "abandon",
     "format_row_binary",
     "format_row_text",
-    "leave_queue",
     "name_unguessably",
     "prepared_statements",
     "register_dumper",
     "register_loader",
 ]
-
-MISSING: Final[list[str]] = []
-"""What was looked for in the driver and is not there as it was."""
-
-
-def _takes(owner: Any, name: str, *parameters: str) -> bool:
-    """Tell whether a function of the driver has these parameters, and note if it has not."""
-    function = getattr(owner, name, None)
-    code = getattr(function, "__code__", None)
-    if code is not None:
-        known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        if known == parameters:
-            return True
-    MISSING.append(f"{getattr(owner, '__name__', owner)}.{name}")
-    return False
-
-
-def _inside(module: str, name: str) -> Any:
-    """Return something from a module of the driver, None (and noted) if it is not there."""
-    try:
-        found = getattr(__import__(module, fromlist=[name]), name, None)
-    except ImportError:
-        found = None
-    if found is None:
-        MISSING.append(f"{module}.{name}")
-    return found
-
 
 _known_classes: Any = getattr(AdaptersMap, "_optimised", None)
 if not isinstance(_known_classes, dict):
@@ -176,11 +139,11 @@ if TYPE_CHECKING:
 
     KNOWN_QUERY = bool(MISSING)
 else:
-    PostgresQuery = _inside("psycopg._queries", "PostgresQuery")
+    PostgresQuery = inside("psycopg._queries", "PostgresQuery")
     KNOWN_QUERY = (
         PostgresQuery is not None
-        and _takes(PostgresQuery, "convert", "self", "query", "vars")
-        and _takes(PostgresQuery, "validate_and_reorder_params", "parts", "vars", "order")
+        and takes(PostgresQuery, "convert", "self", "query", "vars")
+        and takes(PostgresQuery, "validate_and_reorder_params", "parts", "vars", "order")
         and {"query", "params", "types", "formats"} <= set(getattr(PostgresQuery, "__slots__", ()))
     )
     if not KNOWN_QUERY:
@@ -189,18 +152,18 @@ else:
 
 # What is prepared on a connection. Upstream would have to make the manager of prepared statements
 # public: look a statement up, note that it ran, forget them all.
-_manager: Final[Any] = _inside("psycopg._preparing", "PrepareManager")
-_prepare: Final[Any] = _inside("psycopg._preparing", "Prepare")
+_manager: Final[Any] = inside("psycopg._preparing", "PrepareManager")
+_prepare: Final[Any] = inside("psycopg._preparing", "Prepare")
 PREPARES: Final[bool] = bool(
     KNOWN_QUERY
     and _manager is not None
     and _prepare is not None
     and {"NO", "YES", "SHOULD"} <= set(_prepare.__members__)
-    and _takes(_manager, "get", "self", "query", "prepare")
-    and _takes(_manager, "maybe_add_to_cache", "self", "query", "prep", "name")
-    and _takes(_manager, "validate", "self", "key", "prep", "name", "results")
-    and _takes(_manager, "clear", "self")
-    and _takes(_manager, "maintain_gen", "self", "conn")
+    and takes(_manager, "get", "self", "query", "prepare")
+    and takes(_manager, "maybe_add_to_cache", "self", "query", "prep", "name")
+    and takes(_manager, "validate", "self", "key", "prep", "name", "results")
+    and takes(_manager, "clear", "self")
+    and takes(_manager, "maintain_gen", "self", "conn")
     and hasattr(_manager(), "_to_flush")
     and isinstance(getattr(_manager(), "_prepared_idx", None), int)
 )
@@ -253,7 +216,7 @@ _COUNTED_BITS: Final = 32
 
 # Which parameter set of `executemany` has been answered. Upstream would have to tell the number
 # of results that had come when one of them was an error.
-COUNTS_RESULTS: Final = _takes(psycopg.Cursor, "_set_results", "self", "results") and _takes(
+COUNTS_RESULTS: Final = takes(psycopg.Cursor, "_set_results", "self", "results") and takes(
     psycopg.AsyncCursor, "_set_results", "self", "results"
 )
 """Whether `_set_results` of a cursor is called once for each answer."""
@@ -319,7 +282,7 @@ def _own_row_text(row: Sequence[Any], tx: Any, out: bytearray) -> None:
 
 def _packing(name: str, own: Any, oid: int, row: list[Any], expected: bytes) -> Any:
     """Return a function that packs rows, tried on one: compiled ones tell no parameters."""
-    function = _inside("psycopg._copy_base", name)
+    function = inside("psycopg._copy_base", name)
     if function is None:
         return own
     binary = name == "format_row_binary"
@@ -348,52 +311,3 @@ format_row_binary: _Pack = _packing(
 """Packs a row of COPY in binary: `(row, transformer, buffer)`."""
 format_row_text: _Pack = _packing("format_row_text", _own_row_text, _TEXT, ["x", None], b"x\t\\N\n")
 """The same in text."""
-
-
-# The pool's queue. What interrupts a wait for a connection and is no Exception leaves the caller
-# in the queue, and the connection that he is given is lost. Upstream would have to take care of
-# every BaseException in `getconn`.
-_waiting_client: Final[Any] = _inside("psycopg_pool.pool", "WaitingClient")
-_queue_is_known: Final = (
-    _waiting_client is not None
-    and _takes(_waiting_client, "fail", "self", "error")
-    and "conn" in getattr(_waiting_client, "__slots__", ())
-)
-
-
-def leave_queue(pool: ConnectionPool[Any], exc: BaseException) -> None:
-    """Take a caller that was interrupted out of the pool's queue.
-
-    The pool takes care of what is an Exception only. Whoever was interrupted by Ctrl-C would be
-    given the next connection that is free, and it would be lost.
-    """
-    trace = exc.__traceback__ if _queue_is_known else None
-    while trace is not None:
-        place: Any = trace.tb_frame.f_locals.get("pos")
-        known: Any = _waiting_client
-        waiting_here = isinstance(place, known)
-        if waiting_here and not place.fail(PoolTimeout("interrupted")) and place.conn is not None:
-            place.conn._pool = pool
-            pool.putconn(place.conn)
-        trace = trace.tb_next
-
-
-def belong_to(connection: Any, pool: Any) -> None:
-    """Say which pool a connection is to be given back to; idle ones do not know theirs."""
-    connection._pool = pool
-
-
-# A pool that is collected stops its threads, under locks. In a forked child the threads are not
-# there, and may have held the locks. Upstream would have to do nothing in another process.
-def abandon(pool: Any) -> None:
-    """Let the pool of a parent process be collected in a child without more ado."""
-    if pool is not None:
-        pool._closed = True
-
-
-if MISSING:
-    logging.getLogger("liteorm").warning(
-        "psycopg %s is not as liteorm knows it (%s): public ways are taken, which are slower",
-        psycopg.__version__,
-        ", ".join(MISSING),
-    )

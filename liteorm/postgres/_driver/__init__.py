@@ -1,0 +1,72 @@
+"""Every touch of psycopg's and psycopg_pool's inside: what they offer without promising it.
+
+Each name is held against what was read in 3.3 once, when this package is imported, by its
+parameters. Where one is other than known, a public way is taken in its place, slower or with less
+to tell, and the logger `liteorm` says so once. Beside each stands what upstream would have to
+offer for it to go.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import psycopg
+
+from liteorm.postgres._driver.known import MISSING
+from liteorm.postgres._driver.pool import (
+    abandon,
+    aput_idle,
+    atake_idle,
+    belong_to,
+    leave_queue,
+    put_idle,
+    take_idle,
+)
+from liteorm.postgres._driver.statements import (
+    CLOSES_STATEMENTS,
+    COUNTS_RESULTS,
+    KNOWN_QUERY,
+    NOT_PREPARED,
+    PREPARES,
+    TO_PREPARE,
+    PostgresQuery,
+    WaitTimeout,
+    format_row_binary,
+    format_row_text,
+    name_unguessably,
+    prepared_statements,
+    register_dumper,
+    register_loader,
+)
+
+__all__ = [
+    "CLOSES_STATEMENTS",
+    "COUNTS_RESULTS",
+    "KNOWN_QUERY",
+    "MISSING",
+    "NOT_PREPARED",
+    "PREPARES",
+    "TO_PREPARE",
+    "PostgresQuery",
+    "WaitTimeout",
+    "abandon",
+    "aput_idle",
+    "atake_idle",
+    "belong_to",
+    "format_row_binary",
+    "format_row_text",
+    "leave_queue",
+    "name_unguessably",
+    "prepared_statements",
+    "put_idle",
+    "register_dumper",
+    "register_loader",
+    "take_idle",
+]
+
+if MISSING:
+    logging.getLogger("liteorm").warning(
+        "psycopg %s is not as liteorm knows it (%s): public ways are taken, which are slower",
+        psycopg.__version__,
+        ", ".join(MISSING),
+    )

@@ -1,0 +1,170 @@
+"""The pool's queue, the connections that are idle in it, and its end: of psycopg_pool's inside."""
+
+from __future__ import annotations
+
+import logging
+from time import monotonic
+from typing import Any, Final
+
+from psycopg.pq import TransactionStatus
+from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
+
+from liteorm.postgres._driver.known import inside, takes, uses
+
+__all__ = [
+    "abandon",
+    "aput_idle",
+    "atake_idle",
+    "belong_to",
+    "leave_queue",
+    "put_idle",
+    "take_idle",
+]
+
+_IDLE: Final = TransactionStatus.IDLE
+
+
+# The pool's queue. What interrupts a wait for a connection and is no Exception leaves the caller
+# in the queue, and the connection that he is given is lost. Upstream would have to take care of
+# every BaseException in `getconn`.
+_waiting_client: Final[Any] = inside("psycopg_pool.pool", "WaitingClient")
+_queue_is_known: Final = (
+    _waiting_client is not None
+    and takes(_waiting_client, "fail", "self", "error")
+    and "conn" in getattr(_waiting_client, "__slots__", ())
+)
+
+
+def leave_queue(pool: ConnectionPool[Any], exc: BaseException) -> None:
+    """Take a caller that was interrupted out of the pool's queue.
+
+    The pool takes care of what is an Exception only. Whoever was interrupted by Ctrl-C would be
+    given the next connection that is free, and it would be lost.
+    """
+    trace = exc.__traceback__ if _queue_is_known else None
+    while trace is not None:
+        place: Any = trace.tb_frame.f_locals.get("pos")
+        known: Any = _waiting_client
+        waiting_here = isinstance(place, known)
+        if waiting_here and not place.fail(PoolTimeout("interrupted")) and place.conn is not None:
+            place.conn._pool = pool
+            pool.putconn(place.conn)
+        trace = trace.tb_next
+
+
+def belong_to(connection: Any, pool: Any) -> None:
+    """Say which pool a connection is to be given back to; idle ones do not know theirs."""
+    connection._pool = pool
+
+
+# An idle connection. `getconn` and `putconn` pass through eleven functions, asking about checks and
+# resets that liteorm has its own of, and cost a third of a short query. Where a connection is idle
+# and nobody waits for one they come to what is here. Upstream would have to offer a `getconn`
+# that does not wait.
+#
+# An exception may come at any line, out of a signal's handler. The connection is then in the pool,
+# or held by nobody: it is collected, and its place is given back (see `reclaiming`). It is never in
+# the pool before nothing else is done with it, and never out of it while somebody may take it.
+_USED: Final = {
+    "getconn": ("_stats", "_REQUESTS_NUM", "_check_open_getconn", "_getconn_with_check_loop"),
+    "_getconn_with_check_loop": ("_getconn_unchecked", "_check_connection"),
+    "_getconn_unchecked": ("_lock", "_pool", "_get_ready_connection"),
+    "_get_ready_connection": ("_pool", "_nconns_min", "popleft"),
+    "_check_connection": ("_check",),
+    "_check_open_getconn": (),
+    "putconn": ("_check_pool_putconn", "_maybe_close_connection", "_putconn"),
+    "_check_pool_putconn": (),
+    "_maybe_close_connection": ("_closed",),
+    "_putconn": ("_reset", "_return_connection"),
+    "_return_connection": ("_reset_connection", "_created_at", "_drained_at", "_expire_at"),
+    "_reset_connection": ("pgconn", "transaction_status", "IDLE", "_reset"),
+    "_add_to_pool": ("_pool", "_closed", "_lock", "_waiting", "append", "_pool_full_event"),
+}
+_found: Final = [
+    uses(pool, name, *names)
+    for pool in (ConnectionPool, AsyncConnectionPool)
+    for name, names in _USED.items()
+]
+_pools_are_known: Final = all(_found)
+_pool_tells: Final = logging.getLogger("psycopg.pool").isEnabledFor
+_getconn, _putconn = ConnectionPool.getconn, ConnectionPool.putconn
+_agetconn, _aputconn = AsyncConnectionPool.getconn, AsyncConnectionPool.putconn
+
+
+def atake_idle(pool: AsyncConnectionPool[Any]) -> Any:
+    """Take a connection that is idle as `getconn` does; None where that has more to do."""
+    kind: Any = type(pool)
+    if not _pools_are_known or _pool_tells(logging.INFO) or kind.getconn is not _agetconn:
+        return None
+    inner: Any = pool
+    if not inner._pool or inner._closed or inner._check or inner._lock.locked():
+        return None
+    return _taken(inner)
+
+
+def take_idle(pool: ConnectionPool[Any]) -> Any:
+    """Take a connection that is idle as `getconn` does; None where that has more to do."""
+    kind: Any = type(pool)
+    if not _pools_are_known or _pool_tells(logging.INFO) or kind.getconn is not _getconn:
+        return None
+    inner: Any = pool
+    with inner._lock:
+        if not inner._pool or inner._closed or inner._check:
+            return None
+        return _taken(inner)
+
+
+def _taken(pool: Any) -> Any:
+    idle, stats = pool._pool, pool._stats
+    stats[pool._REQUESTS_NUM] += 1
+    connection = idle.popleft()
+    if len(idle) < pool._nconns_min:
+        pool._nconns_min = len(idle)
+    connection._pool = pool
+    return connection
+
+
+def aput_idle(pool: AsyncConnectionPool[Any], connection: Any) -> bool:
+    """Give a connection back as `putconn` does; False where that has more to do."""
+    kind: Any = type(pool)
+    if not _pools_are_known or _pool_tells(logging.INFO) or kind.putconn is not _aputconn:
+        return False
+    inner: Any = pool
+    if connection._pool is not pool or inner._lock.locked():
+        return False
+    return _put(inner, connection)
+
+
+def put_idle(pool: ConnectionPool[Any], connection: Any) -> bool:
+    """Give a connection back as `putconn` does; False where that has more to do."""
+    kind: Any = type(pool)
+    if not _pools_are_known or _pool_tells(logging.INFO) or kind.putconn is not _putconn:
+        return False
+    inner: Any = pool
+    with inner._lock:
+        return _put(inner, connection)
+
+
+def _put(pool: Any, connection: Any) -> bool:
+    if (
+        pool._waiting
+        or pool._closed
+        or pool._reset
+        or pool._pool_full_event
+        or connection._pool is not pool
+        or connection.pgconn.transaction_status != _IDLE
+        or connection._created_at <= pool._drained_at
+        or connection._expire_at <= monotonic()
+    ):
+        return False
+    connection._pool = None
+    pool._pool.append(connection)
+    return True
+
+
+# A pool that is collected stops its threads, under locks. In a forked child the threads are not
+# there, and may have held the locks. Upstream would have to do nothing in another process.
+def abandon(pool: Any) -> None:
+    """Let the pool of a parent process be collected in a child without more ado."""
+    if pool is not None:
+        pool._closed = True
