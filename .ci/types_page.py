@@ -80,7 +80,7 @@ dimensions |
 | composite, table row | `tuple` | a class or `TypedDict` by attribute name, `dict[str, X]`, \
 `tuple[X, Y]` |
 | `record`, `ROW(...)` | `tuple` | a class or `tuple[X, Y]` by position |
-| range, also your own | `Range` of the subtype's value | `Range[X]`, of what else the subtype fills |
+| range, also your own | `Range` of the subtype's value | `Range[X]`, of what fills the subtype |
 | multirange, also your own | `Multirange` of the subtype's value | the same |
 
 ## As a parameter

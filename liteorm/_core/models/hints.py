@@ -361,13 +361,12 @@ def _each_by_its_own(parts: list[Callable[[Any], Any]], value: Any) -> Any:
 
 
 def _each_bound(encode: Callable[[Any], Any], value: Any) -> Any:
+    given: Any = value
     if isinstance(value, Multirange):
-        ranges: Multirange[Any] = value
-        return multirange_of(_each_bound(encode, each) for each in ranges)
-    if not isinstance(value, Range) or value.is_empty:
-        return value
-    whole: Range[Any] = value
-    return range_of(encode(whole.lower), encode(whole.upper), whole.bounds)
+        return multirange_of(_each_bound(encode, each) for each in given)
+    if not isinstance(value, Range) or given.is_empty:
+        return given
+    return range_of(encode(given.lower), encode(given.upper), given.bounds)
 
 
 def _or_none(encode: Callable[[Any], Any] | None) -> Callable[[Any], Any]:

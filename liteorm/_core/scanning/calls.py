@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from liteorm._core.scanning import steps
 from liteorm._core.scanning.jsontext import decode_plain
@@ -115,10 +115,10 @@ def _plain(value: Any) -> Any:
         case Interval():
             return _timedelta_of(value)
         case Range():
-            whole: Range[Any] = value
+            whole = cast("Any", value)
             return with_bounds(whole, _plain(whole.lower), _plain(whole.upper))
         case Multirange():
-            ranges: Multirange[Any] = value
+            ranges = cast("Any", value)
             return multirange_of(map(_plain, ranges))
         case _:
             return type(value)(map(_plain, value)) if type(value) in (list, tuple) else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar, cast, overload
 
 import attrs
 
@@ -23,8 +23,7 @@ def _before(a: Any, b: Any) -> bool:
             order of its labels.
     """
     if isinstance(a, tuple | list):
-        parts: Any = a
-        for part in parts:
+        for part in cast("list[Any]", a):
             if isinstance(part, str | Enum | tuple | list):
                 _before(part, part)
     if isinstance(a, str | Enum):
@@ -198,14 +197,14 @@ class Range(Generic[T_co]):
 
 def range_of(lower: Any, upper: Any, bounds: str) -> Range[Any]:
     """Return a range as the database has it, which knows the order of its bounds."""
-    made = Range[Any].__new__(Range)
+    made = cast("Range[Any]", Range.__new__(Range))
     _fill(made, lower, upper, bounds[0] == "[", bounds[1] == "]", False)
     return made
 
 
 def multirange_of(ranges: Iterable[Range[Any]]) -> Multirange[Any]:
     """Return a multirange as the database has it: sorted and joined."""
-    made = Multirange[Any].__new__(Multirange)
+    made = cast("Multirange[Any]", Multirange.__new__(Multirange))
     object.__setattr__(made, "ranges", tuple(ranges))
     return made
 
