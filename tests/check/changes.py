@@ -10,7 +10,7 @@ from tests.check.queries import TABLES, Columns, Queries
 CHANGED = {
     **{
         name: TABLES[name]
-        for name in ("a", "b", "c", "m", "made", "parted", "alike", "lists", "checked")
+        for name in ("a", "b", "c", "m", "made", "parted", "alike", "lists", "checked", "ruled")
     },
     "triggered": {"id": "int", "n": "int", "t": "text"},
 }
@@ -166,4 +166,5 @@ def filled(random: Random) -> str:
         if rows:
             shown = ", ".join(f"({', '.join(row)})" for row in rows)
             texts.append(f"INSERT INTO {table} ({', '.join(names)}) VALUES {shown};")
+    texts.append(f"SELECT rule('{random.random()}');")
     return "\n".join(texts)

@@ -62,6 +62,24 @@ CREATE DOMAIN counted AS int DEFAULT 7;
 CREATE TABLE checked (id int NOT NULL, d counted, x int, y int, z text,
                       CHECK (x IS NOT NULL OR y IS NOT NULL), CHECK ((x IS NULL) = (z IS NULL)));
 INSERT INTO checked VALUES (1, 1, 1, NULL, 'x'), (2, NULL, NULL, 2, NULL), (3, 3, 3, 3, '');
+CREATE TABLE ruled (id int NOT NULL, n int, t text, f bool, x int, y int, z int, u text,
+                    CHECK (t <> 'x' OR x IS NOT NULL), CHECK (n NOT IN (1, 2) OR u IS NOT NULL),
+                    CHECK (CASE WHEN f THEN y IS NOT NULL ELSE true END),
+                    CHECK ((t IN ('y', 'z')) = (z IS NOT NULL)), CHECK (n >= 0 AND n <= 3),
+                    CHECK (n <= 2 OR (x > 1 AND t IS NOT NULL)));
+CREATE FUNCTION rule(salt text) RETURNS void LANGUAGE sql BEGIN ATOMIC
+    DELETE FROM ruled;
+    INSERT INTO ruled SELECT 1, n, t, f, x, y, z, u
+    FROM unnest(ARRAY[0, 1, 2, 3, NULL]) n, unnest(ARRAY['', 'x', 'y', NULL]) t,
+         unnest(ARRAY[true, false, NULL]) f, unnest(ARRAY[1, 2, NULL]) x,
+         unnest(ARRAY[1, NULL]) y, unnest(ARRAY[1, NULL]) z, unnest(ARRAY['u', NULL]) u
+    WHERE (t <> 'x' OR x IS NOT NULL) IS NOT FALSE AND (f IS NOT TRUE OR y IS NOT NULL)
+      AND (n NOT IN (1, 2) OR u IS NOT NULL) IS NOT FALSE
+      AND ((t IN ('y', 'z')) = (z IS NOT NULL)) IS NOT FALSE
+      AND (n <= 2 OR (x > 1 AND t IS NOT NULL)) IS NOT FALSE
+    ORDER BY md5(concat_ws(',', salt, n, t, f, x, y, z, u)) LIMIT 9;
+END;
+SELECT rule('');
 """
 
 TABLES = {
@@ -72,6 +90,8 @@ TABLES = {
     "parted": {"id": "int", "n": "int", "o": "int", "s": "int"},
     "alike": {"id": "int", "n": "int", "o": "int", "s": "int", "r": "int"},
     "lists": {"id": "int", "arr": "ints", "p": "point"},
+    "ruled": {"id": "int", "n": "int", "t": "text", "f": "bool"}
+    | {"x": "int", "y": "int", "z": "int", "u": "text"},
     "checked": {"id": "int", "d": "int", "x": "int", "y": "int", "z": "text"},
 }
 
@@ -135,6 +155,7 @@ def expressions(queries: Queries, type_: str, columns: Columns, depth: int) -> l
                 *(f"{c}[1]" for c in of["ints"]),
                 *(f"cardinality({c})" for c in of["ints"]),
                 *(f"length({c.split('.')[0]})" for c in named if c.endswith(".length")),
+                *constants(queries, columns, "int", ["nullif({}, {})"]),
                 f"most({x}, {y})",
                 f"most(VARIADIC ARRAY[{x}, {y}])",
                 f"(ARRAY[{x}, {y}])[2]",
@@ -150,6 +171,7 @@ def expressions(queries: Queries, type_: str, columns: Columns, depth: int) -> l
                 *(f"{c}::timetz::text" for c in of["ts"]),
                 *(f"to_char({c}, 'YYYY')" for c in of["ts"]),
                 *(f"upper({c.split('.')[0]})" for c in named if c.endswith(".upper")),
+                *constants(queries, columns, "text", ["nullif({}, {})"]),
                 f"concat_ws({t}, {u}, {x})",
                 f"format({t}, {u})",
                 f"array_to_string(ARRAY[{t}, {u}], ',')",
@@ -167,6 +189,7 @@ def conditions(queries: Queries, columns: Columns, depth: int) -> list[str]:
     t, u = (queries.expression("text", columns, depth - 1) for _ in range(2))
     ints = [name for name, type_ in columns if type_ == "ints"]
     return [
+        *told(queries, columns),
         f"({x} = ANY (ARRAY[ARRAY[{y}, 1], ARRAY[2, {x}]]))",
         f"({x} <> ALL (ARRAY[ARRAY[{y}, 1], ARRAY[2, 3]]))",
         *(f"({x} = ANY (ARRAY[{c}, {c}]))" for c in ints),
@@ -192,6 +215,38 @@ def conditions(queries: Queries, columns: Columns, depth: int) -> list[str]:
         f"({x} IN (SELECT n FROM a WHERE n IS NOT NULL))",
         f"(NOT EXISTS (SELECT FROM a WHERE a.n = {x}))",
     ]
+
+
+_CONSTANTS = {"int": ["0", "1", "2", "3", "-1"], "text": ["''", "'x'", "'y'", "'z'"]}
+
+
+def constants(queries: Queries, columns: Columns, type_: str, forms: list[str]) -> list[str]:
+    """Return forms of a column and of one to three constants."""
+    named = [name for name, of in columns if of == type_]
+    if not named:
+        return []
+    column = queries.random.choice(named)
+    listed = queries.random.sample(_CONSTANTS[type_], 3)
+    return [form.format(column, *listed) for form in forms]
+
+
+def told(queries: Queries, columns: Columns) -> list[str]:
+    """Return conditions that tell a column's value, or what it is not."""
+    both = ["({} = {})", "({} <> {})", "({} IN ({}, {}))", "({} NOT IN ({}, {}))"]
+    both += [
+        "({0} = {1} OR {0} = {2})",
+        "({0} <> {1} AND {0} <> {2})",
+        "({} <> ALL (ARRAY[{}, {}]))",
+    ]
+    numbers = ["({} > {})", "({1} >= {0})", "({0} > {1} AND {0} <= {2})", "({0}::numeric <> {1})"]
+    ones = constants(queries, columns, "int", [queries.random.choice([*both, *numbers])])
+    twos = constants(queries, columns, "text", [queries.random.choice(both)])
+    bools = [name for name, of in columns if of == "bool"]
+    truths = [
+        queries.one_of("{}", "NOT {}", "{} IS TRUE", "{} IS NOT TRUE", "{} = true", "{} <> false")
+    ]
+    threes = [form.format(queries.random.choice(bools)) for form in truths if bools]
+    return 3 * [*ones, *twos, *threes]
 
 
 def aggregates(queries: Queries, type_: str, columns: Columns, depth: int) -> list[str]:

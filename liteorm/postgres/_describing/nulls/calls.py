@@ -10,16 +10,17 @@ from attrs import evolve
 
 from liteorm.postgres._describing.nulls import functions as known
 from liteorm.postgres._describing.nulls.catalog import Function, Operator
-from liteorm.postgres._describing.nulls.constants import compared, plain_elements
+from liteorm.postgres._describing.nulls.comparing import POSITIVE, compared
+from liteorm.postgres._describing.nulls.constants import converted, plain_elements
 from liteorm.postgres._describing.nulls.finite import total_field, total_here
 from liteorm.postgres._describing.nulls.levels import EMPTY, Level
 from liteorm.postgres._describing.nulls.nodes import Node
+from liteorm.postgres._describing.nulls.told import is_exact
 from liteorm.postgres._describing.nulls.values import (
     ALWAYS,
     FALSE,
     NEVER,
     NOTHING,
-    POSITIVE,
     SOME,
     TRUE,
     UNKNOWN,
@@ -93,8 +94,9 @@ def function_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
     elif function.own and not total:
         total = total_here(catalog, function.signature, node.nodes("args"))
     found = _called(function, args, total=total)
-    if function.own and function.name in known.INTEGER_CASTS and len(args) == 1:
-        return evolve(found, const=args[0].const)
+    if function.own and function.name in known.NUMBER_CASTS and len(args) == 1:
+        source = function.signature.partition("(")[2].rstrip(")")
+        return evolve(found, const=converted(args[0].const, source, function.name))
     return found
 
 
@@ -119,7 +121,7 @@ def _counted(name: str, args: list[Value]) -> Value:
     wanted, other = (ALWAYS, NEVER) if name == "num_nulls" else (NEVER, ALWAYS)
     least = sum(value.null == wanted for value in args)
     most = sum(value.null != other for value in args)
-    const = ("int", least) if least == most else ("between", least, most)
+    const = ("int", least) if least == most else ("range", least, True, most, True)
     return Value(NEVER, blurred=_blurred(args), const=const)
 
 
@@ -213,7 +215,8 @@ def operator_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
         return special
     found = _called(function, args, total=_total_operator(operator, function))
     if operator.own and len(args) == 2 and found.null != ALWAYS:
-        outcome = compared(operator.name, args[0].const, args[1].const)
+        exact = is_exact(level, node)
+        outcome = compared(operator.name, args[0].const, args[1].const, exact=exact)
         if outcome is not None:
             return evolve(TRUE if outcome else FALSE, null=found.null, blurred=found.blurred)
     return found

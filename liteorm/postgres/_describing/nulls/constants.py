@@ -1,15 +1,25 @@
-"""Constants in a tree: their bytes, as far as something follows from them."""
+"""Constants in a tree: their bytes, as far as something follows from them.
+
+A constant is `("int", number)`, `("bool", …)`, `("text", its bytes)`, or else `(type, bytes)`.
+"""
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any, Final
 
+from liteorm.postgres._describing.nulls.comparing import NUMBERS, is_of
 from liteorm.postgres._describing.nulls.nodes import Node
-from liteorm.postgres._describing.nulls.values import FALSE, NEVER, NOTHING, POSITIVE, TRUE, Value
+from liteorm.postgres._describing.nulls.values import FALSE, NEVER, NOTHING, TRUE, Value
 
 _BOOL: Final = 16
 _INTEGERS: Final = {21: 2, 23: 4, 20: 8}
 """The oids of smallint, integer and bigint, and how many bytes they have."""
+_NUMERIC: Final = 1700
+_OTHER_NUMBERS: Final = frozenset({_NUMERIC, 700, 701})
+"""numeric, real and double precision."""
+_TEXTS: Final = frozenset({25, 1043})
+"""text and character varying."""
 
 
 def constant(node: Node) -> Value:
@@ -22,7 +32,64 @@ def constant(node: Node) -> Value:
     if type_ in _INTEGERS and len(data) >= _INTEGERS[type_]:
         size = _INTEGERS[type_]
         return Value(NEVER, const=("int", int.from_bytes(data[:size], _order(node), signed=True)))
+    if type_ == _NUMERIC:
+        number = _numeric(data)
+        return Value(NEVER, const=None if number is None else ("int", number))
+    if type_ in _TEXTS:
+        whole = int.from_bytes(data[:4], "little") >> 2 == len(data)
+        return Value(NEVER, const=("text", data[4:]) if whole else None)
     return Value(NEVER, const=(type_, data))
+
+
+def recast(const: Any, type_: int) -> Any:
+    """Return a constant whose type is only called another, if it compares as it did."""
+    if const is None:
+        return None
+    if type_ in _TEXTS:
+        kinds: tuple[str, ...] = ("text",)
+    elif type_ == _BOOL:
+        kinds = ("bool",)
+    else:
+        kinds = NUMBERS if type_ in _INTEGERS or type_ in _OTHER_NUMBERS else ()
+    return const if is_of(const, kinds) else None
+
+
+def converted(const: Any, source: str, target: str) -> Any:
+    """Return a number that is made another type of number, if it is the same one."""
+    if const is None or not is_of(const, NUMBERS):
+        return None
+    if source in _INTEGER_NAMES and target in (*_INTEGER_NAMES, "numeric"):
+        return const
+    small = const[0] == "int" and const[1] == int(const[1]) and abs(const[1]) < _EXACT_IN_FLOAT4
+    return const if small else None
+
+
+_INTEGER_NAMES: Final = ("int2", "int4", "int8")
+_EXACT_IN_FLOAT4: Final = 2**24
+
+
+def _numeric(data: bytes) -> int | Fraction | None:
+    """Return a number of type numeric: groups of four digits behind a short or a long header.
+
+    https://github.com/postgres/postgres/blob/master/src/backend/utils/adt/numeric.c
+    """
+    if len(data) < 6 or int.from_bytes(data[:4], "little") >> 2 != len(data):
+        return None
+    header = int.from_bytes(data[4:6], "little")
+    if header & 0xC000 == 0xC000:  # NaN and the infinities
+        return None
+    if header & 0x8000:
+        negative, start = bool(header & 0x2000), 6
+        weight = (header & 0x3F) - (0x40 if header & 0x40 else 0)
+    else:
+        negative, start = bool(header & 0x4000), 8
+        weight = int.from_bytes(data[6:8], "little", signed=True)
+    found = Fraction(0)
+    for place, at in enumerate(range(start, len(data) - 1, 2)):
+        digits = int.from_bytes(data[at : at + 2], "little", signed=True)
+        found += digits * Fraction(10_000) ** (weight - place)
+    found = -found if negative else found
+    return int(found) if found.denominator == 1 else found
 
 
 def _bytes(node: Node) -> bytes:
@@ -53,54 +120,3 @@ def plain_elements(node: Node) -> list[int] | None:
     if not any(data[4:8]):
         return []
     return [NEVER] if not any(data[8:12]) else None
-
-
-def compared(name: str, one: Any, two: Any) -> bool | None:
-    """Return what comparing constants gives; None if it is not certain."""
-    if one is None or two is None:
-        return None
-    if one[0] == two[0] == "int":
-        rule = _ORDER.get(name)
-        return None if rule is None else bool(rule(one[1], two[1]))
-    if "between" in (one[0], two[0]):
-        return _range_compared(name, one, two)
-    if one == two and one != POSITIVE:
-        return {"=": True, "<>": False}.get(name)
-    if one[0] == two[0] == "bool":
-        return {"=": False, "<>": True}.get(name)
-    if one == POSITIVE and two[0] == "int":
-        return _count_compared(name, two[1])
-    if two == POSITIVE and one[0] == "int":
-        return _count_compared(_MIRRORED.get(name, ""), one[1])
-    return None
-
-
-def _range_compared(name: str, one: Any, two: Any) -> bool | None:
-    """Compare a number between two others with a number."""
-    if one[0] != "between":
-        one, two, name = two, one, _MIRRORED.get(name, "")
-    rule = _ORDER.get(name)
-    if rule is None or two[0] != "int":
-        return None
-    found = {bool(rule(number, two[1])) for number in range(one[1], one[2] + 1)}
-    return found.pop() if len(found) == 1 else None
-
-
-_ORDER: Final[dict[str, Any]] = {
-    "=": int.__eq__,
-    "<>": int.__ne__,
-    "<": int.__lt__,
-    "<=": int.__le__,
-    ">": int.__gt__,
-    ">=": int.__ge__,
-}
-_MIRRORED: Final = {"=": "=", "<>": "<>", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
-
-
-def _count_compared(name: str, number: int) -> bool | None:
-    """Compare a count of 1 or more with a number."""
-    if number <= 0:
-        return {"=": False, "<>": True, ">": True, ">=": True, "<": False, "<=": False}.get(name)
-    if number == 1:
-        return {">=": True, "<": False}.get(name)
-    return None

@@ -8,10 +8,12 @@ from typing import Any, Final
 from attrs import evolve
 
 from liteorm.postgres._describing.nulls import calls
-from liteorm.postgres._describing.nulls.constants import constant
+from liteorm.postgres._describing.nulls.comparing import compared, members_of
+from liteorm.postgres._describing.nulls.constants import constant, recast
 from liteorm.postgres._describing.nulls.levels import Level, Result
 from liteorm.postgres._describing.nulls.nodes import Node
 from liteorm.postgres._describing.nulls.proven import as_said
+from liteorm.postgres._describing.nulls.told import elements_of, is_exact
 from liteorm.postgres._describing.nulls.values import (
     ALWAYS,
     FALSE,
@@ -119,8 +121,10 @@ def _through(field: str) -> Rule:
 
     def rule(level: Level, node: Node) -> Value:
         value = value_of(level, node[field])
-        const = value.const if node.kind == "RELABELTYPE" else None
-        return evolve(value, const=const)
+        relabelled = node.kind == "RELABELTYPE" and value.const is not None
+        return evolve(
+            value, const=recast(value.const, node.number("resulttype")) if relabelled else None
+        )
 
     return rule
 
@@ -258,9 +262,18 @@ def _null_if(level: Level, node: Node) -> Value:
     one, two = (value_of(level, arg) for arg in node.nodes("args"))
     if one.null == ALWAYS:
         return NOTHING
-    if two.null == ALWAYS:
-        return one
-    return evolve(one, null=max(one.null, SOME), blurred=one.blurred or two.blurred)
+    blurred = one.blurred or two.blurred
+    if two.null == ALWAYS or _differ(level, node, one, two):
+        return evolve(one, blurred=blurred)
+    return evolve(one, null=max(one.null, SOME), blurred=blurred)
+
+
+def _differ(level: Level, node: Node, one: Value, two: Value) -> bool:
+    """Return whether two values are not equal, unless one is NULL."""
+    operator = level.analysis.catalog.operators.get(node.number("opno"))
+    if operator is None or not operator.own or operator.name != "=":
+        return False
+    return compared("=", one.const, two.const, exact=is_exact(level, node)) is False
 
 
 def _distinct(level: Level, node: Node) -> Value:
@@ -269,6 +282,8 @@ def _distinct(level: Level, node: Node) -> Value:
     if nulls == {ALWAYS}:
         return FALSE
     if nulls == {ALWAYS, NEVER}:
+        return TRUE
+    if nulls == {NEVER} and _differ(level, node, one, two):
         return TRUE
     return Value(NEVER, blurred=one.blurred or two.blurred)
 
@@ -307,6 +322,9 @@ def _over_array(level: Level, node: Node) -> Value:
     if null == NEVER and not total:
         null = UNKNOWN
     blurred = one.blurred or many.blurred
+    outcome = _found_in(level, node, one, array, any_=any_)
+    if outcome is not None:
+        return evolve(TRUE if outcome else FALSE, null=null, blurred=blurred)
     why = one.why or many.why or (_ELEMENTS if null == UNKNOWN else "")
     if one.null == ALWAYS or (elements and all(item == ALWAYS for item in elements)):
         # Compared with nothing; only with no element at all it is false, or true of ALL.
@@ -314,6 +332,22 @@ def _over_array(level: Level, node: Node) -> Value:
             return NOTHING
         return Value(null, true=not any_, false=any_, blurred=blurred, why=why)
     return Value(null, blurred=blurred, why=why)
+
+
+def _found_in(level: Level, node: Node, one: Value, array: Any, *, any_: bool) -> bool | None:
+    """Return what comes out of comparing what is known with constants, where it is not NULL."""
+    operator = level.analysis.catalog.operators.get(node.number("opno"))
+    if one.const is None or one.null == ALWAYS or operator is None or not operator.own:
+        return None
+    values = [value_of(level, item) for item in elements_of(array)]
+    if not values or any(value.null != NEVER for value in values):
+        return None
+    exact = is_exact(level, node)
+    outcomes: set[bool | None] = set()
+    for member in members_of(one.const):
+        found = {compared(operator.name, member, value.const, exact=exact) for value in values}
+        outcomes.add(any_ if any_ in found else not any_ if found == {not any_} else None)
+    return outcomes.pop() if len(outcomes) == 1 else None
 
 
 _ELEMENTS: Final = "an element of the array may be NULL"

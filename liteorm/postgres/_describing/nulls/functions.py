@@ -186,7 +186,7 @@ BY_FIRST_TWO: Final = _words("array_to_string(anyarray,text,text)")
 COALESCING: Final = _words("array_cat(anycompatiblearray,anycompatiblearray)")
 """NULL only if both arguments are."""
 
-INTEGER_CASTS: Final = _words("int2 int4 int8")
+NUMBER_CASTS: Final = _words("int2 int4 int8 numeric float4 float8")
 
 BY_FIELD: Final = _words("extract date_part")
 

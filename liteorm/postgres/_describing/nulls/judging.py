@@ -19,6 +19,7 @@ from liteorm.postgres._describing.nulls.levels import (
 )
 from liteorm.postgres._describing.nulls.nodes import Node, items_of
 from liteorm.postgres._describing.nulls.proven import said_of
+from liteorm.postgres._describing.nulls.told import told_by
 from liteorm.postgres._describing.nulls.values import ALWAYS, NEVER, SOME, UNKNOWN, Value
 
 _MOST_ATOMS: Final = 6
@@ -62,7 +63,11 @@ def _condition(level: Level, condition: Condition) -> Value:
     if any(level.env.get(join) is not False for join in condition.table.joins):
         return Value()
     inner = Level(
-        level.analysis, rels={1: Rel(condition.table.cols)}, env=level.env, fixed=level.fixed
+        level.analysis,
+        rels={1: Rel(condition.table.cols)},
+        env=level.env,
+        fixed=level.fixed,
+        consts=level.consts,
     )
     return value_of(inner, condition.node)
 
@@ -82,6 +87,7 @@ def _fitting_set(level: Level) -> bool:
 
 def settle(level: Level) -> None:
     """Find out what holds for all rows of a level."""
+    level.consts = told_by(level, value_of)
     atoms: dict[Any, None] = {}
     for rel in level.rels.values():
         atoms.update(dict.fromkeys(rel.joins))

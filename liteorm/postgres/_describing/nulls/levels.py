@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import Factory, define, frozen
 
+from liteorm.postgres._describing.nulls.comparing import meet
 from liteorm.postgres._describing.nulls.nodes import Node
 from liteorm.postgres._describing.nulls.values import (
     ALWAYS,
@@ -202,6 +203,10 @@ class Level:
     """Expressions are over groups now, not over rows."""
     complete: bool = False
     """It is a SELECT whose FROM is read to the end."""
+    consts: dict[Col, list[tuple[Any, frozenset[int]]]] = Factory(
+        dict[Col, list[tuple[Any, frozenset[int]]]]
+    )
+    """What its conditions tell of columns, where these joins found their partner."""
     expressions: dict[str, Any] = Factory(dict[str, Any])
     """The atoms of expressions that conditions name, by their texts."""
     tests: list[Value] = Factory(list[Value])
@@ -275,4 +280,21 @@ class Level:
                 state = max(state, UNKNOWN if join in self.blurred else SOME)
         if state == ALWAYS:
             return Value(ALWAYS, true=False, false=False)
-        return Value(state, why=col.why or (NOT_FOLLOWED if state == UNKNOWN else ""))
+        const = self._const(rel, col) if col in self.consts else None
+        truth = const[1] if const is not None and const[0] == "bool" else None
+        return Value(
+            state,
+            true=truth is not False,
+            false=truth is not True,
+            const=const,
+            why=col.why or (NOT_FOLLOWED if state == UNKNOWN else ""),
+        )
+
+    def _const(self, rel: Rel, col: Col) -> Any:
+        """Return the constant that a column is, where it is not NULL."""
+        found: Any = None
+        for const, needs in self.consts[col]:
+            # On the missing side of a join it is NULL; elsewhere the join found its partner.
+            if all(join in rel.joins or self.env.get(join) is False for join in needs):
+                found = const if found is None else meet(found, const)
+        return found

@@ -16,9 +16,6 @@ SOME: Final = 2
 """NULL for some data."""
 ALWAYS: Final = 3
 
-POSITIVE: Final = ("positive",)
-"""The constant of a count that is not 0."""
-
 
 @frozen
 class Value:
@@ -31,7 +28,7 @@ class Value:
     blurred: bool = False
     """Something assumed to be NULL went into what is not followed: what can be may not be."""
     const: Any = None
-    """The constant that it is whenever it is not NULL."""
+    """The constant that it is whenever it is not NULL, or what is known of it as a constant."""
     why: str = ""
     """What stands in the way of knowing more."""
 
@@ -92,7 +89,8 @@ def either(values: Iterable[Value]) -> Value:
 
 def negated(value: Value) -> Value:
     """Return NOT of a condition."""
-    const = ("bool", not value.const[1]) if value.const and value.const[0] == "bool" else None
+    const = value.const
+    const = ("bool", not const[1]) if const is not None and const[0] == "bool" else None
     return evolve(value, true=value.false, false=value.true, const=const)
 
 
