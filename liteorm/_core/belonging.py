@@ -141,7 +141,8 @@ def _owner(tp: Any) -> Any:
         return tp if tp.__flags__ & _HEAP_TYPE and not _is_standard(tp) else None
     # The last one: of a generic rather what stands in the brackets, which may be younger.
     for part in (*reversed(get_args(tp)), get_origin(tp)):
-        if part is not None and (found := _owner(part)) is not None:
+        # `Generic` and `Protocol` are their own origin
+        if part is not None and part is not tp and (found := _owner(part)) is not None:
             return found
     return None
 

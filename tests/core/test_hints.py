@@ -59,6 +59,15 @@ KINDS: list[tuple[Any, str, Any, bool]] = [
     (typing_extensions.ReadOnly[int], "scalar", int, False),
     (list[int], "sequence", list, False),
     (list, "sequence", list, False),
+    (typing.List, "sequence", list, False),  # noqa: UP006
+    (typing.Set, "sequence", set, False),  # noqa: UP006
+    (typing.FrozenSet, "sequence", frozenset, False),  # noqa: UP006
+    (typing.Sequence, "sequence", list, False),
+    (typing.Iterable, "sequence", list, False),
+    (typing.Tuple, "sequence", tuple, False),  # noqa: UP006
+    (typing.Dict, "mapping", dict, False),  # noqa: UP006
+    (typing.Mapping, "mapping", dict, False),
+    (Optional[typing.Dict], "mapping", dict, True),  # noqa: UP006, UP045
     (collections.abc.Sequence[int], "sequence", list, False),
     (collections.abc.Set[int], "sequence", frozenset, False),
     (set[int], "sequence", set, False),
@@ -133,6 +142,13 @@ def test_unbound_variables_have_their_default_or_bound() -> None:
         (Annotated[int, Column], "names the class"),
         (Annotated[int, Column("a"), Column("b")], "two Column"),
         (Annotated[Annotated[int, Column("a")], Column("b")], "two Column"),
+        (
+            of(list, int, str),
+            "annotation list\\[int, str\\] has 2 types in its brackets, and list takes 1",
+        ),
+        (of(dict, str), "has 1 types in its brackets, and dict takes 2"),
+        ({}, "not one that a column can fill"),
+        (of(Alias, typing.ClassVar[int]), "takes no such type"),
     ],
 )
 def test_what_no_column_can_fill_is_refused(annotation: Any, message: str) -> None:
@@ -157,11 +173,23 @@ def test_what_no_column_can_fill_is_refused(annotation: Any, message: str) -> No
         (Annotated[int, Column()], "int"),
         (Page[int], "Page[int]"),
         (Id, "Id"),
+        (typing.Dict, "dict"),  # noqa: UP006
+        (list[typing.Sequence], "list[Sequence]"),
+        (tuple[()], "tuple[()]"),
     ],
 )
 def test_annotations_are_shown_as_they_are_written(annotation: Any, text: str) -> None:
     """Messages show short names."""
     assert shown(annotation) == text
+
+
+@pytest.mark.parametrize("name", ["List", "Dict", "Tuple", "Sequence", "Collection", "FrozenSet"])
+def test_a_container_of_typing_alone_holds_anything(name: str) -> None:
+    """As the class of the same name does, however deep it stands."""
+    bare: Any = getattr(typing, name)
+    plain = typing.get_origin(bare)
+    assert read(bare) == read(plain)
+    assert read(of(list, bare)).args == (read(plain),)
 
 
 def test_codecs_are_told_apart_by_identity() -> None:

@@ -137,6 +137,28 @@ def test_a_misfit_names_the_path(db: postgres.DB, text: str, path: str) -> None:
     assert f"at {path}" in str(caught.value)
 
 
+@attrs.define
+class Unheld:
+    """A class with a field of which msgspec takes no union."""
+
+    many: int | liteorm.Multirange[int]
+
+
+@attrs.define
+class Around:
+    """A class that holds one which JSON cannot hold."""
+
+    inside: list[Unheld] = attrs.field(factory=list[Unheld])
+
+
+@pytest.mark.parametrize("model", [Unheld, list[Unheld], Around, dict[str, Around | None]])
+@pytest.mark.parametrize("text", ["null", "{}", '{"many": 1}', '[{"many": "{[1,2)}"}]'])
+def test_what_no_json_fills_is_told_at_first_use(db: postgres.DB, model: Any, text: str) -> None:
+    """Whatever the JSON is, also where the class that cannot be read is not in it."""
+    with pytest.raises(liteorm.ModelError, match="JSON cannot be decoded into"):
+        scan_one(db.query("SELECT %s::jsonb AS doc", [text]), tuple[model])
+
+
 NAN = math.nan
 
 

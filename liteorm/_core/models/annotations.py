@@ -31,8 +31,10 @@ def shown(annotation: Any) -> str:
         return f"Literal[{', '.join(map(_shown_literal, get_args(annotation)))}]"
     if origin is not None:
         name = getattr(origin, "__name__", None) or str(origin)
+        if not hasattr(annotation, "__args__"):
+            return str(name)  # `typing.List` alone
         inner = ", ".join("..." if arg is Ellipsis else shown(arg) for arg in get_args(annotation))
-        return f"{name}[{inner}]"
+        return f"{name}[{inner or '()'}]"
     return str(getattr(annotation, "__qualname__", None) or annotation).rsplit(".<locals>.")[-1]
 
 

@@ -102,6 +102,8 @@ _MAPPINGS: dict[Any, type] = {
     collections.abc.Mapping: dict,
     collections.abc.MutableMapping: dict,
 }
+_BARE: frozenset[Any] = frozenset({tuple, *_SEQUENCES, *_MAPPINGS})
+"""What `typing` has a name of its own for."""
 _QUALIFIERS: tuple[Any, ...] = tuple(
     qualifier
     for qualifier in (
@@ -153,6 +155,9 @@ class _Reader:
         if isinstance(annotation, typing.NewType):
             return attrs.evolve(self.read(annotation.__supertype__), annotation=annotation)
         origin = get_origin(annotation)
+        if origin in _BARE and not hasattr(annotation, "__args__"):
+            # `typing.List` alone has `list` as its origin and nothing in brackets: it is `list`.
+            return attrs.evolve(self._plain(origin), annotation=origin)
         alias = annotation if origin is None else origin
         if type(alias).__name__ == "TypeAliasType":
             return self._alias(annotation, alias)
@@ -178,7 +183,11 @@ class _Reader:
         parameters = getattr(annotation, "__parameters__", ())
         if not parameters or get_origin(annotation) is None:
             return annotation
-        return annotation[tuple(self._value_of(parameter) for parameter in parameters)]
+        values = tuple(self._value_of(parameter) for parameter in parameters)
+        try:
+            return annotation[values]
+        except TypeError as error:
+            raise self.fail(f"annotation {shown(annotation)} takes no such type: {error}") from None
 
     def _value_of(self, variable: Any) -> Any:
         value = self.bindings.get(variable, variable)
@@ -258,6 +267,12 @@ class _Reader:
 
     def _generic(self, annotation: Any, origin: Any) -> Hint:
         args = get_args(annotation)
+        takes = 1 if origin in _SEQUENCES else 2 if origin in _MAPPINGS else len(args)
+        if len(args) != takes:
+            raise self.fail(
+                f"annotation {shown(annotation)} has {len(args)} types in its brackets,"
+                f" and {origin.__name__} takes {takes}"
+            )
         if origin is tuple:
             if len(args) == 2 and args[1] is Ellipsis:
                 return Hint("sequence", tuple, (self.read(args[0]),), annotation=annotation)
@@ -298,6 +313,13 @@ class _Reader:
         if annotation is None or annotation is types.NoneType:
             return Hint("none", types.NoneType, optional=True, annotation=annotation)
         anything = Hint("any", object, optional=True, annotation=Any)
+        if not isinstance(annotation, type):
+            if isinstance(annotation, str | typing.ForwardRef):
+                raise self.fail(
+                    f"annotation {shown_reference(annotation)!r} cannot be resolved",
+                    "define or import that name in the module of the class",
+                )
+            raise self.fail(f"annotation {annotation!r} is not one that a column can fill")
         if annotation is tuple:
             return Hint("sequence", tuple, (anything,), annotation=annotation)
         if annotation in _SEQUENCES:
@@ -307,13 +329,6 @@ class _Reader:
         if annotation is Range or annotation is Multirange:
             kind: Kind = "range" if annotation is Range else "multirange"
             return Hint(kind, annotation, (anything,), annotation=annotation)
-        if not isinstance(annotation, type):
-            if isinstance(annotation, str | typing.ForwardRef):
-                raise self.fail(
-                    f"annotation {shown_reference(annotation)!r} cannot be resolved",
-                    "define or import that name in the module of the class",
-                )
-            raise self.fail(f"annotation {annotation!r} is not one that a column can fill")
         if issubclass(annotation, enum.Enum):
             return Hint("enum", annotation, annotation=annotation)
         if is_model(annotation):

@@ -219,6 +219,30 @@ def through(codec: Codec, value: Any) -> Any:
 _Shape = tuple[Any, tuple[Field, ...]]
 
 
+def prove(tp: Any, by_class: ByClass, known: set[Any] | None = None) -> None:
+    """Find out that msgspec takes what is inside the classes of ours, before there is a value.
+
+    Raises:
+        TypeError: It does not.
+    """
+    import msgspec
+
+    known = set() if known is None else known
+    for arg in typing.get_args(tp):
+        prove(arg, by_class, known)
+    annotation = stands_for(tp)
+    cls = typing.get_origin(annotation) or annotation
+    if annotation is None or annotation in known or not is_model(cls):
+        return
+    if by_class.codec_for(cls) is not None or by_class.form_of(cls) is not None:
+        return
+    known.add(annotation)
+    shape, _ = _shape(annotation, by_class)
+    msgspec.json.Decoder(shape)
+    for member in msgspec.structs.fields(shape):
+        prove(member.type, by_class, known)
+
+
 def _shape(annotation: Any, by_class: ByClass) -> _Shape:
     if by_class is NO_CLASSES:
         return _plain_shape(annotation)

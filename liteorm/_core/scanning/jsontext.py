@@ -19,6 +19,7 @@ from liteorm._core.scanning.jsonclasses import (
     adapter_of,
     built,
     marked,
+    prove,
     stands_for,
     through,
 )
@@ -66,7 +67,9 @@ def _decoder(annotation: Any, by_class: ByClass) -> msgspec.json.Decoder[Any]:
     import msgspec
 
     try:
-        return msgspec.json.Decoder(marked(annotation, by_class), dec_hook=_hook(by_class))
+        readable = marked(annotation, by_class)
+        prove(readable, by_class)
+        return msgspec.json.Decoder(readable, dec_hook=_hook(by_class))
     except ModelError:
         raise
     except Exception as error:
