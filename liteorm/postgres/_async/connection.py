@@ -85,6 +85,8 @@ class AsyncWire(AsyncLimits):
     """It was dropped because its server answered nobody: others of the pool lead there as well."""
     was_standby: bool = False
     """The server was a standby when it was made."""
+    usual_path: bytes | None = None
+    """The search_path that it began with, if the server reports it."""
     reference: weakref.ref[AsyncWire]
     """To itself: what notes that it is in use must not hold it."""
     abandoned: Any = None
@@ -151,6 +153,8 @@ class AsyncWire(AsyncLimits):
                 raise
         if state.meters is not None:
             state.meters.tell("create", monotonic() - began)
+        wire.moved(None)
+        wire.usual_path = wire.told_path
         wire.patience = CLEANUP_BOUND
         return wire
 

@@ -415,6 +415,7 @@ async def _prepared(state: PoolState, on_connect: Callable[[Any], Any], wire: As
         session._closed = True
     # What it has set is how the connection begins.
     wire.dirty = False
+    wire.moved(None)
 
 
 async def _learn_types(state: PoolState, wire: AsyncWire, deadline: float) -> None:

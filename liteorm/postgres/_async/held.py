@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 import weakref
 from collections.abc import Mapping
@@ -28,8 +29,11 @@ from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import afinish, arunning, asleep
 from liteorm.postgres._session.reclaiming import warn_of_loss
 from liteorm.postgres._session.state import CLEANUP_BOUND, PoolState
+from liteorm.postgres._types.quiet import said
 
 __all__ = ["AsyncHolding", "AsyncLent", "AsyncLentWire", "AsyncOwned", "lend"]
+
+logger: Final = logging.getLogger("liteorm")
 
 _IDLE: Final = pq.TransactionStatus.IDLE
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
@@ -44,6 +48,16 @@ class AsyncHeld(AsyncAnySession):
         self._wire = wire
         self._lock = lock
         self._closed = False
+        self._around: tuple[str | None, bytes | None] = (None, None)
+        """Where names were looked for when its transaction began."""
+
+    @property
+    def _path(self) -> str | None:
+        return None if self._closed else self._looked_around().path
+
+    def _looked_around(self) -> AsyncWire:
+        self._wire.look_around()
+        return self._wire
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self._state.database} on {self._state.host}>"
@@ -71,9 +85,10 @@ class AsyncHeld(AsyncAnySession):
         self._lock_now()
         if self._wire.ending is not None:
             await end_abandoned(self._wire)
+        wire = self._looked_around()
         if self._state.statement_timeout is not None:
-            self._wire.limit(None)
-        return self._wire
+            wire.limit(None)
+        return wire
 
     async def _release(self, wire: AsyncWire) -> None:
         wire.unlimit()
@@ -137,6 +152,7 @@ class AsyncHeld(AsyncAnySession):
         event = self._state.begin_event("begin", begin.shown, begin.params, self._wire)
         try:
             wire = await self._acquire(None)
+            self._around = (wire.path, wire.told_path)
             try:
                 savepoint = await self._begin(wire, begin)
             except BaseException as exc:
@@ -159,10 +175,10 @@ class AsyncHeld(AsyncAnySession):
 
     async def _end(self, wire: AsyncWire) -> None:
         wire.unlimit()
-        wire.path = None
+        wire.path, wire.told_path = self._around
         try:
             await self._restore(wire)
-            if wire.own_limit is not None:
+            if wire.own_limit is not None or wire.relearnt:
                 # What the transaction had set for itself has ended with it.
                 await afinish(self._learn_again(wire))
         finally:
@@ -170,11 +186,12 @@ class AsyncHeld(AsyncAnySession):
 
     async def _learn_again(self, wire: AsyncWire) -> None:
         wire.own_limit = None
+        wire.relearnt = False
         wire.limit(CLEANUP_BOUND, drop=True)
         try:
             await wire.learn_settings()
-        except psycopg.Error:
-            wire.drop()
+        except psycopg.Error as exc:
+            logger.debug("what a transaction left could not be asked for: %s", said(exc))
         finally:
             wire.unlimit()
 
@@ -312,6 +329,12 @@ class AsyncLent(AsyncHeld):
         # The wire is kept for as long as the owner is, and must not keep it alive.
         self._autocommit = bool(owner.autocommit)
 
+    def _looked_around(self) -> AsyncWire:
+        wire = super()._looked_around()
+        if wire.told_path is None and wire.pgconn.transaction_status == _IDLE:
+            wire.path = None  # it was the path of a transaction that has ended
+        return wire
+
     async def _acquire(self, timeout: float | None) -> AsyncWire:
         self._lock_now()
         wire = self._wire
@@ -326,6 +349,7 @@ class AsyncLent(AsyncHeld):
             )
         # In which event loop its connection may be used is the owner's to know.
         self._state.loop = arunning()
+        self._looked_around()
         wire.attach()
         try:
             # BEGIN as the driver would send it, if it would.

@@ -142,7 +142,15 @@ def is_outdated(session: AsyncStatements, target: Target, error: Error) -> bool:
     if not (target.may_be_stale(error) or error.sqlstate in _CHANGED):
         return False
     forget(session._state)
+    if not session._autocommit:
+        may_go_next_time(error)
     return session._autocommit
+
+
+def may_go_next_time(error: Error) -> None:
+    """Say of what failed by what was known of a table, and has been forgotten now."""
+    error.retryable = True
+    error.hint = "what was known of the table has changed; run the transaction again"
 
 
 async def target_for(

@@ -17,7 +17,7 @@ __all__ = ["Begin", "begin_of"]
 
 _ISOLATION: Final = ("read uncommitted", "read committed", "repeatable read", "serializable")
 _PATH: Final = "SELECT pg_catalog.current_schemas(true)::text"
-_LIMIT: Final = (
+LIMIT: Final = (
     "SELECT (1000 * extract(epoch FROM pg_catalog.current_setting('statement_timeout')"
     "::pg_catalog.interval))::pg_catalog.int8::pg_catalog.text"
 )
@@ -145,7 +145,7 @@ def _form(begin: str, names: tuple[str, ...], plain_path: bool = False) -> _Form
     settings = [_setting(name, plain_path) for name in names]
     sent = [begin, *settings, _PATH] if moves else [begin, *settings]
     return _Form(
-        sent="; ".join([*sent, _LIMIT] if limits else sent),
+        sent="; ".join([*sent, LIMIT] if limits else sent),
         shown="; ".join([begin, *(text.format("%s") for text in settings)]),
         moves=moves,
         limit=limits[-1] if limits else None,

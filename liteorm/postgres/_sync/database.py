@@ -416,6 +416,7 @@ def _prepared(state: PoolState, on_connect: Callable[[Any], Any], wire: Wire) ->
         session._closed = True
     # What it has set is how the connection begins.
     wire.dirty = False
+    wire.moved(None)
 
 
 def _learn_types(state: PoolState, wire: Wire, deadline: float) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 import weakref
 from collections.abc import Mapping
@@ -29,8 +30,11 @@ from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import finish, running, sleep
 from liteorm.postgres._session.reclaiming import warn_of_loss
 from liteorm.postgres._session.state import CLEANUP_BOUND, PoolState
+from liteorm.postgres._types.quiet import said
 
 __all__ = ["Holding", "Lent", "LentWire", "Owned", "lend"]
+
+logger: Final = logging.getLogger("liteorm")
 
 _IDLE: Final = pq.TransactionStatus.IDLE
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
@@ -45,6 +49,16 @@ class Held(AnySession):
         self._wire = wire
         self._lock = lock
         self._closed = False
+        self._around: tuple[str | None, bytes | None] = (None, None)
+        """Where names were looked for when its transaction began."""
+
+    @property
+    def _path(self) -> str | None:
+        return None if self._closed else self._looked_around().path
+
+    def _looked_around(self) -> Wire:
+        self._wire.look_around()
+        return self._wire
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self._state.database} on {self._state.host}>"
@@ -72,9 +86,10 @@ class Held(AnySession):
         self._lock_now()
         if self._wire.ending is not None:
             end_abandoned(self._wire)
+        wire = self._looked_around()
         if self._state.statement_timeout is not None:
-            self._wire.limit(None)
-        return self._wire
+            wire.limit(None)
+        return wire
 
     def _release(self, wire: Wire) -> None:
         wire.unlimit()
@@ -138,6 +153,7 @@ class Held(AnySession):
         event = self._state.begin_event("begin", begin.shown, begin.params, self._wire)
         try:
             wire = self._acquire(None)
+            self._around = (wire.path, wire.told_path)
             try:
                 savepoint = self._begin(wire, begin)
             except BaseException as exc:
@@ -160,10 +176,10 @@ class Held(AnySession):
 
     def _end(self, wire: Wire) -> None:
         wire.unlimit()
-        wire.path = None
+        wire.path, wire.told_path = self._around
         try:
             self._restore(wire)
-            if wire.own_limit is not None:
+            if wire.own_limit is not None or wire.relearnt:
                 # What the transaction had set for itself has ended with it.
                 finish(self._learn_again(wire))
         finally:
@@ -171,11 +187,12 @@ class Held(AnySession):
 
     def _learn_again(self, wire: Wire) -> None:
         wire.own_limit = None
+        wire.relearnt = False
         wire.limit(CLEANUP_BOUND, drop=True)
         try:
             wire.learn_settings()
-        except psycopg.Error:
-            wire.drop()
+        except psycopg.Error as exc:
+            logger.debug("what a transaction left could not be asked for: %s", said(exc))
         finally:
             wire.unlimit()
 
@@ -313,6 +330,12 @@ class Lent(Held):
         # The wire is kept for as long as the owner is, and must not keep it alive.
         self._autocommit = bool(owner.autocommit)
 
+    def _looked_around(self) -> Wire:
+        wire = super()._looked_around()
+        if wire.told_path is None and wire.pgconn.transaction_status == _IDLE:
+            wire.path = None  # it was the path of a transaction that has ended
+        return wire
+
     def _acquire(self, timeout: float | None) -> Wire:
         self._lock_now()
         wire = self._wire
@@ -327,6 +350,7 @@ class Lent(Held):
             )
         # In which event loop its connection may be used is the owner's to know.
         self._state.loop = running()
+        self._looked_around()
         wire.attach()
         try:
             # BEGIN as the driver would send it, if it would.

@@ -3,28 +3,32 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from math import ceil
 from time import monotonic
 from typing import Any, Final
 
+import psycopg
 from psycopg import Connection, Cursor, pq
 
-from liteorm.postgres._session.beginning import Begin
+from liteorm.postgres._session.beginning import LIMIT, Begin
 from liteorm.postgres._session.options import ANSWER_GRACE
 from liteorm.postgres._session.protocol import text_step
 from liteorm.postgres._session.state import CLEANUP_BOUND, PoolState
+from liteorm.postgres._types.quiet import said
 
 __all__ = ["Limits"]
+
+logger: Final = logging.getLogger("liteorm")
 
 _IDLE: Final = pq.TransactionStatus.IDLE
 _MOST_TOLD: Final = 256
 _told: Final[dict[str, float]] = {}
 """What a statement_timeout means in seconds, by how it is given, as a server has said."""
-_SETTINGS_SQL: Final = """
-SELECT setting, pg_catalog.current_schemas(true)::text
-  FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'
-"""
+# Not from the view of all settings: that takes milliseconds, more than the limit may be.
+_SETTINGS_SQL: Final = f"{LIMIT}, pg_catalog.current_schemas(true)::text"
+_PATH: Final = b"search_path"
 
 
 class Limits(Connection[tuple[Any, ...]]):
@@ -48,7 +52,9 @@ class Limits(Connection[tuple[Any, ...]]):
     drop_late: bool = False
     """Past the deadline the connection is dropped at once, not cancelled."""
     path: str | None = None
-    """The schemas that names are looked for in, where the transaction may have changed them."""
+    """The schemas that names are looked for in, where they may have been changed."""
+    told_path: bytes | None = None
+    """The search_path as the server reported it when that was last looked at: from 18 on."""
     relearnt: bool = False
     """It has changed them, or its time limit, after its beginning."""
     dirty: bool = False
@@ -182,7 +188,7 @@ class Limits(Connection[tuple[Any, ...]]):
                     _told.clear()
                 _told[begin.limit] = limit
             if begin.moves:
-                self.path = told[0]
+                self.moved(told[0])
         if limit is not None and self.state.statement_timeout is not None:
             self.own_limit = limit
 
@@ -192,13 +198,37 @@ class Limits(Connection[tuple[Any, ...]]):
         inside = status == pq.TransactionStatus.INTRANS
         if not inside and not (self.held and status == _IDLE):
             return
+        if inside:
+            self.relearnt = True
+            self._learn()
+            return
+        # What has changed it is done and holds: its call does not fail because this does.
+        late = self.timed_out, self.late
+        self.limit(CLEANUP_BOUND, drop=True)
+        try:
+            self._learn()
+        except psycopg.Error as exc:
+            logger.debug("what was set could not be asked for: %s", said(exc))
+        finally:
+            self.limit(None)
+            self.timed_out, self.late = late
+
+    def _learn(self) -> None:
         cursor = Cursor(self)
         cursor.execute(_SETTINGS_SQL, prepare=False)
-        row = cursor.fetchone()
-        if row is None:
-            return
-        if inside:
-            self.path = row[1]
-            self.relearnt = True
+        [row] = cursor.fetchall()
+        self.moved(row[1])
         if self.state.statement_timeout is not None:
             self.own_limit = int(row[0]) / 1000
+
+    def moved(self, path: str | None) -> None:
+        """Note which schemas names are looked for in from now on."""
+        self.path = path
+        self.told_path = None if self.closed else self.pgconn.parameter_status(_PATH)
+
+    def look_around(self) -> None:
+        """Notice a search_path that was changed by what no text tells: a function, its owner."""
+        told = self.told_path if self.closed else self.pgconn.parameter_status(_PATH)
+        if told != self.told_path:
+            self.told_path = told
+            self.path = None if told is None else f"reported {told.decode()}"

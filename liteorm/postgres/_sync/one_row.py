@@ -16,7 +16,14 @@ from liteorm._core.scanning.scan import scan_one
 from liteorm._core.sql import crud, writable
 from liteorm._core.values.results import Rows
 from liteorm.errors import DataError, Error, NoRows, StaleRow, UniqueViolation
-from liteorm.postgres._sync.lookup import forget, looked_up, own_text, read_back, writing_of
+from liteorm.postgres._sync.lookup import (
+    forget,
+    looked_up,
+    may_go_next_time,
+    own_text,
+    read_back,
+    writing_of,
+)
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._writing.faults import name_field
@@ -321,7 +328,8 @@ def run(
         making: What it is made of.
         obj: The object.
     """
-    call = _call(session, of, key, making)
+    kept: _Call | None = writing_of(session._state).call(of, (session._path, key))
+    call = kept or _made(session, of, key, making)
     try:
         return _rows(session, call, obj)
     except Error as exc:
@@ -329,6 +337,8 @@ def run(
         if not call.target.may_be_stale(exc):
             raise
         again = _called_again(session, of, key, making)
+        if again is None and kept is not None and not session._autocommit:
+            may_go_next_time(exc)
         if again is None or again.target.same_place(call.target):
             raise
         return _rows(session, again, obj)
@@ -360,17 +370,13 @@ def _called_again(
     """Look up the columns again: their types may have been changed, or dropped and created."""
     forget(session._state)
     try:
-        return _call(session, of, key, making)
+        return _made(session, of, key, making)
     except Error:
         # In a transaction, which the first error has ended.
         return None
 
 
-def _call(session: Statements, of: Any, key: Any, making: Callable[[], Making]) -> _Call:
-    writing = writing_of(session._state)
-    found: _Call | None = writing.call(of, (session._path, key))
-    if found is not None:
-        return found
+def _made(session: Statements, of: Any, key: Any, making: Callable[[], Making]) -> _Call:
     made = making()
     fields = made.statement.fields
     target, _ = looked_up(
@@ -384,5 +390,5 @@ def _call(session: Statements, of: Any, key: Any, making: Callable[[], Making]) 
     )
     target.check_place(made.computed)
     call = _Call(own_text(made.statement.sql), target)
-    writing.keep(of, (session._path, key), call)
+    writing_of(session._state).keep(of, (session._path, key), call)
     return call

@@ -79,7 +79,10 @@ class Tx(AnySession):
 
     @property
     def _path(self) -> str | None:
-        return self._wire.path if self._ended is None else None
+        if self._ended is not None:
+            return None
+        self._wire.look_around()
+        return self._wire.path
 
     def __repr__(self) -> str:
         kind = "transaction" if self._parent is None else "savepoint"
@@ -118,6 +121,7 @@ class Tx(AnySession):
         wire = self._wire
         if wire.ending is not None:
             end_abandoned(wire)
+        wire.look_around()
         if self._state.statement_timeout is not None:
             wire.limit(None)
         return wire

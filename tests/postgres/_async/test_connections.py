@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import pytest
 
 import liteorm
 from liteorm.postgres import AsyncDB, open_async
+from liteorm_testing import Proxy
 from tests.postgres.support import AsyncBackground
 
 pytestmark = pytest.mark.anyio
@@ -47,6 +48,55 @@ async def test_what_belongs_to_a_connection_stays_on_it(db: AsyncDB) -> None:
         await db.query("SELECT 1 FROM passing")
     with pytest.raises(liteorm.TransactionError, match="has been given back"):
         await connection.query("SELECT 1")
+
+
+async def _batched(connection: Any, insert: Any, change: Any) -> None:
+    async with connection.batch() as batch:
+        batch.execute(insert)
+        batch.execute(change)
+
+
+async def _scripted(connection: Any, insert: Any, change: Any) -> None:
+    await connection.execute(f"{insert}; {change}")
+
+
+async def _streamed(connection: Any, insert: Any, change: Any) -> None:
+    sql: Any = f"WITH done AS ({insert} RETURNING id) SELECT {CALLED} FROM done"
+    async with connection.stream(sql) as rows:
+        assert [row async for row in rows] == [("9s",)]
+
+
+async def _copied(connection: Any, insert: Any, change: Any) -> None:
+    sql: Any = f"WITH done AS ({insert} RETURNING id) SELECT {CALLED} FROM done"
+    async with connection.copy_out(sql) as blocks:
+        assert [block async for block in blocks] == [b"9s\n"]
+
+
+async def _queried(connection: Any, insert: Any, change: Any) -> None:
+    sql: Any = f"{insert} RETURNING set_config(%s, %s, false)"
+    assert list(await connection.query(sql, ["statement_timeout", "9s"])) == [("9s",)]
+
+
+INSERT: Final = "INSERT INTO item VALUES (1, 'a')"
+CHANGE: Final = "SET statement_timeout = '9s'"
+ASKED: Final = "SELECT (1000 *"
+CALLED: Final = "set_config('statement_timeout', '9s', false)"
+
+
+@pytest.mark.parametrize("call", [_batched, _scripted, _streamed, _copied, _queried])
+async def test_what_was_set_is_done_though_asking_for_it_fails(
+    liteorm_database: Any, call: Any
+) -> None:
+    """The call returns, for what it did is stored; whoever comes next finds the connection gone."""
+    with Proxy(liteorm_database.dsn) as proxy:
+        async with await open_async(proxy.dsn, max_size=2, statement_timeout=20.0) as db:
+            await db.execute("CREATE TABLE item (id int PRIMARY KEY, name text NOT NULL)")
+            async with db.connection() as connection:
+                proxy.drop_reply_to(ASKED)
+                await call(connection, INSERT, CHANGE)
+                with pytest.raises(liteorm.ConnectionLost):
+                    await connection.query("SELECT 1")
+            assert await db.get(Item, 1) == Item(1, "a")
 
 
 async def test_it_is_in_autocommit(db: AsyncDB) -> None:

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import pytest
 
 import liteorm
 from liteorm.postgres import DB, open
+from liteorm_testing import Proxy
 from tests.postgres.support import Background
 
 
@@ -47,6 +48,55 @@ def test_what_belongs_to_a_connection_stays_on_it(db: DB) -> None:
         db.query("SELECT 1 FROM passing")
     with pytest.raises(liteorm.TransactionError, match="has been given back"):
         connection.query("SELECT 1")
+
+
+def _batched(connection: Any, insert: Any, change: Any) -> None:
+    with connection.batch() as batch:
+        batch.execute(insert)
+        batch.execute(change)
+
+
+def _scripted(connection: Any, insert: Any, change: Any) -> None:
+    connection.execute(f"{insert}; {change}")
+
+
+def _streamed(connection: Any, insert: Any, change: Any) -> None:
+    sql: Any = f"WITH done AS ({insert} RETURNING id) SELECT {CALLED} FROM done"
+    with connection.stream(sql) as rows:
+        assert [row for row in rows] == [("9s",)]
+
+
+def _copied(connection: Any, insert: Any, change: Any) -> None:
+    sql: Any = f"WITH done AS ({insert} RETURNING id) SELECT {CALLED} FROM done"
+    with connection.copy_out(sql) as blocks:
+        assert [block for block in blocks] == [b"9s\n"]
+
+
+def _queried(connection: Any, insert: Any, change: Any) -> None:
+    sql: Any = f"{insert} RETURNING set_config(%s, %s, false)"
+    assert list(connection.query(sql, ["statement_timeout", "9s"])) == [("9s",)]
+
+
+INSERT: Final = "INSERT INTO item VALUES (1, 'a')"
+CHANGE: Final = "SET statement_timeout = '9s'"
+ASKED: Final = "SELECT (1000 *"
+CALLED: Final = "set_config('statement_timeout', '9s', false)"
+
+
+@pytest.mark.parametrize("call", [_batched, _scripted, _streamed, _copied, _queried])
+def test_what_was_set_is_done_though_asking_for_it_fails(
+    liteorm_database: Any, call: Any
+) -> None:
+    """The call returns, for what it did is stored; whoever comes next finds the connection gone."""
+    with Proxy(liteorm_database.dsn) as proxy:
+        with open(proxy.dsn, max_size=2, statement_timeout=20.0) as db:
+            db.execute("CREATE TABLE item (id int PRIMARY KEY, name text NOT NULL)")
+            with db.connection() as connection:
+                proxy.drop_reply_to(ASKED)
+                call(connection, INSERT, CHANGE)
+                with pytest.raises(liteorm.ConnectionLost):
+                    connection.query("SELECT 1")
+            assert db.get(Item, 1) == Item(1, "a")
 
 
 def test_it_is_in_autocommit(db: DB) -> None:
