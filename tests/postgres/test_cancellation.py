@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import nullcontext
 from typing import Any
 
 import attrs
@@ -229,6 +230,46 @@ async def test_cancel_while_reading_a_stream(db: AsyncDB, witness: Witness) -> N
     await asyncio.sleep(0.2)
     await cancelled(task)
     await assert_healthy(db, witness)
+
+
+STEADY: Any = "SELECT repeat('x', 20000), pg_sleep(0.005)::text FROM generate_series(1, 5000)"
+"""Data that comes all the time: the next of it while the cancel is on its way."""
+LATE: Any = "SELECT pg_sleep(30)::text"
+"""A COPY is announced together with its first data, which does not come."""
+
+
+@pytest.mark.parametrize("sql", [STEADY, LATE], ids=["steady", "late"])
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda session, sql: session.stream(sql, batch_size=1),
+        lambda session, sql: session.copy_out(sql),
+        lambda session, sql: session.copy_out(sql, format="binary"),
+    ],
+    ids=["stream", "csv", "binary"],
+)
+@pytest.mark.parametrize("inside", [False, True], ids=["db", "tx"])
+async def test_cancel_while_data_comes_keeps_the_connection(
+    liteorm_database: Any, witness: Witness, read: Any, sql: Any, inside: bool
+) -> None:
+    """Fault: cancelled while rows or blocks come. The same connection serves the next call."""
+
+    async def work(db: AsyncDB) -> None:
+        async with db.transaction() if inside else nullcontext(db) as session:
+            async with read(session, sql) as data:
+                async for _ in data:
+                    pass
+
+    async with await open_async(liteorm_database.dsn, max_size=1) as db:
+        pid = liteorm.scan_one(await db.query("SELECT pg_backend_pid()"), int)
+        for wait in (0, 0.03, 0.07):
+            task = asyncio.create_task(work(db))
+            await auntil(lambda: witness.running("pg_sleep("), "the statement")
+            await asyncio.sleep(wait)
+            await cancelled(task)
+            assert not witness.running("pg_sleep(")
+            assert liteorm.scan_one(await db.query("SELECT pg_backend_pid()"), int) == pid
+        await assert_healthy(db, witness, 1)
 
 
 async def test_a_second_cancellation_does_not_lose_the_connection(liteorm_database: Any) -> None:

@@ -58,6 +58,22 @@ def test_ctrl_c_cancels_the_running_query(db: DB, witness: Witness) -> None:
     assert liteorm.scan_one(db.query("SELECT pg_backend_pid()"), int) == pid
 
 
+@pytest.mark.parametrize("read", [DB.stream, DB.copy_out], ids=["stream", "copy_out"])
+def test_ctrl_c_while_data_comes(db: DB, witness: Witness, read: Any) -> None:
+    """KeyboardInterrupt between rows or blocks: the server stops, the connection is good."""
+    pid = liteorm.scan_one(db.query("SELECT pg_backend_pid()"), int)
+    thread = _interrupt_when(lambda: witness.running("pg_sleep"))
+    with pytest.raises(KeyboardInterrupt):
+        with read(
+            db, "SELECT repeat('x', 20000), pg_sleep(0.01)::text FROM generate_series(1, 3000)"
+        ) as data:
+            for _ in data:
+                pass
+    thread.join()
+    assert not witness.running("pg_sleep(0.01)")
+    assert liteorm.scan_one(db.query("SELECT pg_backend_pid()"), int) == pid
+
+
 def test_ctrl_c_in_a_transaction_rolls_back(db: DB, witness: Witness) -> None:
     """KeyboardInterrupt inside a transaction block: rolled back, nothing left open."""
     db.execute("CREATE TABLE item (id int)")

@@ -44,6 +44,7 @@ from liteorm.postgres._session.primitives import (
 from liteorm.postgres._session.protocol import (
     arrived,
     drain_step,
+    leave_step,
     run_step,
 )
 from liteorm.postgres._session.reachability import aanswers, place_of
@@ -222,14 +223,7 @@ class AsyncWire(AsyncLimits):
             # An interruption, whatever its class: see `is_interruption`. What a step raised of
             # itself in a pipeline, such as a user's iterable, leaves nothing to be stopped.
             if not is_over(gen) or self.pgconn.pipeline_status == pq.PipelineStatus.OFF:
-                try:
-                    await afinish(self.stop(gen))
-                except Exception as failure:
-                    # Also what a step says in its own words: the interruption is what counts.
-                    logger.debug("stopping an interrupted statement failed: %s", said(failure))
-                if self.pgconn.transaction_status == _ACTIVE:
-                    # The step itself was interrupted, and nobody reads its answer any more.
-                    self.drop()
+                await afinish(self._give_up(gen))
             self.broken_off = None  # one interruption is enough
             raise
 
@@ -242,9 +236,21 @@ class AsyncWire(AsyncLimits):
         finally:
             del interruption  # see `because`
 
-    async def stop(self, gen: PQGen[Any]) -> Any:
-        """Cancel what runs on the server and read to its end; past the bound, close."""
+    async def _give_up(self, gen: PQGen[Any]) -> None:
+        """Stop an interrupted step, and then what it was only a part of: a stream, a COPY."""
         end = monotonic() + self.patience
+        for rest in (gen, leave_step(self.pgconn)):
+            try:
+                await self.stop(rest, end)
+            except Exception as failure:
+                # Also what a step says in its own words: the interruption is what counts.
+                logger.debug("stopping an interrupted statement failed: %s", said(failure))
+        if self.pgconn.transaction_status == _ACTIVE:
+            self.drop()
+
+    async def stop(self, gen: PQGen[Any], end: float | None = None) -> Any:
+        """Cancel what runs on the server and read to the step's end; past the bound, close."""
+        end = monotonic() + self.patience if end is None else end
         while self.pgconn.transaction_status == _ACTIVE:
             left = end - monotonic()
             if left <= 0:

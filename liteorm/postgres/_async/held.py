@@ -37,6 +37,7 @@ logger: Final = logging.getLogger("liteorm")
 
 _IDLE: Final = pq.TransactionStatus.IDLE
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
+_OPEN: Final = {pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR}
 _SAVEPOINT: Final = "liteorm_0"
 
 
@@ -326,6 +327,7 @@ class AsyncLent(AsyncHeld):
     ) -> None:
         super().__init__(state, wire, lock)
         self._owner = owner
+        self._alone = False
         # The wire is kept for as long as the owner is, and must not keep it alive.
         self._autocommit = bool(owner.autocommit)
 
@@ -357,6 +359,7 @@ class AsyncLent(AsyncHeld):
         except BaseException as exc:
             exc = because(await self._failed(wire, exc, "BEGIN"), exc)
             raise exc
+        self._alone = wire.pgconn.transaction_status == _IDLE
         return wire
 
     async def _release(self, wire: AsyncWire) -> None:
@@ -375,7 +378,9 @@ class AsyncLent(AsyncHeld):
         return await super()._failed(wire, exc, sql, params)
 
     async def _restore(self, wire: AsyncWire) -> None:
-        pass
+        # What was sent with a BEGIN of its own may have failed before its COMMIT.
+        if self._alone and wire.pgconn.transaction_status in _OPEN:
+            await AsyncWire.clean(wire, False)
 
     def transaction(
         self,

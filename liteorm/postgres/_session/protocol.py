@@ -10,6 +10,7 @@ from psycopg import pq
 from psycopg.abc import PQGen
 from psycopg.adapt import Transformer
 from psycopg.generators import execute, fetch, send
+from psycopg.waiting import Ready, Wait
 
 from liteorm._core.sql.near import other_names
 from liteorm.errors import StatementError
@@ -30,6 +31,7 @@ __all__ = [
     "describe_step",
     "descriptions_step",
     "drain_step",
+    "leave_step",
     "probe_step",
     "result_step",
     "run_step",
@@ -226,6 +228,26 @@ def drain_step(pgconn: Any, failed: Any = None) -> PQGen[Any]:
     return failed
 
 
+def leave_step(pgconn: Any) -> PQGen[None]:
+    """Receive what is left of a statement that is being cancelled, whatever it gives or takes."""
+    yield from send(pgconn)  # it may have been interrupted while it was sent
+    while (result := (yield from fetch(pgconn))) is not None:
+        if result.status == pq.ExecStatus.COPY_IN:
+            yield from _end_copy(pgconn, b"interrupted")
+        elif result.status == pq.ExecStatus.COPY_OUT:
+            yield from _skip_copy(pgconn)
+
+
+def _skip_copy(pgconn: Any) -> PQGen[None]:
+    """Receive the data of a COPY to the client, to be thrown away."""
+    while (count := pgconn.get_copy_data(1)[0]) >= 0:
+        if count == 0:
+            # A wait that was given up and begun anew says nothing at first.
+            while not ((yield Wait.R) or Ready.NONE) & Ready.R:
+                continue
+            pgconn.consume_input()
+
+
 def arrived(pgconn: Any) -> tuple[bool, Any]:
     """Take what has come of a statement's end, without waiting for more.
 
@@ -253,12 +275,16 @@ def arrived(pgconn: Any) -> tuple[bool, Any]:
 
 def copy_end_step(pgconn: Any, reason: bytes | None) -> PQGen[Any]:
     """End a COPY into the server, or break it off with a reason; return its result."""
-    while pgconn.put_copy_end(reason) == 0:
-        yield from send(pgconn)
+    yield from _end_copy(pgconn, reason)
     results = yield from execute(pgconn)
     if len(results) != 1 or results[0].status not in _GOOD:
         raise _failure(results)
     return results[0]
+
+
+def _end_copy(pgconn: Any, reason: bytes | None) -> PQGen[None]:
+    while pgconn.put_copy_end(reason) == 0:
+        yield from send(pgconn)
 
 
 def describe_step(wire: Any, sql: str, params: Any) -> PQGen[Any]:

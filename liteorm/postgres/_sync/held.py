@@ -38,6 +38,7 @@ logger: Final = logging.getLogger("liteorm")
 
 _IDLE: Final = pq.TransactionStatus.IDLE
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
+_OPEN: Final = {pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR}
 _SAVEPOINT: Final = "liteorm_0"
 
 
@@ -327,6 +328,7 @@ class Lent(Held):
     ) -> None:
         super().__init__(state, wire, lock)
         self._owner = owner
+        self._alone = False
         # The wire is kept for as long as the owner is, and must not keep it alive.
         self._autocommit = bool(owner.autocommit)
 
@@ -358,6 +360,7 @@ class Lent(Held):
         except BaseException as exc:
             exc = because(self._failed(wire, exc, "BEGIN"), exc)
             raise exc
+        self._alone = wire.pgconn.transaction_status == _IDLE
         return wire
 
     def _release(self, wire: Wire) -> None:
@@ -376,7 +379,9 @@ class Lent(Held):
         return super()._failed(wire, exc, sql, params)
 
     def _restore(self, wire: Wire) -> None:
-        pass
+        # What was sent with a BEGIN of its own may have failed before its COMMIT.
+        if self._alone and wire.pgconn.transaction_status in _OPEN:
+            Wire.clean(wire, False)
 
     def transaction(
         self,

@@ -116,6 +116,68 @@ async def test_an_owner_in_autocommit(db: AsyncDB, liteorm_database: Any) -> Non
     assert len(await db.query("SELECT 1 FROM item")) == 15
 
 
+async def in_a_batch(session: liteorm.AsyncSession, *statements: Any) -> None:
+    """Send the statements together."""
+    async with session.batch() as batch:
+        for sql in statements:
+            batch.execute(sql)
+
+
+async def read_all(reading: Any) -> None:
+    """Read to the end."""
+    async with reading as data:
+        async for _ in data:
+            pass
+
+
+async def in_a_block(session: liteorm.AsyncSession) -> None:
+    """Fail in a transaction."""
+    async with session.transaction() as tx:
+        await tx.insert(Item(1))
+
+
+BROKEN: Any = "SELECT 1 / 0"
+LATE: Any = "SELECT 1 / (200000 - g) FROM generate_series(1, 300000) g"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda session: session.query(BROKEN),
+        lambda session: session.query("SELECT pg_sleep(5)", timeout=0.1),
+        lambda session: session.query("SELECT %s", [object()]),
+        lambda session: session.execute("UPDATE item SET name = 'lost'; SELECT 1 / 0"),
+        lambda session: session.insert(Item(1)),
+        lambda session: session.patch(Item, 1, {"name": None}),
+        lambda session: session.upsert(Item(1, mood="no such")),
+        lambda session: session.insert_many([Item(5), Item(1)]),
+        lambda session: session.insert_returning([Item(5), Item(1)]),
+        lambda session: session.insert_returning([Item(5), Item(6, mood="no such")]),
+        lambda session: session.upsert_many([Item(5), Item(5)]),
+        lambda session: session.update_many([Item(1, "lost"), Item(1)]),
+        lambda session: session.execute_many("INSERT INTO item VALUES (%s, '')", [(5,), (1,)]),
+        lambda session: in_a_batch(session, "UPDATE item SET name = 'lost'", BROKEN),
+        lambda session: in_a_batch(session, BROKEN, "SELECT 1"),
+        lambda session: read_all(session.stream(LATE)),
+        lambda session: read_all(session.copy_out(LATE)),
+        in_a_block,
+    ],
+)
+async def test_what_fails_leaves_an_owner_in_autocommit_idle(
+    db: AsyncDB, liteorm_database: Any, call: Any
+) -> None:
+    """No transaction that a call began for itself stays open, and nothing of it is stored."""
+    await db.insert(Item(1, "kept"))
+    owner = await psycopg.AsyncConnection.connect(liteorm_database.dsn, autocommit=True)
+    async with owner:
+        with pytest.raises(liteorm.Error):
+            await call(session_async(owner))
+        assert owner.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        await owner.execute("INSERT INTO item VALUES (2, 'owner')")
+    rows = await db.query("SELECT name FROM item ORDER BY id")
+    assert liteorm.scan(rows, str) == ["kept", "owner"]
+
+
 async def test_the_owners_connection_is_as_it_was(db: AsyncDB, liteorm_database: Any) -> None:
     """No adapter, no handler and no prepared statement of ours is left; it is not closed."""
     heard: list[str] = []

@@ -116,6 +116,68 @@ def test_an_owner_in_autocommit(db: DB, liteorm_database: Any) -> None:
     assert len(db.query("SELECT 1 FROM item")) == 15
 
 
+def in_a_batch(session: liteorm.Session, *statements: Any) -> None:
+    """Send the statements together."""
+    with session.batch() as batch:
+        for sql in statements:
+            batch.execute(sql)
+
+
+def read_all(reading: Any) -> None:
+    """Read to the end."""
+    with reading as data:
+        for _ in data:
+            pass
+
+
+def in_a_block(session: liteorm.Session) -> None:
+    """Fail in a transaction."""
+    with session.transaction() as tx:
+        tx.insert(Item(1))
+
+
+BROKEN: Any = "SELECT 1 / 0"
+LATE: Any = "SELECT 1 / (200000 - g) FROM generate_series(1, 300000) g"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda session: session.query(BROKEN),
+        lambda session: session.query("SELECT pg_sleep(5)", timeout=0.1),
+        lambda session: session.query("SELECT %s", [object()]),
+        lambda session: session.execute("UPDATE item SET name = 'lost'; SELECT 1 / 0"),
+        lambda session: session.insert(Item(1)),
+        lambda session: session.patch(Item, 1, {"name": None}),
+        lambda session: session.upsert(Item(1, mood="no such")),
+        lambda session: session.insert_many([Item(5), Item(1)]),
+        lambda session: session.insert_returning([Item(5), Item(1)]),
+        lambda session: session.insert_returning([Item(5), Item(6, mood="no such")]),
+        lambda session: session.upsert_many([Item(5), Item(5)]),
+        lambda session: session.update_many([Item(1, "lost"), Item(1)]),
+        lambda session: session.execute_many("INSERT INTO item VALUES (%s, '')", [(5,), (1,)]),
+        lambda session: in_a_batch(session, "UPDATE item SET name = 'lost'", BROKEN),
+        lambda session: in_a_batch(session, BROKEN, "SELECT 1"),
+        lambda session: read_all(session.stream(LATE)),
+        lambda session: read_all(session.copy_out(LATE)),
+        in_a_block,
+    ],
+)
+def test_what_fails_leaves_an_owner_in_autocommit_idle(
+    db: DB, liteorm_database: Any, call: Any
+) -> None:
+    """No transaction that a call began for itself stays open, and nothing of it is stored."""
+    db.insert(Item(1, "kept"))
+    owner = psycopg.Connection.connect(liteorm_database.dsn, autocommit=True)
+    with owner:
+        with pytest.raises(liteorm.Error):
+            call(session(owner))
+        assert owner.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        owner.execute("INSERT INTO item VALUES (2, 'owner')")
+    rows = db.query("SELECT name FROM item ORDER BY id")
+    assert liteorm.scan(rows, str) == ["kept", "owner"]
+
+
 def test_the_owners_connection_is_as_it_was(db: DB, liteorm_database: Any) -> None:
     """No adapter, no handler and no prepared statement of ours is left; it is not closed."""
     heard: list[str] = []
