@@ -9,7 +9,7 @@ from pathlib import Path
 
 from liteorm import postgres
 from liteorm._check import custom_types
-from liteorm._cli.modelgen import STYLES, blocks_of, merged, read_old, read_schema
+from liteorm._cli.modelgen import STYLES, Source, blocks_of, merged, read_old, read_schema
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,8 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
     if path is not None and not path.parent.is_dir():
         return _refused(f"there is no folder {path.parent}")
     try:
-        text = path.read_text(encoding="utf-8") if path is not None and path.exists() else None
-        old = None if text is None else read_old(text)
+        source = Source.read(path) if path is not None and path.exists() else Source()
+        old = None if source.text is None else read_old(source.text)
     except (OSError, UnicodeError) as error:
         return _refused(f"{path} cannot be read: {error}")
     except SyntaxError as error:
@@ -88,23 +88,28 @@ def run(arguments: argparse.Namespace) -> int:
     modules = sorted({custom.cls.__module__ for custom in types} - {"builtins"})
     with postgres.open(arguments.dsn, application_name="liteorm-models", types=types) as db:
         schema = read_schema(db, arguments.schema, arguments.table, arguments.exclude)
+    for pattern in schema.unmatched:
+        print(f"--exclude {pattern}: there is no such table or view", file=sys.stderr)
     if schema.left_out:
         print(f"left out: {', '.join(schema.left_out)}", file=sys.stderr)
     names = {} if old is None else old.class_names
     taken = () if old is None else old.names
     blocks = blocks_of(schema, style=arguments.style, names=names, taken=taken)
     partial = bool(arguments.schema or arguments.table)
-    new = merged(blocks, old, partial=partial, modules=modules)
+    whole: list[str] = [] if arguments.table else arguments.schema
+    new = merged(blocks, old, partial=partial, whole=whole, modules=modules)
     if path is None:
         sys.stdout.write(new)
         return 0
-    if new != text:
+    if new != source.text:
         try:
-            path.write_text(new, encoding="utf-8")
+            path.write_bytes(source.encoded(new))
         except OSError as error:
             return _refused(f"{path} cannot be written: {error.strerror or error}")
+        except UnicodeError as error:
+            return _refused(f"{path} cannot be written: {error}")
     count = f"{len(blocks)} classes" if len(blocks) != 1 else "1 class"
-    print(f"{path}: {'unchanged' if new == text else 'written'}, {count}", file=sys.stderr)
+    print(f"{path}: {'unchanged' if new == source.text else 'written'}, {count}", file=sys.stderr)
     return 0
 
 

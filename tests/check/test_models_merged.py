@@ -17,7 +17,7 @@ import pytest
 
 import liteorm
 from liteorm import postgres
-from liteorm._check import check
+from liteorm._check import Finding, check
 from liteorm._cli import main
 from liteorm_testing import Database, Server, database
 
@@ -68,6 +68,12 @@ def imported(text: str, name: str = "merged_models") -> types.ModuleType:
     return module
 
 
+def check_classes(made: Database, module: types.ModuleType) -> list[Finding]:
+    """Return what is said of a module's tables."""
+    with postgres.open(made.dsn, max_size=1) as db:
+        return check(db, module)
+
+
 @pytest.mark.parametrize(
     "before",
     [
@@ -79,16 +85,36 @@ def imported(text: str, name: str = "merged_models") -> types.ModuleType:
         "class Users:\n    pass\n",
         "# A comment only.\n",
         "import liteorm as lo, attrs\n",
+        "import os",
+        "from datetime import datetime\nfrom attrs import define\n\nX = datetime.now()\n",
+        "import datetime as dt\n\ndatetime = dt.datetime.now()\n",
+        "attrs = typing = liteorm = 1\n\nfor datetime in ():\n    pass\n",
+        "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    import attrs\n",
+        "#!/usr/bin/env python\n# coding: latin-1\n# On what is below.\nX = 'ü'\n",
+        "# A licence.\n\nX = 1\n",
+        "import os\n\f\nX = '\u2028'\n",
+        "X = '''\n# liteorm models: table public.users 123456789012\nclass Other:\n'''\n",
+        "\ufeffimport os\n",
+        "import os\r\n\r\nX = 1\r\n",
     ],
 )
 def test_any_file_can_be_written_to(made: Database, tmp_path: Path, before: str) -> None:
     """What is there stays, whether or not a mark is in it."""
     path = tmp_path / "models.py"
-    path.write_text(before)
-    text = written(made, path)
-    for line in before.splitlines():
+    encoding = "latin-1" if "latin-1" in before else "utf-8"
+    path.write_text(before, encoding=encoding, newline="")
+    arguments = ["models", "--dsn", made.dsn, "-o", str(path)]
+    assert main(arguments) == 0
+    content = path.read_bytes()
+    assert main(arguments) == 0
+    assert path.read_bytes() == content
+    assert content.count(b"\r\n") == (content.count(b"\n") if "\r" in before else 0)
+    text = content.decode(encoding)
+    for line in before.removeprefix("\ufeff").split("\n"):
         assert line in text
-    module = imported(text)
+    assert text.startswith(before[:1] if before[:1] in "#\ufeff" else "")
+    module = imported(text.removeprefix("\ufeff"))
+    assert [str(finding) for finding in check_classes(made, module)] == []
     assert hasattr(module, "Plain")
     if "class Users" in before:
         assert hasattr(module, "PublicUsers")
@@ -159,6 +185,44 @@ def test_code_of_the_users_own_stays(made: Database, tmp_path: Path) -> None:
     assert "def last() -> int:\n    return 1\n" in after
 
 
+def test_a_copy_of_a_class_is_the_users(made: Database, tmp_path: Path) -> None:
+    """With its mark copied too: the first is written anew, the copy stays."""
+    path = tmp_path / "models.py"
+    text = written(made, path)
+    start = text.index("# liteorm models: table public.plain")
+    end = text.index("# liteorm models: ", start + 1)
+    copy = text[start:end].replace("class Plain", "class Short")
+    path.write_text(f"{text}\n\n{copy}")
+    changed(made, "ALTER TABLE plain ADD more int; ALTER TABLE users ADD x int")
+    after = written(made, path)
+    assert after.endswith(copy)
+    assert after.count("more: int | None") == 1
+
+
+def test_names_that_an_encoding_has_not_lose_nothing(
+    made: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file is as it was, and the sentence says why."""
+    path = tmp_path / "models.py"
+    path.write_text("# coding: latin-1\n")
+    changed(made, 'CREATE TABLE "日本" (id int)')
+    assert main(["models", "--dsn", made.dsn, "-o", str(path)]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+    assert path.read_text() == "# coding: latin-1\n"
+
+
+def test_a_schema_is_written_whole(made: Database, tmp_path: Path) -> None:
+    """With --schema what is gone from it goes, and what is in others stays."""
+    path = tmp_path / "models.py"
+    changed(made, "CREATE SCHEMA a; CREATE TABLE a.one (id int); CREATE TABLE a.two (id int)")
+    written(made, path)
+    changed(made, "DROP TABLE a.one; DROP TABLE plain")
+    after = written(made, path, "--schema", "a")
+    assert "class One" not in after
+    assert "class Two" in after
+    assert "class Plain" in after
+
+
 def test_one_table_leaves_the_others(made: Database, tmp_path: Path) -> None:
     """With --table, only its class is written anew."""
     path = tmp_path / "models.py"
@@ -186,6 +250,26 @@ def test_tables_can_be_left_out(
     assert "class AlembicVersion" in written(
         made, tmp_path / "three.py", "--table", "alembic_version"
     )
+
+
+def test_what_to_leave_out_is_taken_as_written(
+    made: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only `*` is any text, and what fits nothing is named."""
+    changed(
+        made, 'CREATE TABLE "[p]" (id int); CREATE TABLE p (id int); CREATE TABLE "a?c" (i int)'
+    )
+    options = ["[p]", "a?c", "public.[n]*", "plai?", "USERS"]
+    arguments = [word for option in options for word in ("--exclude", option)]
+    assert main(["models", "--dsn", made.dsn, *arguments]) == 0
+    said = capsys.readouterr()
+    assert "left out: public.[p], public.a?c, public.alembic_version\n" in said.err
+    for option in options[2:]:
+        assert f"--exclude {option}: there is no such table or view\n" in said.err
+    for name in ("P", "Plain", "Users", "Names"):
+        assert f"class {name}:" in said.out
+    assert main(["models", "--dsn", made.dsn, "--schema", "public", "--table", "a.users"]) == 2
+    assert 'there is no table or view "a.users" in schema public' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
-from fnmatch import fnmatchcase
 from typing import Any, Final
 
 import attrs
@@ -108,6 +108,8 @@ class Schema:
     """Names of all types in sight, domains and row types too."""
     left_out: tuple[str, ...] = ()
     """Tables that were not taken."""
+    unmatched: tuple[str, ...] = ()
+    """What should have been left out, and is not there."""
 
 
 MIGRATION_TABLES: Final = frozenset(
@@ -168,14 +170,21 @@ def read_schema(
     ]
     written.sort(key=lambda pair: (pair[1].kind != "enum", pair[0].schema, pair[0].name))
     names_left_out = tuple(f"{facts.schema}.{facts.name}" for facts in left_out)
-    return Schema(tuple(relations), tuple(written), names, names_left_out)
+    unmatched = tuple(one for one in excluded if not any(_matches(facts, one) for facts in found))
+    return Schema(tuple(relations), tuple(written), names, names_left_out, unmatched)
 
 
 def _excluded(facts: RelationFacts, tables: Collection[str], excluded: Collection[str]) -> bool:
     name, full = facts.name, f"{facts.schema}.{facts.name}"
-    if any(fnmatchcase(name, one) or fnmatchcase(full, one) for one in excluded):
+    if any(_matches(facts, one) for one in excluded):
         return True
     return name in MIGRATION_TABLES and name not in tables and full not in tables
+
+
+def _matches(facts: RelationFacts, pattern: str) -> bool:
+    """Tell whether a relation is meant: `*` is any text, all else stands for itself."""
+    form = re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
+    return any(form.fullmatch(name) for name in (facts.name, f"{facts.schema}.{facts.name}"))
 
 
 def _wanted(facts: RelationFacts, schemas: Collection[str], tables: Collection[str]) -> bool:
@@ -187,13 +196,15 @@ def _wanted(facts: RelationFacts, schemas: Collection[str], tables: Collection[s
 def _refuse_missing(
     found: Sequence[RelationFacts], schemas: Collection[str], tables: Collection[str]
 ) -> None:
-    known = {name for f in found for name in (f.name, f"{f.schema}.{f.name}")}
-    for table in tables:
-        if table not in known:
-            raise liteorm.UndefinedTable(f'there is no table or view "{table}"')
     for schema in schemas:
         if schema not in {facts.schema for facts in found}:
             raise liteorm.UndefinedTable(f'there is no table or view in schema "{schema}"')
+    inside = [facts for facts in found if not schemas or facts.schema in schemas]
+    known = {name for f in inside for name in (f.name, f"{f.schema}.{f.name}")}
+    for table in tables:
+        if table not in known:
+            among = f" in schema {', '.join(schemas)}" if schemas else ""
+            raise liteorm.UndefinedTable(f'there is no table or view "{table}"{among}')
 
 
 def _load_types(db: DB, oids: set[int]) -> dict[int, PgType]:

@@ -3,27 +3,51 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+import symtable
+import tokenize
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 
 import attrs
 
+from liteorm._cli.modelgen.imports import fresh_header, header_for
 from liteorm._cli.modelgen.writing import Block
 
-_MODULES = ("dataclasses", "datetime", "decimal", "enum", "ipaddress", "typing", "uuid")
-_OTHERS = ("attrs", "liteorm", "msgspec", "pydantic")
 _MARK = re.compile(r"# liteorm models: (?P<key>.+) (?P<digest>[0-9a-f]{12})")
-_FUTURE = "from __future__ import annotations"
 
-_HEADER = '''"""Classes for the tables, views and types of a schema, written by `liteorm models`.
 
-Run it again after a change of the schema. A class is written anew only if its table or
-type has changed; what was edited by hand in the others stays.
-"""
+@attrs.frozen
+class Source:
+    """A Python file's text, and how it is written: by its first lines, as Python reads it."""
 
-from __future__ import annotations
-'''
+    text: str | None = None
+    encoding: str = "utf-8"
+    newline: str = "\n"
+
+    @classmethod
+    def read(cls, path: Path) -> Source:
+        """Read a file.
+
+        Raises:
+            OSError: It cannot be read.
+            SyntaxError: It names an encoding that there is none of, or is in another.
+        """
+        content = path.read_bytes()
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        text = content.decode(encoding)
+        newline = "\r\n" if "\r\n" in text else "\n"
+        return cls(text.replace("\r\n", "\n").replace("\r", "\n"), encoding, newline)
+
+    def encoded(self, text: str) -> bytes:
+        """Return another text as it is written.
+
+        Raises:
+            UnicodeError: The file's encoding has no form for it.
+        """
+        return text.replace("\n", self.newline).encode(self.encoding)
 
 
 @attrs.frozen
@@ -58,12 +82,11 @@ def read_old(text: str) -> OldFile:
     Raises:
         SyntaxError: It is not Python.
     """
+    text = text if text.endswith("\n") or not text else f"{text}\n"
     tree = ast.parse(text)
     # As the parser counts them: a form feed or U+2028 ends no line.
-    lines = re.findall(r"[^\n]*\n|[^\n]+", text)
-    marks = [
-        (number, match) for number, line in enumerate(lines) if (match := _MARK.match(line.strip()))
-    ]
+    lines = re.findall(r"[^\n]*\n", text)
+    marks = list(_marks(lines))
     ends = [*[number for number, _ in marks[1:]], len(lines)][: len(marks)]
     blocks: list[Kept] = []
     written: set[str] = set()
@@ -76,8 +99,23 @@ def read_old(text: str) -> OldFile:
         class_text, after = "".join(lines[start + 1 : stop]), "".join(lines[stop:end])
         blocks.append(Kept(_key_from(match["key"]), match["digest"], name, class_text, after))
     header = "".join(lines[: marks[0][0]] if marks else lines)
-    names = frozenset(_bound(tree)) - written
+    names = frozenset(_bound(text)) - written
     return OldFile(header, tuple(blocks), names)
+
+
+def _marks(lines: list[str]) -> Iterator[tuple[int, re.Match[str]]]:
+    """Yield the marks: comments at the beginning of a line, the first for each class.
+
+    What looks like one inside a literal is none; a copy of a marked class is the user's.
+    """
+    known: set[str] = set()
+    read = iter(lines)
+    for token in tokenize.generate_tokens(lambda: next(read, "")):
+        if token.type == tokenize.COMMENT and token.start[1] == 0:
+            match = _MARK.match(token.string.rstrip())
+            if match is not None and match["key"] not in known:
+                known.add(match["key"])
+                yield token.start[0] - 1, match
 
 
 def _classes(tree: ast.Module) -> Iterator[ast.ClassDef]:
@@ -88,22 +126,11 @@ def _first_line(node: ast.ClassDef) -> int:
     return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
 
 
-def _bound(tree: ast.Module) -> Iterator[str]:
+def _bound(text: str) -> Iterator[str]:
     """Yield the names that a module's own statements bind."""
-    for node in tree.body:
-        match node:
-            case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
-                yield name
-            case ast.AsyncFunctionDef(name=name):
-                yield name
-            case ast.Import(names=names) | ast.ImportFrom(names=names):
-                yield from ((alias.asname or alias.name).split(".")[0] for alias in names)
-            case ast.Assign(targets=targets):
-                yield from (target.id for target in targets if isinstance(target, ast.Name))
-            case ast.AnnAssign(target=ast.Name(id=name)):
-                yield name
-            case _:
-                pass
+    for symbol in symtable.symtable(text, "models", "exec").get_symbols():
+        if symbol.is_assigned() or symbol.is_imported():
+            yield symbol.get_name()
 
 
 def merged(
@@ -111,6 +138,7 @@ def merged(
     old: OldFile | None = None,
     *,
     partial: bool = False,
+    whole: Collection[str] = (),
     modules: Sequence[str] = (),
 ) -> str:
     """Return the text of the file.
@@ -119,28 +147,38 @@ def merged(
         blocks: The classes of the schema as it is now.
         old: The file as it was, if there was one.
         partial: They are not all: what the file has for other tables stays.
+        whole: Schemas of which they are all nevertheless.
         modules: Where the classes of types of the user's own are.
     """
     if old is None or not (old.header.strip() or old.blocks):
         body = "\n\n".join(f"{_mark(block)}{block.text}" for block in blocks)
-        header = _fresh_header(body, modules)
+        header = fresh_header(body, modules)
         return f"{header}\n\n{body}" if body else header
-    fresh = {block.key: block for block in blocks}
+    kept = {b.key: b.text for b in old.blocks if b.name is not None}
+    digests = {b.key: b.digest for b in old.blocks}
+    stays = {b.key for b in blocks if b.key in kept and digests[b.key] == b.digest}
+    rewritten = [block.text for block in blocks if block.key not in stays]
+    header, texts = header_for(
+        old.header, old.names, rewritten, [kept[key] for key in stays], modules
+    )
+    again = dict(zip(rewritten, texts, strict=True))
+    fresh = {
+        block.key: _mark(block) + (kept[block.key] if block.key in stays else again[block.text])
+        for block in blocks
+    }
     pieces: list[str] = []
-    for kept in old.blocks:
-        block = fresh.pop(kept.key, None)
-        if block is not None:
-            same = block.digest == kept.digest and kept.name is not None
-            pieces.append(f"{_mark(block)}{kept.text if same else block.text}{kept.after}")
-        elif partial:
+    for was in old.blocks:
+        text = fresh.pop(was.key, None)
+        if text is not None:
+            pieces.append(f"{text}{was.after}")
+        elif partial and not _is_within(was.key, whole):
             pieces.append(
-                f"# liteorm models: {_key_text(kept.key)} {kept.digest}\n{kept.text}{kept.after}"
+                f"# liteorm models: {_key_text(was.key)} {was.digest}\n{was.text}{was.after}"
             )
-        elif kept.after.strip():
-            pieces.append(kept.after.lstrip("\n"))
-    new = [f"{_mark(block)}{block.text}" for block in fresh.values()]
-    body = _with_new(pieces, old.blocks[-1].after if old.blocks else "", new)
-    return _spaced(_header(old, body, modules), body)
+        elif was.after.strip():
+            pieces.append(was.after.lstrip("\n"))
+    body = _with_new(pieces, old.blocks[-1].after if old.blocks else "", list(fresh.values()))
+    return _spaced(header, body)
 
 
 def _with_new(pieces: list[str], last: str, new: list[str]) -> str:
@@ -157,6 +195,12 @@ def _with_new(pieces: list[str], last: str, new: list[str]) -> str:
 
 def _spaced(header: str, body: str) -> str:
     return f"{header.rstrip()}\n\n\n{body.lstrip()}" if body.strip() else header
+
+
+def _is_within(key: str, schemas: Collection[str]) -> bool:
+    """Tell whether a block is for something in one of the schemas; not where dots leave it open."""
+    schema, _, name = key.partition(" ")[2].partition(".")
+    return schema in schemas and "." not in name
 
 
 def _mark(block: Block) -> str:
@@ -177,66 +221,3 @@ def _key_from(text: str) -> str:
     except ValueError:
         return text
     return found if isinstance(found, str) else text
-
-
-def _needed(body: str, modules: Sequence[str]) -> list[str]:
-    used = {
-        ast.unparse(node.value)
-        for node in ast.walk(ast.parse(body))
-        if isinstance(node, ast.Attribute)
-    }
-    return [name for name in (*_MODULES, *_OTHERS, *modules) if name in used]
-
-
-def _fresh_header(body: str, modules: Sequence[str]) -> str:
-    needed = _needed(body, modules)
-    rooms = (_MODULES, _OTHERS, tuple(modules))
-    groups = [[name for name in needed if name in each] for each in rooms]
-    imports = ["".join(f"import {name}\n" for name in group) for group in groups if group]
-    return "\n".join([_HEADER, *imports])
-
-
-def _header(old: OldFile, body: str, modules: Sequence[str]) -> str:
-    """Return what stands before the classes, with the imports that they need."""
-    missing = [
-        name
-        for name in _needed(body, modules)
-        # `import a.b` binds a alone
-        if name not in old.names and f"import {name}\n" not in old.header
-    ]
-    future = _FUTURE not in old.header
-    if not missing and not future:
-        return old.header
-    if old.header.startswith(_HEADER) and _only_ours(old.header):
-        return _fresh_header(body, modules)
-    lines = old.header.splitlines(keepends=True)
-    at = _after_imports(old.header)
-    added = "".join(f"import {name}\n" for name in missing)
-    if at and missing:
-        lines.insert(at, added)
-    elif missing:
-        start = _after_docstring(old.header)
-        lines.insert(start, f"\n{added}" if start else f"{added}\n\n")
-    if future:
-        start = _after_docstring(old.header)
-        lines.insert(start, f"\n{_FUTURE}\n" if start else f"{_FUTURE}\n\n")
-    return "".join(lines)
-
-
-def _only_ours(header: str) -> bool:
-    known = {f"import {name}" for name in (*_MODULES, *_OTHERS)}
-    rest = header.removeprefix(_HEADER).splitlines()
-    return all(not line or line in known for line in rest)
-
-
-def _after_imports(text: str) -> int:
-    """Return the number of lines up to the last import; 0 if there is none."""
-    found = [n for n in ast.parse(text).body if isinstance(n, ast.Import | ast.ImportFrom)]
-    return max((node.end_lineno or 0 for node in found), default=0)
-
-
-def _after_docstring(text: str) -> int:
-    body = ast.parse(text).body
-    if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
-        return body[0].end_lineno or 0
-    return 0
