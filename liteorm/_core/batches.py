@@ -92,8 +92,10 @@ class Pending(Generic[T]):
             )
         try:
             return self._read(self._found)
-        except Error as error:
-            if self.name is not None:
+        except Exception as error:
+            if isinstance(self._found, Rows):
+                self._found._failed(error)
+            if isinstance(error, Error) and self.name is not None:
                 error.statement = self.name
             raise
 

@@ -9,10 +9,10 @@ from psycopg import pq
 
 from liteorm._core.batches import Batch, Pending, fail, settle
 from liteorm._core.statements.contents import StatementText
-from liteorm.errors import CommitUnknown, Error, TransactionError
+from liteorm.errors import CommitUnknown, Error, TransactionError, mark_stored
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.statements import AsyncStatements
-from liteorm.postgres._reading.results import UnknownTypes, rows_from_result
+from liteorm.postgres._reading.results import UnknownTypes, has_written, rows_from_result
 from liteorm.postgres._session.commands import result_of
 from liteorm.postgres._session.outcomes import because, is_interruption, leaves_commit_open
 from liteorm.postgres._session.pipelining import Failure
@@ -58,8 +58,12 @@ class AsyncBatching:
 
 async def _send(session: AsyncStatements, pending: list[Pending[Any]]) -> list[Any]:
     """Send all statements; return what each gave."""
-    for each in pending:
-        session._check_text(each.sql)
+    for place, each in enumerate(pending):
+        try:
+            session._check_text(each.sql)
+        except Error as error:
+            _name(error, place, each)
+            raise
     text = StatementText(";\n".join(each.sql for each in pending))
     text.statement = ", ".join(dict.fromkeys(each.name for each in pending if each.name)) or None
     use = session._connection("batch", text)
@@ -72,9 +76,13 @@ async def _send(session: AsyncStatements, pending: list[Pending[Any]]) -> list[A
         except BaseException as exc:
             exc = because(*_judged(wire, exc, pending, alone))
             raise exc
-        for each, result in zip(pending, results, strict=True):
-            await wire.heed([result], each.sql, each.params)
-        found = [await _read(session, wire, *pair) for pair in zip(pending, results, strict=True)]
+        try:
+            found = await _answers(session, wire, pending, results, alone)
+        except Exception as exc:
+            exc = because(wire.translated(exc), exc)
+            if alone and any(has_written(result.command_status) for result in results):
+                mark_stored(exc)
+            raise exc
         use.rows = sum(
             len(one) if each.reads else one.rows_affected
             for each, one in zip(pending, found, strict=True)
@@ -82,13 +90,29 @@ async def _send(session: AsyncStatements, pending: list[Pending[Any]]) -> list[A
     return found
 
 
-async def _read(session: AsyncStatements, wire: AsyncWire, each: Pending[Any], result: Any) -> Any:
-    if not each.reads:
-        return result_of([result])
-    try:
-        return rows_from_result(result, session._state.types.known)
-    except UnknownTypes as unknown:
-        return await session._rows_of_new_types(wire, result, unknown)
+async def _answers(
+    session: AsyncStatements,
+    wire: AsyncWire,
+    pending: list[Pending[Any]],
+    results: list[Any],
+    alone: bool,
+) -> list[Any]:
+    """Return what each statement gave; errors of reading it say whether its work is stored."""
+    for each, result in zip(pending, results, strict=True):
+        await wire.heed([result], each.sql, each.params)
+    found: list[Any] = []
+    for each, result in zip(pending, results, strict=True):
+        if not each.reads:
+            found.append(result_of([result]))
+            continue
+        try:
+            rows = rows_from_result(result, session._state.types.known)
+        except UnknownTypes as unknown:
+            rows = await session._rows_of_new_types(wire, result, unknown)
+        told: Any = rows._source
+        told.autocommit = alone
+        found.append(rows)
+    return found
 
 
 def _judged(
@@ -101,13 +125,18 @@ def _judged(
     each = pending[place]
     error = wire.translated(cause, each.sql, each.params)
     if isinstance(error, Error):
-        name = f" ({each.name})" if each.name else ""
-        error.message = f"statement {place} of the batch{name}: {error.message}"
-        error.args = (error.message,)
-        error.row = place
-        error.statement = each.name
-        error.sql = error.sql or each.sql
+        _name(error, place, each)
     return error, _cause_of(error, cause)
+
+
+def _name(error: Error, place: int, each: Pending[Any]) -> None:
+    """Say which statement an error is about."""
+    name = f" ({each.name})" if each.name else ""
+    error.message = f"statement {place} of the batch{name}: {error.message}"
+    error.args = (error.message,)
+    error.row = place
+    error.statement = each.name
+    error.sql = error.sql or each.sql
 
 
 def judged_end(

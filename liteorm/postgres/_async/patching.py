@@ -24,6 +24,8 @@ async def patch(session: AsyncStatements, cls: type[T], key: Any, changes: Any, 
     table = writable.table_for(model)
     given = writable.changes_of(model, changes)
     changed = writable.written_fields(model, table, tuple(given), "changes")
+    if len(changed) < len(given):
+        _refuse_twice(model, given)
     guard = writable.version_of(model, table)
     if version is not None and guard is None:
         raise ModelError(
@@ -62,6 +64,19 @@ async def patch(session: AsyncStatements, cls: type[T], key: Any, changes: Any, 
         held = {field.name: values[field.name] for field in asked.fields}
         error = await outdated(session, asked, table, held, model.cls)
     raise error or absent(model, table)
+
+
+def _refuse_twice(model: Model, given: dict[str, Any]) -> None:
+    """Refuse a field that is given by two of its names: which value is meant is not guessed."""
+    names: dict[Any, str] = {}
+    for name, field in _named(model, given):
+        other = names.setdefault(field, name)
+        if other != name:
+            raise ModelError(
+                f"changes: {other!r} and {name!r} are one field, {model.name}.{field.name}",
+                model=model.name,
+                field=field.name,
+            )
 
 
 def _named(model: Model, given: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -243,6 +243,44 @@ async def test_observers_see_one_operation(liteorm_database: Any, db: AsyncDB) -
     assert operation_name(event) == "BATCH"
 
 
+@liteorm.statement(Item, "INSERT INTO item VALUES (%(id)s, 'x') RETURNING id")
+def added(id: int) -> None:
+    """Insert an item, and forget its name."""
+
+
+async def test_a_result_that_does_not_fit_says_what_is_stored(db: AsyncDB) -> None:
+    """On a database the batch is stored by then, in a transaction not yet."""
+    async with db.batch() as batch:
+        written, read = batch.one(added, 10), batch.one(item_by_id, id=99)
+    with pytest.raises(liteorm.ScanError) as caught:
+        written.result()
+    assert caught.value.stored
+    with pytest.raises(liteorm.NoRows) as absent:
+        read.result()
+    assert not absent.value.stored
+    async with db.transaction() as tx:
+        async with tx.batch() as batch:
+            written = batch.one(added, 11)
+        with pytest.raises(liteorm.ScanError) as inside:
+            written.result()
+    assert not inside.value.stored
+    assert len(await db.query("SELECT 1 FROM item WHERE id > 9")) == 2
+
+
+@pytest.mark.parametrize("text", ["COMMIT", "BEGIN", "SAVEPOINT a", "COPY item FROM STDIN"])
+async def test_text_that_is_refused_is_named(db: AsyncDB, text: Any) -> None:
+    """Before anything is sent; the others have no results, and the transaction goes on."""
+    async with db.transaction() as tx:
+        with pytest.raises(liteorm.StatementError, match="statement 1 of the batch: ") as caught:
+            async with tx.batch() as batch:
+                first = batch.execute(named, 1)
+                batch.execute(text)
+        assert (caught.value.row, caught.value.sql) == (1, text)
+        with pytest.raises(liteorm.TransactionError, match="nothing of it is stored"):
+            first.result()
+        assert len(await tx.query("SELECT 1 FROM item")) == 3
+
+
 async def test_each_statement_keeps_its_own_timeout(db: AsyncDB) -> None:
     """The server counts for each; the others and the transaction have theirs as before."""
     limit = "SELECT current_setting('statement_timeout')"

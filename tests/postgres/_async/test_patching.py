@@ -174,6 +174,12 @@ async def test_changes_that_cannot_be(
     assert await db.get(Free, 1) == Free(1, "a", "new", "A")
 
 
+async def test_a_field_given_by_two_names_is_refused(db: AsyncDB) -> None:
+    """Which of the two values is meant is not guessed; the same name is once in any mapping."""
+    with pytest.raises(liteorm.ModelError, match="'_title' and 'title' are one field, Free._title"):
+        await db.patch(Free, 1, {"_title": "a", "title": "b"})
+
+
 async def test_a_version_where_there_is_none(db: AsyncDB) -> None:
     """A guard that would guard nothing is refused, and so is one of another type."""
     with pytest.raises(liteorm.ModelError, match="Free has no version"):
