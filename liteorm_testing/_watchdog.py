@@ -125,8 +125,14 @@ def postmaster_of(data: str) -> int | None:
         return None
 
 
-def works_in(pid: int, folder: str) -> bool:
-    """Whether a folder is a process's working directory, as a server's data directory is."""
+def _works_in(pid: int, folder: str, owner: int) -> bool:
+    """Whether a process works in a folder, as a server in its data directory, and is its owner's.
+
+    Whoever owns a folder chooses what it names and where a link in it leads, but may end no
+    processes except their own, not even by root's hand.
+    """
+    if _user_of(pid) != owner:
+        return False
     try:
         place = os.readlink(f"/proc/{pid}/cwd")
     except FileNotFoundError:
@@ -136,6 +142,22 @@ def works_in(pid: int, folder: str) -> bool:
     except OSError:
         return False  # somebody else's
     return bool(place) and os.path.realpath(place) == os.path.realpath(folder)
+
+
+def _user_of(pid: int) -> int | None:
+    """Whose process it is; None if that cannot be found out."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as status:
+            return next(int(line.split()[2]) for line in status if line.startswith("Uid:"))
+    except FileNotFoundError:
+        if os.path.isdir("/proc/self"):
+            return None  # no such process
+    except OSError:
+        return None
+    command = ["ps", "-o", "uid=", "-p", str(pid)]
+    with contextlib.suppress(OSError, ValueError):
+        return int(subprocess.run(command, capture_output=True, check=False).stdout)
+    return None
 
 
 def _working_directory(pid: int) -> str:
@@ -154,14 +176,18 @@ def end_programs_in(directory: str) -> None:
     A lock file is only text: the process that it names is ended if it works in that directory,
     which is no stranger's, and none that got the number of a server that is gone.
     """
+    try:
+        owner = os.lstat(directory).st_uid
+    except OSError:
+        return
     data = os.path.join(directory, "data")
     pid = postmaster_of(data)
-    if pid is not None and works_in(pid, data):
+    if pid is not None and _works_in(pid, data, owner):
         end_postmaster(pid)
     with contextlib.suppress(OSError, ValueError):
         with open(os.path.join(directory, "pid"), encoding="ascii") as file:
             pid = int(file.readline())
-        if works_in(pid, directory):
+        if _works_in(pid, directory, owner):
             os.kill(pid, signal.SIGKILL)
 
 

@@ -67,7 +67,7 @@ KINDS: list[tuple[Any, str, Any, bool]] = [
     (typing.Tuple, "sequence", tuple, False),  # noqa: UP006
     (typing.Dict, "mapping", dict, False),  # noqa: UP006
     (typing.Mapping, "mapping", dict, False),
-    (Optional[typing.Dict], "mapping", dict, True),  # noqa: UP006, UP045
+    (of(Optional, typing.Dict), "mapping", dict, True),  # noqa: UP006
     (collections.abc.Sequence[int], "sequence", list, False),
     (collections.abc.Set[int], "sequence", frozenset, False),
     (set[int], "sequence", set, False),
@@ -174,7 +174,7 @@ def test_what_no_column_can_fill_is_refused(annotation: Any, message: str) -> No
         (Page[int], "Page[int]"),
         (Id, "Id"),
         (typing.Dict, "dict"),  # noqa: UP006
-        (list[typing.Sequence], "list[Sequence]"),
+        (of(list, typing.Sequence), "list[Sequence]"),
         (tuple[()], "tuple[()]"),
     ],
 )

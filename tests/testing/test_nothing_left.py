@@ -306,6 +306,33 @@ def test_clean_follows_no_links(tmp_path: Path, bystander: subprocess.Popen[byte
         shutil.rmtree(looping, ignore_errors=True)
 
 
+@pytest.mark.usefixtures("clean_lock")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may end what is somebody else's")
+@pytest.mark.parametrize("place", ["data", "pid"])
+def test_clean_ends_nobody_elses_process(tmp_path: Path, place: str) -> None:
+    """The account of the servers may name a process of root's, and where it works: it is left."""
+    account = _binaries.Account.current()
+    directory = Path(tempfile.mkdtemp(prefix="liteorm-", dir=_folders.base_directory()))
+    works = tmp_path if place == "data" else directory
+    with subprocess.Popen(["sleep", "100"], cwd=works) as bystander:
+        try:
+            if place == "data":
+                (directory / "data").symlink_to(tmp_path)
+                (tmp_path / "PG_VERSION").write_text("18\n")
+                (tmp_path / "postmaster.pid").write_text(f"{bystander.pid}\n")
+            else:
+                (directory / "data").mkdir()
+                (directory / "data" / "PG_VERSION").write_text("18\n")
+                (directory / "pid").write_text(f"{bystander.pid}\n")
+            account.own(directory)
+            assert str(directory) in _clean()
+            assert bystander.poll() is None
+            assert not directory.exists()
+        finally:
+            bystander.kill()
+            shutil.rmtree(directory, ignore_errors=True)
+
+
 @needs_docker
 @pytest.mark.usefixtures("clean_lock")
 def test_clean_removes_containers_whose_owner_is_gone() -> None:
