@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -79,3 +80,35 @@ def test_a_folder_of_ones_own_is_made_and_used_again(tmp_path: Path, path: str) 
     done = subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, check=True)
     assert done.stdout == "fine\n"
     assert folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root takes anything from there")
+@pytest.mark.parametrize("make", [_foreign, _open_to_all])
+def test_no_program_is_taken_from_a_folder_that_is_not_the_callers(
+    make: object, tmp_path: Path, path: str
+) -> None:
+    """A Debian that somebody else put there is neither entered nor copied from."""
+    folder = tmp_path / "state"
+    assert callable(make)
+    make(folder)
+    (folder / "sid").mkdir()
+    (folder / "sid" / ".complete").touch()
+    environment = {
+        "PATH": path,
+        "LITEORM_SID": str(folder),
+        "LITEORM_PGBOUNCER_FOLDER": str(tmp_path / "pgbouncer"),
+    }
+    command = [str(_ROOT / ".ci" / "pgbouncer")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"{folder} is not " in done.stderr
+
+
+def test_nothing_is_written_beside_a_folder_of_mktemp() -> None:
+    """Its name is known to all once it is there, and a link may wait where the file would be."""
+    for script in sorted((_ROOT / ".ci").iterdir()):
+        if script.is_file():
+            text = script.read_text(encoding="utf-8")
+            for made in re.findall(r"(\w+)=\$\(mktemp\b", text):
+                beside = re.findall(rf"\$\{{?{made}\}}?[\w.-]+", text)
+                assert not beside, f"{script.name}: {beside}"
