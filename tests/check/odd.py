@@ -242,9 +242,8 @@ def told(queries: Queries, columns: Columns) -> list[str]:
     ones = constants(queries, columns, "int", [queries.random.choice([*both, *numbers])])
     twos = constants(queries, columns, "text", [queries.random.choice(both)])
     bools = [name for name, of in columns if of == "bool"]
-    truths = [
-        queries.one_of("{}", "NOT {}", "{} IS TRUE", "{} IS NOT TRUE", "{} = true", "{} <> false")
-    ]
+    words = ("{}", "(NOT {})", "({} IS TRUE)", "({} IS NOT TRUE)", "({} = true)", "({} <> false)")
+    truths = [queries.random.choice(words)]
     threes = [form.format(queries.random.choice(bools)) for form in truths if bools]
     return 3 * [*ones, *twos, *threes]
 
@@ -395,8 +394,40 @@ def asked_again(queries: Queries, depth: int) -> tuple[str, list[str]]:
     return f"SELECT {text}, max({text}) OVER () FROM {source} WHERE {said}", [type_, type_]
 
 
+def totals(queries: Queries) -> tuple[str, list[str]]:
+    """Return a SELECT of totals that a subquery or a WITH query computes, beside rows of tables."""
+    table = queries.one_of("a", "b", "c", "parent", "made", "parted", "empty")
+    other = queries.one_of(table, table, table, f"ONLY {table}", "empty")
+    tail = queries.one_of("", "", "", " WHERE id > 2", " HAVING count(*) > 2", " LIMIT 1")
+    total = f"SELECT max(id) x, sum(n)::int y, count(*)::int z FROM {other}{tail}"
+    rows = queries.one_of(
+        table,
+        f"(SELECT id FROM {table} WHERE n > 1)",
+        f"(SELECT id FROM {table} GROUP BY {queries.one_of('id', 'ROLLUP (id)')})",
+        f"(SELECT c.id FROM c LEFT JOIN {table} q ON q.id = c.n)",
+        f"(SELECT max(id) AS id FROM {table})",
+    )
+    word = queries.one_of("CROSS JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "JOIN")
+    on = "" if word == "CROSS JOIN" else queries.one_of(" ON true", " ON r.id = s.x")
+    if on == " ON true" and word == "FULL JOIN":
+        on = " ON r.id = s.x"
+    if queries.chance(0.3):
+        share = f"(SELECT {queries.one_of('x', 'y', 'x + z')} FROM s)"
+        shown = f"r.id AS c0, {share} AS c1, s.x AS c2"
+        return f"WITH s AS ({total}) SELECT {shown} FROM {rows} r, s", ["int"] * 3
+    if queries.chance(0.3):
+        shown = "r.id AS c0, (SELECT x FROM s) AS c1, (SELECT max(y) FROM s) AS c2"
+        return f"WITH s AS ({total}) SELECT {shown} FROM {rows} r", ["int"] * 3
+    ones = [f"{rows} r", f"({total}) s"]
+    left, right = ones if queries.chance(0.5) else ones[::-1]
+    shown = "r.id AS c0, s.x AS c1, s.y AS c2, s.z AS c3, s.x + s.z AS c4"
+    return f"SELECT {shown} FROM {left} {word} {right}{on}", ["int"] * 5
+
+
 def shares(queries: Queries) -> tuple[str, list[str]]:
     """Return a SELECT of an aggregate over a whole table, beside rows of that table."""
+    if queries.chance(0.4):
+        return totals(queries)
     table = queries.one_of("a", "b", "c", "parent", "made", "parted", "empty")
     other = queries.one_of(table, table, table, f"ONLY {table}", "empty")
     tail = queries.one_of("", "", "", " WHERE id > 2", " HAVING count(*) > 2", " LIMIT NULL")
@@ -414,3 +445,39 @@ def shares(queries: Queries) -> tuple[str, list[str]]:
             "int",
         ]
     return f"SELECT r.id, {share} FROM {table} r{beside}", ["int", "int"]
+
+
+def ruled(queries: Queries) -> tuple[str, list[str]]:
+    """Return a SELECT from a table whose CHECKs ask for columns, by conditions that tell others."""
+    of = TABLES["ruled"]
+    one, two = ([(f"{alias}.{name}", type_) for name, type_ in of.items()] for alias in "rs")
+
+    def said(columns: Columns) -> str:
+        word = queries.one_of(" AND ", " AND ", " OR ")
+        found = word.join(queries.random.choice(told(queries, columns)) for _ in range(2))
+        return f"({found})"
+
+    asked, also = queries.one_of("x", "y", "z", "u", "n", "t"), queries.one_of("x", "z", "u")
+    text = queries.one_of("r.t || 'a'", "substring(r.t from 'x')", "nullif(r.t, 'x')", "upper(r.u)")
+    otherwise = queries.one_of("r.u", "r.t", "''")
+    other = queries.one_of("z", "n") if of[asked] == "int" else "u"
+    where = f" WHERE {said(one)}" if queries.chance(0.8) else ""
+    if queries.chance(0.2):
+        keys = queries.one_of("r.id", "ROLLUP (r.id)", "r.id, ROLLUP (r.n)")
+        shown = f"max(r.{asked}) AS c0, min({text}) AS c1, max(nullif(r.n, 0)) AS c2"
+        return f"SELECT {shown} FROM ruled r{where} GROUP BY {keys}", [of[asked], "text", "int"]
+    items = {
+        f"r.{asked}": of[asked],
+        f"nullif(r.n, {queries.one_of('0', '1')})": "int",
+        f"CASE WHEN {text} IS NOT NULL THEN {text} ELSE {otherwise} END": "text",
+        f"CASE WHEN {said(one)} THEN r.{asked} ELSE r.{other} END": of[asked],
+        f"({text} IS NULL OR {text} <> 'y')": "bool",
+    }
+    joined = ""
+    if queries.chance(0.6):
+        word = queries.one_of("JOIN", "LEFT JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN")
+        more = f" AND {said(queries.random.choice((one, two)))}" if word != "FULL JOIN" else ""
+        joined = f" {word} ruled s ON r.n = s.x{more}"
+        items |= {f"s.{asked}": of[asked], f"s.{also}": of[also], "nullif(s.n, 0)": "int"}
+    shown = ", ".join(f"{item} AS c{n}" for n, item in enumerate(items))
+    return f"SELECT {shown} FROM ruled r{joined}{where}", list(items.values())

@@ -76,8 +76,8 @@ class Queries:
     def query(self, depth: int = 2, outer: Columns | None = None) -> tuple[str, list[str]]:
         """Return a query and the types of its columns."""
         kinds = self.random.choices(
-            ["select", "set", "with", "values", "recursive", "again", "shares"],
-            [10, 2, 2, 1, 1, 2, 1],
+            ["select", "set", "with", "values", "recursive", "again", "shares", "ruled"],
+            [10, 2, 2, 1, 1, 2, 1, 2],
         )
         match kinds[0] if depth else "select":
             case "set":
@@ -86,6 +86,8 @@ class Queries:
                 return odd.asked_again(self, depth - 1)
             case "shares":
                 return odd.shares(self)
+            case "ruled":
+                return odd.ruled(self)
             case "with":
                 inner, types = self.query(depth - 1)
                 name = self.alias()

@@ -13,7 +13,7 @@ from liteorm.postgres._describing.nulls.changes import Changes
 from liteorm.postgres._describing.nulls.grouping import read_groups
 from liteorm.postgres._describing.nulls.insides import inside_of
 from liteorm.postgres._describing.nulls.judging import feasible, known, settle
-from liteorm.postgres._describing.nulls.levels import EMPTY, Exhausted, Level, Out, Result
+from liteorm.postgres._describing.nulls.levels import EMPTY, NONE, Exhausted, Level, Out, Result
 from liteorm.postgres._describing.nulls.nodes import Node, items_of
 from liteorm.postgres._describing.nulls.picking import picked
 from liteorm.postgres._describing.nulls.sources import Sources
@@ -127,27 +127,42 @@ class Analysis:
         settle(level)
         sources.again()
         settle(level)
+        _fill_totals(level)
         level.complete = True
         possible, blurred = feasible(level, {})
         read_groups(level, node)
-        if per_row and not level.filled and _reads_the_same(node, level):
+        whole = 0 if level.filled else _table_read(node, level)
+        if whole and per_row and level.parent is not None and level.parent.reads_row_of(whole):
             level.settle(EMPTY, False)
         for number, window in enumerate(node.nodes("windowClause"), 1):
             level.windows[window.number("winref") or number] = window.number("frameOptions")
         entries = [entry for entry in node.nodes("targetList") if not entry.flag("resjunk")]
+        shown = self.targets(level, node.nodes("targetList"))
         columns = tuple(
             picked(level, node, entry["expr"], out) if possible else out
-            for entry, out in zip(
-                entries, self.targets(level, node.nodes("targetList")), strict=True
-            )
+            for entry, out in zip(entries, shown, strict=True)
         )
+        if whole and not per_row:
+            columns = self._totals(level, node, columns, whole)
         grouping = node.flag("hasAggs") or bool(node.nodes("groupingSets"))
         certain = self._certain(node, level)
         if grouping or node["havingQual"] is not None:
             possible, blurred = True, blurred or node["havingQual"] is not None
         names = tuple(str(entry["resname"] or "") for entry in entries)
         types = tuple(type_of(entry["expr"]) for entry in entries)
-        return Result(columns, certain, possible, blurred, names, types)
+        tables = _tables_of(level) if level.filled else NONE
+        return Result(columns, certain, possible, blurred, names, types, tables)
+
+    def _totals(
+        self, level: Level, node: Node, columns: tuple[Out, ...], table: int
+    ) -> tuple[Out, ...]:
+        """Mark the columns that are never NULL if there is a row of a table."""
+        level.settle(EMPTY, False)
+        filled = self.targets(level, node.nodes("targetList"))
+        return tuple(
+            evolve(out, total=table) if other.state == NEVER and out.state != NEVER else out
+            for out, other in zip(columns, filled, strict=True)
+        )
 
     def targets(self, level: Level, entries: list[Any]) -> tuple[Out, ...]:
         """Return the columns of a select list or RETURNING."""
@@ -214,21 +229,33 @@ class Analysis:
         return _with_marks(found, cte)
 
 
-def _reads_the_same(node: Node, level: Level) -> bool:
-    """Return whether a query aggregates all rows of a table of which a row is read around it."""
-    outer, tree = level.parent, node["jointree"]
+def _table_read(node: Node, level: Level) -> int:
+    """Return the oid of the table of which a query aggregates all rows; 0 if there is none."""
+    tree = node["jointree"]
     items = tree.nodes("fromlist")
-    if outer is None or not outer.complete or tree["quals"] is not None or len(items) != 1:
-        return False
-    if node.nodes("groupClause") or node.nodes("groupingSets") or items[0].kind != "RANGETBLREF":
-        return False
-    if not outer.filled and outer.env.get(EMPTY) is not False:
-        return False
-    rel = level.rels[items[0].number("rtindex")]
-    return rel.table > 0 and any(
-        other.table == rel.table and all(outer.env.get(join) is False for join in other.joins)
-        for other in outer.rels.values()
+    if tree["quals"] is not None or len(items) != 1 or items[0].kind != "RANGETBLREF":
+        return 0
+    if node.nodes("groupClause") or node.nodes("groupingSets"):
+        return 0
+    return level.rels[items[0].number("rtindex")].table
+
+
+def _tables_of(level: Level) -> frozenset[int]:
+    """Return the tables of which there is a row for each row of a level."""
+    tables = (
+        rel.tables
+        for rel in level.rels.values()
+        if all(level.fixed.get(join) is False for join in rel.joins)
     )
+    return NONE.union(*tables)
+
+
+def _fill_totals(level: Level) -> None:
+    """Note which aggregates over whole tables have a row, as one is read beside them."""
+    for rel in level.rels.values():
+        for col in rel.cols.values():
+            if col.total and level.has_row_of(col.total):
+                col.null = NEVER
 
 
 def _with_marks(result: Result, cte: Node) -> Result:

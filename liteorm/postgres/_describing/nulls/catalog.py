@@ -83,6 +83,8 @@ class Catalog:
     relations: dict[int, Relation] = Factory(dict[int, Relation])
     functions: dict[int, Function] = Factory(dict[int, Function])
     operators: dict[int, Operator] = Factory(dict[int, Operator])
+    present: set[int] = Factory(set[int])
+    """The oids of domains to which NULL cannot be cast."""
 
 
 def load_catalog(catalog: Catalog, trees: Iterable[Any]) -> Loading:
@@ -90,6 +92,7 @@ def load_catalog(catalog: Catalog, trees: Iterable[Any]) -> Loading:
     relations: set[int] = set()
     functions: set[int] = set()
     operators: set[int] = set()
+    domains: set[int] = set()
     wanted = list(trees)
     while wanted:
         found: set[int] = set()
@@ -98,6 +101,8 @@ def load_catalog(catalog: Catalog, trees: Iterable[Any]) -> Loading:
                 found |= {node.number("relid")}
                 functions |= {node.number(name) for name in _FUNCTION_FIELDS}
                 operators |= {node.number("opno")}
+                if node.kind == "COERCETODOMAIN":
+                    domains |= {node.number("resulttype")}
         found -= relations
         relations |= found
         wanted.clear()
@@ -106,6 +111,29 @@ def load_catalog(catalog: Catalog, trees: Iterable[Any]) -> Loading:
             for oid in found & catalog.relations.keys():
                 wanted += _trees_of(catalog.relations[oid])
     yield from _load_routines(catalog, functions, operators)
+    if domains:
+        for oid, not_null, checks in (yield _DOMAINS, (sorted(domains),)):
+            if not_null or _refuse_null(checks):
+                catalog.present.add(oid)
+
+
+def _refuse_null(checks: list[str]) -> bool:
+    """Return whether one of some CHECKs of domains asks for VALUE IS NOT NULL."""
+    return any(_refuses_null(_tree(check)) for check in checks)
+
+
+def _refuses_null(check: Node | None) -> bool:
+    if check is None:
+        return False
+    match check.kind:
+        case "BOOLEXPR" if check["boolop"] == "and":
+            return any(_refuses_null(arg) for arg in check.nodes("args"))
+        case "NULLTEST":
+            value = check["arg"]
+            is_value = isinstance(value, Node) and value.kind == "COERCETODOMAINVALUE"
+            return is_value and check.number("nulltesttype") == 1 and not check.flag("argisrow")
+        case _:
+            return False
 
 
 _FUNCTION_FIELDS: Final = ("funcid", "opfuncid", "aggfnoid", "winfnoid")
@@ -140,11 +168,11 @@ def _tree(text: str | None) -> Node | None:
 def _load_relations(catalog: Catalog, oids: set[int]) -> Loading:
     columns: dict[int, dict[int, StoredColumn]] = {}
     listed = sorted(oids)
-    for oid, number, name, not_null, domain, default, filled, generated, type_ in (
+    for oid, number, name, not_null, domain, default, filled, generated, type_, asked in (
         yield _COLUMNS, (listed,)
     ):
         # A domain's own NOT NULL has holes: a scalar subquery without a row passes it.
-        null = NEVER if not_null else UNKNOWN if domain else SOME
+        null = NEVER if not_null else UNKNOWN if domain or _refuse_null(asked) else SOME
         columns.setdefault(oid, {})[number] = StoredColumn(
             name, null, type_, _tree(default), filled, _tree(generated)
         )
@@ -199,6 +227,13 @@ EXISTS (WITH RECURSIVE domains AS (
         SELECT FROM domains WHERE typnotnull)
 """
 """A type is a domain that is NOT NULL, or stands on one: it does not inherit the mark."""
+
+_CHAIN: Final = """
+    WITH RECURSIVE chain AS (
+        SELECT t.oid, t.typbasetype UNION ALL SELECT b.oid, b.typbasetype
+        FROM chain JOIN pg_type b ON b.oid = chain.typbasetype)
+"""
+"""A domain `t` with the domains that it is made of."""
 
 # A CHECK counts where every table below has it too, validated; before 18 all are enforced.
 _RELATIONS: Final = f"""
@@ -267,13 +302,23 @@ SELECT c.oid::int8, a.attnum::int4, a.attname::text,
        CASE WHEN a.attgenerated = '' THEN coalesce(f.adbin::text, t.typdefaultbin::text) END,
        a.attidentity <> '' OR f.adbin IS NOT NULL OR t.typdefault IS NOT NULL,
        CASE WHEN a.attgenerated <> '' THEN f.adbin::text END,
-       a.atttypid::int8
+       a.atttypid::int8,
+       CASE WHEN t.typtype = 'd' THEN ARRAY({_CHAIN}
+           SELECT k.conbin::text FROM chain JOIN pg_constraint k ON k.contypid = chain.oid
+           WHERE k.contype = 'c' AND k.convalidated) ELSE '{{}}' END::text[]
 FROM pg_class c
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef f ON f.adrelid = c.oid AND f.adnum = a.attnum
 WHERE c.oid = ANY(%s::oid[])
 ORDER BY c.oid, a.attnum
+"""
+
+_DOMAINS: Final = f"""
+SELECT t.oid::int8, {DOMAIN_REFUSES_NULL.format("t")},
+       ARRAY({_CHAIN} SELECT k.conbin::text FROM chain
+             JOIN pg_constraint k ON k.contypid = chain.oid WHERE k.contype = 'c')::text[]
+FROM pg_type t WHERE t.oid = ANY(%s::oid[])
 """
 
 _FUNCTIONS: Final = """

@@ -129,6 +129,14 @@ def _through(field: str) -> Rule:
     return rule
 
 
+def _domain(level: Level, node: Node) -> Value:
+    value = evolve(value_of(level, node["arg"]), const=None)
+    if node.number("resulttype") in level.analysis.catalog.present and value.null != NEVER:
+        # The cast itself refuses NULL.
+        return Value(NEVER, value.true, value.false, value.blurred)
+    return value
+
+
 def _never(_: Level, __: Node) -> Value:
     return VALUE
 
@@ -509,7 +517,7 @@ _RULES: Final[dict[str, Rule]] = {
     "COERCEVIAIO": _through("arg"),
     "ARRAYCOERCEEXPR": _through("arg"),
     "CONVERTROWTYPEEXPR": _through("arg"),
-    "COERCETODOMAIN": _through("arg"),
+    "COERCETODOMAIN": _domain,
     "JSONVALUEEXPR": _through("formatted_expr"),
     "JSONISPREDICATE": _through("expr"),
     "BOOLEXPR": _bool,

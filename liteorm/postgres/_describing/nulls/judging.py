@@ -18,7 +18,7 @@ from liteorm.postgres._describing.nulls.levels import (
     Rel,
 )
 from liteorm.postgres._describing.nulls.nodes import Node, items_of
-from liteorm.postgres._describing.nulls.proven import said_of
+from liteorm.postgres._describing.nulls.proven import asked_in, said_of
 from liteorm.postgres._describing.nulls.told import told_by
 from liteorm.postgres._describing.nulls.values import ALWAYS, NEVER, SOME, UNKNOWN, Value
 
@@ -166,9 +166,10 @@ def known(level: Level, node: Any) -> Out:
     rest = [atom for atom in atoms if not isinstance(atom, int)]
     most = max(_MOST_ATOMS - 2 * level.depth, 2)
     split = (joins + rest)[:most]
-    if not split:
+    asked = asked_in(level, node, value_of)[: most - len(split)]
+    if not split and not asked:
         return Out(UNKNOWN if plain.blurred and plain.null > UNKNOWN else plain.null, why=plain.why)
-    return _combined(level, node, split, whole=len(split) == len(atoms))
+    return _combined(level, node, split + asked, whole=len(split) == len(atoms))
 
 
 def _combined(level: Level, node: Node, split: list[Any], *, whole: bool) -> Out:

@@ -51,6 +51,8 @@ class Col:
     joins: frozenset[int] = NONE
     why: str = ""
     inside: Inside | None = None
+    total: int = 0
+    """It is an aggregate over all rows of the table of this oid: with a row, it is never NULL."""
 
 
 @define(eq=False)
@@ -74,6 +76,8 @@ class Rel:
     """Its columns that may hold any value of their type."""
     table: int = 0
     """The oid of the table whose rows it is, where nothing hides some of them."""
+    tables: frozenset[int] = NONE
+    """The oids of such tables of which there is a row where it has one."""
 
     def col(self, number: int) -> Col:
         """Return a column; 0 is the whole row."""
@@ -109,6 +113,8 @@ class Out:
     within: int | None = None
     inside: Inside | None = None
     """What is inside, where it is put together by the statement."""
+    total: int = 0
+    """As of `Col`."""
 
     @property
     def state(self) -> int:
@@ -162,6 +168,8 @@ class Result:
     blurred: bool = False
     names: tuple[str, ...] = ()
     types: tuple[int, ...] = ()
+    tables: frozenset[int] = NONE
+    """As of `Rel`."""
 
     def column(self, position: int) -> Out:
         """Return a column; nothing is known of one that should not be there."""
@@ -225,6 +233,19 @@ class Level:
             assert level.parent is not None
             level = level.parent
         return level
+
+    def has_row_of(self, table: int) -> bool:
+        """Return whether a table has a row, because there is one here or around."""
+        found = any(
+            table in rel.tables and all(self.env.get(join) is False for join in rel.joins)
+            for rel in self.rels.values()
+        )
+        return found or (self.parent is not None and self.parent.reads_row_of(table))
+
+    def reads_row_of(self, table: int) -> bool:
+        """Return the same for what is computed for each of its rows or groups."""
+        rows = self.complete and (self.filled or self.env.get(EMPTY) is False)
+        return rows and self.has_row_of(table)
 
     @property
     def depth(self) -> int:

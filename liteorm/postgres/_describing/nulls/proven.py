@@ -7,14 +7,15 @@ are part of its atom, so that a row after a change is another one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from attrs import evolve
 
 from liteorm.postgres._describing.nulls.functions import STEADY
 from liteorm.postgres._describing.nulls.levels import Level
-from liteorm.postgres._describing.nulls.nodes import Node
+from liteorm.postgres._describing.nulls.nodes import Node, items_of
 from liteorm.postgres._describing.nulls.values import NEVER, NOTHING, SOME, UNKNOWN, Value
 
 _COMPUTED: Final = frozenset(
@@ -46,6 +47,46 @@ def said_of(level: Level) -> Iterator[Any]:
                     found[node.key] = ("expression", node.key, columns)
     level.expressions = found
     yield from found.values()
+
+
+def asked_in(level: Level, node: Node, value_of: Callable[[Level, Any], Value]) -> list[Any]:
+    """Return the atoms of what an expression is made of more than once: it asks for it itself.
+
+    `CASE WHEN data ->> 'k' IS NOT NULL THEN data ->> 'k' ELSE '' END`
+    """
+    parts = list(_own_parts(node))
+    if not any(part.kind in _ASKING for part in parts):
+        return []
+    often = Counter(part.key for part in parts if part.kind in _COMPUTED)
+    found: dict[str, Any] = {}
+    for part in parts:
+        if often[part.key] < 2 or part.key in found or len(found) == _MOST_ASKED:
+            continue
+        columns = _columns(level, part)
+        atom = ("expression", part.key, columns)
+        null = value_of(level, part).null if columns else NEVER
+        if null in (UNKNOWN, SOME) and level.env.get(atom) is None:
+            found[part.key] = atom
+            if null == UNKNOWN:
+                level.blurred.add(atom)
+    level.expressions = {**level.expressions, **found}
+    return list(found.values())
+
+
+_ASKING: Final = frozenset({"CASEEXPR", "CASE", "BOOLEXPR"})
+_MOST_ASKED: Final = 3
+
+
+def _own_parts(node: Node) -> Iterator[Node]:
+    """Yield what is computed from the row that the expression is of, but no conditions' own."""
+    stack: list[Any] = [node]
+    while stack:
+        top = stack.pop()
+        if not isinstance(top, Node):
+            stack.extend(items_of(top))
+        elif top.kind not in ("QUERY", "AGGREF", "WINDOWFUNC"):
+            yield top
+            stack.extend(top.fields.values())
 
 
 def as_said(level: Level, node: Node, value: Value) -> Value:

@@ -124,6 +124,7 @@ class Sources:
         rel = self.relation(relation, needs)
         if is_whole(relation, entry):
             rel.table = relation.oid
+            rel.tables = frozenset({relation.oid})
         return rel
 
     def relation(self, relation: Relation, needs: frozenset[int]) -> Rel:
@@ -162,8 +163,10 @@ class Sources:
             return Rel(why="its view could not be read")
         rel = rel_of(result)
         if relation.kind == "m":
-            # What it holds may be older than a constraint.
+            # What it holds may be older than a constraint, and than rows of tables.
+            rel.tables = NONE
             for col in rel.cols.values():
+                col.total = 0
                 if col.null == NEVER:
                     col.null = UNKNOWN
                     col.why = "a materialised view may be older than what its query promises now"
@@ -264,7 +267,7 @@ def _name(rel: Rel, entry: Node) -> None:
 
 def rel_of(result: Result) -> Rel:
     """Return a result as something in FROM."""
-    rel = Rel(certain=result.certain)
+    rel = Rel(certain=result.certain, tables=result.tables)
     for number, out in enumerate(result.columns, 1):
         rel.cols[number] = col_of(out)
     rel.names = dict(enumerate(result.names, 1))
@@ -275,5 +278,5 @@ def rel_of(result: Result) -> Rel:
 def col_of(out: Out) -> Col:
     """Return a column of a result as one that can be read."""
     if out.whole is not None:
-        return Col(out.whole, why=out.why, inside=out.inside)
-    return Col(out.null, out.joins, out.why, out.inside)
+        return Col(out.whole, why=out.why, inside=out.inside, total=out.total)
+    return Col(out.null, out.joins, out.why, out.inside, out.total)
