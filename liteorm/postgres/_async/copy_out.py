@@ -14,7 +14,12 @@ from liteorm.postgres._async.abandoning import abandon_reading
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.protecting import AsyncProtection
 from liteorm.postgres._async.statements import AsyncUse
-from liteorm.postgres._session.copying_out import CopyOut, copy_out_text
+from liteorm.postgres._session.copying_out import (
+    LITERAL_QUERY,
+    CopyOut,
+    copy_out_text,
+    one_query,
+)
 from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import afinish
 from liteorm.postgres._session.reclaiming import warn_of_loss
@@ -22,6 +27,12 @@ from liteorm.postgres._session.reclaiming import warn_of_loss
 __all__ = ["AsyncCopyingOut"]
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
+
+
+class AsyncLiteralCursor(AsyncClientCursor[Any]):
+    """Writes parameters into the text."""
+
+    _query_cls = LITERAL_QUERY
 
 
 class AsyncCopyingOut:
@@ -71,10 +82,10 @@ class AsyncCopyingOut:
 
     async def _open(self, wire: AsyncWire) -> None:
         self._timeout = await self._protection.begin(wire, self._use, self._timeout)
-        query: Any = self._sql
+        query: Any = one_query(self._sql)
         if self._params is not None:
             # COPY takes no parameters: the driver writes them into the text, quoted.
-            query = AsyncClientCursor(wire).mogrify(query, self._params)
+            query = AsyncLiteralCursor(wire).mogrify(query, self._params)
         self._copy = CopyOut(wire)
         text = copy_out_text(query, self._format, self._header)
         await wire.wait(self._copy.begin(text))

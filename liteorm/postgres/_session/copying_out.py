@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from psycopg import ClientCursor, pq
 from psycopg import errors as driver
-from psycopg import pq
 from psycopg.abc import PQGen
 from psycopg.generators import fetch_many, send
 from psycopg.waiting import Ready, Wait
 
+from liteorm._core.sql.lexer import tokens
 from liteorm.errors import StatementError
+from liteorm.postgres._driver import KNOWN_QUERY
+from liteorm.postgres._session.protocol import other_names_refused
 
-__all__ = ["CopyOut", "copy_out_text"]
+__all__ = ["LITERAL_QUERY", "CopyOut", "copy_out_text", "one_query"]
+
+_MERGED: Any = ClientCursor._query_cls
+
+
+class _LiteralQuery(_MERGED):  # type: ignore[misc]
+    """A query with its parameters written into it, by name neither too many nor too few."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def validate_and_reorder_params(
+        parts: list[Any], vars: Any, order: list[str] | None
+    ) -> Sequence[Any]:
+        """Return the parameters in the query's order, in which a name may stand twice."""
+        if order is not None and issubclass(type(vars), Mapping):
+            names = list(dict.fromkeys(order))
+            if set(vars) != set(names):
+                raise other_names_refused(vars, names)
+        found: Sequence[Any] = _MERGED.validate_and_reorder_params(parts, vars, order)
+        return found
+
+
+LITERAL_QUERY: Final[Any] = _LiteralQuery if KNOWN_QUERY else _MERGED
 
 _FORMATS: Final = ("csv", "text", "binary")
 _BLOCK: Final = 128 * 1024
@@ -33,7 +60,18 @@ def copy_out_text(query: str, format: str, header: bool) -> str:
         raise ValueError("the binary format has no header")
     options = _OPTIONS[format] + (", HEADER" if header else "")
     # The query may end in a comment.
-    return f"COPY ({query.rstrip().removesuffix(';')}\n) TO STDOUT ({options})"
+    return f"COPY ({query}\n) TO STDOUT ({options})"
+
+
+def one_query(sql: str) -> str:
+    """Return the query without the semicolon at its end, which COPY does not take."""
+    if ";" not in sql:
+        return sql
+    last = None
+    for token in tokens(sql):
+        if token.kind not in ("space", "comment"):
+            last = token
+    return sql if last is None or last.kind != "end" else sql[: last.start] + sql[last.end :]
 
 
 class CopyOut:

@@ -32,6 +32,7 @@ __all__ = [
     "descriptions_step",
     "drain_step",
     "leave_step",
+    "other_names_refused",
     "probe_step",
     "result_step",
     "run_step",
@@ -70,15 +71,15 @@ class NamedQuery(PostgresQuery):
             found = PostgresQuery.validate_and_reorder_params(parts, vars, order)
         except driver.ProgrammingError:
             if order is not None and isinstance(vars, Mapping):
-                raise _other_names(vars, order) from None
+                raise other_names_refused(vars, order) from None
             raise
         # Sequences are counted by the driver.
         if vars.__class__ not in _SEQUENCES and len(vars) != len(found):
-            raise _other_names(vars, order or ())
+            raise other_names_refused(vars, order or ())
         return found
 
 
-def _other_names(given: Any, names: Sequence[str]) -> StatementError:
+def other_names_refused(given: Any, names: Sequence[str]) -> StatementError:
     """Return the refusal of a mapping with other names than the statement's placeholders."""
     wrong, meant = other_names(given, names)
     takes = ", ".join(names) or "no names"

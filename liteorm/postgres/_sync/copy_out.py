@@ -15,7 +15,12 @@ from liteorm.postgres._sync.abandoning import abandon_reading
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.protecting import Protection
 from liteorm.postgres._sync.statements import Use
-from liteorm.postgres._session.copying_out import CopyOut, copy_out_text
+from liteorm.postgres._session.copying_out import (
+    LITERAL_QUERY,
+    CopyOut,
+    copy_out_text,
+    one_query,
+)
 from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import finish
 from liteorm.postgres._session.reclaiming import warn_of_loss
@@ -23,6 +28,12 @@ from liteorm.postgres._session.reclaiming import warn_of_loss
 __all__ = ["CopyingOut"]
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
+
+
+class LiteralCursor(ClientCursor[Any]):
+    """Writes parameters into the text."""
+
+    _query_cls = LITERAL_QUERY
 
 
 class CopyingOut:
@@ -72,10 +83,10 @@ class CopyingOut:
 
     def _open(self, wire: Wire) -> None:
         self._timeout = self._protection.begin(wire, self._use, self._timeout)
-        query: Any = self._sql
+        query: Any = one_query(self._sql)
         if self._params is not None:
             # COPY takes no parameters: the driver writes them into the text, quoted.
-            query = ClientCursor(wire).mogrify(query, self._params)
+            query = LiteralCursor(wire).mogrify(query, self._params)
         self._copy = CopyOut(wire)
         text = copy_out_text(query, self._format, self._header)
         wire.wait(self._copy.begin(text))

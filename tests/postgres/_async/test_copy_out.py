@@ -74,6 +74,18 @@ async def test_parameters_are_quoted(db: AsyncDB) -> None:
         await copied(db, "SELECT %(a)s::int", {"b": 1})
 
 
+@pytest.mark.parametrize(
+    "end", ["", ";", " ; ", "; -- the end", " /* ; */ ; /* ; */", "\n;\n-- ';", " -- ;"]
+)
+async def test_a_semicolon_at_the_end_does_not_matter(db: AsyncDB, end: Any) -> None:
+    """Nor do comments after it; what follows it is another statement, and refused."""
+    async with db.copy_out("SELECT ';', %s" + end, [";"]) as blocks:
+        assert [block async for block in blocks] == [b";,;\n"]
+    with pytest.raises(liteorm.SqlSyntaxError):
+        async with db.copy_out("SELECT 1; SELECT 2" + end):
+            pass
+
+
 async def test_many_rows_in_blocks(db: AsyncDB) -> None:
     """Blocks are neither single rows nor the whole."""
     sizes: list[int] = []

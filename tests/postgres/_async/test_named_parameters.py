@@ -49,7 +49,20 @@ async def statement(session: AsyncDB | AsyncTx, sql: Any, params: Any) -> Any:
     return await liteorm.statement(int, sql).all(session, **params)
 
 
-CALLS = [query, query_within, execute, execute_many, stream, statement]
+async def copy_out(session: AsyncDB | AsyncTx, sql: Any, params: Any) -> Any:
+    """Copy out."""
+    async with session.copy_out(sql, params) as blocks:
+        return [block async for block in blocks]
+
+
+async def batch(session: AsyncDB | AsyncTx, sql: Any, params: Any) -> Any:
+    """Send it in a batch."""
+    async with session.batch() as several:
+        found = several.query(sql, params)
+    return list(found.result())
+
+
+CALLS = [query, query_within, execute, execute_many, stream, statement, copy_out, batch]
 
 
 @pytest.mark.parametrize("call", CALLS)

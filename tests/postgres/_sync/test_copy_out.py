@@ -74,6 +74,18 @@ def test_parameters_are_quoted(db: DB) -> None:
         copied(db, "SELECT %(a)s::int", {"b": 1})
 
 
+@pytest.mark.parametrize(
+    "end", ["", ";", " ; ", "; -- the end", " /* ; */ ; /* ; */", "\n;\n-- ';", " -- ;"]
+)
+def test_a_semicolon_at_the_end_does_not_matter(db: DB, end: Any) -> None:
+    """Nor do comments after it; what follows it is another statement, and refused."""
+    with db.copy_out("SELECT ';', %s" + end, [";"]) as blocks:
+        assert [block for block in blocks] == [b";,;\n"]
+    with pytest.raises(liteorm.SqlSyntaxError):
+        with db.copy_out("SELECT 1; SELECT 2" + end):
+            pass
+
+
 def test_many_rows_in_blocks(db: DB) -> None:
     """Blocks are neither single rows nor the whole."""
     sizes: list[int] = []

@@ -49,7 +49,20 @@ def statement(session: DB | Tx, sql: Any, params: Any) -> Any:
     return liteorm.statement(int, sql).all(session, **params)
 
 
-CALLS = [query, query_within, execute, execute_many, stream, statement]
+def copy_out(session: DB | Tx, sql: Any, params: Any) -> Any:
+    """Copy out."""
+    with session.copy_out(sql, params) as blocks:
+        return [block for block in blocks]
+
+
+def batch(session: DB | Tx, sql: Any, params: Any) -> Any:
+    """Send it in a batch."""
+    with session.batch() as several:
+        found = several.query(sql, params)
+    return list(found.result())
+
+
+CALLS = [query, query_within, execute, execute_many, stream, statement, copy_out, batch]
 
 
 @pytest.mark.parametrize("call", CALLS)
