@@ -12,6 +12,7 @@ from liteorm._check.refusals import refused
 from liteorm._check.unread import unread_in
 from liteorm._core.sql.lexer import placeholders
 from liteorm._core.sql.placeholders import style_of
+from liteorm._core.sql.remedies import IN_THE_SQL
 from liteorm._core.statements.statement import Command
 from liteorm.errors import StatementError
 from liteorm.postgres._session.commands import check_text, count_statements
@@ -53,8 +54,7 @@ def takes_no_parameters(sql: str) -> Problem | None:
         "error",
         "placeholder",
         f"{unread.command} takes no parameters: the server refuses each call",
-        "write the value itself in the SQL; the name of a table or column is put in with"
-        " liteorm.sql and Ident",
+        IN_THE_SQL,
         real[0].start,
     )
 

@@ -16,6 +16,7 @@ from liteorm._core.models.classes import model_of
 from liteorm._core.models.hints import Codec, Hint, hint_of
 from liteorm._core.scanning.fit import Fitter, Place
 from liteorm._core.scanning.types import PgType, underlying
+from liteorm._core.sql.placeholders import Fault
 from liteorm._core.statements.statement import Command
 from liteorm._core.values.json import Json
 from liteorm._core.values.members import parameter_of
@@ -85,6 +86,7 @@ def name_problems(
     used: Mapping[str, int],
     owner: str,
     every: Sequence[Declared] | None = None,
+    lost: Fault | None = None,
 ) -> Iterator[Problem]:
     """Yield names that only the SQL or only the declaration has.
 
@@ -93,6 +95,7 @@ def name_problems(
         used: The names in the SQL, and where each comes first.
         owner: What declares the parameters.
         every: Those of all variants, of which one may have been meant.
+        lost: The first placeholder that stands inside quotes.
     """
     known = [item.name for item in every or declared]
     names = [item.name for item in declared]
@@ -113,7 +116,10 @@ def name_problems(
                 "parameter-name",
                 f"{owner} declares {name}, which the SQL does not use: a call that gives it"
                 " is refused",
-                "remove it, or use it",
+                f"{lost.sentence.replace('{line}', '')}: {lost.remedy}"
+                if lost is not None and lost.sentence.startswith(f"%({name})")
+                else "remove it, or use it",
+                None if lost is None else lost.start,
             )
 
 

@@ -7,8 +7,9 @@ from typing import Final
 
 from liteorm._check.answers import Refusal
 from liteorm._check.problems import Code, Problem
+from liteorm._core.sql.remedies import advice
 from liteorm.errors import Error
-from liteorm.postgres._describing.shapes import Described, numbered
+from liteorm.postgres._describing.shapes import numbered
 
 _CODES: Final[dict[str, Code]] = {
     "missing": "not-described",
@@ -25,65 +26,30 @@ _REMEDIES: Final = {
     "428C9": "leave the column out: the database fills it",
     "0A000": "PostgreSQL cannot do this: write it another way",
 }
-_IN: Final = re.compile(r"(?is)\b(not\s+)?in\s*\(?\s*$")
 _LONE: Final = re.compile(r"%(?!%|[sbt]|\([^()%]+\)[sbt])")
-_NUMBERED: Final = re.compile(r"\$([1-9][0-9]*)")
 
 
 def refused(sql: str, refusal: Refusal) -> Problem:
     """Return the problem of a statement that is refused."""
     try:
-        read = numbered(sql)
+        numbered(sql)
     except Error:
         lone = re.search(_LONE, sql.replace("%%", "  "))
         mixed = "mixes" in refusal.message
         at = None if lone is None or mixed else lone.start()
         return Problem("error", "placeholder", refusal.message, refusal.hint, at)
-    message = _NUMBERED.sub(lambda match: _shown(read, int(match[1])), refusal.message)
-    code = _CODES.get(refusal.sqlstate or "", "refused")
-    found = re.search(_NUMBERED, refusal.message)
-    hint, at = refusal.hint, refusal.at
-    if code == "parameter-untyped":
-        shown = _shown(read, int(found[1])) if found else "the placeholder"
-        hint = f"say which type is meant by a cast: {shown}::text"
-        message = f"{message}: the SQL around it leaves the type open"
-        at = at if at is not None or found is None else _first(read, int(found[1]))
-    elif refusal.sqlstate == "42601" and found is not None:
-        code, hint = "placeholder", _where_none_may_stand(sql, read, int(found[1]), at)
-    elif refusal.sqlstate == "428C9":
-        hint = _REMEDIES["428C9"]  # the error's own is about writing objects
+    sqlstate = refusal.sqlstate or ""
+    told = advice(sql, sqlstate, refusal.message, refusal.at)
+    code = _CODES.get(sqlstate, "refused")
+    if sqlstate == "42601" and told.hint is not None and told.message != refusal.message:
+        code = "placeholder"
+    hint = told.hint or refusal.hint
+    if sqlstate == "428C9":
+        hint = _REMEDIES[sqlstate]  # the error's own is about writing objects
     elif "multiple commands" in refusal.message:
         hint = "declare each command as a statement of its own"
-    hint = hint or _REMEDIES.get(refusal.sqlstate or "") or _line(sql, at)
-    return Problem("error", code, message, hint, at)
-
-
-def _shown(read: Described, number: int) -> str:
-    return f"%({read.names[number - 1]})s" if number <= len(read.names) else "%s"
-
-
-def _first(read: Described, number: int) -> int | None:
-    return next((start for n, start, _ in read.places if n == number), None)
-
-
-def _where_none_may_stand(sql: str, read: Described, number: int, at: int | None) -> str:
-    """Return the remedy for a placeholder where the grammar takes none."""
-    shown = _shown(read, number)
-    before = sql[: at if at is not None else _first(read, number)]
-    if inside := _IN.search(before):
-        return f"write {'<> ALL' if inside[1] else '= ANY'}({shown}), which takes a list"
-    command = sql.split(None, 1)[0].upper()
-    if command == "SET":
-        return (
-            f"SET takes no parameters: write SELECT set_config('name', {shown}, true),"
-            " or give transaction(settings={...})"
-        )
-    if command == "NOTIFY":
-        return f"NOTIFY takes no parameters: call postgres.notify, or SELECT pg_notify({shown}, …)"
-    return (
-        "a placeholder stands for a value; the name of a table or column is put in with"
-        " liteorm.sql and Ident"
-    )
+    hint = hint or _REMEDIES.get(sqlstate) or _line(sql, told.at)
+    return Problem("error", code, told.message, hint, told.at)
 
 
 def _line(sql: str, at: int | None) -> str | None:

@@ -36,6 +36,7 @@ from liteorm._check.sent import Oid, Sent, sent_as
 from liteorm._check.variants import declared_in_variant, outside_problems, told
 from liteorm._core.models.hints import Codec
 from liteorm._core.scanning.types import BY_OID
+from liteorm._core.sql.placeholders import lost_in
 from liteorm._core.statements.contents import Variant
 from liteorm._core.statements.statement import Command
 from liteorm.errors import Error, ModelError
@@ -215,7 +216,7 @@ def _read(
     if read.names or not read.places:
         used = {read.names[n - 1]: start for n, start, _ in reversed(read.places)}
         used = {name: used[name] for name in read.names}
-        problems += name_problems(declared, used, owner, every)
+        problems += name_problems(declared, used, owner, every, lost_in(statement.sql))
         named = {item.name: item for item in declared}
         items: list[Declared | None] = [named.get(name) for name in read.names]
     elif len(declared) != len(read.places):

@@ -31,6 +31,11 @@ def names_in(sql: str) -> list[str]:
 _PERCENT: Final = pattern(r"%(?:%|(?:\([^()%]++\))?[sbt])?")
 
 
+WRITTEN: Final = "a placeholder of any type is written %s or %(name)s"
+_MEANT: Final = pattern(r"[a-z](?![a-z])|\(")
+"""What stands behind a % that was meant for a placeholder: `%d`, `%(id)`."""
+
+
 class Fault(NamedTuple):
     """What is wrong with a text's placeholders: where that begins, a sentence, and the remedy.
 
@@ -55,11 +60,11 @@ def fault_in(sql: str) -> StatementError | None:
 def _lone_in(sql: str) -> Fault | None:
     for match in _PERCENT.finditer(sql):
         if match[0] == "%":
-            return Fault(
-                match.start(),
-                "a lone %{line} of a statement with placeholders",
-                "write %% for a % that is part of the SQL",
-            )
+            remedy = "write %% for a % that is part of the SQL"
+            if _MEANT.match(sql, match.end()):
+                remedy += f"; {WRITTEN}"
+            sentence = "a lone %{line} of a statement with placeholders"
+            return Fault(match.start(), sentence, remedy)
     return None
 
 
@@ -86,6 +91,7 @@ def lost_in(sql: str) -> Fault | None:
                 return Fault(
                     found.start(),
                     f"{found[0]}{{line}} stands inside quotes, where no value is put in",
-                    "put it outside, and join texts in SQL: '%%' || %(name)s || '%%'",
+                    "put it outside, and join texts in SQL: '%%' || %(name)s || '%%';"
+                    " a % that is part of the SQL is written %%",
                 )
     return None

@@ -13,7 +13,7 @@ from psycopg import pq
 from psycopg.adapt import AdaptersMap, PyFormat, Transformer
 
 from liteorm._core.scanning.types import PgType
-from liteorm._core.sql.placeholders import style_of
+from liteorm._core.sql.placeholders import fault_in, style_of
 from liteorm._core.sql.text import is_template, rendered, values_in
 from liteorm.errors import StatementError
 from liteorm.postgres._describing import nulls
@@ -260,12 +260,7 @@ def _read_placeholders(text: str, has_values: bool) -> _Read | None:
             return "%"
         kind = match["kind"] if match["name"] is not None else match["plain"]
         if kind not in ("s", "b", "t") or not kind:
-            raise StatementError(
-                f"a lone % in line {text.count(chr(10), 0, match.start()) + 1} of a statement"
-                " with placeholders",
-                hint="write %% for a % that is part of the SQL",
-                sql=text,
-            )
+            raise fault_in(text) or StatementError("a lone %", sql=text)
         if match["name"] is None:
             count += 1
             return f"${count}"
@@ -273,9 +268,7 @@ def _read_placeholders(text: str, has_values: bool) -> _Read | None:
 
     result = _PLACEHOLDER.sub(replaced, text)
     if names and count:
-        raise StatementError(
-            "the statement mixes %s and %(name)s", hint="use one kind of placeholder", sql=text
-        )
+        raise fault_in(text) or StatementError("mixed placeholders", sql=text)
     return result, tuple(names), tuple(shifts), tuple(places)
 
 

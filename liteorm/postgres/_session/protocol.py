@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from psycopg import errors as driver
@@ -12,7 +13,9 @@ from psycopg.adapt import Transformer
 from psycopg.generators import execute, fetch, send
 from psycopg.waiting import Ready, Wait
 
+from liteorm._core.sql.lexer import place, placeholders
 from liteorm._core.sql.near import other_names
+from liteorm._core.sql.placeholders import WRITTEN, Fault, lost_in
 from liteorm.errors import StatementError
 from liteorm.postgres._driver import (
     CLOSES_STATEMENTS,
@@ -62,6 +65,17 @@ class NamedQuery(PostgresQuery):
 
     __slots__ = ()
 
+    def convert(self, query: Any, vars: Any) -> None:
+        """Set up the statement with its parameters."""
+        # The driver puts `$1` into literals too. The server then compares with that text, silently
+        # where the parameter has a type.
+        if vars and query.__class__ is str and (lost := _lost_in(query)) is not None:
+            raise StatementError(
+                lost.sentence.replace("{line}", f" in line {place(query, lost.start)[0]}"),
+                hint=lost.remedy,
+            )
+        PostgresQuery.convert(self, query, vars)
+
     @staticmethod
     def validate_and_reorder_params(
         parts: list[Any], vars: Any, order: list[str] | None
@@ -79,11 +93,22 @@ class NamedQuery(PostgresQuery):
         return found
 
 
+@lru_cache(maxsize=1000)
+def _lost_in(sql: str) -> Fault | None:
+    """Return the placeholder inside quotes, where there are no both kinds: that is said first."""
+    if "'" not in sql and '"' not in sql and "$" not in sql:
+        return None
+    fault = lost_in(sql)
+    kinds = {found.name is None for found in placeholders(sql)} if fault is not None else ()
+    return fault if len(kinds) == 1 else None
+
+
 def other_names_refused(given: Any, names: Sequence[str]) -> StatementError:
     """Return the refusal of a mapping with other names than the statement's placeholders."""
     wrong, meant = other_names(given, names)
     takes = ", ".join(names) or "no names"
-    return StatementError(f"{wrong}; the statement takes {takes}", hint=meant)
+    hint = meant if names else WRITTEN
+    return StatementError(f"{wrong}; the statement takes {takes}", hint=hint)
 
 
 class _Elsewhere:

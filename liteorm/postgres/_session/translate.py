@@ -15,7 +15,7 @@ from psycopg.adapt import AdaptersMap
 
 from liteorm import errors
 from liteorm._core.patterns import pattern
-from liteorm._core.sql.placeholders import fault_in
+from liteorm._core.sql.placeholders import WRITTEN, fault_in
 from liteorm._core.values.members import parameter_of
 from liteorm._core.values.ranges import Multirange, Range
 from liteorm.errors import Error, class_for_sqlstate
@@ -192,7 +192,8 @@ def _client_side(exc: psycopg.Error, sql: str | None) -> Error:
             return errors.DataError(f"a parameter cannot be sent: {text}", sql=sql)
         if text.startswith("COPY cannot"):
             return copy_refused(sql)
-        return errors.StatementError(_ONE.sub(r"1 \1 was", text), sql=sql)
+        hint = WRITTEN if "has 0 placeholders" in text else None
+        return errors.StatementError(_ONE.sub(r"1 \1 was", text), hint=hint, sql=sql)
     if isinstance(exc, driver.NotSupportedError):
         return errors.StatementError(text, sql=sql)
     return Error(text, sql=sql)
@@ -256,11 +257,29 @@ def _server_side(exc: psycopg.Error, wire: WireState | None, sql: str | None, pa
         fields["hint"] = _MEMBERS
     elif _FOR_JSON.search(message) and _is_array_for(code, params):
         fields["hint"] = _AS_JSON
+    elif sql is not None and code in _ADVISED:
+        message = _advised(exc, fields, sql, message)
     constraint = fields["constraint"]
     if wire is not None and constraint and issubclass(cls, errors.IntegrityError):
         cls = wire.constraint_errors.get(constraint, cls)
         return _users_own(cls, message, fields)
     return cls(message, **fields)
+
+
+_ADVISED: Final = ("42601", "42P18", "42P08", "42P02", "42809", "42883")
+"""What placeholders in the wrong places lead to."""
+
+
+def _advised(exc: psycopg.Error, fields: dict[str, Any], sql: str, message: str) -> str:
+    """Return a message that names the placeholders as they were written, with a remedy."""
+    from liteorm._core.sql.remedies import advice, place_written  # for errors only
+
+    position = exc.diag.statement_position
+    at = None if position is None else place_written(sql, int(position) - 1)
+    told = advice(sql, fields["sqlstate"], message, at)
+    if told.hint is not None:
+        fields["hint"] = told.hint
+    return told.message
 
 
 _OTHER_TYPE: Final = ("42804", "42846", "42883")

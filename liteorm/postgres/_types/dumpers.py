@@ -18,7 +18,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 import attrs
@@ -139,6 +139,12 @@ def register_dumpers(
             register_dumper(adapters, cls, _through(base, _plain_with(codec)))
 
 
+_ARRAY: Final = (
+    "a list is sent as an array, whose elements have one type; rows are stored by insert_many or"
+    " execute_many, and liteorm.Json(value) sends a list as JSON"
+)
+
+
 def parameter_error(exc: BaseException, params: Any, adapters: AdaptersMap) -> DataError | None:
     """Return an error that names the parameter which cannot be sent, None if all of them can.
 
@@ -165,10 +171,14 @@ def parameter_error(exc: BaseException, params: Any, adapters: AdaptersMap) -> D
             Transformer(adapters).get_dumper(value, PyFormat.AUTO).dump(value)
         except Exception as failure:
             place = f'"{name}"' if isinstance(name, str) else f"number {name}"
-            reason = failure.message if isinstance(failure, Error) else reason_of(failure)
+            if isinstance(failure, Error):
+                reason, hint = failure.message, failure.hint
+            else:
+                reason = reason_of(failure)
+                hint = _ARRAY if "mixed types" in reason else None
             error = DataError(
                 f"parameter {place}, of type {type(value).__qualname__}, cannot be sent: {reason}",
-                hint=failure.hint if isinstance(failure, Error) else None,
+                hint=hint,
                 parameter=name,
             )
             error.__cause__ = exc

@@ -1,0 +1,52 @@
+"""Mistakes of a newcomer's first day: the finding has the remedy, and points at the placeholder."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import liteorm
+from liteorm import postgres
+from liteorm._check import Finding, check
+from liteorm_testing import Server, database
+from tests.first_day import MISTAKES, OTHER_PLACEHOLDERS, TABLE, Mistake
+
+
+@pytest.fixture(scope="module")
+def db(liteorm_server: Server) -> Iterator[postgres.DB]:
+    """A database with a table."""
+    with database(liteorm_server, TABLE) as made, postgres.open(made.dsn, max_size=1) as opened:
+        yield opened
+
+
+def findings(db: postgres.DB, sql: Any, params: dict[str, Any] | None = None) -> list[Finding]:
+    """Return what is said of a statement."""
+    module = types.ModuleType(__name__)
+    vars(module)["mistake"] = liteorm.statement(None, sql, params=params)
+    return check(db, module)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda each: each.sql)
+def test_the_check_says_what_to_write(db: postgres.DB, mistake: Mistake) -> None:
+    """What a call would say, before there is one."""
+    found = findings(db, mistake.sql, mistake.types)
+    said = [f for f in found if f.level == "error" and mistake.said in f.message]
+    assert len(said) == 1, found
+    assert mistake.remedy in str(said[0].hint)
+    assert said[0].code in ("placeholder", "parameter-untyped")
+
+
+@pytest.mark.parametrize("sql", OTHER_PLACEHOLDERS)
+def test_placeholders_of_other_libraries_are_told(db: postgres.DB, sql: Any) -> None:
+    """The server knows none of them."""
+    assert "is written %s or %(name)s" in str(findings(db, sql)[0].hint)
+
+
+def test_a_declared_parameter_inside_quotes_is_told(db: postgres.DB) -> None:
+    """It is declared and sent by no call: the quotes are why."""
+    [found] = findings(db, "SELECT id FROM things WHERE name = '%(x)s'", {"x": str})
+    assert found.code == "parameter-name"
+    assert "stands inside quotes" in str(found.hint)
