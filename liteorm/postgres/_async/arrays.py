@@ -132,7 +132,8 @@ async def _returning(session: AsyncStatements, first: Any, returning: Any, table
     unset = writable.unset_fields(model, first)
     into = writable.table_for(model, table)
     of, key = identity(first), ("returning", weak(table), weak(returning), unset)
-    found: _Call | None = writing.call(of, (session._path, key))
+    path = await session._path()
+    found: _Call | None = writing.call(of, (path, key))
     if found is not None:
         return found
     returned = returned_model(model, returning)
@@ -155,7 +156,7 @@ async def _returning(session: AsyncStatements, first: Any, returning: Any, table
     if not target.traits.keeps_order:
         reordered = reordering(model, into, returned, target, text, unset)
     made = _Call(own_text(text), target, reordered, guarded)
-    writing.keep(of, (session._path, key), made)
+    writing.keep(of, (path, key), made)
     return made
 
 

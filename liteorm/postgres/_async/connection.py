@@ -70,8 +70,6 @@ class AsyncWire(AsyncLimits):
     """Not to be used again: its server is not what was asked for."""
     fatal: FatalNotice | None = None
     """What the server said before it closed the connection."""
-    lent: bool = False
-    """It is somebody else's."""
     loss_told: bool = False
     """It was said that what used it was lost without an end."""
     transaction_tag: str | None = None

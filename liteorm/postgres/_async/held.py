@@ -52,8 +52,7 @@ class AsyncHeld(AsyncAnySession):
         self._around: tuple[str | None, bytes | None] = (None, None)
         """Where names were looked for when its transaction began."""
 
-    @property
-    def _path(self) -> str | None:
+    async def _path(self) -> str | None:
         return None if self._closed else self._looked_around().path
 
     def _looked_around(self) -> AsyncWire:
@@ -177,6 +176,7 @@ class AsyncHeld(AsyncAnySession):
     async def _end(self, wire: AsyncWire) -> None:
         wire.unlimit()
         wire.path, wire.told_path = self._around
+        wire.assumed = None
         try:
             await self._restore(wire)
             if wire.own_limit is not None or wire.relearnt:

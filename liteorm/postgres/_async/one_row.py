@@ -327,7 +327,7 @@ async def run(
         making: What it is made of.
         obj: The object.
     """
-    kept: _Call | None = writing_of(session._state).call(of, (session._path, key))
+    kept: _Call | None = writing_of(session._state).call(of, (await session._path(), key))
     call = kept or await _made(session, of, key, making)
     try:
         return await _rows(session, call, obj)
@@ -389,5 +389,5 @@ async def _made(session: AsyncStatements, of: Any, key: Any, making: Callable[[]
     )
     target.check_place(made.computed)
     call = _Call(own_text(made.statement.sql), target)
-    writing_of(session._state).keep(of, (session._path, key), call)
+    writing_of(session._state).keep(of, (await session._path(), key), call)
     return call

@@ -44,9 +44,8 @@ class AsyncStatements:
     _autocommit: bool = False
     """Whether a statement that has succeeded is stored for good."""
 
-    @property
-    def _path(self) -> str | None:
-        """The search_path if it is another than the pool's: names mean other types there."""
+    async def _path(self) -> str | None:
+        """Return where names are looked for if not where the pool does: they mean others there."""
         return None
 
     async def _acquire(self, timeout: float | None) -> AsyncWire:

@@ -62,16 +62,17 @@ class Begin:
         shown: The same for observers and errors, with placeholders: a setting may be a secret.
         params: What stands behind the placeholders, None if there are none.
         read_only: Whether writes are refused.
-        moves: It may change where names are looked for; then the path is told after it.
+        moves: The values that may change where names are looked for, None if none does; if one
+            does the path is told after it.
         limit: The statement_timeout that it sets, as given; asked for at last, in milliseconds.
-        unasked: What is sent where it is known what that means; None where more is asked.
+        unasked: What is sent where it is known what all that means; None where nothing is asked.
     """
 
     sent: str
     shown: str
     params: tuple[str, ...] | None
     read_only: bool | None
-    moves: bool = False
+    moves: tuple[str, ...] | None = None
     limit: str | None = None
     unasked: str | None = None
 
@@ -90,16 +91,9 @@ def begin_of(
         TypeError: A setting is None, or of a class that no setting has.
         DataError: One contains NUL.
     """
-    words = ["BEGIN"]
-    if isolation is not None:
-        if isolation not in _ISOLATION:
-            raise ValueError(f"isolation must be one of {', '.join(_ISOLATION)}, not {isolation!r}")
-        words.append(f"ISOLATION LEVEL {isolation.upper()}")
-    if read_only is not None:
-        words.append("READ ONLY" if read_only else "READ WRITE")
-    if deferrable is not None:
-        words.append("DEFERRABLE" if deferrable else "NOT DEFERRABLE")
-    begin = " ".join(words)
+    begin = _words(isolation, read_only, deferrable)
+    if settings is None and role is None:
+        return Begin(begin, begin, None, read_only)
     pairs = _pairs(settings)
     if role is not None:
         # As SET LOCAL ROLE does, and last: the role may not be allowed to set the others.
@@ -114,10 +108,25 @@ def begin_of(
         literals[form.path] = path
         form = _form(begin, names, True)
     sent = form.sent.format(*literals)
-    if form.limit is None:
-        return Begin(sent, form.shown, values, read_only, form.moves)
-    unasked = None if form.unasked is None else form.unasked.format(*literals)
-    return Begin(sent, form.shown, values, read_only, form.moves, values[form.limit], unasked)
+    if form.unasked is None:
+        return Begin(sent, form.shown, values, read_only)
+    moves = tuple([values[at] for at in form.moves]) if form.moves else None
+    limit = None if form.limit is None else values[form.limit]
+    return Begin(sent, form.shown, values, read_only, moves, limit, form.unasked.format(*literals))
+
+
+@lru_cache(256)
+def _words(isolation: str | None, read_only: bool | None, deferrable: bool | None) -> str:
+    words = ["BEGIN"]
+    if isolation is not None:
+        if isolation not in _ISOLATION:
+            raise ValueError(f"isolation must be one of {', '.join(_ISOLATION)}, not {isolation!r}")
+        words.append(f"ISOLATION LEVEL {isolation.upper()}")
+    if read_only is not None:
+        words.append("READ ONLY" if read_only else "READ WRITE")
+    if deferrable is not None:
+        words.append("DEFERRABLE" if deferrable else "NOT DEFERRABLE")
+    return " ".join(words)
 
 
 @attrs.frozen
@@ -127,11 +136,12 @@ class _Form:
     sent: str
     """The text, with {} for the values."""
     shown: str
-    moves: bool
+    moves: tuple[int, ...]
+    """Where those stand that may change where names are looked for."""
     limit: int | None
     """Where the statement_timeout stands that counts, the last one."""
     unasked: str | None
-    """The text without the question for it, where nothing else is asked."""
+    """The text without its questions, if it has any."""
     path: int | None
     """Where the search_path stands."""
 
@@ -140,16 +150,16 @@ class _Form:
 def _form(begin: str, names: tuple[str, ...], plain_path: bool = False) -> _Form:
     lower = [name.lower() for name in names]
     moving = ("search_path", "role", "session_authorization")
-    moves = any(name in moving for name in lower)
+    moves = tuple([at for at, name in enumerate(lower) if name in moving])
     limits = [at for at, name in enumerate(lower) if name == "statement_timeout"]
     settings = [_setting(name, plain_path) for name in names]
-    sent = [begin, *settings, _PATH] if moves else [begin, *settings]
+    asked = [*([_PATH] if moves else []), *([LIMIT] if limits else [])]
     return _Form(
-        sent="; ".join([*sent, LIMIT] if limits else sent),
+        sent="; ".join([begin, *settings, *asked]),
         shown="; ".join([begin, *(text.format("%s") for text in settings)]),
         moves=moves,
         limit=limits[-1] if limits else None,
-        unasked="; ".join(sent) if limits and not moves else None,
+        unasked="; ".join([begin, *settings]) if asked else None,
         # Given twice, in other letters, it is not worth a thought.
         path=lower.index("search_path") if lower.count("search_path") == 1 else None,
     )

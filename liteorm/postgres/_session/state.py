@@ -41,6 +41,16 @@ BRIEFLY: Final = 0.5
 _DEBUG: Final = logging.DEBUG
 
 
+_MOST_KEPT: Final = 256
+
+
+def keep(known: dict[Any, Any], key: Any, value: Any) -> None:
+    """Keep an answer of the server; beyond some hundreds all are asked for anew."""
+    if len(known) >= _MOST_KEPT:
+        known.clear()
+    known[key] = value
+
+
 @attrs.frozen(eq=False, repr=False)
 class Adapters:
     """What connections take their loaders and dumpers from."""
@@ -93,6 +103,12 @@ class PoolState:
     """Weak references to the connections in use, and since when: who uses one holds it."""
     waiting: set[object] = attrs.field(factory=set[object], init=False, repr=False)
     listeners: Living[Any] = attrs.field(factory=Living[Any], init=False, repr=False)
+    paths: dict[tuple[str, tuple[str, ...]], str] = attrs.field(
+        factory=dict[tuple[str, tuple[str, ...]], str], init=False, repr=False
+    )
+    """Where names are looked for after a BEGIN, by its text and the values that change it."""
+    named: set[str] = attrs.field(factory=set[str], init=False, repr=False)
+    """The texts of those in whose transactions that has to be known, not assumed."""
     streamed: set[str] = attrs.field(factory=set[str], init=False, repr=False)
     """Statements whose result types are known, so that a stream need not ask before."""
     connect_error: str | None = attrs.field(default=None, init=False, repr=False)

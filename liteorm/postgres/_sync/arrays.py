@@ -133,7 +133,8 @@ def _returning(session: Statements, first: Any, returning: Any, table: Any) -> _
     unset = writable.unset_fields(model, first)
     into = writable.table_for(model, table)
     of, key = identity(first), ("returning", weak(table), weak(returning), unset)
-    found: _Call | None = writing.call(of, (session._path, key))
+    path = session._path()
+    found: _Call | None = writing.call(of, (path, key))
     if found is not None:
         return found
     returned = returned_model(model, returning)
@@ -156,7 +157,7 @@ def _returning(session: Statements, first: Any, returning: Any, table: Any) -> _
     if not target.traits.keeps_order:
         reordered = reordering(model, into, returned, target, text, unset)
     made = _Call(own_text(text), target, reordered, guarded)
-    writing.keep(of, (session._path, key), made)
+    writing.keep(of, (path, key), made)
     return made
 
 

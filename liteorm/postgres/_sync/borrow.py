@@ -97,7 +97,7 @@ def give_back(state: PoolState, wire: Wire) -> None:
         wire.unlimit()
         wire.own_limit = None
     if wire.path is not None:
-        wire.path, wire.told_path = None, wire.usual_path
+        wire.path, wire.told_path, wire.assumed = None, wire.usual_path, None
     if (
         wire.pgconn.transaction_status != _IDLE
         or wire.dirty

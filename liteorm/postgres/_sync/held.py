@@ -53,7 +53,6 @@ class Held(AnySession):
         self._around: tuple[str | None, bytes | None] = (None, None)
         """Where names were looked for when its transaction began."""
 
-    @property
     def _path(self) -> str | None:
         return None if self._closed else self._looked_around().path
 
@@ -178,6 +177,7 @@ class Held(AnySession):
     def _end(self, wire: Wire) -> None:
         wire.unlimit()
         wire.path, wire.told_path = self._around
+        wire.assumed = None
         try:
             self._restore(wire)
             if wire.own_limit is not None or wire.relearnt:

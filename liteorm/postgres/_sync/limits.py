@@ -15,7 +15,7 @@ from psycopg import Connection, Cursor, pq
 from liteorm.postgres._session.beginning import LIMIT, Begin
 from liteorm.postgres._session.options import ANSWER_GRACE
 from liteorm.postgres._session.protocol import text_step
-from liteorm.postgres._session.state import CLEANUP_BOUND, PoolState
+from liteorm.postgres._session.state import CLEANUP_BOUND, PoolState, keep
 from liteorm.postgres._types.quiet import said
 
 __all__ = ["Limits"]
@@ -23,7 +23,6 @@ __all__ = ["Limits"]
 logger: Final = logging.getLogger("liteorm")
 
 _IDLE: Final = pq.TransactionStatus.IDLE
-_MOST_TOLD: Final = 256
 _told: Final[dict[str, float]] = {}
 """What a statement_timeout means in seconds, by how it is given, as a server has said."""
 # Not from the view of all settings: that takes milliseconds, more than the limit may be.
@@ -55,12 +54,16 @@ class Limits(Connection[tuple[Any, ...]]):
     """The schemas that names are looked for in, where they may have been changed."""
     told_path: bytes | None = None
     """The search_path as the server reported it when that was last looked at: from 18 on."""
+    assumed: tuple[str, tuple[str, ...]] | None = None
+    """How the transaction began, where the path is what was told after an earlier such BEGIN."""
     relearnt: bool = False
     """It has changed them, or its time limit, after its beginning."""
     dirty: bool = False
     """Something stays behind that the next borrower must not see."""
     raised: bool = False
     """So does a statement_timeout of ours, until `lower_limit`."""
+    lent: bool = False
+    """It is somebody else's."""
     held: bool = False
     """Somebody has it for a block: what he sets in autocommit holds until its end."""
 
@@ -170,27 +173,53 @@ class Limits(Connection[tuple[Any, ...]]):
     def begin(self, begin: Begin) -> None:
         """Begin a transaction; note what it has changed that has to be known.
 
-        What a time limit means in milliseconds is asked once. Where a path or a role leads is asked
-        each time: a schema made meanwhile, or opened to a role, changes what names mean.
+        What a time limit means in milliseconds is asked once. So is where a role or a path leads,
+        as long as only the statements that the server keeps prepared depend on it: the server
+        plans them anew where names have come to mean something else.
         """
         self.relearnt = False
+        if begin.unasked is None:
+            self.wait(text_step(self.pgconn, begin.sent))
+            return
+        state = self.state
         limit = None if begin.limit is None else _told.get(begin.limit)
-        if limit is not None and begin.unasked is not None:
+        place = None if begin.moves is None else (begin.shown, begin.moves)
+        # Who has set a path of his own before, or uses an owner's connection, asks each time.
+        usual = self.path is None and not self.lent
+        path = state.paths.get(place) if usual and place is not None else None
+        if (begin.limit is None) is (limit is None) and (place is None) is (path is None):
             self.wait(text_step(self.pgconn, begin.unasked))
+            if place is not None:
+                self.moved(path)
+                self.assumed = place
         else:
             results: list[Any] = self.wait(text_step(self.pgconn, begin.sent))
-            if not begin.moves and begin.limit is None:
-                return
             told = [(each.get_value(0, 0) or b"").decode() for each in results if each.nfields]
             if begin.limit is not None:
                 limit = int(told.pop()) / 1000
-                if len(_told) >= _MOST_TOLD:
-                    _told.clear()
-                _told[begin.limit] = limit
-            if begin.moves:
-                self.moved(told[0])
-        if limit is not None and self.state.statement_timeout is not None:
+                keep(_told, begin.limit, limit)
+            if place is not None:
+                path = told[0]
+                if usual and begin.shown not in state.named:
+                    keep(state.paths, place, path)
+                self.moved(path)
+        if limit is not None and state.statement_timeout is not None:
             self.own_limit = limit
+
+    def ask_path(self) -> None:
+        """Ask where names lead, where that is assumed: what a table is known for depends on it.
+
+        A schema made meanwhile, or opened to the role, counts at once. From now on the question
+        goes along with each BEGIN like this one.
+        """
+        if self.assumed is None:
+            return
+        begun, _ = self.assumed
+        self._learn()
+        state = self.state
+        state.named.add(begun)
+        for place in [place for place in state.paths if place[0] == begun]:
+            state.paths.pop(place, None)
 
     def learn_settings(self) -> None:
         """Ask for what has been changed: the statement_timeout and, in a transaction, the path."""
@@ -224,6 +253,7 @@ class Limits(Connection[tuple[Any, ...]]):
     def moved(self, path: str | None) -> None:
         """Note which schemas names are looked for in from now on."""
         self.path = path
+        self.assumed = None
         self.told_path = None if self.closed else self.pgconn.parameter_status(_PATH)
 
     def look_around(self) -> None:
@@ -231,4 +261,5 @@ class Limits(Connection[tuple[Any, ...]]):
         told = self.told_path if self.closed else self.pgconn.parameter_status(_PATH)
         if told != self.told_path:
             self.told_path = told
+            self.assumed = None
             self.path = None if told is None else f"reported {told.decode()}"

@@ -120,11 +120,12 @@ def remembered(
         look: Asks the catalog.
     """
     writing = writing_of(session._state)
-    found: Target | None = writing.call(of, (session._path, key))
+    path = session._path()
+    found: Target | None = writing.call(of, (path, key))
     if found is not None:
         return found, True
     target, _ = look()
-    writing.keep(of, (session._path, key), target)
+    writing.keep(of, (path, key), target)
     return target, False
 
 

@@ -328,7 +328,7 @@ def run(
         making: What it is made of.
         obj: The object.
     """
-    kept: _Call | None = writing_of(session._state).call(of, (session._path, key))
+    kept: _Call | None = writing_of(session._state).call(of, (session._path(), key))
     call = kept or _made(session, of, key, making)
     try:
         return _rows(session, call, obj)
@@ -390,5 +390,5 @@ def _made(session: Statements, of: Any, key: Any, making: Callable[[], Making]) 
     )
     target.check_place(made.computed)
     call = _Call(own_text(made.statement.sql), target)
-    writing_of(session._state).keep(of, (session._path, key), call)
+    writing_of(session._state).keep(of, (session._path(), key), call)
     return call

@@ -77,11 +77,19 @@ class Tx(AnySession):
             self._savepoint = f"liteorm_{self._root._depth}"
             self._lock = self._root._lock
 
-    @property
     def _path(self) -> str | None:
         if self._ended is not None:
             return None
         self._wire.look_around()
+        if self._wire.assumed is not None:
+            # Observers are not told: this is no statement of the caller's.
+            wire = self._acquire(None)
+            try:
+                wire.ask_path()
+            except BaseException as exc:
+                exc = because(self._failed(wire, exc), exc)
+                raise exc
+            self._release(wire)
         return self._wire.path
 
     def __repr__(self) -> str:
@@ -143,6 +151,9 @@ class Tx(AnySession):
         wire.doubt(sql)
         wire.unlimit()
         evict_if_read_only(wire, error, self._read_only)
+        if wire.assumed is not None:
+            # It may be that names lead elsewhere by now: the next such transaction asks.
+            self._state.paths.pop(wire.assumed, None)
         root = self._root
         if root._swallowed is None and wire.pgconn.transaction_status == _INERROR:
             root._swallowed = error

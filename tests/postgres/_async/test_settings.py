@@ -288,23 +288,58 @@ async def test_writes_under_row_level_security(db: AsyncDB) -> None:
     assert caught.value.row == 30
 
 
-async def test_a_limit_is_asked_for_once(liteorm_database: Any, witness: Witness) -> None:
-    """What a time limit means is known by then; where a role leads is not."""
-    limit: Any = {"settings": {"statement_timeout": "5123ms"}}
+ASKING: Final[dict[str, Any]] = {
+    "limit": {"settings": {"statement_timeout": "5123ms"}},
+    "role": {"role": "liteorm_guest"},
+    "path": {"settings": {"search_path": "public"}},
+    "all": {
+        "role": "liteorm_guest",
+        "settings": {"search_path": "public", "statement_timeout": "5123ms", "app.tenant": "t"},
+    },
+}
+
+
+async def _sent_in(witness: Witness) -> str:
+    [(query,)] = witness.ask("""
+        SELECT query FROM pg_stat_activity
+         WHERE datname = current_database() AND state = 'idle in transaction'""")
+    return str(query)
+
+
+@pytest.mark.parametrize("options", ASKING.values(), ids=ASKING)
+async def test_what_a_beginning_means_is_asked_for_once(
+    liteorm_database: Any, witness: Witness, options: Any
+) -> None:
+    """The next one of the same kind and values sends what it sets and no question."""
     sent: list[str] = []
     async with await open_async(liteorm_database.dsn, max_size=1) as db:
         await db.execute(GUEST)
-        for options in (limit, limit, {"role": "liteorm_guest"}, {"role": "liteorm_guest"}):
-            async with db.transaction(**options):
-                [(query,)] = witness.ask("""
-                    SELECT query FROM pg_stat_activity
-                     WHERE datname = current_database() AND state = 'idle in transaction'""")
-                sent.append(str(query))
-    text = "BEGIN; SET LOCAL \"statement_timeout\" = '5123ms'"
-    assert sent[0].startswith(text + ";")
-    assert sent[1] == text
-    assert "current_schemas" in sent[2]
-    assert sent[2] == sent[3]
+        for _ in range(3):
+            async with db.transaction(**options) as tx:
+                sent.append(await _sent_in(witness))
+                assert list(await tx.query("SELECT 1")) == [(1,)]
+        assert "SELECT" in sent[0]
+        assert "SELECT pg_catalog.current_schemas" not in sent[1]
+        assert "extract" not in sent[1]
+        assert sent[0].startswith(sent[1] + "; SELECT ")
+        assert sent[1] == sent[2]
+
+
+@pytest.mark.parametrize("options", [ASKING["role"], ASKING["path"], ASKING["all"]])
+async def test_transactions_that_write_ask_where_names_lead(
+    liteorm_database: Any, witness: Witness, options: Any
+) -> None:
+    """What a table is known for depends on it: asked for when it is first needed, then always."""
+    witness.run(f"{GUEST} {MADE}")
+    async with await open_async(liteorm_database.dsn, max_size=1) as db:
+        sent: list[str] = []
+        for number in range(4):
+            async with db.transaction(**options) as tx:
+                sent.append(await _sent_in(witness))
+                if number:
+                    await tx.insert(Made(number))
+        assert "current_schemas" not in sent[1]
+        assert all("current_schemas" in each for each in (sent[0], *sent[2:]))
 
 
 @pytest.mark.parametrize(
@@ -330,23 +365,88 @@ async def test_statements_are_prepared_where_names_lead_elsewhere(
         assert list(await db.query(counted, ["SELECT $1::int"])) == [(1,)]
 
 
+@liteorm.table("made", key="id")
+@attrs.frozen
+class Made:
+    """A row of a table that there may be in two schemas."""
+
+    id: int
+
+
+@liteorm.table("made", key="id")
+@attrs.frozen
+class MadeAsText:
+    """The same where the other schema has another type."""
+
+    id: str
+
+
+MADE: Final = """CREATE TABLE made (id int PRIMARY KEY); GRANT ALL ON made TO liteorm_guest;"""
+ELSEWHERE: Final = """CREATE SCHEMA liteorm_guest AUTHORIZATION liteorm_guest;
+    CREATE TABLE liteorm_guest.made (id {} PRIMARY KEY);
+    GRANT ALL ON liteorm_guest.made TO liteorm_guest;"""
+
+
+@pytest.mark.parametrize("path", [None, "liteorm_guest, public"])
 async def test_a_schema_made_meanwhile_counts_at_once(
-    liteorm_database: Any, witness: Witness
+    liteorm_database: Any, witness: Witness, path: str | None
 ) -> None:
-    """Where a role leads is asked for by each transaction: names mean what they mean now."""
-    witness.run(f"""{GUEST} CREATE TABLE made (id int); INSERT INTO made VALUES (1);
-        GRANT SELECT ON made TO liteorm_guest""")
+    """Names mean what they mean now, also where only statements prepared before are sent."""
+    options: Any = {"role": "liteorm_guest"}
+    if path is not None:
+        options = {"settings": {"search_path": path}}
+    witness.run(f"{GUEST} {MADE}")
+    async with await open_async(liteorm_database.dsn, max_size=1) as db:
+        for round_ in range(8):
+            async with db.transaction(**options) as tx:
+                await tx.execute("INSERT INTO made VALUES (%s)", [round_])
+        witness.run(ELSEWHERE.format("int"))
+        for round_ in range(8, 16):
+            async with db.transaction(**options) as tx:
+                await tx.execute("INSERT INTO made VALUES (%s)", [round_])
+        async with db.transaction(**options) as tx:
+            await tx.insert(Made(16))
+            assert len(await tx.query("SELECT id FROM made")) == 9
+    assert witness.ask("SELECT max(id) FROM public.made") == [(7,)]
+
+
+@pytest.mark.parametrize("reads", [True, False])
+async def test_a_schema_with_other_types_is_met_by_run(
+    liteorm_database: Any, witness: Witness, reads: bool
+) -> None:
+    """As after ALTER TABLE: a statement that was prepared fails, and is tried again."""
+    witness.run(f"{GUEST} {MADE} INSERT INTO made VALUES (1)")
     async with await open_async(liteorm_database.dsn, max_size=1) as db:
 
-        async def read() -> list[Any]:
-            async with db.transaction(role="liteorm_guest") as tx:
-                return list(await tx.query("SELECT id FROM made"))
+        async def work(tx: AsyncTx) -> list[Any]:
+            if not reads:
+                await tx.execute("INSERT INTO made VALUES (%s)", ["2"])
+            found = list(await tx.query("SELECT id FROM made"))
+            await tx.execute("DELETE FROM made WHERE id = %s", ["2"])
+            return found
 
         for _ in range(8):
-            assert await read() == [(1,)]
-        witness.run("""CREATE SCHEMA liteorm_guest AUTHORIZATION liteorm_guest;
-            CREATE TABLE liteorm_guest.made (id text); INSERT INTO liteorm_guest.made VALUES ('x');
-            GRANT SELECT ON liteorm_guest.made TO liteorm_guest""")
+            assert (await db.run(work, role="liteorm_guest"))[0] == (1,)
+        witness.run(ELSEWHERE.format("text") + "INSERT INTO liteorm_guest.made VALUES ('x')")
         for _ in range(8):
-            assert await read() == [("x",)]
+            assert (await db.run(work, role="liteorm_guest"))[0] == ("x",)
             assert list(await db.query("SELECT id FROM made")) == [(1,)]
+
+
+async def test_a_schema_made_meanwhile_counts_for_objects(
+    liteorm_database: Any, witness: Witness
+) -> None:
+    """Objects go to the table meant now, in the first transaction after it too."""
+    witness.run(f"{GUEST} {MADE}")
+    async with await open_async(liteorm_database.dsn, max_size=1) as db:
+        for writes in (False, True):
+            for number in range(8):
+                async with db.transaction(role="liteorm_guest") as tx:
+                    await tx.query("SELECT 1")
+                    if writes:
+                        await tx.insert(Made(number))
+        witness.run(ELSEWHERE.format("text"))
+        for number in range(8):
+            async with db.transaction(role="liteorm_guest") as tx:
+                assert await tx.insert(MadeAsText(f"x{number}")) == MadeAsText(f"x{number}")
+    assert witness.ask("SELECT count(*) FROM liteorm_guest.made") == [(8,)]

@@ -119,7 +119,13 @@ def another(item: Item) -> Item:
     return attrs.evolve(item, id=-item.id)
 
 
-@pytest.mark.parametrize("change", CHANGES)
+def _options(change: str, tenant: str) -> Any:
+    if change == "role=":
+        return {"role": tenant}
+    return {"settings": {"search_path": tenant}} if change == "settings=" else {}
+
+
+@pytest.mark.parametrize("change", [*CHANGES, "role=", "settings="])
 @pytest.mark.parametrize("name", CALLS)
 async def test_each_tenant_writes_to_its_own(
     liteorm_database: Any, witness: Witness, name: str, change: str
@@ -137,8 +143,9 @@ async def test_each_tenant_writes_to_its_own(
         for round_ in range(9):
             for tenant in ("lta", "ltb") if round_ % 2 else ("ltb", "lta"):
                 item = Item(next(keys), Mood.SAD, [Mood.OK])
-                async with db.transaction() as tx:
-                    await tx.execute(CHANGES[change].format(tenant))
+                async with db.transaction(**_options(change, tenant)) as tx:
+                    if change in CHANGES:
+                        await tx.execute(CHANGES[change].format(tenant))
                     async with tx.transaction() as inner:
                         await call(inner, item)
                     assert await tx.get(Item, item.id) == item

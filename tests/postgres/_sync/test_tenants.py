@@ -119,7 +119,13 @@ def another(item: Item) -> Item:
     return attrs.evolve(item, id=-item.id)
 
 
-@pytest.mark.parametrize("change", CHANGES)
+def _options(change: str, tenant: str) -> Any:
+    if change == "role=":
+        return {"role": tenant}
+    return {"settings": {"search_path": tenant}} if change == "settings=" else {}
+
+
+@pytest.mark.parametrize("change", [*CHANGES, "role=", "settings="])
 @pytest.mark.parametrize("name", CALLS)
 def test_each_tenant_writes_to_its_own(
     liteorm_database: Any, witness: Witness, name: str, change: str
@@ -137,8 +143,9 @@ def test_each_tenant_writes_to_its_own(
         for round_ in range(9):
             for tenant in ("lta", "ltb") if round_ % 2 else ("ltb", "lta"):
                 item = Item(next(keys), Mood.SAD, [Mood.OK])
-                with db.transaction() as tx:
-                    tx.execute(CHANGES[change].format(tenant))
+                with db.transaction(**_options(change, tenant)) as tx:
+                    if change in CHANGES:
+                        tx.execute(CHANGES[change].format(tenant))
                     with tx.transaction() as inner:
                         call(inner, item)
                     assert tx.get(Item, item.id) == item
