@@ -7,6 +7,7 @@ import enum
 import math
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
 from typing import Annotated, Any, NamedTuple
 
 import attrs
@@ -78,6 +79,14 @@ class Packed(msgspec.Struct):
     y: float = 1.0
 
 
+@attrs.define
+class Hosts:
+    """Addresses of several kinds, as inet may hold them."""
+
+    one: IPv4Address | IPv6Address | None
+    many: list[IPv4Address | IPv4Interface]
+
+
 Mixed = enum.Enum("Mixed", {"a": 1, "b": "b"})
 
 
@@ -95,6 +104,11 @@ VALUES: list[tuple[Any, Any]] = [
     (Data(1, Private(2)), Data),
     (Named(Private(1), 2), Named),
     (Packed(Private(5)), Packed),
+    (
+        Hosts(IPv6Address("::1"), [IPv4Interface("10.0.0.1/8")]),
+        Hosts,
+    ),
+    ([IPv4Address("10.0.0.1"), IPv4Network("10.0.0.0/8")], list[IPv4Address | IPv4Network]),
     (OrderedDict(a=Private(1)), dict[str, Private]),
     (defaultdict(int, {"a": Private(1)}), dict[str, Private]),  # type: ignore[arg-type]
     ((Private(1), Data(2, Private(3))), tuple[Private, Data]),
@@ -191,3 +205,17 @@ def test_lists_of_nothing_are_refused(db: postgres.DB, value: Any) -> None:
         )
         with pytest.raises(liteorm.DataError, match="array of empty lists"):
             call([model(1, value)])
+
+
+def test_a_class_that_json_does_not_give_back_is_refused_by_every_call(db: postgres.DB) -> None:
+    """Also where nothing is read back, and before anything is stored."""
+    either: Any = IPv4Interface | IPv4Network
+    fields = {"id": attrs.field(type=int), "doc": attrs.field(type=either)}
+    model: Any = attrs.make_class("Doc", fields)
+    doc = liteorm.table("docs", key="id")(model)(1, IPv4Network("10.0.0.0/8"))
+    db.execute("TRUNCATE docs")
+    for call in ("insert", "upsert", "insert_many", "upsert_many", "insert_returning"):
+        with pytest.raises(liteorm.ModelError) as caught:
+            getattr(db, call)([doc] if call.endswith(("many", "returning")) else doc)
+        assert caught.value.field == "doc", call
+        assert not len(db.query("SELECT FROM docs"))

@@ -22,7 +22,8 @@ UTC = dt.UTC
 @pytest.fixture(scope="module")
 def db(liteorm_server: Server) -> Iterator[postgres.DB]:
     """One database."""
-    with database(liteorm_server) as made, postgres.open(made.dsn) as db:
+    schema = "CREATE TYPE spans AS RANGE (SUBTYPE = interval)"
+    with database(liteorm_server, schema) as made, postgres.open(made.dsn) as db:
         yield db
 
 
@@ -39,6 +40,14 @@ CASES: list[tuple[str, Any, Any]] = [
     (
         "tstzrange('2020-01-01 00:00+00', NULL)", Range[dt.datetime],
         Range(dt.datetime(2020, 1, 1, tzinfo=UTC), None),
+    ),
+    (
+        "spans('-1 day 02:00', '3 days -00:00:01')", Range[dt.timedelta],
+        Range(dt.timedelta(-1, 7200), dt.timedelta(3, -1)),
+    ),
+    (
+        "spans('1 mon', '1 year -2 days')", Range[Interval],
+        Range(Interval(1), Interval(12, -2)),
     ),
     (
         "'{[1,2),[5,7)}'::int4multirange", Multirange[int],

@@ -9,7 +9,16 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any
+from decimal import Decimal
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
+from typing import Any, Final
 
 import attrs
 
@@ -24,6 +33,7 @@ from liteorm.errors import DataError, ModelError
 
 _STANDS_FOR = "__liteorm_stands_for__"
 _ADAPTER = "__liteorm_adapter__"
+_OF = "__liteorm_of__"
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -97,10 +107,29 @@ def _holds_form(annotation: Any, around: frozenset[Any] = frozenset()) -> bool:
     except (ModelError, TypeError):
         return False
     return any(
-        inner in READ or _holds_form(inner, around | {cls})
+        _holds_addresses(field.hint)
+        or any(
+            inner in READ or _holds_form(inner, around | {cls}) for inner in _classes_in(field.hint)
+        )
         for field in fields
-        for inner in _classes_in(field.hint)
     )
+
+
+def holds_decimals(annotation: Any, around: frozenset[Any] = frozenset()) -> bool:
+    """Tell whether there may be a `Decimal` in what JSON is decoded into."""
+    cls = typing.get_origin(annotation) or annotation
+    if cls is Decimal:
+        return True
+    if is_model(cls) and cls not in around:
+        try:
+            fields = model_of(annotation).fields
+        except (ModelError, TypeError):
+            return True
+        around = around | {cls}
+        return any(holds_decimals(field.hint.annotation, around) for field in fields)
+    if type(cls).__name__ == "TypeAliasType":
+        return True
+    return any(holds_decimals(arg, around) for arg in typing.get_args(annotation))
 
 
 def marked(annotation: Any, by_class: ByClass = NO_CLASSES) -> Any:
@@ -109,6 +138,8 @@ def marked(annotation: Any, by_class: ByClass = NO_CLASSES) -> Any:
     if is_union_of_models(annotation):
         # msgspec takes one class that it does not know in a union, and Pydantic has its own rules
         return _Stand("union", (), {_ADAPTER: adapter(annotation)})
+    if (hosts := _addresses(annotation)) is not None:
+        return hosts
     if origin is typing.Annotated:
         if column_in(annotation).codec is not None:
             raise ModelError(
@@ -144,6 +175,35 @@ def marked(annotation: Any, by_class: ByClass = NO_CLASSES) -> Any:
         return typing.Union[inside]  # noqa: UP007
     generic: Any = origin
     return generic[inside]
+
+
+_HOSTS: Final = (*(IPv4Address, IPv6Address), *(IPv4Interface, IPv6Interface))
+_HOSTS_OR_NETWORKS: Final = (IPv4Address, IPv6Address, IPv4Network, IPv6Network)
+
+
+def _addresses(annotation: Any) -> Any:
+    """Return what stands for a union of addresses, where their text tells which of them it is."""
+    if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
+        return None
+    members = typing.get_args(annotation)
+    some = [arg for arg in members if arg is not types.NoneType]
+    for known in (_HOSTS, _HOSTS_OR_NETWORKS):
+        if len(some) > 1 and all(arg in known for arg in some):
+            stand = _Stand("address", (), {_OF: tuple(cls for cls in known if cls in some)})
+            return stand | None if len(some) < len(members) else stand
+    return None
+
+
+def _holds_addresses(hint: Hint) -> bool:
+    if hint.kind == "union" and _addresses(hint.annotation) is not None:
+        return True
+    return any(map(_holds_addresses, hint.args))
+
+
+def address_classes(tp: Any) -> tuple[Any, ...]:
+    """Return the classes of addresses that a class of ours stands for, in their order."""
+    found: tuple[Any, ...] = getattr(tp, _OF, ())
+    return found
 
 
 class Inside(ValueError):

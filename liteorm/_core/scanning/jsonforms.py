@@ -60,6 +60,9 @@ def _bytes(value: Any, annotation: Any) -> bytes:
 def _timedelta(value: Any, annotation: Any) -> timedelta:
     if isinstance(value, str) and "P" not in value[:2]:
         return timedelta_of(_interval_text(value))
+    if isinstance(value, str) and "-" in value[1:]:
+        # PostgreSQL has a sign for each part
+        return timedelta_of(_interval(value, Interval))
     found: timedelta = _converted(value, timedelta)
     return found
 
@@ -74,8 +77,10 @@ def _interval(value: Any, annotation: Any) -> Interval:
     if found is None:
         raise Unread("Invalid ISO8601 duration")
     years, months, weeks, days, hours, minutes = (int(part or 0) for part in found.groups()[:6])
-    seconds = Decimal(found[7] or 0)
-    clock = (hours * 60 + minutes) * 60_000_000 + int(seconds.scaleb(6))
+    # By its digits: arithmetic with Decimal is as exact as the process's context lets it be.
+    seconds, _, fraction = (found[7] or "0").partition(".")
+    micros = int(seconds + fraction[:6].ljust(6, "0"))
+    clock = (hours * 60 + minutes) * 60_000_000 + micros
     return Interval(12 * years + months, 7 * weeks + days, clock)
 
 
@@ -108,7 +113,7 @@ def _range(value: Any, annotation: Any) -> Range[Any]:
     if parts.is_empty:
         return Range[Any].empty()
     lower, upper = (
-        None if bound is None else _converted(bound, inner) for bound in (parts.lower, parts.upper)
+        None if bound is None else _bound(bound, inner) for bound in (parts.lower, parts.upper)
     )
     bounds = ("[" if parts.lower_inc else "(") + ("]" if parts.upper_inc else ")")
     return _in_words(lambda _: Range[Any](lower, upper, bounds), "")
@@ -135,7 +140,13 @@ def _in_words(read: Callable[[str], T], text: str) -> T:
 
 
 def _bound_of(inner: Any) -> Callable[[str], Any]:
-    return _BOUNDS.get(inner) or (lambda text: _converted(text, inner))
+    return _BOUNDS.get(inner) or (lambda text: _bound(text, inner))
+
+
+def _bound(value: Any, inner: Any) -> Any:
+    """Read a bound as what it is where it stands alone."""
+    read = READ.get(typing.get_origin(inner) or inner)
+    return _converted(value, inner) if read is None else read(value, inner)
 
 
 def _converted(value: Any, tp: Any) -> Any:

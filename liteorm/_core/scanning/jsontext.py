@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import json
 import re
 import typing
@@ -17,7 +18,9 @@ from liteorm._core.scanning.jsonclasses import (
     ByClass,
     Inside,
     adapter_of,
+    address_classes,
     built,
+    holds_decimals,
     marked,
     prove,
     stands_for,
@@ -34,9 +37,33 @@ _VALUE_IN_MESSAGE = pattern(r"^(Invalid (?:enum |literal )?value) .*", re.S)
 """Sentences of msgspec which quote what the JSON holds."""
 
 
-def decoder_for(
-    annotation: Any, codecs: Mapping[Any, Codec] | None = None
-) -> msgspec.json.Decoder[Any]:
+class Decodes(typing.Protocol):
+    """What decodes JSON text into one type."""
+
+    def decode(self, text: bytes | str, /) -> Any:
+        """Return the object that the text says."""
+
+
+class _Exactly:
+    """Decodes what has numbers in it that Python makes under the process's decimal context.
+
+    Where that does not trap what is no number, NaN would be made of it.
+    """
+
+    def __init__(self, decoder: Decodes) -> None:
+        self._decode = decoder.decode
+
+    def decode(self, text: bytes | str, /) -> Any:
+        """Return the object that the text says."""
+        context = decimal.getcontext()
+        if context.traps[decimal.InvalidOperation]:
+            return self._decode(text)
+        with decimal.localcontext(context) as strict:
+            strict.traps[decimal.InvalidOperation] = True
+            return self._decode(text)
+
+
+def decoder_for(annotation: Any, codecs: Mapping[Any, Codec] | None = None) -> Decodes:
     """Return the decoder for a type.
 
     Args:
@@ -59,17 +86,18 @@ def decoder_for(
 
 
 @with_class
-def _decoder_for(annotation: Any) -> msgspec.json.Decoder[Any]:
+def _decoder_for(annotation: Any) -> Decodes:
     return _decoder(annotation, NO_CLASSES)
 
 
-def _decoder(annotation: Any, by_class: ByClass) -> msgspec.json.Decoder[Any]:
+def _decoder(annotation: Any, by_class: ByClass) -> Decodes:
     import msgspec
 
     try:
         readable = marked(annotation, by_class)
         prove(readable, by_class)
-        return msgspec.json.Decoder(readable, dec_hook=_hook(by_class))
+        made: msgspec.json.Decoder[Any] = msgspec.json.Decoder(readable, dec_hook=_hook(by_class))
+        return _Exactly(made) if holds_decimals(annotation) else made
     except ModelError:
         raise
     except Exception as error:
@@ -116,13 +144,9 @@ def _hook(by_class: ByClass) -> Callable[[Any, Any], Any]:
 
 def _from_json(tp: Any, value: Any) -> Any:
     if getattr(tp, "__module__", None) == "ipaddress":
-        try:
-            if isinstance(value, str):
-                return tp(value)
-        except ValueError:
-            pass
-        # whose own sentence quotes the value
-        raise JsonMisfit(f"Expected an `{tp.__name__}`")
+        return _address((tp,), value)
+    if classes := address_classes(tp):
+        return _address(classes, value)
     if is_pydantic(tp):
         return validated(tp, value)
     raise ModelError(
@@ -130,6 +154,17 @@ def _from_json(tp: Any, value: Any) -> Any:
         hint="annotate the field with attrs classes, dataclasses, dicts, lists and scalars,"
         " or give it a codec",
     )
+
+
+def _address(classes: tuple[Any, ...], value: Any) -> Any:
+    for cls in classes:
+        try:
+            if isinstance(value, str):
+                return cls(value)
+        except ValueError:
+            pass
+    # whose own sentence quotes the value
+    raise JsonMisfit(f"Expected an `{' | '.join(cls.__name__ for cls in classes)}`")
 
 
 def _parts(error: Exception) -> tuple[str, str | None]:

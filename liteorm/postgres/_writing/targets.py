@@ -16,6 +16,7 @@ from liteorm._core.models.classes import model_of
 from liteorm._core.models.extract import Encode, Extraction, extractor, parameters
 from liteorm._core.models.hints import Codec
 from liteorm._core.models.model import Field, Model, Table
+from liteorm._core.scanning.jsontext import decoder_for
 from liteorm._core.scanning.types import MOMENTS, PgType, underlying
 from liteorm._core.sql import writable
 from liteorm.errors import DataError, Error, ModelError, UndefinedTable
@@ -381,6 +382,7 @@ class Writing:
         custom: Mapping[str, Form],
     ) -> None:
         self.adapters = adapters
+        self._codecs = codecs
         self.encoders = Encoders(adapters, codecs, money_unit, custom)
         self._calls = Shelves()
         self._targets = Shelves()
@@ -443,6 +445,8 @@ class Writing:
                     field=field.name,
                     hint="give the field one that takes the whole value",
                 )
+            if base in ("json", "jsonb"):
+                self._check_json(model, field)
             if field.codec is not None and base in MOMENTS:
                 encoder = with_infinity(encoder)
             sent.append(SentColumn(field, column, encoder))
@@ -450,6 +454,21 @@ class Writing:
         if not model.part:
             self._targets.put(of, key, made)
         return made
+
+    def _check_json(self, model: Model, field: Field) -> None:
+        """Refuse a class that JSON does not give back, also where nothing is read back.
+
+        Raises:
+            ModelError: JSON cannot be decoded into what the field is annotated with.
+        """
+        hint = field.hint
+        if hint.kind == "any" or field.codec is not None:
+            return
+        try:
+            decoder_for(hint.annotation, self._codecs)
+        except ModelError as error:
+            error.model, error.field = model.name, field.init_name
+            raise
 
 
 def parameter_of(encoder: Encoder) -> Callable[[Any], Any]:
