@@ -50,9 +50,8 @@ class _Place:
 async def _waited_for(state: PoolState, wire: AsyncWire | None, limit: float) -> AsyncWire:
     """Wait for a connection, or for one in place of this one to which the server has spoken."""
     here = _Place()
-    place = weakref.ref(here, state.waiting.discard)
     try:
-        state.waiting.add(place)
+        state.waiting.add(weakref.ref(here, state.waiting.discard))
         found: AsyncWire = wire or await agetconn(state.pool, limit)
         if found.spoken_to:
             return await _replaced(state, found, monotonic() + limit)
@@ -64,7 +63,7 @@ async def _waited_for(state: PoolState, wire: AsyncWire | None, limit: float) ->
     except psycopg_pool.PoolClosed as exc:
         raise state.refusal() from exc
     finally:
-        state.waiting.discard(place)
+        state.waiting.discard(weakref.ref(here))
 
 
 async def _replaced(state: PoolState, wire: AsyncWire, deadline: float) -> AsyncWire:

@@ -18,8 +18,10 @@ from liteorm.postgres._driver.pool import (
     aput_idle,
     atake_idle,
     belong_to,
+    has_queue,
     leave_queue,
     put_idle,
+    queue_up,
     take_idle,
 )
 from liteorm.postgres._driver.statements import (
@@ -55,10 +57,12 @@ __all__ = [
     "belong_to",
     "format_row_binary",
     "format_row_text",
+    "has_queue",
     "leave_queue",
     "name_unguessably",
     "prepared_statements",
     "put_idle",
+    "queue_up",
     "register_dumper",
     "register_loader",
     "take_idle",

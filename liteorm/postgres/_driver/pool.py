@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import weakref
 from time import monotonic
 from typing import Any, Final
 
@@ -130,9 +132,20 @@ def aput_idle(pool: AsyncConnectionPool[Any], connection: Any) -> bool:
     if not _pools_are_known or _pool_tells(logging.INFO) or kind.putconn is not _aputconn:
         return False
     inner: Any = pool
-    if connection._pool is not pool or inner._lock.locked():
+    if not _may_be_lent(inner, connection) or inner._lock.locked():
         return False
-    return _put(inner, connection)
+    waiting = inner._waiting
+    while waiting:
+        if type(waiting[0]) is not _Place:
+            return False
+        # Not taken out before: interrupted then, he would wait for what he is never given.
+        served = waiting[0].give(connection)
+        waiting.popleft()
+        if served:
+            return True
+    connection._pool = None
+    inner._pool.append(connection)
+    return True
 
 
 def put_idle(pool: ConnectionPool[Any], connection: Any) -> bool:
@@ -142,24 +155,132 @@ def put_idle(pool: ConnectionPool[Any], connection: Any) -> bool:
         return False
     inner: Any = pool
     with inner._lock:
-        return _put(inner, connection)
+        if inner._waiting or not _may_be_lent(inner, connection):
+            return False
+        connection._pool = None
+        inner._pool.append(connection)
+        return True
 
 
-def _put(pool: Any, connection: Any) -> bool:
-    if (
-        pool._waiting
-        or pool._closed
+def _may_be_lent(pool: Any, connection: Any) -> bool:
+    return not (
+        pool._closed
         or pool._reset
         or pool._pool_full_event
         or connection._pool is not pool
         or connection.pgconn.transaction_status != _IDLE
         or connection._created_at <= pool._drained_at
         or connection._expire_at <= monotonic()
-    ):
-        return False
-    connection._pool = None
-    pool._pool.append(connection)
-    return True
+    )
+
+
+# A place in the queue of a pool in asyncio. That of the pool is a condition with its lock, waited
+# for in a task of its own, which costs as much as a short query. The one here is a future: the pool
+# fills it as it fills its own, and what is given back by liteorm goes into it at once. Upstream
+# would have to make its own as light.
+_QUEUED: Final = {
+    "_getconn_unchecked": ("_waiting", "_REQUESTS_QUEUED", "_maybe_grow_pool", "_REQUESTS_ERRORS"),
+    "_get_ready_connection": ("max_waiting", "_waiting"),
+    "_add_to_pool": ("_waiting", "popleft", "set"),
+    "close": ("_waiting", "clear", "fail"),
+    "run_task": ("_tasks", "put_nowait"),
+}
+_returning: Any = inside("psycopg_pool.pool_async", "ReturnConnection")
+_found_queue: Final = [uses(AsyncConnectionPool, name, *names) for name, names in _QUEUED.items()]
+_queue_of_tasks_is_known: Final = (
+    _pools_are_known
+    and all(_found_queue)
+    and _returning is not None
+    and takes(_returning, "__init__", "self", "pool", "conn", "from_getconn")
+)
+
+
+class _Place:
+    """Somebody's place in the queue."""
+
+    __slots__ = ("__weakref__", "future")
+
+    def __init__(self, future: asyncio.Future[Any]) -> None:
+        self.future = future
+
+    def give(self, connection: Any) -> bool:
+        """Give him a connection; False if he has gone."""
+        if self.future.done():
+            return False
+        self.future.set_result(connection)
+        return True
+
+    def refuse(self, error: Exception) -> bool:
+        """Tell him that there will be none; False if he has gone."""
+        if self.future.done():
+            return False
+        self.future.set_exception(error)
+        return True
+
+    def leave(self) -> Any:
+        """Go; return the connection that has come meanwhile."""
+        future = self.future
+        if future.cancel() or future.cancelled() or future.exception() is not None:
+            return None
+        return future.result()
+
+    async def set(self, conn: Any) -> bool:
+        """Do what the pool asks of a place."""
+        return self.give(conn)
+
+    async def fail(self, error: Exception) -> bool:
+        """Do what the pool asks of a place."""
+        return self.refuse(error)
+
+
+def _expire(place: weakref.ref[_Place], timeout: float) -> None:
+    here = place()
+    if here is not None:
+        here.refuse(PoolTimeout(f"couldn't get a connection after {timeout:.2f} sec"))
+
+
+def has_queue(pool: AsyncConnectionPool[Any], timeout: float) -> bool:
+    """Say whether to wait in `queue_up`; where not, `getconn` has more to do than to wait."""
+    kind: Any = type(pool)
+    inner: Any = pool
+    return (
+        _queue_of_tasks_is_known
+        and timeout > 0
+        and not _pool_tells(logging.INFO)
+        and kind.getconn is _agetconn
+        and not (inner._closed or inner._check or inner.max_waiting or inner._pool)
+        and not inner._lock.locked()
+    )
+
+
+async def queue_up(pool: AsyncConnectionPool[Any], timeout: float) -> Any:
+    """Wait for a connection as `getconn` does, where there is none that is idle."""
+    inner: Any = pool
+    stats = inner._stats
+    stats[inner._REQUESTS_NUM] += 1
+    stats[inner._REQUESTS_QUEUED] += 1
+    loop, began = asyncio.get_running_loop(), monotonic()
+    place = _Place(loop.create_future())
+    # Held by the timer it would hold the connection, too, whose user was interrupted here.
+    timer = loop.call_later(timeout, _expire, weakref.ref(place), timeout)
+    try:
+        inner._waiting.append(place)
+        inner._maybe_grow_pool()
+        connection = await place.future
+        connection._pool = pool
+        return connection
+    except BaseException:
+        stats[inner._REQUESTS_ERRORS] += 1
+        came = place.leave()
+        if came is not None:
+            came._pool = pool
+            # The pool's task would hold it until there is another one to do.
+            if not aput_idle(pool, came):
+                inner.run_task(_returning(pool, came, from_getconn=True))
+        raise
+    finally:
+        timer.cancel()
+        stats[inner._REQUESTS_WAIT_MS] += int(1000.0 * (monotonic() - began))
 
 
 # A pool that is collected stops its threads, under locks. In a forked child the threads are not

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, TypeAlias, TypeVar, cast
 from psycopg import waiting
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
-from liteorm.postgres._driver import WaitTimeout, leave_queue
+from liteorm.postgres._driver import WaitTimeout, has_queue, leave_queue, queue_up
 
 T = TypeVar("T")
 
@@ -164,15 +164,19 @@ def finish(result: T) -> T:
     return result
 
 
-async def agetconn(pool: AsyncConnectionPool[Any], timeout: float | None) -> Any:
+async def agetconn(pool: AsyncConnectionPool[Any], timeout: float) -> Any:
     """Borrow a connection; a cancellation always surfaces."""
+    if has_queue(pool, timeout):
+        return await queue_up(pool, timeout)
     return await pool.getconn(timeout)
 
 
 if sys.version_info < (3, 12):  # pragma: no cover
 
-    async def agetconn(pool: AsyncConnectionPool[Any], timeout: float | None) -> Any:
+    async def agetconn(pool: AsyncConnectionPool[Any], timeout: float) -> Any:
         """Borrow a connection; a cancellation always surfaces."""
+        if has_queue(pool, timeout):
+            return await queue_up(pool, timeout)
         # wait_for() of Python 3.11 drops a cancellation that comes together with what was
         # awaited (https://github.com/python/cpython/issues/86296); the pool queues with it.
         task = asyncio.current_task()
@@ -184,7 +188,7 @@ if sys.version_info < (3, 12):  # pragma: no cover
         return conn
 
 
-def getconn(pool: ConnectionPool[Any], timeout: float | None) -> Any:
+def getconn(pool: ConnectionPool[Any], timeout: float) -> Any:
     """Borrow a connection; an interruption loses none."""
     try:
         return pool.getconn(timeout)

@@ -51,9 +51,8 @@ class _Place:
 def _waited_for(state: PoolState, wire: Wire | None, limit: float) -> Wire:
     """Wait for a connection, or for one in place of this one to which the server has spoken."""
     here = _Place()
-    place = weakref.ref(here, state.waiting.discard)
     try:
-        state.waiting.add(place)
+        state.waiting.add(weakref.ref(here, state.waiting.discard))
         found: Wire = wire or getconn(state.pool, limit)
         if found.spoken_to:
             return _replaced(state, found, monotonic() + limit)
@@ -65,7 +64,7 @@ def _waited_for(state: PoolState, wire: Wire | None, limit: float) -> Wire:
     except psycopg_pool.PoolClosed as exc:
         raise state.refusal() from exc
     finally:
-        state.waiting.discard(place)
+        state.waiting.discard(weakref.ref(here))
 
 
 def _replaced(state: PoolState, wire: Wire, deadline: float) -> Wire:
