@@ -447,14 +447,27 @@ def shares(queries: Queries) -> tuple[str, list[str]]:
     return f"SELECT r.id, {share} FROM {table} r{beside}", ["int", "int"]
 
 
+_RULED = (
+    *("{}.t = 'x'", "{}.t IN ('x')", "{}.t <> ''", "{}.n IN (1, 2)", "{}.n = 1", "{}.n >= 3"),
+    *("{}.n > 0", "{}.n <> 0", "{}.f", "NOT {}.f", "{}.t IN ('y', 'z')", "{}.t = 'y'", "{}.n = 3"),
+)
+"""What the CHECKs of `ruled` ask for."""
+
+
 def ruled(queries: Queries) -> tuple[str, list[str]]:
     """Return a SELECT from a table whose CHECKs ask for columns, by conditions that tell others."""
     of = TABLES["ruled"]
     one, two = ([(f"{alias}.{name}", type_) for name, type_ in of.items()] for alias in "rs")
 
     def said(columns: Columns) -> str:
+        alias = columns[0][0].partition(".")[0]
         word = queries.one_of(" AND ", " AND ", " OR ")
-        found = word.join(queries.random.choice(told(queries, columns)) for _ in range(2))
+        found = word.join(
+            queries.one_of(*_RULED).format(alias)
+            if queries.chance(0.7)
+            else queries.random.choice(told(queries, columns))
+            for _ in range(queries.random.randint(1, 2))
+        )
         return f"({found})"
 
     asked, also = queries.one_of("x", "y", "z", "u", "n", "t"), queries.one_of("x", "z", "u")
@@ -467,10 +480,11 @@ def ruled(queries: Queries) -> tuple[str, list[str]]:
         shown = f"max(r.{asked}) AS c0, min({text}) AS c1, max(nullif(r.n, 0)) AS c2"
         return f"SELECT {shown} FROM ruled r{where} GROUP BY {keys}", [of[asked], "text", "int"]
     items = {
-        f"r.{asked}": of[asked],
+        **{f"r.{name}": of[name] for name in ("x", "y", "z", "u")},
         f"nullif(r.n, {queries.one_of('0', '1')})": "int",
         f"CASE WHEN {text} IS NOT NULL THEN {text} ELSE {otherwise} END": "text",
         f"CASE WHEN {said(one)} THEN r.{asked} ELSE r.{other} END": of[asked],
+        f"CASE WHEN {said(one)} THEN nullif(r.n, 0) WHEN {said(one)} THEN r.x ELSE r.y END": "int",
         f"({text} IS NULL OR {text} <> 'y')": "bool",
     }
     joined = ""
@@ -478,6 +492,8 @@ def ruled(queries: Queries) -> tuple[str, list[str]]:
         word = queries.one_of("JOIN", "LEFT JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN")
         more = f" AND {said(queries.random.choice((one, two)))}" if word != "FULL JOIN" else ""
         joined = f" {word} ruled s ON r.n = s.x{more}"
-        items |= {f"s.{asked}": of[asked], f"s.{also}": of[also], "nullif(s.n, 0)": "int"}
+        items |= {f"s.{name}": of[name] for name in ("x", "y", "z", "u")}
+        items |= {f"CASE WHEN {said(two)} THEN s.{also} ELSE s.{also} END": of[also]}
+        items |= {"nullif(s.n, 0)": "int"}
     shown = ", ".join(f"{item} AS c{n}" for n, item in enumerate(items))
     return f"SELECT {shown} FROM ruled r{joined}{where}", list(items.values())

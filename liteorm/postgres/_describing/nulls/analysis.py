@@ -12,7 +12,7 @@ from liteorm.postgres._describing.nulls.catalog import Catalog, Relation
 from liteorm.postgres._describing.nulls.changes import Changes
 from liteorm.postgres._describing.nulls.grouping import read_groups
 from liteorm.postgres._describing.nulls.insides import inside_of
-from liteorm.postgres._describing.nulls.judging import feasible, known, settle
+from liteorm.postgres._describing.nulls.judging import feasible, is_reached, known, settle
 from liteorm.postgres._describing.nulls.levels import EMPTY, NONE, Exhausted, Level, Out, Result
 from liteorm.postgres._describing.nulls.nodes import Node, items_of
 from liteorm.postgres._describing.nulls.picking import picked
@@ -22,6 +22,7 @@ from liteorm.postgres._describing.nulls.unions import flat, operand, set_operati
 from liteorm.postgres._describing.nulls.values import ALWAYS, NEVER, UNKNOWN, Null, Value, either
 
 _MOST_STEPS: Final = 200_000
+_MOST_ASKED: Final = 400
 _DEPTH: Final = 40
 NO_PARAMS: Final[Mapping[int, Null]] = {}
 
@@ -56,8 +57,14 @@ class Analysis:
         """The select list that is looked at has more than one set-returning function."""
         self._numbers = count(1)
         self._steps = 0
+        self._asked = 0
         self._views: dict[int, Result] = {}
         self._reading: list[int] = []
+
+    def is_reached(self, level: Level) -> bool:
+        """Return whether a branch of a CASE is reached, as long as that is not asked too often."""
+        self._asked += 1
+        return self._asked > _MOST_ASKED or is_reached(level)
 
     def number(self) -> int:
         """Return a new number for a join."""

@@ -10,7 +10,7 @@ from attrs import evolve
 
 from liteorm.postgres._describing.nulls import functions as known
 from liteorm.postgres._describing.nulls.catalog import Function, Operator
-from liteorm.postgres._describing.nulls.comparing import POSITIVE, compared
+from liteorm.postgres._describing.nulls.comparing import NUMBERS, POSITIVE, compared, is_of
 from liteorm.postgres._describing.nulls.constants import converted, plain_elements
 from liteorm.postgres._describing.nulls.finite import total_field, total_here
 from liteorm.postgres._describing.nulls.levels import EMPTY, Level
@@ -238,7 +238,8 @@ def aggregate_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
             rows = max(rows, SOME)
         return NOTHING if rows == ALWAYS else Value(rows)
     if name in known.TOTAL_AGGREGATES:
-        return NOTHING if fed == ALWAYS else Value(fed, why=_UNFED)
+        const = _aggregated(owner, name, node, evaluate)
+        return NOTHING if fed == ALWAYS else Value(fed, const=const, why=_UNFED)
     if name in known.SPREADS:
         # Of a single row there is none.
         return NOTHING if fed == ALWAYS else Value(max(SOME, fed))
@@ -248,6 +249,25 @@ def aggregate_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
     if name in known.RANKS:
         return VALUE
     return NOTHING if fed == ALWAYS else unknown(f"{name}() is not known never to give NULL")
+
+
+def _aggregated(owner: Level, name: str, node: Node, evaluate: Evaluate) -> Any:
+    """Return what is known of a sum, minimum or maximum of numbers, from what is of each."""
+    if name not in ("sum", "min", "max") or node.number("agglevelsup"):
+        return None
+    with owner.over(groups=False), owner.plainly():
+        const = evaluate(owner, node.nodes("args")[0]).const if node.nodes("args") else None
+    if const is None or not is_of(const, NUMBERS):
+        return None
+    if name != "sum":
+        return const
+    if const[0] not in NUMBERS:
+        return None
+    least, within = (const[1], True) if const[0] == "int" else const[1:3]
+    if least is None or least < 0:
+        return None
+    # None of them is smaller, and none takes anything away.
+    return ("range", least, within, None, False)
 
 
 def none_atom(level: Level, node: Node) -> Any:
@@ -330,7 +350,8 @@ def window_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
     if name in _ENDS:
         return Value(nulls[0], why=f"{function.name}() may give NULL")
     if name in known.TOTAL_AGGREGATES:
-        return Value(min(evaluate(level, args[0]).null, nulls[0]))
+        null = min(evaluate(level, args[0]).null, nulls[0])
+        return Value(null, const=_aggregated(level, name, node, evaluate))
     return unknown(f"{name}() is not known never to give NULL")
 
 

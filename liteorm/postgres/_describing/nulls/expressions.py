@@ -13,7 +13,7 @@ from liteorm.postgres._describing.nulls.constants import constant, recast
 from liteorm.postgres._describing.nulls.levels import Level, Result
 from liteorm.postgres._describing.nulls.nodes import Node
 from liteorm.postgres._describing.nulls.proven import as_said
-from liteorm.postgres._describing.nulls.told import elements_of, is_exact
+from liteorm.postgres._describing.nulls.told import Told, both, elements_of, is_exact, told_in
 from liteorm.postgres._describing.nulls.values import (
     ALWAYS,
     FALSE,
@@ -246,20 +246,42 @@ def _case(level: Level, node: Node) -> Value:
     try:
         values: list[Value] = []
         blurred = False
+        told = level.told
         for when in node.nodes("args"):
-            condition = value_of(level, when["expr"])
+            with level.branch(told):
+                condition = value_of(level, when["expr"])
             blurred = blurred or condition.blurred
             if condition.true:
-                values.append(value_of(level, when["result"]))
+                values += _branch(
+                    level, when["result"], _also_told(level, node, when, told, holds=True)
+                )
             if condition.null == NEVER and not condition.false:
                 break
+            told = _also_told(level, node, when, told, holds=False)
         else:
-            values.append(value_of(level, node["defresult"]))
-        found = either(values)
+            values += _branch(level, node["defresult"], told)
+        found = either(values) if values else unknown("its branches contradict each other")
         return evolve(found, blurred=found.blurred or blurred)
     finally:
         if node["arg"] is not None:
             level.tests.pop()
+
+
+def _also_told(level: Level, node: Node, when: Node, told: Told, *, holds: bool) -> Told:
+    """Return what is told in a branch of a CASE, or behind it."""
+    if level.rolled and level.grouped:
+        return told
+    return both(told, told_in(level, when["expr"], value_of, holds=holds, test=node["arg"]))
+
+
+def _branch(level: Level, result: Any, told: Told) -> list[Value]:
+    """Return the value of a branch of a CASE, none if it is not reached."""
+    if told == level.told or level.branching:
+        return [value_of(level, result)]
+    with level.branch(told):
+        value = value_of(level, result)
+        missing = value.null != NEVER and not level.analysis.is_reached(level)
+        return [] if missing else [value]
 
 
 def _case_test(level: Level, _: Node) -> Value:

@@ -68,6 +68,7 @@ def _condition(level: Level, condition: Condition) -> Value:
         env=level.env,
         fixed=level.fixed,
         consts=level.consts,
+        told=level.told,
     )
     return value_of(inner, condition.node)
 
@@ -150,6 +151,15 @@ def _needs(level: Level, atom: Any) -> dict[Any, bool]:
         if any(col is atom for col in rel.cols.values()):
             return dict.fromkeys(rel.joins | atom.joins, False)
     return {}
+
+
+def is_reached(level: Level) -> bool:
+    """Return whether a row may be as it is assumed, and as the branch of a CASE tells."""
+    level.branching = True
+    try:
+        return feasible(level, {})[0]
+    finally:
+        level.branching = False
 
 
 def known(level: Level, node: Any) -> Out:

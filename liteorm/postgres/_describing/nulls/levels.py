@@ -215,6 +215,10 @@ class Level:
         dict[Col, list[tuple[Any, frozenset[int]]]]
     )
     """What its conditions tell of columns, where these joins found their partner."""
+    told: dict[Col, Any] = Factory(dict[Col, Any])
+    """What the branch of a CASE that is looked at tells of them."""
+    branching: bool = False
+    """It is being found out whether a branch of a CASE is reached."""
     expressions: dict[str, Any] = Factory(dict[str, Any])
     """The atoms of expressions that conditions name, by their texts."""
     tests: list[Value] = Factory(list[Value])
@@ -265,12 +269,22 @@ class Level:
     @contextmanager
     def plainly(self) -> Generator[None]:
         """Assume only what holds for all rows."""
-        before = self.env
-        self.env = self.fixed
+        before = self.env, self.told
+        self.env, self.told = self.fixed, {}
         try:
             yield
         finally:
-            self.env = before
+            self.env, self.told = before
+
+    @contextmanager
+    def branch(self, told: dict[Col, Any]) -> Generator[None]:
+        """Look at a branch of a CASE, whose conditions tell something of columns."""
+        before = self.told
+        self.told = told
+        try:
+            yield
+        finally:
+            self.told = before
 
     @contextmanager
     def over(self, *, groups: bool) -> Generator[None]:
@@ -301,7 +315,7 @@ class Level:
                 state = max(state, UNKNOWN if join in self.blurred else SOME)
         if state == ALWAYS:
             return Value(ALWAYS, true=False, false=False)
-        const = self._const(rel, col) if col in self.consts else None
+        const = self._const(rel, col) if col in self.consts or col in self.told else None
         truth = const[1] if const is not None and const[0] == "bool" else None
         return Value(
             state,
@@ -313,8 +327,8 @@ class Level:
 
     def _const(self, rel: Rel, col: Col) -> Any:
         """Return the constant that a column is, where it is not NULL."""
-        found: Any = None
-        for const, needs in self.consts[col]:
+        found = self.told.get(col)
+        for const, needs in self.consts.get(col, ()):
             # On the missing side of a join it is NULL; elsewhere the join found its partner.
             if all(join in rel.joins or self.env.get(join) is False for join in needs):
                 found = const if found is None else meet(found, const)
