@@ -283,7 +283,8 @@ def absent(model: Model, table: Table) -> NoRows:
 
 def _suppressed(table: Table) -> NoRows:
     return NoRows(
-        f"no row came back: a trigger or rule of {table.text} suppressed it or stored it elsewhere",
+        f"no row came back: a trigger or rule of {table.text} suppressed it or stored it elsewhere,"
+        " or a policy hides the one in its place",
         table=table.name,
         schema=table.schema,
         hint="use insert_many, which returns no rows",

@@ -332,6 +332,22 @@ async def test_get_or_create_of_a_suppressed_row(db: AsyncDB) -> None:
         await db.upsert(Item(1, "x"), update=())
 
 
+async def test_get_or_create_of_a_row_that_a_policy_hides(db: AsyncDB) -> None:
+    """The row in the place is another tenant's: neither made nor given, and said to be so."""
+    await db.execute("""
+        DO $$ BEGIN CREATE ROLE hidden_from; EXCEPTION WHEN duplicate_object THEN END $$;
+        GRANT SELECT, INSERT ON item TO hidden_from;
+        ALTER TABLE item ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY mine ON item USING (name <> 'theirs');
+        INSERT INTO item VALUES (5, 'theirs');
+    """)
+    async with db.transaction(role="hidden_from") as tx:
+        made = await tx.upsert(Item(6, "ours"), update=())
+        with pytest.raises(liteorm.NoRows, match="or a policy hides the one in its place"):
+            await tx.upsert(Item(5, "x"), update=())
+        assert await tx.get(Item, 6) == made
+
+
 def lazily(count: int) -> Iterator[Item]:
     """Give items as they are asked for."""
     for number in range(count):
