@@ -302,7 +302,8 @@ class AsyncUse:
         self._tell(error)
         try:
             if error is not None and (error is not met or exc_type is None):
-                raise error from (None if error is met else met)
+                met = error.__cause__ or (None if error is met else met)
+                raise error from met
         finally:
             del error, met, exc  # see `because`
 

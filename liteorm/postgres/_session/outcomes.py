@@ -8,7 +8,14 @@ import psycopg
 
 from liteorm.errors import Error
 
-__all__ = ["because", "is_interruption", "is_over", "leaves_commit_open"]
+__all__ = [
+    "after_its_rows",
+    "because",
+    "is_interruption",
+    "is_over",
+    "leaves_commit_open",
+    "leaves_statement_open",
+]
 
 # Classes of SQLSTATE with which a COMMIT may have been answered although it has happened, or will:
 # connection exception, system error, internal error.
@@ -23,7 +30,7 @@ def because(error: BaseException, cause: BaseException | None) -> Any:
     connection with it, stays until the collector comes. The name of an `except` is deleted when its
     block is left, whatever other names there are is not: this is to be assigned to it.
     """
-    if error is not cause:
+    if error is not cause and error.__cause__ is None:
         error.__cause__ = cause
     return error
 
@@ -46,3 +53,17 @@ def leaves_commit_open(exc: BaseException) -> bool:
     """Say whether the server's answer to COMMIT leaves open whether it has happened."""
     code = exc.sqlstate if isinstance(exc, psycopg.Error) else None
     return code is not None and (code[:2] in _UNCERTAIN or code == _COMPLETION_UNKNOWN)
+
+
+def after_its_rows(exc: psycopg.Error) -> psycopg.Error:
+    """Note of an error that its statement had been done before: it is its own COMMIT's answer."""
+    exc.__dict__[_COMMITTING] = True
+    return exc
+
+
+def leaves_statement_open(exc: psycopg.Error) -> bool:
+    """Say whether a statement outside a transaction may be stored in spite of its error."""
+    return _COMMITTING in exc.__dict__ and leaves_commit_open(exc)
+
+
+_COMMITTING: Final = "answers the statement's own COMMIT"

@@ -25,6 +25,7 @@ from liteorm.postgres._driver import (
     prepared_statements,
 )
 from liteorm.postgres._session.commands import copy_refused
+from liteorm.postgres._session.outcomes import after_its_rows
 
 __all__ = [
     "NamedQuery",
@@ -155,7 +156,7 @@ def run_step(wire: Any, transformer: Any, sql: Any, params: Any) -> PQGen[Any]:
     if key is not None:
         prepared.validate(key, prepare, name, results)
     if len(results) != 1 or results[0].status not in _GOOD:
-        raise _failure(results)
+        raise _failure(results, alone=True)
     if prepared._to_flush:
         yield from prepared.maintain_gen(wire)
     return results[0]
@@ -174,18 +175,19 @@ def text_step(pgconn: Any, text: str) -> PQGen[list[Any]]:
     return results
 
 
-def _failure(results: list[Any]) -> Exception:
+def _failure(results: list[Any], *, alone: bool = False) -> Exception:
     """Return the error among the results of a statement; it may come after its rows.
 
     Outside a transaction the statement's own commit follows its rows, and there deferred
     constraints and triggers have their say: a statement has ended when the server is ready for
     the next one.
     """
-    for result in results:
+    for place, result in enumerate(results):
         if result.status in _COPYING:
             return copy_refused()
         if result.status not in _GOOD:
-            return driver.error_from_result(result)
+            error = driver.error_from_result(result)
+            return after_its_rows(error) if alone and place else error
     return driver.InternalError(f"a statement gave {len(results)} results instead of one")
 
 
@@ -235,7 +237,7 @@ def result_step(pgconn: Any) -> PQGen[tuple[Any, bool]]:
         raise StatementError("COPY cannot be streamed", hint="write it as SELECT")
     failed = yield from drain_step(pgconn, result if result.status == _FATAL else None)
     if failed is not None:
-        raise driver.error_from_result(failed)
+        raise _failure([result, failed] if failed is not result else [failed], alone=True)
     return result, True
 
 
@@ -274,13 +276,13 @@ def _skip_copy(pgconn: Any) -> PQGen[None]:
             pgconn.consume_input()
 
 
-def arrived(pgconn: Any) -> tuple[bool, Any]:
+def arrived(pgconn: Any) -> tuple[bool, bool, Any]:
     """Take what has come of a statement's end, without waiting for more.
 
-    Says whether all of its rows have come, so that there is only its end to wait for; and gives
-    the first result that is an error.
+    Says whether there is only its end to wait for, and whether it has been done; and gives the
+    first result that is an error.
     """
-    complete, failed, lost = False, None, None
+    complete, done, failed, lost = False, False, None, None
     try:
         pgconn.consume_input()
     except driver.OperationalError as exc:
@@ -289,14 +291,14 @@ def arrived(pgconn: Any) -> tuple[bool, Any]:
         if pgconn.is_busy() or (result := pgconn.get_result()) is None:
             break
         if result.status in _GOOD:
-            complete = True
+            complete = done = True
         elif result.status == _FATAL:
             complete, failed = True, failed or result
         elif result.status in _COPYING:
             break
     if lost is not None and failed is None:
         raise lost
-    return complete, failed
+    return complete, done, failed
 
 
 def copy_end_step(pgconn: Any, reason: bytes | None) -> PQGen[Any]:

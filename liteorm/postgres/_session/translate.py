@@ -20,6 +20,7 @@ from liteorm._core.values.members import parameter_of
 from liteorm._core.values.ranges import Multirange, Range
 from liteorm.errors import Error, class_for_sqlstate
 from liteorm.postgres._session.commands import copy_refused
+from liteorm.postgres._session.outcomes import leaves_statement_open
 from liteorm.postgres._session.violations import violation_in
 from liteorm.postgres._types.dumpers import parameter_error
 from liteorm.postgres._types.forms import ARRAYS, is_a
@@ -82,11 +83,28 @@ def translate(
 ) -> BaseException:
     """Return the liteorm error for whatever came through; what is not the driver's stays."""
     error = _translated(exc, wire, sql, params)
+    if isinstance(exc, psycopg.Error) and isinstance(error, Error) and leaves_statement_open(exc):
+        error = _left_open(error, exc)
     if wire is not None and isinstance(error, Error):
         _name_server(error, wire)
     if error is not exc:
         hush(exc)
     return error
+
+
+def _left_open(error: Error, exc: BaseException) -> Error:
+    """Return the error for a statement whose own commit the server answered with this one."""
+    error.__cause__ = exc
+    unknown = errors.CommitUnknown(
+        f"the server could not finish the statement's commit ({error.message}): "
+        "the work may or may not be stored",
+        hint="look whether it is there before doing it again",
+        sqlstate=error.sqlstate,
+        detail=error.detail,
+        sql=error.sql,
+    )
+    unknown.__cause__ = error
+    return unknown
 
 
 def _name_server(error: Error, wire: WireState) -> None:

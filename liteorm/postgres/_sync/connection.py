@@ -31,7 +31,7 @@ from liteorm.postgres._session.commands import (
 )
 from liteorm.postgres._session.notices import NoticeWatch
 from liteorm.postgres._session.options import PROBE, SILENCE
-from liteorm.postgres._session.outcomes import is_over
+from liteorm.postgres._session.outcomes import after_its_rows, is_over
 from liteorm.postgres._session.pipelining import pipeline_step
 from liteorm.postgres._session.primitives import (
     WaitTimeout,
@@ -284,15 +284,17 @@ class Wire(Limits):
         whether that holds. Returns the error that it ended with, if it is not our cancel.
         """
         error: psycopg.Error | None = None
-        complete = False
+        complete = done = False
         self.limit(CLEANUP_BOUND)
         try:
-            complete, failed = arrived(self.pgconn)
+            complete, done, failed = arrived(self.pgconn)
             if self.pgconn.transaction_status == _ACTIVE:
                 gen = drain_step(self.pgconn, failed)
                 failed = (self.wait(gen) if complete else self.stop(gen))
             if failed is not None:
                 error = psycopg.errors.error_from_result(failed)
+                if done:
+                    after_its_rows(error)
         except psycopg.Error as exc:
             error = exc
         if self.pgconn.transaction_status == _ACTIVE:

@@ -282,6 +282,8 @@ def _batch_execute(session: Session, key: int, a: int) -> Any:
 
 DELETING: Final[tuple[Call, ...]] = (_delete_counted, _delete, _delete_many, _query_delete)
 """They come last: the others need the rows, the first of them its own."""
+AS_ONE: Final[tuple[Call, ...]] = (_copy_out, _execute_script, _insert_many, _insert_many_unset)
+"""Sent as what may be several statements: COPY, and text without parameters."""
 CALLS: Final[tuple[Call, ...]] = (
     *(_update_columns, _update_counted, _update_seen, _patch),
     *(_patch_counted, _insert_returning_other, _many_returning_other, _upsert_nothing),
