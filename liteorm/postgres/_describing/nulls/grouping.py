@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from liteorm.postgres._describing.nulls.judging import atoms_of, settle_atom, unique
+from liteorm.postgres._describing.nulls.judging import atoms_of, is_group, settle_atom, unique
 from liteorm.postgres._describing.nulls.levels import NONE, Exhausted, Level, Rel
 from liteorm.postgres._describing.nulls.nodes import Node
 
@@ -36,7 +36,14 @@ def read_groups(level: Level, node: Node) -> None:
     level.kept -= level.rolled.keys()
     if node["havingQual"] is not None:
         level.having.append(node["havingQual"])
-        for atom in unique(atoms_of(level, node["havingQual"])):
+        atoms = unique(atoms_of(level, node["havingQual"]))
+        plain = all(_is_column(level, grouped.get(c.number("tleSortGroupRef"))) for c in clauses)
+        if not plain and any(is_group(atom) for atom in atoms):
+            # The planner makes a column of `CASE WHEN true THEN id END`, and then takes the one for
+            # the other: HAVING may see the column where its grouping set leaves it out.
+            level.confused = True
+            level.blurred |= {("group", key) for key in level.rolled}
+        for atom in atoms:
             settle_atom(level, atom)
 
 

@@ -49,8 +49,12 @@ def feasible(level: Level, atoms: Mapping[Any, bool]) -> tuple[bool, bool]:
     with level.assuming(atoms):
         if level.rolled and not _fitting_set(level):
             return False, False
+        seen = level.env
+        if level.confused:
+            seen = {atom: holds for atom, holds in seen.items() if not is_group(atom)}
         for node in level.having:
-            value = value_of(level, node)
+            with level.seeing(seen):
+                value = value_of(level, node)
             if not value.true:
                 return False, False
             blurred = blurred or value.blurred
@@ -212,7 +216,8 @@ def _free(level: Level, atom: Any) -> bool:
     return not isinstance(atom, Col) or atom.null == SOME
 
 
-def _is_group(atom: Any) -> bool:
+def is_group(atom: Any) -> bool:
+    """Return whether an atom is that a grouping set leaves something out."""
     return isinstance(atom, tuple) and cast("tuple[Any, ...]", atom)[0] == "group"
 
 
@@ -227,7 +232,7 @@ def _gathered(found: list[tuple[dict[Any, bool], int]], joins: list[int], why: s
     whole = SOME if nulls & {SOME, ALWAYS} else UNKNOWN
     within = _one_state({null for atoms, null in found if not any(atoms[join] for join in joins)})
     if within == SOME and not any(
-        null != NEVER and not any(holds for atom, holds in atoms.items() if _is_group(atom))
+        null != NEVER and not any(holds for atom, holds in atoms.items() if is_group(atom))
         for atoms, null in found
     ):
         # Not the column itself: the rows of a grouping set that leaves it out.

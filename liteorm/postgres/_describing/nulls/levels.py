@@ -204,6 +204,8 @@ class Level:
     """Those that every grouping set has, although sets may leave out columns of theirs."""
     loose: set[str] = Factory(set[str])
     """Those of them that are not columns. HAVING may see such a one before it is left out."""
+    confused: bool = False
+    """HAVING may see a column where its grouping set leaves it out."""
     sets: list[frozenset[int]] = Factory(list[frozenset[int]])
     filled: bool = True
     """A group has at least one row."""
@@ -261,6 +263,16 @@ class Level:
         """Assume something for a while."""
         before = self.env
         self.env = {**before, **atoms}
+        try:
+            yield
+        finally:
+            self.env = before
+
+    @contextmanager
+    def seeing(self, env: dict[Any, bool]) -> Generator[None]:
+        """Assume nothing but this for a while."""
+        before = self.env
+        self.env = env
         try:
             yield
         finally:
