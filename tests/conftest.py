@@ -21,20 +21,23 @@ pytest_plugins = ["pytester"] if _INSTALLED else ["pytester", "liteorm_testing.p
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# What `make test` leaves to CI: twins that are generated from what does run, and what starts
-# servers, poolers, browsers, type checkers or whole runs of pytest of its own.
+# What `make test` leaves to CI: what starts servers, poolers, browsers, type checkers or whole runs of
+# pytest of its own, the longest first, and twins that are generated from what does run.
 _LEFT_TO_CI = (
-    "tests/postgres/_sync",
-    "tests/postgres/test_forked.py",
-    "tests/postgres/test_native_life.py",
+    "tests/testing/test_plugin.py",
+    "tests/testing/test_mistakes.py",
+    "tests/testing/test_nothing_left.py",
+    "tests/testing",
+    "tests/test_docs.py",
+    "tests/test_demo.py",
     "tests/distributed",
     "tests/examples",
-    "tests/testing",
     "tests/check/test_models_merged.py",
     "tests/check/test_models_written.py",
     "tests/check/test_stubs.py",
-    "tests/test_demo.py",
-    "tests/test_docs.py",
+    "tests/postgres/test_forked.py",
+    "tests/postgres/test_native_life.py",
+    "tests/postgres/_sync",
 )
 _ROOT = Path(__file__).parent.parent
 
@@ -45,6 +48,17 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if not quick or config.args_source is pytest.Config.ArgsSource.ARGS:
         return None
     return True if collection_path.relative_to(_ROOT).as_posix() in _LEFT_TO_CI else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the files that take longest begin first: a worker runs a file to its end."""
+    longest = [_ROOT / path for path in _LEFT_TO_CI]
+
+    def place(item: pytest.Item) -> int:
+        folders = (item.path, *item.path.parents)
+        return next((at for at, path in enumerate(longest) if path in folders), len(longest))
+
+    items.sort(key=place)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
