@@ -182,12 +182,12 @@ def _failure(results: list[Any], *, alone: bool = False) -> Exception:
     constraints and triggers have their say: a statement has ended when the server is ready for
     the next one.
     """
-    for place, result in enumerate(results):
+    for before, result in enumerate(results):
         if result.status in _COPYING:
             return copy_refused()
         if result.status not in _GOOD:
             error = driver.error_from_result(result)
-            return after_its_rows(error) if alone and place else error
+            return after_its_rows(error) if alone and before else error
     return driver.InternalError(f"a statement gave {len(results)} results instead of one")
 
 
