@@ -24,7 +24,7 @@ from liteorm.postgres._session.outcomes import leaves_statement_open
 from liteorm.postgres._session.violations import violation_in
 from liteorm.postgres._types.dumpers import parameter_error
 from liteorm.postgres._types.forms import ARRAYS, is_a
-from liteorm.postgres._types.quiet import hush, quotes_values, without_quotes, without_values
+from liteorm.postgres._types.quiet import cut_values, hush, quotes_values, without_quotes
 
 __all__ = [
     "FatalNotice",
@@ -88,7 +88,7 @@ def translate(
     if wire is not None and isinstance(error, Error):
         _name_server(error, wire)
     if error is not exc:
-        hush(exc)
+        hush(exc, sql)
     return error
 
 
@@ -252,10 +252,9 @@ def _server_side(exc: psycopg.Error, wire: WireState | None, sql: str | None, pa
             cls = class_for_sqlstate(told.sqlstate)
     # What the server quotes at a place of the statement is written there. Parameters may be
     # written into it too: COPY takes none.
-    if quotes_values(exc) and (diag.statement_position is None or params is not None):
-        whole, message = message, without_values(message)
-        if whole != message:
-            fields["detail"] = "; ".join(filter(None, (whole, fields["detail"])))
+    written = diag.statement_position is not None and params is None and code != "42601"
+    if quotes_values(exc, sql) and not written:
+        message = cut_values(message, fields)
     if cls is errors.QueryCanceled and (
         "statement timeout" in message or (wire is not None and wire.statement_timed_out)
     ):

@@ -186,6 +186,15 @@ READS: dict[str, tuple[str, Any]] = {
     "a conversion": ("SELECT to_date(name, 'YYYY') AS a FROM person", dt.date),
     "a byte": ("SELECT decode(name, 'hex') AS a FROM person", bytes),
     "a range": ("SELECT int4range(upper(span), 1) AS a FROM person", Range[int]),
+    "words of a path": ("SELECT ('$.' || name || ' ?? ')::jsonpath::text AS a FROM person", str),
+    "a type's name": ("SELECT ('x[' || name)::regtype::text AS a FROM person", str),
+    "a word too long": ("SELECT repeat(name, 600)::tsquery::text AS a FROM person", str),
+    "parts of a date": ("SELECT make_date(upper(span), 1, 1) AS a FROM person", dt.date),
+    "parts of a time": ("SELECT make_time(upper(span), 1, 1) AS a FROM person", dt.time),
+    "a character too large": ("SELECT chr(upper(span)) AS a FROM person", str),
+    "a place in bytes": ("SELECT get_bit('a', upper(span)) AS a FROM person", int),
+    "a share": ("SELECT percentile_cont(47114711) WITHIN GROUP (ORDER BY 1) AS a", float),
+    "SQL in a string": ("SELECT query_to_xml(name, true, true, '')::text AS a FROM person", str),
     "a cast to a short type": ("SELECT upper(span)::numeric(4, 2) AS a FROM person", float),
 }
 
@@ -299,6 +308,57 @@ def test_the_whole_sentence_is_in_detail(db: DB) -> None:
         db.query("SELECT 'seven'::int")
 
 
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [
+        ("SELECT %s::jsonpath", "47114711.5e"),
+        ("SELECT %s::tsquery || ' & '::tsquery", WORD + " " + WORD),
+        ("SELECT ('x' || %s)::regtype", "[" + WORD),
+        ("SELECT %s::regtype", "x[" + WORD),
+        ("SELECT %s::date", WORD),
+        ("SELECT make_date(%s::int, 1, 1)", NUMBER),
+        ("SELECT date_trunc(%s, now())", WORD),
+    ],
+)
+def test_what_is_sent_is_not_taken_for_words_of_the_statement(
+    db: DB, sql: str, value: Any
+) -> None:
+    """Also where it is written into the statement (COPY), or the server says that it is there."""
+    text: Any = sql
+    named: Any = sql.replace("%s", "%(value)s")
+
+    def declared() -> None:
+        statement: Any = liteorm.statement(str, named)
+        statement.one(db, value=value)
+
+    calls: list[Callable[[], Any]] = [
+        lambda: db.query(text, [value]),
+        lambda: db.execute_many(text, [[value]]),
+        lambda: _stream(db, sql, [value]),
+        lambda: _copy_out(db, sql, [value]),
+        lambda: _batch(db, sql, [value]),
+        declared,
+    ]
+    for call in calls:
+        assert check_quiet(failing(call), sql)
+
+
+def test_a_hint_of_the_server_quotes_no_value(db: DB) -> None:
+    """Extensions give the value there (PostGIS: "POINT(…" <-- parse error at position 17)."""
+    db.execute(
+        """
+        CREATE FUNCTION parse(word text) RETURNS text LANGUAGE plpgsql AS $$BEGIN
+            RAISE 'parse error' USING ERRCODE = 'XX000',
+                HINT = '"' || word || '" <-- parse error at position 3';
+        END$$
+        """
+    )
+    error: Any = failing(lambda: db.query("SELECT parse(%s)", [WORD]))
+    assert check_quiet(error, "hint")
+    assert error.hint == '"…" <-- parse error at position 3'
+    assert f'"{WORD}" <-- parse' in error.detail
+
+
 def test_a_syntax_error_of_the_statement_is_shown(db: DB) -> None:
     """The words of the statement are no values; words to be searched for are."""
     with pytest.raises(liteorm.SqlSyntaxError, match='at or near "person"'):
@@ -317,6 +377,26 @@ def test_a_syntax_error_of_the_statement_is_shown(db: DB) -> None:
         ('invalid value for parameter "x": "a "b" c"', 'invalid value for parameter "x": "…"'),
         ('bad: "a type "b" c"', 'bad: "…"'),
         ("division by zero", "division by zero"),
+        ("date out of range: 12345-01-01", "date out of range: …"),
+        ("time field value out of range: 25:01:01.5\n1", "time field value out of range: …"),
+        ("index -7 out of valid range, 0..7", "index … out of valid range, 0..7"),
+        (
+            "percentile value 1.5 is not between 0 and 1",
+            "percentile value … is not between 0 and 1",
+        ),
+        (
+            "setseed parameter 5 is out of allowed range [-1,1]",
+            "setseed parameter … is out of allowed range [-1,1]",
+        ),
+        (
+            'invalid byte sequence for encoding "UTF8": 0xff 0x00',
+            'invalid byte sequence for encoding "UTF8": …',
+        ),
+        ("character with byte sequence 0xe2 0x82 in it", "character with byte sequence … in it"),
+        (
+            "value too long for type character varying(3)",
+            "value too long for type character varying(3)",
+        ),
         ('one "', 'one "…"'),
     ],
 )
