@@ -1,8 +1,10 @@
 """Give the readers bytes with something wrong in them, for a bounded time.
 
     python native/fuzz.py [--seconds 30] [--seed N]
+    python native/fuzz.py --corpus FOLDER   # write what libFuzzer begins with
 
-Run under the sanitizers by `.ci/sanitized`. A reader may read or decline; all else ends the run.
+Run under the sanitizers by `.ci/sanitized`, which has libFuzzer call `give`, too, where clang is
+there. A reader may read or decline; all else ends the run.
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ import argparse
 import random
 import struct
 import time
+from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID, SafeUUID
 
@@ -88,23 +92,46 @@ def spoiled(data: bytes, chance: random.Random) -> bytes:
     return bytes(out)
 
 
+DECLINED = (ValueError, ArithmeticError, KeyError)
+READERS: list[Callable[[bytes], Any]] = [liteorm_native.Value(program).read for program, _ in SEEDS]
+
+
+def give(data: bytes) -> None:
+    """Give a reader, which the first byte names, the others."""
+    if data:
+        try:
+            READERS[data[0] % len(READERS)](data[1:])
+        except DECLINED:
+            pass
+
+
+def write_corpus(folder: Path) -> None:
+    """Write what each of the readers can read, as `give` takes it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, (_, data) in enumerate(SEEDS):
+        (folder / f"{number:02}").write_bytes(bytes([number]) + data)
+
+
 def main() -> None:
     """Run until the time is over."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
+    parser.add_argument("--corpus", type=Path)
     options = parser.parse_args()
+    if options.corpus:
+        write_corpus(options.corpus)
+        return
     chance = random.Random(options.seed)
-    readers = [(liteorm_native.Value(program).read, data) for program, data in SEEDS]
     read = declined = 0
     end = time.monotonic() + options.seconds
     while time.monotonic() < end:
-        for reader, data in readers:
+        for reader, (_, data) in zip(READERS, SEEDS, strict=True):
             for _ in range(50):
                 try:
                     reader(spoiled(data, chance))
                     read += 1
-                except (ValueError, ArithmeticError, KeyError):
+                except DECLINED:
                     declined += 1
     print(f"seed {options.seed}: {read} values read, {declined} declined")
 
