@@ -122,9 +122,14 @@ class Error(Exception):
         return _rebuild, (type(self), self.message, self.__dict__.copy())
 
 
+_STORED: Final = "what the call did is stored: the error came afterwards, reading it back"
+
+
 def mark_stored(exc: BaseException) -> None:
     """Say of an error that what the call did is stored all the same."""
-    exc.add_note("what the call did is stored: the error came afterwards, reading it back")
+    if _STORED in getattr(exc, "__notes__", ()):
+        return
+    exc.add_note(_STORED)
     # An exception of the user's may take no attributes.
     told: Any = exc
     with contextlib.suppress(AttributeError, TypeError):

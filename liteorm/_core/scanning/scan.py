@@ -71,7 +71,11 @@ def scan(rows: Rows, model: Any, *, extra: Extra = "error") -> list[Any]:
         >>> users = scan(db.query("SELECT id, name FROM users"), User)
     """
     source = _source_of(rows)
-    return scanner_for(model, source.shape, extra).objects(source)
+    try:
+        return scanner_for(model, source.shape, extra).objects(source)
+    except Exception as error:
+        rows._failed(error)
+        raise
 
 
 @overload
@@ -92,10 +96,14 @@ def scan_one(rows: Rows, model: Any, *, extra: Extra = "error") -> Any:
         ScanError: the row does not fit the model.
     """
     source = _source_of(rows)
-    scanner = scanner_for(model, source.shape, extra)
-    if source.count != 1:
-        raise _count_error(scanner, source.count)
-    return scanner.chunk(source, 0, 1)[0]
+    try:
+        scanner = scanner_for(model, source.shape, extra)
+        if source.count != 1:
+            raise _count_error(scanner, source.count)
+        return scanner.chunk(source, 0, 1)[0]
+    except Exception as error:
+        rows._failed(error)
+        raise
 
 
 @overload
@@ -115,12 +123,16 @@ def scan_optional(rows: Rows, model: Any, *, extra: Extra = "error") -> Any:
         ScanError: the row does not fit the model.
     """
     source = _source_of(rows)
-    scanner = scanner_for(model, source.shape, extra)
-    if source.count == 0:
-        return None
-    if source.count != 1:
-        raise _count_error(scanner, source.count)
-    return scanner.chunk(source, 0, 1)[0]
+    try:
+        scanner = scanner_for(model, source.shape, extra)
+        if source.count == 0:
+            return None
+        if source.count != 1:
+            raise _count_error(scanner, source.count)
+        return scanner.chunk(source, 0, 1)[0]
+    except Exception as error:
+        rows._failed(error)
+        raise
 
 
 def _source_of(rows: Rows) -> ScanSource:
@@ -202,20 +214,30 @@ def scan_iter(stream: Any, model: Any, *, extra: Extra = "error") -> Any:
 
 def _scan_iter(stream: RowStream, model: Any, extra: Extra) -> Iterator[list[Any]]:
     first = 0
-    for rows in stream._batches():
-        source = _source_of(rows)
-        yield from scanner_for(model, source.shape, extra).chunks(source, first)
-        first += source.count
+    try:
+        for rows in stream._batches():
+            source = _source_of(rows)
+            yield from scanner_for(model, source.shape, extra).chunks(source, first)
+            first += source.count
+    except Exception as error:
+        told: Any = stream
+        told._misread = error
+        raise
 
 
 async def _scan_iter_async(stream: AsyncRowStream, model: Any, extra: Extra) -> AsyncIterator[Any]:
     first = 0
-    async for rows in stream._batches():
-        source = _source_of(rows)
-        for objects in scanner_for(model, source.shape, extra).chunks(source, first):
-            for obj in objects:
-                yield obj
-        first += source.count
+    try:
+        async for rows in stream._batches():
+            source = _source_of(rows)
+            for objects in scanner_for(model, source.shape, extra).chunks(source, first):
+                for obj in objects:
+                    yield obj
+            first += source.count
+    except Exception as error:
+        told: Any = stream
+        told._misread = error
+        raise
 
 
 def explain_plan(rows: Rows, model: Any, *, extra: Extra = "error") -> str:

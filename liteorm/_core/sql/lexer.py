@@ -274,6 +274,27 @@ def words(text: str, start: int = 0) -> Iterator[str]:
             return
 
 
+def writes(text: str) -> bool:
+    """Say whether a statement writes, itself or in its WITH: `AS (UPDATE …`."""
+    before = ("", "")
+    first = ""
+    for kind, begin, end, _ in tokens(text):
+        if kind in ("space", "comment"):
+            continue
+        word = text[begin:end].upper() if kind == "word" else text[begin:end]
+        if word in _WRITING and (
+            not first or before in _OPENING or (first == "WITH" and before[1] == ")")
+        ):
+            return True
+        first = first or word
+        before = (before[1], word)
+    return False
+
+
+_WRITING: Final = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
+_OPENING: Final = frozenset({("AS", "("), ("MATERIALIZED", "(")})
+
+
 def place(text: str, position: int) -> tuple[int, int]:
     """Return line and column of a character, both counted from 1."""
     line_start = text.rfind("\n", 0, position) + 1

@@ -80,7 +80,8 @@ async def _send(session: AsyncStatements, pending: list[Pending[Any]]) -> list[A
             found = await _answers(session, wire, pending, results, alone)
         except Exception as exc:
             exc = because(wire.translated(exc), exc)
-            if alone and any(has_written(result.command_status) for result in results):
+            tags = [result.command_status for result in results]
+            if alone and any(map(has_written, tags, (each.sql for each in pending))):
                 mark_stored(exc)
             raise exc
         use.rows = sum(
@@ -110,7 +111,7 @@ async def _answers(
         except UnknownTypes as unknown:
             rows = await session._rows_of_new_types(wire, result, unknown)
         told: Any = rows._source
-        told.autocommit = alone
+        told.ran_alone = each.sql if alone else None
         found.append(rows)
     return found
 

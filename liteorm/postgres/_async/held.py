@@ -349,6 +349,8 @@ class AsyncLent(AsyncHeld):
                 "the connection is in use by its owner: a statement or a pipeline is not over",
                 retryable=False,
             )
+        idle = wire.pgconn.transaction_status == _IDLE
+        self._autocommit = idle and bool(self._owner.autocommit)
         # In which event loop its connection may be used is the owner's to know.
         self._state.loop = arunning()
         self._looked_around()

@@ -172,6 +172,9 @@ async def upsert(
             continue
         if not len(rows) and names == ():
             rows = await _in_place(session, of, ("found", *key), plan, obj, model)
+            if len(rows):
+                # Somebody else's: nothing was stored.
+                return scan_one(rows, returning or writable.class_of(obj))
         if len(rows):
             return read_back(session, scan_one, rows, returning or writable.class_of(obj))
         if names != ():

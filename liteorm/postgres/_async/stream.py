@@ -9,6 +9,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import capabilities, pq
 
+from liteorm._core.sql.lexer import writes
 from liteorm._core.values.results import Rows
 from liteorm.errors import StatementError, TransactionError, mark_stored
 from liteorm.postgres._async.abandoning import abandon_reading
@@ -46,6 +47,8 @@ class AsyncRowStream:
         self._reading = False
         self._closed = False
         self._count = 0
+        self._misread: Exception | None = None
+        """What came of making objects of the rows."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -174,13 +177,21 @@ class AsyncStreaming:
             elif wire.pgconn.transaction_status == _ACTIVE or self._is_cut_off(wire):
                 failure = await afinish(self._stop(wire))
                 exc = exc or failure
+                self._tell(exc, wire.stopped_at_end)
             else:
+                self._tell(exc, True)
                 await self._protection.release(wire)
                 await wire.heed_text(self._sql, self._params)
         except BaseException as leaving:
             await self._use.__aexit__(type(leaving), leaving, leaving.__traceback__)
             raise
         await self._use.__aexit__(type(exc) if exc else None, exc, None)
+
+    def _tell(self, exc: BaseException | None, done: bool) -> None:
+        """Say of an error in reading the rows if what the statement did is stored all the same."""
+        read = self._stream is not None and self._stream._misread is exc
+        if exc is not None and read and done and self._use.stores and writes(self._sql):
+            mark_stored(exc)
 
     def _is_cut_off(self, wire: AsyncWire) -> bool:
         """Whether the connection went before the statement's end was seen."""

@@ -17,6 +17,7 @@ from liteorm._core.scanning.types import (
     has_fields,
     underlying,
 )
+from liteorm._core.sql.lexer import writes
 from liteorm._core.values.results import Rows
 from liteorm.errors import DataError, Error, ScanError
 from liteorm.postgres._native.library import record_types
@@ -95,19 +96,21 @@ class _Loader:
 class ResultRows:
     """The rows of a binary result: a `RowSource`."""
 
-    __slots__ = ("_known", "_result", "autocommit", "count", "shape")
+    __slots__ = ("_known", "_result", "count", "ran_alone", "shape")
 
     def __init__(self, result: pq.abc.PGresult, shape: Shape, known: KnownTypes) -> None:
         self._result = result
         self._known = known
         self.shape = shape
         self.count = result.ntuples
-        self.autocommit = False
+        self.ran_alone: str | None = None
+        """The statement's text, if it was a transaction of its own."""
 
     @property
     def stored(self) -> bool:
         """Whether the statement that gave the rows has stored something for good."""
-        return self.autocommit and has_written(self._result.command_status)
+        text = self.ran_alone
+        return text is not None and has_written(self._result.command_status, text)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -269,9 +272,12 @@ def changed_types() -> ScanError:
     )
 
 
-def has_written(tag: bytes | None) -> bool:
-    """Say whether a statement changed rows, as far as the server's answer tells."""
+def has_written(tag: bytes | None, text: str) -> bool:
+    """Say whether a statement changed rows, as far as the server's answer and its text tell."""
     words = (tag or b"").split()
+    if words[:1] == [b"SELECT"]:
+        # Of what stands in its WITH the answer says nothing.
+        return writes(text)
     return len(words) > 1 and words[0] in _WRITING and words[-1] != b"0"
 
 

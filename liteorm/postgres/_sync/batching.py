@@ -81,7 +81,8 @@ def _send(session: Statements, pending: list[Pending[Any]]) -> list[Any]:
             found = _answers(session, wire, pending, results, alone)
         except Exception as exc:
             exc = because(wire.translated(exc), exc)
-            if alone and any(has_written(result.command_status) for result in results):
+            tags = [result.command_status for result in results]
+            if alone and any(map(has_written, tags, (each.sql for each in pending))):
                 mark_stored(exc)
             raise exc
         use.rows = sum(
@@ -111,7 +112,7 @@ def _answers(
         except UnknownTypes as unknown:
             rows = session._rows_of_new_types(wire, result, unknown)
         told: Any = rows._source
-        told.autocommit = alone
+        told.ran_alone = each.sql if alone else None
         found.append(rows)
     return found
 

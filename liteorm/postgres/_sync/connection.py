@@ -93,6 +93,8 @@ class Wire(Limits):
     """A stream or COPY on it was lost without an end: see `abandoning`."""
     ending: Any = None
     """The same, once somebody has taken it over to end it."""
+    stopped_at_end: bool = False
+    """Whether the statement that was stopped last had ended well by then."""
     broken_off: BaseException | None = None
     """What interrupted `on_notice`, where libpq calls it and nothing may be raised."""
     _readable: Callable[[float | None], bool] | None = None
@@ -301,6 +303,7 @@ class Wire(Limits):
             self.drop()
         if self.broken_off is not None:
             self.break_off()
+        self.stopped_at_end = error is None and not self.closed
         if error is not None:
             logger.debug("a stream was stopped: %s", said(error))
             # What was lost with the connection was not wanted, but for the statement's end. A

@@ -350,6 +350,8 @@ class Lent(Held):
                 "the connection is in use by its owner: a statement or a pipeline is not over",
                 retryable=False,
             )
+        idle = wire.pgconn.transaction_status == _IDLE
+        self._autocommit = idle and bool(self._owner.autocommit)
         # In which event loop its connection may be used is the owner's to know.
         self._state.loop = running()
         self._looked_around()

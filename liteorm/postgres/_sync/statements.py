@@ -115,10 +115,10 @@ class Statements:
             try:
                 rows = rows_from_result(result, state.types.known)
             except UnknownTypes as unknown:
-                rows = self._rows_of_new_types(wire, result, unknown)
+                rows = self._rows_of_new_types(wire, result, unknown, sql)
             if self._autocommit:
                 told: Any = rows._source
-                told.autocommit = True
+                told.ran_alone = sql
         except BaseException as exc:
             exc = because(self._failed(wire, exc, sql, params), exc)
             raise exc
@@ -134,21 +134,23 @@ class Statements:
             try:
                 rows = rows_from_result(result, self._state.types.known)
             except UnknownTypes as unknown:
-                rows = self._rows_of_new_types(wire, result, unknown)
+                rows = self._rows_of_new_types(wire, result, unknown, text)
             if self._autocommit:
                 told: Any = rows._source
-                told.autocommit = True
+                told.ran_alone = text
             use.rows = len(rows)
         return rows
 
-    def _rows_of_new_types(self, wire: Wire, result: Any, unknown: UnknownTypes) -> Rows:
+    def _rows_of_new_types(
+        self, wire: Wire, result: Any, unknown: UnknownTypes, text: str = ""
+    ) -> Rows:
         """Look up in the catalog what a result's types are."""
         try:
             return self._looked_up(wire, result, unknown)
         except Exception as exc:
             # The statement itself has succeeded.
             exc = because(wire.translated(exc), exc)
-            if self._autocommit and has_written(result.command_status):
+            if self._autocommit and has_written(result.command_status, text):
                 mark_stored(exc)
             raise exc
 

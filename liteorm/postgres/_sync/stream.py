@@ -10,6 +10,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import capabilities, pq
 
+from liteorm._core.sql.lexer import writes
 from liteorm._core.values.results import Rows
 from liteorm.errors import StatementError, TransactionError, mark_stored
 from liteorm.postgres._sync.abandoning import abandon_reading
@@ -47,6 +48,8 @@ class RowStream:
         self._reading = False
         self._closed = False
         self._count = 0
+        self._misread: Exception | None = None
+        """What came of making objects of the rows."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -175,13 +178,21 @@ class Streaming:
             elif wire.pgconn.transaction_status == _ACTIVE or self._is_cut_off(wire):
                 failure = finish(self._stop(wire))
                 exc = exc or failure
+                self._tell(exc, wire.stopped_at_end)
             else:
+                self._tell(exc, True)
                 self._protection.release(wire)
                 wire.heed_text(self._sql, self._params)
         except BaseException as leaving:
             self._use.__exit__(type(leaving), leaving, leaving.__traceback__)
             raise
         self._use.__exit__(type(exc) if exc else None, exc, None)
+
+    def _tell(self, exc: BaseException | None, done: bool) -> None:
+        """Say of an error in reading the rows if what the statement did is stored all the same."""
+        read = self._stream is not None and self._stream._misread is exc
+        if exc is not None and read and done and self._use.stores and writes(self._sql):
+            mark_stored(exc)
 
     def _is_cut_off(self, wire: Wire) -> bool:
         """Whether the connection went before the statement's end was seen."""
