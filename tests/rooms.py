@@ -23,6 +23,7 @@ ROOMS = [
     "liteorm._core.belonging",
     "liteorm._core.generated",
     "liteorm._core.living",
+    "liteorm._core.locks",
     "liteorm._core.patterns",
     "liteorm._core.values",
     "liteorm._core.models",

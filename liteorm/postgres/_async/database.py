@@ -28,6 +28,7 @@ from liteorm.postgres._async.held import AsyncHolding, AsyncOwned
 from liteorm.postgres._async.meeting import first_wire
 from liteorm.postgres._async.session import AsyncAnySession
 from liteorm.postgres._async.transaction import AsyncTransaction, AsyncTx, begin_transaction
+from liteorm.postgres._driver import held_safely
 from liteorm.postgres._session.beginning import begin_of
 from liteorm.postgres._session.commands import check_pooled, check_text
 from liteorm.postgres._session.nesting import entered, is_inside
@@ -370,7 +371,7 @@ async def open_async(
         if state.waiting and not state.blocked:
             await pool.check()
 
-    state.pool = AsyncPool(
+    pool = AsyncPool(
         state.conninfo,
         connection_class=AsyncWire,
         kwargs=state.connect_kwargs,
@@ -386,6 +387,7 @@ async def open_async(
         open=False,
         name=f"liteorm {state.database}",
     )
+    state.pool = held_safely(pool)
     try:
         state.met(wire.pgconn)
         if types:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import weakref
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 
+from liteorm._core.locks import safely
 from liteorm.postgres._driver.known import inside, takes, uses
+
+T = TypeVar("T")
 
 __all__ = [
     "abandon",
     "aput_idle",
     "atake_idle",
     "belong_to",
+    "held_safely",
     "leave_queue",
     "put_idle",
     "take_idle",
@@ -52,6 +57,14 @@ def leave_queue(pool: ConnectionPool[Any], exc: BaseException) -> None:
             place.conn._pool = pool
             pool.putconn(place.conn)
         trace = trace.tb_next
+
+
+def held_safely(pool: T) -> T:
+    """Have the lock of a pool of threads given back whatever comes; return the pool."""
+    inner: Any = pool
+    if isinstance(inner, ConnectionPool) and isinstance(inner._lock, type(threading.Lock())):
+        inner._lock = safely(inner._lock)
+    return pool
 
 
 def belong_to(connection: Any, pool: Any) -> None:

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final, TypeAlias, TypeVar, cast
 from psycopg import waiting
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
+from liteorm._core.locks import safely
 from liteorm.postgres._driver import WaitTimeout, has_queue, leave_queue, queue_up
 
 T = TypeVar("T")
@@ -63,7 +64,12 @@ Answer: TypeAlias = Annotated[T, "at once"]
 """What a function of the user's returns."""
 
 AsyncLock = asyncio.Lock
-Lock = threading.Lock
+
+
+def Lock() -> Any:  # noqa: N802 - the twin of a class
+    """Make a lock."""
+    return safely(threading.Lock())
+
 
 AsyncSignal = asyncio.Event
 Signal = threading.Event
@@ -371,7 +377,7 @@ class Watch:
         self._ours, self._theirs = socket.socketpair()
         self._ours.setblocking(False)
         self._theirs.setblocking(False)
-        self._lock = threading.Lock()
+        self._lock = safely(threading.Lock())
         self._waiting = self._closed = False
 
     def wait(self, timeout: float | None) -> bool:

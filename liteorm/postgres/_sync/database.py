@@ -29,6 +29,7 @@ from liteorm.postgres._sync.held import Holding, Owned
 from liteorm.postgres._sync.meeting import first_wire
 from liteorm.postgres._sync.session import AnySession
 from liteorm.postgres._sync.transaction import Transaction, Tx, begin_transaction
+from liteorm.postgres._driver import held_safely
 from liteorm.postgres._session.beginning import begin_of
 from liteorm.postgres._session.commands import check_pooled, check_text
 from liteorm.postgres._session.nesting import entered, is_inside
@@ -371,7 +372,7 @@ def open(
         if state.waiting and not state.blocked:
             pool.check()
 
-    state.pool = Pool(
+    pool = Pool(
         state.conninfo,
         connection_class=Wire,
         kwargs=state.connect_kwargs,
@@ -387,6 +388,7 @@ def open(
         open=False,
         name=f"liteorm {state.database}",
     )
+    state.pool = held_safely(pool)
     try:
         state.met(wire.pgconn)
         if types:

@@ -13,6 +13,7 @@ from psycopg import abc, pq
 from psycopg.adapt import AdaptersMap, Transformer
 
 from liteorm._core.living import Living
+from liteorm._core.locks import safely
 from liteorm._core.models.hints import Codec
 from liteorm._core.scanning.shape import NO_CODECS, ExecutorFor, Shape
 from liteorm._core.scanning.types import (
@@ -111,7 +112,7 @@ class KnownTypes:
         self.money_unit: MoneyUnit | None = None
         self.shapes: dict[Any, Any] = {}
         self._plain_oids: dict[int, int] = {}
-        self._lock = threading.RLock()  # a finaliser may come in between
+        self._lock = safely(threading.RLock())  # a finaliser may come in between
         _with_locks.add(self)
         if before is None:
             self.types = dict(BY_OID)
@@ -252,7 +253,7 @@ class TypeRegistry:
     ) -> None:
         self.codecs = codecs
         self.custom = CustomTypes(custom)
-        self._lock = threading.RLock()
+        self._lock = safely(threading.RLock())
         _with_locks.add(self)
         self.known = KnownTypes(codecs, self.custom)
 
@@ -295,7 +296,7 @@ _with_locks = Living[Any]()
 def _renew_locks() -> None:
     # Another thread of the parent, which is not here, may hold them for good.
     for each in list(_with_locks):
-        each._lock = threading.RLock()
+        each._lock = safely(threading.RLock())
 
 
 if hasattr(os, "register_at_fork"):
