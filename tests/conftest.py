@@ -21,8 +21,9 @@ pytest_plugins = ["pytester"] if _INSTALLED else ["pytester", "liteorm_testing.p
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# What `make test` leaves to CI: what starts servers, poolers, browsers, type checkers or whole runs
-# of pytest of its own, the longest first, and twins that are generated from what does run.
+# What `make test` leaves to CI, the longest first: what starts servers, poolers, browsers, type checkers
+# or whole runs of pytest of its own, what waits for limits to pass, what tries every call in every way
+# to fail, and twins that are generated from what does run.
 _LEFT_TO_CI = (
     "tests/testing/test_plugin.py",
     "tests/testing/test_mistakes.py",
@@ -37,6 +38,19 @@ _LEFT_TO_CI = (
     "tests/check/test_stubs.py",
     "tests/postgres/test_forked.py",
     "tests/postgres/test_native_life.py",
+    "tests/postgres/test_cancellation.py",
+    "tests/postgres/test_idle_interrupts.py",
+    "tests/postgres/test_settings.py",
+    "tests/check/test_types_sent.py",
+    "tests/check/test_findings_page.py",
+    "tests/postgres/_async/test_faults.py",
+    "tests/postgres/_async/test_late_failures.py",
+    "tests/postgres/_async/test_limits.py",
+    "tests/postgres/_async/test_ownership.py",
+    "tests/postgres/_async/test_pgbouncer.py",
+    "tests/postgres/_async/test_quiet_tracebacks.py",
+    "tests/postgres/_async/test_standby_silent.py",
+    "tests/postgres/_async/test_tenants.py",
     "tests/postgres/_sync",
 )
 _ROOT = Path(__file__).parent.parent
@@ -66,7 +80,10 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     quick = os.environ.get("LITEORM_TESTS") == "quick"
     if not quick or config.args_source is pytest.Config.ArgsSource.ARGS:
         return []
-    return [f"a quick run, without {', '.join(_LEFT_TO_CI)}; all of it: make test TESTS=all"]
+    left = [
+        path for path in _LEFT_TO_CI if not any(path.startswith(f"{at}/") for at in _LEFT_TO_CI)
+    ]
+    return [f"a quick run, without {', '.join(left)}; all of it: make test TESTS=all"]
 
 
 @pytest.fixture
