@@ -21,9 +21,9 @@ pytest_plugins = ["pytester"] if _INSTALLED else ["pytester", "liteorm_testing.p
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# What `make test` leaves to CI, the longest first: what starts servers, poolers, browsers, type checkers
-# or whole runs of pytest of its own, what waits for limits to pass, what tries every call in every way
-# to fail, and twins that are generated from what does run.
+# What `make test` leaves to CI, the longest first: what starts servers, poolers, browsers, type
+# checkers or whole runs of pytest of its own, what waits for limits to pass, what tries every call
+# in every way to fail, and twins that are generated from what does run.
 _LEFT_TO_CI = (
     "tests/testing/test_plugin.py",
     "tests/testing/test_mistakes.py",
