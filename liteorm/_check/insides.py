@@ -258,6 +258,10 @@ def _fits_in_json(base: PgType, hint: Hint) -> bool:
     """Tell whether JSON made of a PostgreSQL type fills an annotation; True if not known."""
     if hint.kind == "union":
         return any(_fits_in_json(base, member) for member in hint.args)
+    if base.kind == "array" and base.element is not None and hint.kind == "sequence":
+        while hint.kind == "sequence" and hint.args:
+            hint = hint.args[0]
+        return _fits_in_json(underlying(base.element), hint)
     if base.kind in ("array", "composite", "record"):
         return hint.kind not in ("scalar", "enum", "literal")
     if hint.kind in ("sequence", "model", "tuple", "mapping"):

@@ -269,6 +269,7 @@ def aggregates(queries: Queries, type_: str, columns: Columns, depth: int) -> li
     if type_ == "text":
         return [
             f"array_agg({x})::text",
+            f"(array_agg({x}) FILTER (WHERE {queries.condition(columns, 1)}))::text",
             f"jsonb_agg({x})::text",
             f"string_agg({x}, NULL)",
             f"xmlagg(xmlforest({x} AS x))::text",
@@ -477,8 +478,13 @@ def ruled(queries: Queries) -> tuple[str, list[str]]:
     where = f" WHERE {said(one)}" if queries.chance(0.8) else ""
     if queries.chance(0.2):
         keys = queries.one_of("r.id", "ROLLUP (r.id)", "r.id, ROLLUP (r.n)")
-        shown = f"max(r.{asked}) AS c0, min({text}) AS c1, max(nullif(r.n, 0)) AS c2"
-        return f"SELECT {shown} FROM ruled r{where} GROUP BY {keys}", [of[asked], "text", "int"]
+        first = queries.one_of(
+            f"max(r.{asked})", f"(array_agg(r.{asked}) FILTER (WHERE {said(one)}))"
+        )
+        shown = f"{first}::{of[asked] if 'max' in first else 'text'} AS c0"
+        shown += f", min({text}) AS c1, max(nullif(r.n, 0)) AS c2"
+        types = [of[asked] if "max" in first else "text", "text", "int"]
+        return f"SELECT {shown} FROM ruled r{where} GROUP BY {keys}", types
     items = {
         **{f"r.{name}": of[name] for name in ("x", "y", "z", "u")},
         f"nullif(r.n, {queries.one_of('0', '1')})": "int",

@@ -20,6 +20,10 @@ from liteorm_testing import Server, database
 SCHEMA = """
 CREATE TABLE a (id int PRIMARY KEY, name text NOT NULL, day date NOT NULL, price numeric NOT NULL);
 CREATE TABLE b (id int PRIMARY KEY, a_id int NOT NULL REFERENCES a, note text NOT NULL, tag text);
+CREATE TYPE noted AS (note text, gone int, id int);
+ALTER TYPE noted DROP ATTRIBUTE gone;
+CREATE TABLE lists (id int NOT NULL, note text NOT NULL, tags text[] NOT NULL, grid int[] NOT NULL);
+INSERT INTO lists VALUES (1, 'n', '{a}', '{{1}}');
 CREATE FUNCTION own(a) RETURNS jsonb LANGUAGE sql AS $$SELECT '{}'::jsonb$$;
 INSERT INTO a VALUES (1, 'one', '2024-01-01', 1.5), (2, 'two', '2024-01-02', 2);
 INSERT INTO b VALUES (1, 1, 'n', NULL), (2, 1, 'm', 't');
@@ -75,6 +79,23 @@ class Item(TypedDict):
 
 
 @attrs.define
+class Tags:
+    """Lists inside."""
+
+    id: int
+    tags: list[str]
+    grid: list[list[int]]
+
+
+@attrs.define
+class TagsWrong:
+    """A list of something else."""
+
+    id: int
+    tags: list[int]
+
+
+@attrs.define
 class A:
     """Its notes inside."""
 
@@ -106,6 +127,20 @@ RIGHT: list[tuple[Any, str]] = [
         "SELECT array_agg(q) FROM a LEFT JOIN (SELECT id, tag FROM b) q ON q.id > a.id"
         " GROUP BY a.id",
     ),
+    (
+        B | None,
+        "SELECT CASE WHEN b.id IS NULL THEN NULL"
+        f" ELSE jsonb_build_object('id', b.id, 'note', b.note) END {EACH}",
+    ),
+    (
+        BTag | None,
+        "SELECT CASE WHEN b.id > 9 THEN NULL WHEN tag IS NOT NULL"
+        " THEN jsonb_build_object('id', id, 'tag', tag) END FROM b",
+    ),
+    (B, "SELECT ROW(note, id)::noted FROM b"),
+    (Tags, "SELECT to_jsonb(lists) FROM lists"),
+    (list[list[str]], "SELECT coalesce(jsonb_agg(tags), '[]') FROM lists"),
+    (tuple[bool, bool, int], "SELECT ROW(tag IS NULL, id = ANY ('{1}'), (SELECT 1)) FROM b"),
     (list[str], "SELECT array_agg(b.note) FROM b GROUP BY a_id"),
     (list[str | None], f"SELECT array_agg(b.note) {JOIN}"),
     (list[str] | None, f"SELECT array_agg(b.note) FILTER (WHERE b.id IS NOT NULL) {JOIN}"),
@@ -141,6 +176,25 @@ WRONG: list[tuple[Any, str, str, str]] = [
     (list[BMaybe], f"SELECT jsonb_agg(b) {JOIN}", "inside-null", "an element of column"),
     (list[str], f"SELECT array_agg(b.note) {JOIN}", "inside-null", "an element of column"),
     (list[str], "SELECT array_agg(tag) FROM b GROUP BY a_id", "inside-null", "element"),
+    (
+        B | None,
+        "SELECT CASE WHEN a.id > 9 THEN NULL"
+        f" ELSE jsonb_build_object('id', b.id, 'note', b.note) END {EACH}",
+        "inside-null",
+        '"id" in',
+    ),
+    (
+        BTag | None,
+        "SELECT CASE WHEN tag IS NOT NULL THEN"
+        " jsonb_build_object('id', id, 'tag', first_value(tag) OVER (ORDER BY id)) END FROM b",
+        "inside-null",
+        '"tag" in',
+    ),
+    (B, "SELECT ROW(tag, id)::noted FROM b", "inside-null", '"note" in'),
+    (TagsWrong, "SELECT to_jsonb(lists) FROM lists", "inside-type", '"tags" in'),
+    (list[list[str]], "SELECT jsonb_agg(grid) FROM lists GROUP BY id", "inside-type", "element"),
+    (tuple[str, int], "SELECT ROW(tag IS NULL, id) FROM b", "inside-type", "is boolean"),
+    (tuple[int, int], "SELECT ROW((SELECT note), id) FROM b", "inside-type", "is text"),
     (list[str], "SELECT ARRAY[note, tag] FROM b", "inside-null", "element"),
     (list[B], f"SELECT array_agg(ROW(b.id, b.note)) {JOIN}", "inside-null", '"f1" in'),
     (list[BTag], "SELECT ARRAY(SELECT ROW(id, tag) FROM b)", "inside-null", '"f2" in'),

@@ -85,6 +85,8 @@ class Catalog:
     operators: dict[int, Operator] = Factory(dict[int, Operator])
     present: set[int] = Factory(set[int])
     """The oids of domains to which NULL cannot be cast."""
+    attributes: dict[int, list[str]] = Factory(dict[int, list[str]])
+    """The names of composite types' attributes, of one that was dropped an empty one."""
 
 
 def load_catalog(catalog: Catalog, trees: Iterable[Any]) -> Loading:
@@ -93,6 +95,7 @@ def load_catalog(catalog: Catalog, trees: Iterable[Any]) -> Loading:
     functions: set[int] = set()
     operators: set[int] = set()
     domains: set[int] = set()
+    rows: set[int] = set()
     wanted = list(trees)
     while wanted:
         found: set[int] = set()
@@ -103,6 +106,8 @@ def load_catalog(catalog: Catalog, trees: Iterable[Any]) -> Loading:
                 operators |= {node.number("opno")}
                 if node.kind == "COERCETODOMAIN":
                     domains |= {node.number("resulttype")}
+                elif node.kind in ("ROWEXPR", "ROW"):
+                    rows |= {node.number("row_typeid")} - {_RECORD}
         found -= relations
         relations |= found
         wanted.clear()
@@ -115,6 +120,11 @@ def load_catalog(catalog: Catalog, trees: Iterable[Any]) -> Loading:
         for oid, not_null, checks in (yield _DOMAINS, (sorted(domains),)):
             if not_null or _refuse_null(checks):
                 catalog.present.add(oid)
+    if rows:
+        catalog.attributes.update((yield _ATTRIBUTES, (sorted(rows),)))
+
+
+_RECORD: Final = 2249
 
 
 def _refuse_null(checks: list[str]) -> bool:
@@ -312,6 +322,13 @@ JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef f ON f.adrelid = c.oid AND f.adnum = a.attnum
 WHERE c.oid = ANY(%s::oid[])
 ORDER BY c.oid, a.attnum
+"""
+
+_ATTRIBUTES: Final = """
+SELECT t.oid::int8, ARRAY(
+    SELECT CASE WHEN NOT attisdropped THEN attname ELSE '' END::text
+    FROM pg_attribute WHERE attrelid = t.typrelid AND attnum > 0 ORDER BY attnum)::text[]
+FROM pg_type t WHERE t.oid = ANY(%s::oid[]) AND t.typrelid <> 0
 """
 
 _DOMAINS: Final = f"""

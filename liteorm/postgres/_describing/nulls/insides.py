@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final, Literal, cast
 
 from attrs import evolve
@@ -79,10 +79,9 @@ def _inside(level: Level, node: Any) -> Inside | None:
         case "SUBLINK":
             return _sublink(level, node)
         case "COALESCEEXPR" | "COALESCE":
-            return _one_of(level, node.nodes("args"))
+            return _one_of(level, [(arg, []) for arg in node.nodes("args")])
         case "CASEEXPR" | "CASE":
-            results = [when["result"] for when in node.nodes("args")]
-            return _one_of(level, [*results, node["defresult"]])
+            return _one_of(level, _branches(level, node))
         case "AGGREF":
             return _aggregate(level, node)
         case "FUNCEXPR":
@@ -127,9 +126,10 @@ def _part(level: Level, name: str, node: Any, type_: int = 0) -> Member:
 
 def _row(level: Level, node: Node) -> Inside:
     names = [str(name) for name in node.nodes("colnames")]
+    names = names or level.analysis.catalog.attributes.get(node.number("row_typeid"), [])
     args = node.nodes("args")
     labels = names if len(names) == len(args) else [f"f{n}" for n in range(1, len(args) + 1)]
-    parts = [_part(level, name, arg) for name, arg in zip(labels, args, strict=True)]
+    parts = [_part(level, name, arg) for name, arg in zip(labels, args, strict=True) if name]
     return Inside("row", tuple(parts), named=node.number("row_typeid") != _RECORD)
 
 
@@ -156,13 +156,29 @@ def _sublink(level: Level, node: Node) -> Inside | None:
     return Inside("array", (Member("", type_of(entries[0]["expr"]), column),))
 
 
-def _one_of(level: Level, nodes: list[Any]) -> Inside | None:
+def _branches(level: Level, node: Node) -> Iterator[tuple[Any, list[Node]]]:
+    """Yield the values of a CASE, each with the conditions that it is reached by."""
+    parts = list(node.walk())
+    # What is computed from other rows is not as the row is that reaches it.
+    plain = node["arg"] is None and not level.grouped
+    plain = plain and not any(part.kind in ("WINDOWFUNC", "AGGREF") for part in parts)
+    passed: list[Node] = []
+    for when in node.nodes("args"):
+        yield when["result"], [*passed, when["expr"]] if plain else []
+        passed.append(Node("BOOLEANTEST", {"arg": when["expr"], "booltesttype": _IS_NOT_TRUE}))
+    yield node["defresult"], passed if plain else []
+
+
+_IS_NOT_TRUE: Final = "1"
+
+
+def _one_of(level: Level, nodes: Iterable[tuple[Any, list[Node]]]) -> Inside | None:
     """Return the inside that all of several values have; constants are taken for empty ones."""
-    found = [
-        _inside(level, node)
-        for node in nodes
-        if isinstance(node, Node) and _bare(node).kind not in ("CONST", "ARRAYEXPR", "ARRAY")
-    ]
+    found: list[Inside | None] = []
+    for node, conditions in nodes:
+        if isinstance(node, Node) and _bare(node).kind not in ("CONST", "ARRAYEXPR", "ARRAY"):
+            with _over_rows(level, conditions) if conditions else nullcontext():
+                found.append(_inside(level, node))
     if not found or any(inside != found[0] for inside in found):
         return None
     return found[0]
@@ -180,7 +196,7 @@ def _aggregate(level: Level, node: Node) -> Inside | None:
     form = _GATHERING.get(name)
     if form is None or not args or node.number("agglevelsup"):
         return None
-    with _over_rows(level, node["aggfilter"]):
+    with _over_rows(level, [node["aggfilter"]]):
         part = _part(level, "", args[0]["expr"])
     if name.endswith("_strict"):
         part = evolve(part, out=_never(part.out))
@@ -188,18 +204,22 @@ def _aggregate(level: Level, node: Node) -> Inside | None:
 
 
 @contextmanager
-def _over_rows(level: Level, condition: Any) -> Generator[None]:
-    """Look at the rows that go into an aggregate."""
+def _over_rows(level: Level, conditions: list[Any]) -> Generator[None]:
+    """Look at the rows that go into an aggregate, or into a branch of a CASE."""
     before = level.conditions, level.fixed, level.env, level.blurred
+    found = level.follows, level.consts, level.expressions
     level.conditions, level.blurred = list(level.conditions), set(level.blurred)
+    level.follows = dict(level.follows)
+    asked = [Condition(condition) for condition in conditions if isinstance(condition, Node)]
     try:
         with level.over(groups=False), level.assuming({EMPTY: False}):
-            if isinstance(condition, Node):
-                level.conditions.append(Condition(condition))
+            if asked:
+                level.conditions += asked
                 settle(level)
             yield
     finally:
         level.conditions, level.fixed, level.env, level.blurred = before
+        level.follows, level.consts, level.expressions = found
 
 
 def _call(level: Level, node: Node) -> Inside | None:
