@@ -51,6 +51,7 @@ RENAMES = {
     "apause": "pause",
     "areclaim": "reclaim",
     "arunning": "running",
+    "aleaves_block_open": "leaves_block_open",
     "aserves_strangers": "serves_strangers",
     "auntil": "until",
     "atold": "told",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import os
 import random
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import attrs
@@ -51,6 +53,50 @@ def test_a_transaction_of_a_pools_thread_is_nobody_elses(liteorm_database: Any) 
             thread.join()
             box[0].rollback()
             assert len(box) == 2
+
+
+@contextmanager
+def _made_around(block: Any) -> Generator[Any]:
+    with block as tx:
+        yield tx
+
+
+ENTERED: dict[str, Callable[[Any], Any]] = {
+    "block": lambda block: block.__enter__,
+    "exit stack": lambda block: functools.partial(ExitStack().enter_context, block),
+    "generator": lambda block: _made_around(block).__enter__,
+}
+
+
+@pytest.mark.parametrize("how", ENTERED)
+def test_a_block_that_is_left_open_by_a_pools_thread_is_nobody_elses(
+    liteorm_database: Any, how: str
+) -> None:
+    """`run_in_executor(None, block.__enter__)`: what the thread does next is a stranger's work."""
+    with open(liteorm_database.dsn, max_size=4) as db, ThreadPoolExecutor(1) as threads:
+        block = db.transaction()
+        enter = ENTERED[how](block)
+        tx = threads.submit(enter).result()
+        assert threads.submit(db.run, lambda tx: tx.query("SELECT 1")).result()
+        tx.rollback()
+
+
+def test_a_block_in_a_pools_thread_is_seen(liteorm_database: Any) -> None:
+    """Where it is left by the job that entered it, `run` inside is refused as anywhere."""
+
+    def plain(db: Any) -> None:
+        with db.transaction():
+            db.run(lambda tx: tx.query("SELECT 1"))
+
+    def stacked(db: Any) -> None:
+        with ExitStack() as stack:
+            stack.enter_context(_made_around(db.transaction()))
+            db.run(lambda tx: tx.query("SELECT 1"))
+
+    with open(liteorm_database.dsn, max_size=4) as db, ThreadPoolExecutor(1) as threads:
+        for job in (plain, stacked):
+            with pytest.raises(liteorm.TransactionError, match="inside an open transaction"):
+                threads.submit(job, db).result()
 
 
 async def _opened(dsn: str) -> tuple[AsyncDB, Any, Any, Any]:

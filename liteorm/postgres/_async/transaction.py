@@ -27,7 +27,12 @@ from liteorm.postgres._session.beginning import Begin
 from liteorm.postgres._session.commands import check_pooled, check_text
 from liteorm.postgres._session.nesting import entered
 from liteorm.postgres._session.outcomes import because
-from liteorm.postgres._session.primitives import AsyncAnswer, afinish, asleep
+from liteorm.postgres._session.primitives import (
+    AsyncAnswer,
+    afinish,
+    aleaves_block_open,
+    asleep,
+)
 from liteorm.postgres._session.reclaiming import warn_of_loss
 from liteorm.postgres._session.state import CLEANUP_BOUND, PoolState
 from liteorm.postgres._types.quiet import said
@@ -353,7 +358,7 @@ class AsyncTransaction:
         if self._tx is not None:
             raise TransactionError("this transaction block has been entered before")
         self._tx = tx = await self._begun()
-        if tx._parent is None:
+        if tx._parent is None and not aleaves_block_open():
             entered(tx)
         return self._tx
 

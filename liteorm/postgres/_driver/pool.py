@@ -62,8 +62,9 @@ def leave_queue(pool: ConnectionPool[Any], exc: BaseException) -> None:
 def held_safely(pool: T) -> T:
     """Have the lock of a pool of threads given back whatever comes; return the pool."""
     inner: Any = pool
-    if isinstance(inner, ConnectionPool) and isinstance(inner._lock, type(threading.Lock())):
-        inner._lock = safely(inner._lock)
+    lock: Any = getattr(inner, "_lock", None)
+    if isinstance(inner, ConnectionPool) and isinstance(lock, type(threading.Lock())):
+        inner._lock = safely(lock)
     return pool
 
 

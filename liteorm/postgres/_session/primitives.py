@@ -37,6 +37,7 @@ __all__ = [
     "acheck_plain",
     "afinish",
     "agetconn",
+    "aleaves_block_open",
     "answer",
     "apause",
     "arunning",
@@ -49,6 +50,7 @@ __all__ = [
     "check_plain",
     "finish",
     "getconn",
+    "leaves_block_open",
     "pause",
     "readable",
     "running",
@@ -89,6 +91,28 @@ def aserves_strangers() -> bool:
 def serves_strangers() -> bool:
     """Say whether what runs here serves one caller after another, as a thread of a pool does."""
     return threading.current_thread() is not threading.main_thread()
+
+
+def aleaves_block_open() -> bool:
+    """Say whether the caller, who enters a block, is all that its thread does for now."""
+    return False
+
+
+_SERVING: Final = frozenset({"concurrent.futures.thread", "anyio._backends._asyncio"})
+
+
+def leaves_block_open() -> bool:
+    """Say whether the caller, who enters a block, is all that its thread does for now.
+
+    As `run_in_executor(None, block.__enter__)` has it, or through what contextlib made: the block
+    goes on elsewhere, and what the thread does next is somebody else's.
+    """
+    if not serves_strangers():
+        return False
+    entering = job = sys._getframe(1)
+    while (back := job.f_back) is not None and back.f_globals.get("__name__") not in _SERVING:
+        job = back
+    return back is not None and (job is entering or job.f_globals.get("__name__") == "contextlib")
 
 
 arunning = asyncio._get_running_loop

@@ -28,7 +28,12 @@ from liteorm.postgres._session.beginning import Begin
 from liteorm.postgres._session.commands import check_pooled, check_text
 from liteorm.postgres._session.nesting import entered
 from liteorm.postgres._session.outcomes import because
-from liteorm.postgres._session.primitives import Answer, finish, sleep
+from liteorm.postgres._session.primitives import (
+    Answer,
+    finish,
+    leaves_block_open,
+    sleep,
+)
 from liteorm.postgres._session.reclaiming import warn_of_loss
 from liteorm.postgres._session.state import CLEANUP_BOUND, PoolState
 from liteorm.postgres._types.quiet import said
@@ -354,7 +359,7 @@ class Transaction:
         if self._tx is not None:
             raise TransactionError("this transaction block has been entered before")
         self._tx = tx = self._begun()
-        if tx._parent is None:
+        if tx._parent is None and not leaves_block_open():
             entered(tx)
         return self._tx
 
