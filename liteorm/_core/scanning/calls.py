@@ -52,11 +52,17 @@ class MemberOf(dict[Any, Any]):
 
     def __init__(self, step: steps.Members) -> None:
         super().__init__(step.values)
+        self.padded = step.padded
+        if step.padded:
+            for value, member in step.values:
+                self.setdefault(value.rstrip(" "), member)
         self.enums = step.enums
         self.others = step.others
         self.shown = step.shown
 
     def __missing__(self, key: Any) -> Any:
+        if self.padded and (bare := key.rstrip(" ")) in self:
+            return self[bare]
         for enum in self.enums:
             try:
                 return enum(key)

@@ -252,9 +252,9 @@ class Fitter:
         if by_value(hint.type, plain, labels):
             # An IntFlag has members beyond those listed; a class may define _missing_.
             pairs = tuple((member.value, member) for member in members.values())
-            return Members(pairs, hint.text, (hint.type,))
+            return Members(pairs, hint.text, (hint.type,), padded=_is_padded(type_))
         if plain is str:
-            return Members(tuple(members.items()), hint.text)
+            return Members(tuple(members.items()), hint.text, padded=_is_padded(type_))
         mismatch(type_, hint, place)
 
     def _literal(self, type_: PgType, hint: Hint, place: Place) -> Step:
@@ -266,7 +266,7 @@ class Fitter:
                 pairs.append((value, literal))
         if not pairs:
             mismatch(type_, hint, place)
-        return Members(tuple(pairs), hint.text)
+        return Members(tuple(pairs), hint.text, padded=_is_padded(type_))
 
     def _plain_class(self, type_: PgType) -> Any:
         base = underlying(type_)
@@ -445,6 +445,7 @@ class Fitter:
             hint.text,
             tuple(cls for step in members for cls in step.enums),
             others=len(members) < len(steps),
+            padded=_is_padded(type_),
         )
 
 
@@ -466,6 +467,10 @@ def _alike(made: Hint, wanted: Hint) -> bool:
         and len(made.args) == len(wanted.args)
         and all(map(_alike, made.args, wanted.args))
     )
+
+
+def _is_padded(type_: PgType) -> bool:
+    return underlying(type_).base == "bpchar"
 
 
 def _bound(base: PgType) -> PgType:

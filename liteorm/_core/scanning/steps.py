@@ -85,6 +85,8 @@ class Members:
     """The enum classes which are asked about values that are not listed."""
     others: bool = False
     """Values that are not listed may stay as they are: `Color | str`."""
+    padded: bool = False
+    """Spaces behind a value are none of it: `character(n)`."""
 
 
 @attrs.frozen

@@ -55,7 +55,8 @@ def stored(member: Enum, plain: Any, labels: tuple[str, ...] = ()) -> Any:
     """Return what is stored for a member in a column; the member itself if nothing can be."""
     if by_value(type(member), plain, labels):
         return member.value
-    return member.name if plain is str else member
+    # Flags that stand together have a name that is none of the class's.
+    return member.name if plain is str and member.name in type(member).__members__ else member
 
 
 @with_class

@@ -38,12 +38,16 @@ from liteorm._core.values.members import parameter_of
 from liteorm._core.values.ranges import Multirange, Range
 from liteorm.errors import DataError, Error
 from liteorm.postgres._driver import register_dumper
+from liteorm.postgres._types.clocks import TimeBinary, TimeText
 from liteorm.postgres._types.custom import CustomType, CustomTypes
 from liteorm.postgres._types.exact import BASES, exact
 from liteorm.postgres._types.forms import ARRAYS, is_a, reason_of
 from liteorm.postgres._types.json import Written, json_bytes
 from liteorm.postgres._types.leaves import as_lists, evened, leaves
-from liteorm.postgres._types.times import interval_text, pack_interval
+from liteorm.postgres._types.times import (
+    interval_text,
+    pack_interval,
+)
 
 _NO_JSON = b"\f"
 """Behind a literal of unknown type: white space for arrays and ranges, an error in JSON.
@@ -125,6 +129,8 @@ def register_dumpers(
         register_dumper(adapters, Interval, interval_dumper)
     for timedelta_dumper in (_TimedeltaText, TimedeltaBinaryDumper):
         register_dumper(adapters, datetime.timedelta, timedelta_dumper)
+    for time_dumper in (TimeText, TimeBinary):
+        register_dumper(adapters, datetime.time, time_dumper)
     register_dumper(adapters, Decimal, _Decimal)
     for bound_dumper in (_BoundText, _BoundBinary):
         register_dumper(adapters, Bound, bound_dumper)

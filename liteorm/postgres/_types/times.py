@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 import attrs
@@ -87,11 +87,10 @@ def _time(value: Any) -> time:
 def _timetz(value: Any) -> time:
     if not isinstance(value, time):
         raise wrong_class(value, "time with tzinfo")
-    offset = value.utcoffset()
-    if offset is None:
+    if value.utcoffset() is None:
         raise Unsendable("it is a time without a UTC offset, the column has one")
-    if offset.microseconds:
-        raise Unsendable("its UTC offset has a fraction of a second, which PostgreSQL has not")
+    if (reason := finer_than_seconds(value)) is not None:
+        raise Unsendable(reason)
     return value
 
 
@@ -110,7 +109,28 @@ def _timestamptz(value: Any) -> datetime:
         raise Unsendable(
             "it is a datetime without a time zone, the column has one: give it a tzinfo"
         )
+    if (reason := beyond_utc(value)) is not None:
+        raise Unsendable(reason)
     return value
+
+
+def beyond_utc(value: datetime) -> str | None:
+    """Return why a moment with a time zone would not be read back, None if it would."""
+    if 1 < value.year < 9999:
+        return None
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        return "its moment in UTC is before the year 1 or after 9999, and could not be read back"
+    return None
+
+
+def finer_than_seconds(value: time) -> str | None:
+    """Return why a time's offset would be stored as another one, None if it would not."""
+    offset = value.utcoffset()
+    if offset is not None and offset.microseconds:
+        return "its UTC offset has a fraction of a second, which PostgreSQL has not"
+    return None
 
 
 def with_infinity(encoder: Encoder) -> Encoder:
@@ -159,8 +179,14 @@ FORMS: Final[dict[str, Form]] = {
         )
     ),
     "timestamptz": Form(
+        # Not strict: the driver's dumper takes moments that could not be read back.
         Scalar(
-            "datetime", _timestamptz, iso_text, datetime, "{v}.tzinfo is None", 1184, strict=True
+            "datetime",
+            _timestamptz,
+            iso_text,
+            datetime,
+            "{v}.tzinfo is None or not 1 < {v}.year < 9999",
+            1184,
         )
     ),
     "interval": Form(

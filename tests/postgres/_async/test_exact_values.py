@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import enum
 from collections import UserDict
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import attrs
@@ -82,7 +83,15 @@ class Short(UUID):
         return self.hex[:8]
 
 
+class Rights(enum.IntFlag):
+    """Members that stand together have no name of their own."""
+
+    READ = 1
+    WRITE = 2
+
+
 ZONE = dt.timezone(dt.timedelta(hours=5))
+WEST = dt.timezone(dt.timedelta(hours=-5))
 GIVEN: list[tuple[str, Any, Any]] = [
     ("int2", Cents(1234), 1234),
     ("int8", Cents(1234), 1234),
@@ -114,6 +123,11 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("name", "n" * 64, "longer than the 63 bytes"),
     ("name", "é" * 32, "longer than the 63 bytes"),
     ("timetz", dt.time(1, tzinfo=dt.timezone(dt.timedelta(0, 60, 5))), "a fraction of a second"),
+    ("timestamptz", dt.datetime(1, 1, 1, 4, tzinfo=ZONE), "before the year 1"),
+    ("timestamptz", dt.datetime(9999, 12, 31, 23, tzinfo=WEST), "after 9999"),
+    ("timestamptz[]", [dt.datetime(9999, 12, 31, 23, tzinfo=WEST)], "after 9999"),
+    ("tstzrange", Range(dt.datetime(1, 1, 1, tzinfo=ZONE), None), "before the year 1"),
+    ("text", Rights.READ | Rights.WRITE, "is a Rights, expected str"),
     ("jsonb", {1: "a", "1": "b"}, "two keys of a dict"),
     ("jsonb", [{"a": {dt.date(2024, 1, 1): 1, "2024-01-01": 2}}], "two keys of a dict"),
     ("jsonb", UserDict({1: "a", "1": "b"}), "two keys of a dict"),
@@ -184,6 +198,10 @@ async def test_what_would_be_stored_changed_is_refused(
         with pytest.raises(liteorm.DataError, match=words):
             await call()
             raise AssertionError(name)
+    if type_ == "timetz":
+        for given in (value, [value]):
+            with pytest.raises(liteorm.DataError, match=words):
+                await db.execute("SELECT %s", [given])
     if type_.startswith("json"):
         with pytest.raises(liteorm.DataError, match=words):
             await db.execute("SELECT %s", [Json(value)])
@@ -193,3 +211,30 @@ async def test_what_would_be_stored_changed_is_refused(
         assert await db.insert_many(small) == 3
         found = [row[0] for row in await db.query("SELECT v FROM cell WHERE id < 4 ORDER BY id")]
         assert [each != 0 for each in found] == [False, True, False]
+
+
+class Size(enum.Enum):
+    """Codes of several lengths."""
+
+    S = "S"
+    XL = "XL"
+    XXL = "XXL"
+
+
+@pytest.mark.parametrize("annotation", [Size, Literal["S", "XL", "XXL"], list[Size]])
+async def test_members_are_found_behind_the_spaces_of_character(
+    liteorm_async_db: AsyncDB, annotation: Any
+) -> None:
+    """`character(n)` pads what is stored, which is the member all the same."""
+    db = liteorm_async_db
+    several = annotation == list[Size]
+    cell, textual = await tables(db, "char(3)[]" if several else "char(3)", annotation | None)
+    for size in Size:
+        one = [size] if several else size if annotation is Size else size.value
+        await db.execute(
+            "UPDATE cell SET v = NULL; DELETE FROM cell WHERE id < 20; TRUNCATE textual"
+        )
+        for call in ways(db, cell, textual, one).values():
+            await call()
+        found: Any = liteorm.scan(await db.query(STORED), annotation)
+        assert found == [one] * 10
