@@ -8,10 +8,12 @@ import inspect
 import os
 import pkgutil
 import sys
+import sysconfig
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 
 import attrs
 
@@ -121,11 +123,20 @@ def _imported(module: ModuleType | str) -> ModuleType:
         raise ImportError(_raised(module, error)) from error
 
 
+_NOT_THE_USERS: Final = (
+    *{sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")},
+    str(Path(__file__).parent.parent) + os.sep,
+)
+"""Folders of what an import goes through on its way to what is wrong in the user's module."""
+
+
 def _raised(module: str, error: BaseException) -> str:
     """Return in one sentence what a module raised when it was imported."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not frame.filename.startswith("<frozen importlib")]
-    place = f" ({relative(own[-1].filename)}:{own[-1].lineno})" if len(own) > 1 else ""
+    # The first is this module's.
+    files = [frame for frame in frames[1:] if not frame.filename.startswith("<")]
+    own = [frame for frame in files if not frame.filename.startswith(_NOT_THE_USERS)]
+    place = f" ({relative(own[-1].filename)}:{own[-1].lineno})" if own else ""
     said = str(error)
     if isinstance(error, SyntaxError) and error.filename:
         said, place = error.msg, f" ({relative(error.filename)}:{error.lineno})"

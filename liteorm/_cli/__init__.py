@@ -82,7 +82,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 141
     except liteorm.Error as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        # Which file it was, for example.
+        notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
+        print(f"{type(error).__name__}: {error}{notes}", file=sys.stderr)
         return 2
     except Exception as error:
         if os.environ.get("LITEORM_TRACEBACK"):

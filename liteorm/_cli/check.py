@@ -59,11 +59,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--plans",
-        type=int,
+        type=_rows,
         metavar="ROWS",
         help="warn of statements whose plan reads a table of at least so many rows from end to end",
     )
     parser.add_argument("--strict", action="store_true", help="fail on warnings too")
+
+
+def _rows(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of rows")
+    return int(text)
 
 
 def add_sources(parser: argparse.ArgumentParser) -> None:

@@ -71,7 +71,9 @@ def run(arguments: argparse.Namespace) -> int:
     if path is not None and not path.parent.is_dir():
         return _refused(f"there is no folder {path.parent}")
     try:
-        source = Source.read(path) if path is not None and path.exists() else Source()
+        # What is no file, such as /dev/stdout, is only written to.
+        there = path is not None and (path.is_file() or path.is_dir())
+        source = Source.read(path) if path is not None and there else Source()
         old = None if source.text is None else read_old(source.text)
     except (OSError, UnicodeError) as error:
         return _refused(f"{path} cannot be read: {error}")
@@ -99,7 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
     whole: list[str] = [] if arguments.table else arguments.schema
     new = merged(blocks, old, partial=partial, whole=whole, modules=modules)
     if path is None:
-        sys.stdout.write(new)
+        print(new, end="")
         return 0
     if new != source.text:
         try:

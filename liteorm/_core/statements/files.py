@@ -214,7 +214,12 @@ class _Entry:
 def _entries(file: Path) -> Iterator[_Entry]:
     """Yield the statements of a file, which begin where a comment is a header."""
     # Not read as text: that would make a line's end of what may stand in a literal.
-    text = file.read_bytes().decode("utf-8-sig")
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise StatementError(
+            f"{file.name} is not in UTF-8 (at byte {error.start})", hint="save it so"
+        ) from None
     found = [_Entry(file, 1, "", "", None)]
     begun = 0
     for kind, start, end, _ in tokens(text):
