@@ -123,7 +123,7 @@ send a `str` there.
 - **`"char"`** is one byte; the zero byte is the empty string, as PostgreSQL shows it.
 - **Too long for `"char"` or `name`**, a `str` is refused by the calls that know the table. As a
   parameter of a statement PostgreSQL itself cuts it, as it does a literal.
-- **Moments with a time zone** go from the year 1 to 9999 in UTC: an object with one beyond is refused.
+- **Moments with a time zone** go from the year 1 to 9999 in UTC; an object with others is refused.
 - **`money`** has as many decimals as the server's `lc_monetary`; they are asked for once.
 - **`character(n)`** is padded with spaces, as PostgreSQL gives it. Use `text`.
 - **`inet`** gives an Address, or an Interface where the value has a netmask. A field annotated

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final, LiteralString, TypeVar
 
 import attrs
+from msgspec import UNSET
 
 from liteorm._core.models.classes import model_of
 from liteorm._core.models.model import Field, Model, Table
@@ -35,6 +36,7 @@ __all__ = [
     "delete",
     "get",
     "insert",
+    "may_misread",
     "outdated",
     "run",
     "table_key",
@@ -86,6 +88,27 @@ def returned_model(model: Model, returning: Any) -> Model:
     return _DICT if returning is dict else model_of(returning)
 
 
+def may_misread(model: Model, returning: Any, obj: Any) -> bool:
+    """Return whether an object has None where what comes back of its row may not.
+
+    A trigger may fill the column. So such a row is written in a transaction, and does not stay if
+    it cannot be read.
+    """
+    strict: tuple[str, ...] | None = model.memo.get("strict") if returning is None else None
+    if strict is None:
+        taken = returned_model(model, returning).by_column
+        strict = tuple(
+            field.name
+            for field in model.fields
+            if (own := taken.get(field.column)) is not None and not own.hint.optional
+        )
+        if returning is None:
+            model.memo["strict"] = strict
+    if model.kind == "typeddict":
+        return any(obj.get(name, UNSET) is None for name in strict)
+    return any(getattr(obj, name, UNSET) is None for name in strict)
+
+
 def identity(obj: Any) -> Any:
     """Return what tells objects apart that are written differently: the class, or the model."""
     cls: Any = obj.__class__
@@ -97,6 +120,9 @@ async def insert(session: AsyncStatements, obj: Any, returning: Any, table: Any)
     model = writable.model_of_object(obj)
     if returning is None and model.bound is not None:
         writable.refuse_unbound(model, obj)
+    if session._autocommit and may_misread(model, returning, obj):
+        async with session.transaction() as tx:
+            return await insert(tx, obj, returning, table)
     unset = writable.unset_fields(model, obj)
 
     def making() -> Making:
@@ -117,6 +143,9 @@ async def update(session: AsyncStatements, obj: Any, columns: Any, returning: An
     model = writable.model_of_object(obj)
     if returning is None and model.bound is not None:
         writable.refuse_unbound(model, obj)
+    if session._autocommit and may_misread(model, returning, obj):
+        async with session.transaction() as tx:
+            return await update(tx, obj, columns, returning)
     table = writable.table_for(model)
     names = writable.names_tuple(columns, "columns")
     unset = writable.unset_fields(model, obj)
@@ -147,6 +176,9 @@ async def upsert(
     model = writable.model_of_object(obj)
     if returning is None and model.bound is not None:
         writable.refuse_unbound(model, obj)
+    if session._autocommit and update != () and may_misread(model, returning, obj):
+        async with session.transaction() as tx:
+            return await upsert(tx, obj, conflict, update, returning, table)
     unset = writable.unset_fields(model, obj)
     place = writable.conflict_of(conflict)
     names = writable.names_tuple(update, "update")

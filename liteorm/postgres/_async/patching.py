@@ -33,6 +33,12 @@ async def patch(session: AsyncStatements, cls: type[T], key: Any, changes: Any, 
             model=model.name,
             hint=f'name its field: @liteorm.table("{table.text}", key=…, version="…")',
         )
+    if session._autocommit and any(
+        given[name] is None and not field.hint.optional for name, field in _named(model, given)
+    ):
+        # It may be that the row cannot be read back: then it does not stay.
+        async with session.transaction() as tx:
+            return await patch(tx, cls, key, changes, version)
     if not changed and version is None:
         return await get(session, cls, key)
     keys = writable.key_fields(model, table)

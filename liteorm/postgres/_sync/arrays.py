@@ -23,7 +23,7 @@ from liteorm.postgres._sync.lookup import (
     remembered,
     writing_of,
 )
-from liteorm.postgres._sync.one_row import identity, returned_model, weak
+from liteorm.postgres._sync.one_row import identity, may_misread, returned_model, weak
 from liteorm.postgres._sync.reordering import Reordered, insert_reordered, missing, reordering
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._writing.chunks import Chunks, Objects
@@ -105,7 +105,9 @@ def _insert_all(
     session: Statements, call: _Call, objects: list[Any], wanted: Any
 ) -> list[Any]:
     """Insert in one transaction: a row that does not come back, or unreadable, undoes all."""
-    if len(objects) == 1 and call.reordered is None:
+    model = call.target.model
+    other = None if wanted is model.cls else wanted
+    if len(objects) == 1 and call.reordered is None and not may_misread(model, other, objects[0]):
         # Nothing to undo.
         return _insert_some(session, call, objects, 0, wanted)
     if call.guarded is not None and len(objects) <= ARRAY_ROWS:

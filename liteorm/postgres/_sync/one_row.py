@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final, LiteralString, TypeVar
 
 import attrs
+from msgspec import UNSET
 
 from liteorm._core.models.classes import model_of
 from liteorm._core.models.model import Field, Model, Table
@@ -36,6 +37,7 @@ __all__ = [
     "delete",
     "get",
     "insert",
+    "may_misread",
     "outdated",
     "run",
     "table_key",
@@ -87,6 +89,27 @@ def returned_model(model: Model, returning: Any) -> Model:
     return _DICT if returning is dict else model_of(returning)
 
 
+def may_misread(model: Model, returning: Any, obj: Any) -> bool:
+    """Return whether an object has None where what comes back of its row may not.
+
+    A trigger may fill the column. So such a row is written in a transaction, and does not stay if
+    it cannot be read.
+    """
+    strict: tuple[str, ...] | None = model.memo.get("strict") if returning is None else None
+    if strict is None:
+        taken = returned_model(model, returning).by_column
+        strict = tuple(
+            field.name
+            for field in model.fields
+            if (own := taken.get(field.column)) is not None and not own.hint.optional
+        )
+        if returning is None:
+            model.memo["strict"] = strict
+    if model.kind == "typeddict":
+        return any(obj.get(name, UNSET) is None for name in strict)
+    return any(getattr(obj, name, UNSET) is None for name in strict)
+
+
 def identity(obj: Any) -> Any:
     """Return what tells objects apart that are written differently: the class, or the model."""
     cls: Any = obj.__class__
@@ -98,6 +121,9 @@ def insert(session: Statements, obj: Any, returning: Any, table: Any) -> Any:
     model = writable.model_of_object(obj)
     if returning is None and model.bound is not None:
         writable.refuse_unbound(model, obj)
+    if session._autocommit and may_misread(model, returning, obj):
+        with session.transaction() as tx:
+            return insert(tx, obj, returning, table)
     unset = writable.unset_fields(model, obj)
 
     def making() -> Making:
@@ -118,6 +144,9 @@ def update(session: Statements, obj: Any, columns: Any, returning: Any) -> Any:
     model = writable.model_of_object(obj)
     if returning is None and model.bound is not None:
         writable.refuse_unbound(model, obj)
+    if session._autocommit and may_misread(model, returning, obj):
+        with session.transaction() as tx:
+            return update(tx, obj, columns, returning)
     table = writable.table_for(model)
     names = writable.names_tuple(columns, "columns")
     unset = writable.unset_fields(model, obj)
@@ -148,6 +177,9 @@ def upsert(
     model = writable.model_of_object(obj)
     if returning is None and model.bound is not None:
         writable.refuse_unbound(model, obj)
+    if session._autocommit and update != () and may_misread(model, returning, obj):
+        with session.transaction() as tx:
+            return upsert(tx, obj, conflict, update, returning, table)
     unset = writable.unset_fields(model, obj)
     place = writable.conflict_of(conflict)
     names = writable.names_tuple(update, "update")

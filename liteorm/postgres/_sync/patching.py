@@ -34,6 +34,12 @@ def patch(session: Statements, cls: type[T], key: Any, changes: Any, version: An
             model=model.name,
             hint=f'name its field: @liteorm.table("{table.text}", key=…, version="…")',
         )
+    if session._autocommit and any(
+        given[name] is None and not field.hint.optional for name, field in _named(model, given)
+    ):
+        # It may be that the row cannot be read back: then it does not stay.
+        with session.transaction() as tx:
+            return patch(tx, cls, key, changes, version)
     if not changed and version is None:
         return get(session, cls, key)
     keys = writable.key_fields(model, table)

@@ -195,3 +195,59 @@ async def test_a_declared_statement_says_that_it_is_stored(db: AsyncDB, call: st
     with pytest.raises(ValueError, match="too long") as read:
         await getattr(reading, call)(db)
     assert not hasattr(read.value, "stored")
+
+
+@liteorm.table("item", key="id")
+@attrs.frozen
+class Strict:
+    """A note that the column need not have."""
+
+    id: int
+    note: str
+
+
+@liteorm.table("item", key="id")
+@attrs.frozen
+class Loose:
+    """The same, optional."""
+
+    id: int
+    note: str | None
+
+
+NULLS: dict[str, Any] = {
+    "insert": lambda s: s.insert(Strict(2, None)),  # type: ignore[arg-type]
+    "insert returning": lambda s: s.insert(Loose(2, None), returning=Strict),
+    "update": lambda s: s.update(Strict(1, None)),  # type: ignore[arg-type]
+    "update returning": lambda s: s.update(Loose(1, None), columns="note", returning=Strict),
+    "upsert": lambda s: s.upsert(Strict(2, None)),  # type: ignore[arg-type]
+    "patch": lambda s: s.patch(Strict, 1, {"note": None}),
+    "insert_returning": lambda s: s.insert_returning([Strict(2, None)]),  # type: ignore[arg-type]
+    "insert_returning other": lambda s: s.insert_returning([Loose(2, None)], returning=Strict),
+}
+
+
+@pytest.mark.parametrize("name", NULLS)
+async def test_none_for_a_field_that_may_not_be_none_is_not_stored(db: AsyncDB, name: str) -> None:
+    """What could not be read back does not stay, unless a trigger makes a value of it."""
+    before = await rows(db)
+    call = NULLS[name]
+    for _ in range(2):
+        with pytest.raises(liteorm.ScanError, match=r"is NULL; Strict\.note is str") as caught:
+            await call(db)
+        assert not caught.value.stored
+        assert await rows(db) == before
+        async with db.connection() as connection:
+            with pytest.raises(liteorm.ScanError):
+                await call(connection)
+        assert await rows(db) == before
+    await db.execute("""
+        CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            NEW.note := coalesce(NEW.note, 'filled'); RETURN NEW;
+        END $$;
+        CREATE TRIGGER fill BEFORE INSERT OR UPDATE ON item
+            FOR EACH ROW EXECUTE FUNCTION fill();
+    """)
+    found = await call(db)
+    assert (found[0] if isinstance(found, list) else found).note == "filled"
+    assert await rows(db) != before
