@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from psycopg import AsyncClientCursor, pq
 from psycopg.errors import QueryCanceled
@@ -61,7 +61,9 @@ class AsyncCopyingOut:
     def __del__(self) -> None:
         wire = self.__dict__.get("_wire")
         if wire is not None and not self._left:
-            abandon_reading(wire, self._copy, True, self._protection)
+            reader, self._copy, self._wire = self._copy, None, None
+            self._use = cast("Any", None)  # whoever records the warning holds this
+            abandon_reading(wire, reader, True, self._protection)
             warn_of_loss("the block of a COPY was not left", wire, self)
 
     async def __aenter__(self) -> AsyncIterator[bytes]:

@@ -204,7 +204,9 @@ class AsyncOwned(AsyncHeld):
 
     def __del__(self) -> None:
         if not self.__dict__.get("_closed", True):
-            warn_of_loss("the block of a connection was not left", self._wire, self)
+            # Whoever records the warning holds this, and is not to hold the connection.
+            wire, self._wire = self._wire, cast("Any", None)
+            warn_of_loss("the block of a connection was not left", wire, self)
 
 
 class AsyncHolding:

@@ -444,6 +444,7 @@ class AsyncListener:
             return
         if self._watch is not None:
             self._watch.close()
+        self._wire = None  # whoever records the warning holds this
         warn_of_loss("a listener was not closed", wire, self)
 
     async def __aenter__(self) -> AsyncListener:

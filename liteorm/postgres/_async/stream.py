@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import psycopg
 from psycopg import capabilities, pq
@@ -114,7 +114,9 @@ class AsyncStreaming:
     def __del__(self) -> None:
         wire = self.__dict__.get("_wire")
         if wire is not None and not self._left:
-            abandon_reading(wire, self._stream, False, self._protection)
+            reader, self._stream, self._wire = self._stream, None, None
+            self._use = cast("Any", None)  # whoever records the warning holds this
+            abandon_reading(wire, reader, False, self._protection)
             warn_of_loss("a stream's block was not left", wire, self)
 
     async def __aenter__(self) -> AsyncRowStream:

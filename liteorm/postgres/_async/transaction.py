@@ -331,7 +331,9 @@ class AsyncTx(AsyncAnySession):
 
     def __del__(self) -> None:
         if self.__dict__.get("_parent", self) is None and self._ended is None:
-            warn_of_loss("a transaction was neither committed nor rolled back", self._wire, self)
+            # Whoever records the warning holds this, and is not to hold the connection.
+            wire, self._wire = self._wire, cast("Any", None)
+            warn_of_loss("a transaction was neither committed nor rolled back", wire, self)
 
     async def __aenter__(self) -> AsyncTx:
         self._check_open()

@@ -445,6 +445,7 @@ class Listener:
             return
         if self._watch is not None:
             self._watch.close()
+        self._wire = None  # whoever records the warning holds this
         warn_of_loss("a listener was not closed", wire, self)
 
     def __enter__(self) -> Listener:
