@@ -50,3 +50,13 @@ def test_a_declared_parameter_inside_quotes_is_told(db: postgres.DB) -> None:
     [found] = findings(db, "SELECT id FROM things WHERE name = '%(x)s'", {"x": str})
     assert found.code == "parameter-name"
     assert "stands inside quotes" in str(found.hint)
+
+
+def test_other_mistakes_beside_placeholders_get_no_such_advice(db: postgres.DB) -> None:
+    """Whether it is described or run, a right placeholder is none of another library."""
+    sql: Any = "SELECT id FROM things WHERE id = %(id)s AND data ? 'a' AND"
+    [found] = findings(db, sql, {"id": int})
+    assert "written" not in str(found.hint)
+    with pytest.raises(liteorm.SqlSyntaxError) as caught:
+        db.query(sql, {"id": 1})
+    assert caught.value.hint is None

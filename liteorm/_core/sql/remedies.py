@@ -25,7 +25,7 @@ _TYPE: Final = re.compile(
 )
 _ARRAY: Final = re.compile(r"operator does not exist: .+ (=|<>) .+\[\]$")
 _OTHER_PLACEHOLDER: Final = re.compile(
-    r"\?|%\w?|%\([^()%]*\)\w?|(?<![:\w]):\w+|(?<![@\w])@\w+|\{\w*\}|\$[1-9]\d*"
+    r"\?|%\w?|%\([^()%]*\)\w?|(?<![:\w]):\w+|(?<![@\w])@\w+|\{\w*\}"
 )
 _QUERIES: Final = frozenset(
     {
@@ -85,8 +85,8 @@ def advice(sql: str, code: str, message: str, at: int | None) -> Advice:
             hint = _where_none_may_stand(sql, shown, at)
         elif "multiple commands" in message:
             hint = ONE_COMMAND
-        elif not numbers and _OTHER_PLACEHOLDER.search(blanked(sql)):
-            hint = WRITTEN
+        elif not numbers and "$1" not in sql and _OTHER_PLACEHOLDER.search(blanked(sql)):
+            hint = WRITTEN  # a described text has `$1` for each of its own
         elif at is not None and any(place.start == at for _, place in numbers):
             hint = "the call gave no parameters: without them a % is just a %"
     elif code == "42P02" and first is not None:
