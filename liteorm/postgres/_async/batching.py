@@ -52,8 +52,15 @@ class AsyncBatching:
         try:
             settle(batch._pending, await _send(self._session, batch._pending))
         except BaseException as error:
+            if isinstance(error, Error) and error.row is None:
+                # Not about one of them: about all.
+                error.statement = _names(batch._pending)
             fail(batch._pending, error)
             raise
+
+
+def _names(pending: list[Pending[Any]]) -> str | None:
+    return ", ".join(dict.fromkeys(each.name for each in pending if each.name)) or None
 
 
 async def _send(session: AsyncStatements, pending: list[Pending[Any]]) -> list[Any]:
@@ -65,7 +72,7 @@ async def _send(session: AsyncStatements, pending: list[Pending[Any]]) -> list[A
             _name(error, place, each)
             raise
     text = StatementText(";\n".join(each.sql for each in pending))
-    text.statement = ", ".join(dict.fromkeys(each.name for each in pending if each.name)) or None
+    text.statement = _names(pending)
     use = session._connection("batch", text)
     use.size = len(pending)
     async with use as wire:

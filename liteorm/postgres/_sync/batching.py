@@ -53,8 +53,15 @@ class Batching:
         try:
             settle(batch._pending, _send(self._session, batch._pending))
         except BaseException as error:
+            if isinstance(error, Error) and error.row is None:
+                # Not about one of them: about all.
+                error.statement = _names(batch._pending)
             fail(batch._pending, error)
             raise
+
+
+def _names(pending: list[Pending[Any]]) -> str | None:
+    return ", ".join(dict.fromkeys(each.name for each in pending if each.name)) or None
 
 
 def _send(session: Statements, pending: list[Pending[Any]]) -> list[Any]:
@@ -66,7 +73,7 @@ def _send(session: Statements, pending: list[Pending[Any]]) -> list[Any]:
             _name(error, place, each)
             raise
     text = StatementText(";\n".join(each.sql for each in pending))
-    text.statement = ", ".join(dict.fromkeys(each.name for each in pending if each.name)) or None
+    text.statement = _names(pending)
     use = session._connection("batch", text)
     use.size = len(pending)
     with use as wire:

@@ -267,6 +267,22 @@ def test_a_result_that_does_not_fit_says_what_is_stored(db: DB) -> None:
     assert len(db.query("SELECT 1 FROM item WHERE id > 9")) == 2
 
 
+def test_what_is_about_all_of_a_batch_names_all(liteorm_database: Any, db: DB) -> None:
+    """No connection to be had, a constraint that COMMIT looks at: whose statements these were."""
+    with open(liteorm_database.dsn, max_size=1, timeout=0.2) as small:
+        with pytest.raises(liteorm.ForeignKeyViolation) as late:
+            with small.batch() as batch:
+                batch.execute("INSERT INTO later VALUES (99)")
+                batch.execute(named, 7)
+                batch.execute(short, 0.01)
+        assert (late.value.statement, late.value.row) == ("named, short", None)
+        with small.transaction():
+            with pytest.raises(liteorm.PoolTimeout) as none:
+                with small.batch() as batch:
+                    batch.execute(named, 7)
+        assert none.value.statement == "named"
+
+
 @pytest.mark.parametrize("text", ["COMMIT", "BEGIN", "SAVEPOINT a", "COPY item FROM STDIN"])
 def test_text_that_is_refused_is_named(db: DB, text: Any) -> None:
     """Before anything is sent; the others have no results, and the transaction goes on."""
