@@ -315,10 +315,13 @@ class Statement(Command[P], Generic[T, P]):
         self, session: AsyncSession, /, *args: P.args, **named: P.kwargs
     ) -> AbstractAsyncContextManager[AsyncIterator[T]]: ...
     def iter(self, session: Any, /, *args: Any, **named: Any) -> Any:
-        """Stream the rows as objects, in bounded memory; a context manager gives the iterator."""
+        """Stream the rows as objects, in bounded memory; a context manager gives the iterator.
+
+        The statement's timeout bounds the server's time for the next rows, not the reader's.
+        """
         sql, params = self._sent(args, named)
         try:
-            stream = session.stream(sql, params)
+            stream = session.stream(sql, params, timeout=self._timeout)
         except (AttributeError, TypeError) as error:
             self._told(error, None, session)
             raise

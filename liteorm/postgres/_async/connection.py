@@ -216,6 +216,13 @@ class AsyncWire(AsyncLimits):
             found = await afinish(self.stop(gen))
             if self.broken_off is not None:
                 self.break_off()
+            if (
+                self.pgconn.transaction_status == _ACTIVE
+                and self.pgconn.pipeline_status == pq.PipelineStatus.OFF
+            ):
+                # A row or a block came all the same, and the statement is cancelled behind it.
+                await afinish(self._give_up(leave_step(self.pgconn)))
+                raise psycopg.errors.QueryCanceled("cancelled, and answered meanwhile") from None
             return found
         except (psycopg.Error, Error):
             raise
@@ -223,7 +230,7 @@ class AsyncWire(AsyncLimits):
             # An interruption, whatever its class: see `is_interruption`. What a step raised of
             # itself in a pipeline, such as a user's iterable, leaves nothing to be stopped.
             if not is_over(gen) or self.pgconn.pipeline_status == pq.PipelineStatus.OFF:
-                await afinish(self._give_up(gen))
+                await afinish(self._give_up(gen, leave_step(self.pgconn)))
             self.broken_off = None  # one interruption is enough
             raise
 
@@ -236,10 +243,10 @@ class AsyncWire(AsyncLimits):
         finally:
             del interruption  # see `because`
 
-    async def _give_up(self, gen: PQGen[Any]) -> None:
+    async def _give_up(self, *steps: PQGen[Any]) -> None:
         """Stop an interrupted step, and then what it was only a part of: a stream, a COPY."""
         end = monotonic() + self.patience
-        for rest in (gen, leave_step(self.pgconn)):
+        for rest in steps:
             try:
                 await self.stop(rest, end)
             except Exception as failure:

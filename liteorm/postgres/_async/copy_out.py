@@ -92,8 +92,6 @@ class AsyncCopyingOut:
         text = copy_out_text(query, self._format, self._header)
         await wire.wait(self._copy.begin(text))
         if wire.timed_out:
-            # The server announces the data before the first of it, and the cancel's error after.
-            await afinish(wire.stop(self._copy.rest()))
             raise QueryCanceled("cancelled, and at its end at the same time")
 
     async def __aexit__(

@@ -217,6 +217,13 @@ class Wire(Limits):
             found = finish(self.stop(gen))
             if self.broken_off is not None:
                 self.break_off()
+            if (
+                self.pgconn.transaction_status == _ACTIVE
+                and self.pgconn.pipeline_status == pq.PipelineStatus.OFF
+            ):
+                # A row or a block came all the same, and the statement is cancelled behind it.
+                finish(self._give_up(leave_step(self.pgconn)))
+                raise psycopg.errors.QueryCanceled("cancelled, and answered meanwhile") from None
             return found
         except (psycopg.Error, Error):
             raise
@@ -224,7 +231,7 @@ class Wire(Limits):
             # An interruption, whatever its class: see `is_interruption`. What a step raised of
             # itself in a pipeline, such as a user's iterable, leaves nothing to be stopped.
             if not is_over(gen) or self.pgconn.pipeline_status == pq.PipelineStatus.OFF:
-                finish(self._give_up(gen))
+                finish(self._give_up(gen, leave_step(self.pgconn)))
             self.broken_off = None  # one interruption is enough
             raise
 
@@ -237,10 +244,10 @@ class Wire(Limits):
         finally:
             del interruption  # see `because`
 
-    def _give_up(self, gen: PQGen[Any]) -> None:
+    def _give_up(self, *steps: PQGen[Any]) -> None:
         """Stop an interrupted step, and then what it was only a part of: a stream, a COPY."""
         end = monotonic() + self.patience
-        for rest in (gen, leave_step(self.pgconn)):
+        for rest in steps:
             try:
                 self.stop(rest, end)
             except Exception as failure:

@@ -93,8 +93,6 @@ class CopyingOut:
         text = copy_out_text(query, self._format, self._header)
         wire.wait(self._copy.begin(text))
         if wire.timed_out:
-            # The server announces the data before the first of it, and the cancel's error after.
-            finish(wire.stop(self._copy.rest()))
             raise QueryCanceled("cancelled, and at its end at the same time")
 
     def __exit__(

@@ -11,6 +11,7 @@ import pytest
 import liteorm
 from liteorm.postgres import AsyncDB, open_async
 from liteorm.postgres._session.primitives import asleep
+from liteorm_testing import Proxy
 from tests.postgres.support import Witness
 
 pytestmark = pytest.mark.anyio
@@ -105,6 +106,44 @@ async def test_a_stream_has_time_for_each_batch(db: AsyncDB) -> None:
             async with db.stream("SELECT pg_sleep(20)", timeout=timeout) as rows:
                 assert [row async for row in rows] == []
     await limited(db)
+
+
+@pytest.mark.parametrize("how", ["stream", "copy_out"])
+@pytest.mark.parametrize("inside", [False, True], ids=["db", "tx"])
+async def test_data_that_comes_after_its_time_is_late(
+    liteorm_database: Any, how: str, inside: bool
+) -> None:
+    """Given up while it is on its way: StatementTimeout, and the connection is good."""
+    one, late = "SELECT pg_backend_pid()", "CASE WHEN n > 1 THEN 30 ELSE 0 END"
+    sql: Any = f"SELECT repeat('x', 20000), pg_sleep({late})::text FROM generate_series(1, 3) n"
+    statement = liteorm.statement(tuple[str, str], sql, timeout=0.2)
+
+    async def read(session: Any, *, first_alone: bool) -> None:
+        if how == "stream":
+            reading = session.stream(sql, batch_size=1, timeout=None if first_alone else 0.2)
+        else:
+            reading = session.copy_out(sql if first_alone else statement)
+        async with reading as data:
+            async for _ in data:
+                if first_alone:
+                    break
+
+    with Proxy(liteorm_database.dsn) as proxy:
+        async with await open_async(proxy.dsn, max_size=1) as db:
+            await read(db, first_alone=True)
+            pid = liteorm.scan_one(await db.query(one), int)
+            if not inside:
+                proxy.delay(0.3)
+                with pytest.raises(liteorm.StatementTimeout):
+                    await read(db, first_alone=False)
+            else:
+                with pytest.raises(liteorm.StatementTimeout):
+                    async with db.transaction() as tx:
+                        await tx.execute("SELECT 1")
+                        proxy.delay(0.3)
+                        await read(tx, first_alone=False)
+            proxy.restore()
+            assert liteorm.scan_one(await db.query(one), int) == pid
 
 
 async def test_a_batch_has_its_limit_too(db: AsyncDB) -> None:

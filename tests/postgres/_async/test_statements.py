@@ -123,10 +123,34 @@ async def test_wrong_placeholders_say_where_and_what_to_do(
         assert remedy in str(caught.value)
 
 
-async def test_a_statement_may_have_a_timeout(db: AsyncDB) -> None:
+async def in_a_batch(session: Any) -> None:
+    """Send it with others."""
+    async with session.batch() as batch:
+        batch.all(slow)
+
+
+async def streamed(session: Any) -> None:
+    """Stream its rows."""
+    async with slow.iter(session) as rows:
+        assert [row async for row in rows] == []
+
+
+async def copied(session: Any) -> None:
+    """Copy its rows out."""
+    async with session.copy_out(slow) as blocks:
+        assert [block async for block in blocks] == []
+
+
+@pytest.mark.parametrize(
+    "call", [slow.one, slow.all, slow.optional, slow.execute, in_a_batch, streamed, copied]
+)
+async def test_a_statement_may_have_a_timeout(db: AsyncDB, call: Any) -> None:
     """Each call is bounded by what the declaration says."""
     with pytest.raises(liteorm.StatementTimeout):
-        await slow.one(db)
+        await call(db)
+    with pytest.raises(liteorm.StatementTimeout):
+        async with db.transaction() as tx:
+            await call(tx)
 
 
 async def test_statements_in_files_are_called_by_name(db: AsyncDB, tmp_path: Path) -> None:

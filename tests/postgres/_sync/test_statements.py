@@ -123,10 +123,34 @@ def test_wrong_placeholders_say_where_and_what_to_do(
         assert remedy in str(caught.value)
 
 
-def test_a_statement_may_have_a_timeout(db: DB) -> None:
+def in_a_batch(session: Any) -> None:
+    """Send it with others."""
+    with session.batch() as batch:
+        batch.all(slow)
+
+
+def streamed(session: Any) -> None:
+    """Stream its rows."""
+    with slow.iter(session) as rows:
+        assert [row for row in rows] == []
+
+
+def copied(session: Any) -> None:
+    """Copy its rows out."""
+    with session.copy_out(slow) as blocks:
+        assert [block for block in blocks] == []
+
+
+@pytest.mark.parametrize(
+    "call", [slow.one, slow.all, slow.optional, slow.execute, in_a_batch, streamed, copied]
+)
+def test_a_statement_may_have_a_timeout(db: DB, call: Any) -> None:
     """Each call is bounded by what the declaration says."""
     with pytest.raises(liteorm.StatementTimeout):
-        slow.one(db)
+        call(db)
+    with pytest.raises(liteorm.StatementTimeout):
+        with db.transaction() as tx:
+            call(tx)
 
 
 def test_statements_in_files_are_called_by_name(db: DB, tmp_path: Path) -> None:
