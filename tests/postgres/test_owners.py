@@ -196,6 +196,7 @@ def test_a_forked_child_sends_nothing(liteorm_database: Any, witness: Witness) -
 def _of_child(db: Any, tx: Any, listener: Any, stream: Any) -> int:  # pragma: no cover
     calls: list[Callable[[], Any]] = [
         lambda: db.query("SELECT 1"),
+        lambda: db.run(lambda tx: tx.query("SELECT 1")),
         lambda: tx.query("SELECT 1"),
         lambda: tx.commit(),
         lambda: tx.rollback(),

@@ -194,6 +194,7 @@ class DB(AnySession):
         if attempts < 1:
             raise ValueError("attempts must be at least 1")
         check_plain("fn", fn)
+        self._state.check_here()
         if is_inside(self._state):
             raise TransactionError(
                 "run() inside an open transaction: only the whole of it could be tried again",
