@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import attrs
 import pytest
 
 import liteorm
@@ -147,3 +148,35 @@ def test_records_of_a_column_differ_from_row_to_row(
             "FROM generate_series(1, 2) AS n"
         )
     ) == [([(1,)],), ([("ok",)],)]
+
+
+@attrs.define
+class Grown:
+    """A composite, before and after it has got an attribute."""
+
+    a: int
+    b: int = 0
+
+
+@pytest.mark.parametrize(
+    ("model", "wrapped"),
+    [
+        (tuple[tuple[int, Grown]], "ROW(0, {})"),
+        (list[tuple[int, Grown]], "ARRAY[ROW(0, {})]"),
+        (tuple[int, tuple[int, Grown]], "1, ROW(0, {})"),
+    ],
+)
+def test_what_one_pool_knows_of_records_is_no_other_pools(
+    liteorm_database: Any, model: Any, wrapped: str
+) -> None:
+    """The same result looks the same to both until the values in the records are read."""
+    dsn = liteorm_database.dsn
+    with postgres.open(dsn) as first, postgres.open(dsn) as second:
+        first.execute("CREATE TYPE grown AS (a int)")
+        one: Any = f"SELECT {wrapped.format('ROW(1)::grown')} AS v"
+        before = first.query(one)
+        assert "b=0" in str(scan(before, model))
+        first.execute("ALTER TYPE grown ADD ATTRIBUTE b int")
+        two: Any = f"SELECT {wrapped.format('ROW(1, 2)::grown')} AS v"
+        assert "b=2" in str(scan(second.query(two), model))
+        assert "b=0" in str(scan(before, model))

@@ -180,3 +180,30 @@ def test_a_source_may_be_slow(liteorm_database: Any, witness: Witness) -> None:
 
     with open(liteorm_database.dsn, statement_timeout=LIMIT, prepare=False) as db:
         assert db.insert_many(slow()) == 2000
+
+
+LATE: Any = """
+CREATE FUNCTION late() RETURNS int LANGUAGE plpgsql AS $$BEGIN
+    PERFORM pg_sleep(20);
+    RETURN 0;
+EXCEPTION WHEN query_canceled THEN
+    PERFORM pg_sleep(0.8);
+    RETURN 7;
+END$$
+"""
+
+
+def test_the_server_has_time_to_say_so(liteorm_database: Any, witness: Witness) -> None:
+    """Where it keeps the time the client waits for its answer, and the connection is kept."""
+    witness.run(LATE)
+    with open(
+        liteorm_database.dsn, statement_timeout=LIMIT, max_size=1
+    ) as opened:
+        pid = liteorm.scan_one(opened.query("SELECT pg_backend_pid()"), int)
+        assert liteorm.scan_one(opened.query("SELECT late()"), int) == 7
+        with opened.transaction() as tx:
+            assert liteorm.scan_one(tx.query("SELECT late()"), int) == 7
+        with opened.batch() as batch:
+            found = batch.query("SELECT late()")
+        assert liteorm.scan_one(found.result(), int) == 7
+        assert liteorm.scan_one(opened.query("SELECT pg_backend_pid()"), int) == pid
