@@ -17,7 +17,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import _bench
@@ -119,8 +119,10 @@ def one_row(lines: Lines, peers: Peers, calls: int = 200) -> None:
         return run
 
     floors: dict[str, Case] = {"psycopg's pool": bare}
-    goals = {"psycopg's pool": (0.8, None)}
-    lines.add("one row by key", floors, scanned(Five), scanned(other), goals=goals)
+    goals = dict.fromkeys(("psycopg's pool", "cpu of psycopg's pool"), (0.8, None))
+    work = "one row by key"
+    cpu = f"{work}, client's CPU"
+    lines.add(work, floors, scanned(Five), scanned(other), goals=goals, cpu=cpu)
     asyncio.run(_one_row_async(lines, peers.dsn, calls))
 
 
@@ -175,17 +177,21 @@ async def _one_row_async(lines: Lines, dsn: str, calls: int) -> None:
         for work, floor, run, goal in works:
             cases = {**floor, "with": scanned(Five), "without": scanned(other)}
             times: dict[str, list[float]] = {name: [] for name in cases}
+            of_cpu: dict[str, list[float]] = {name: [] for name in cases}
             for turn in range(2 * lines.rounds + 1):
                 for name, one in cases.items():
                     if name == "without":
                         os.environ["LITEORM_NATIVE"] = "0"
                     gc.collect()
-                    start = perf_counter()
+                    start, of_process = perf_counter(), process_time()
                     await run(one)
                     os.environ.pop("LITEORM_NATIVE", None)
                     if turn:
                         times[name].append(perf_counter() - start)
-            lines.show(work, list(floor), times, dict.fromkeys(floor, (goal, None)))
+                        of_cpu[name].append(process_time() - of_process)
+            goals = dict.fromkeys(floor, (goal, None))
+            lines.show(work, list(floor), times, goals)
+            lines.show(f"{work}, client's CPU", list(floor), of_cpu, goals)
 
 
 def declared(lines: Lines, peers: Peers, calls: int = 200) -> None:
