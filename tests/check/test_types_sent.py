@@ -103,6 +103,17 @@ EXPRESSIONS = [
     "{} IS NULL OR id = {}",
     "coalesce({}, id) = id",
     "concat({}) = ''",
+    "CASE WHEN done THEN {} ELSE id END = 1",
+    "make_interval(days => {}) > lasts",
+    "data ->> {} = ''",
+    "tags[{}] = ''",
+    "({}, id) = (1, 2)",
+    "id = (SELECT max(x) FROM (VALUES ({}), (1)) v(x))",
+    "id IN (SELECT generate_series(1, {}))",
+    "EXISTS (SELECT 1 LIMIT {})",
+    "ARRAY[{}] = ARRAY[id]",
+    "num_nulls({}) = 1",
+    "{}::numeric > 1",
 ]
 
 

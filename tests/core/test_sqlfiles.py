@@ -147,6 +147,15 @@ def test_a_folder_without_sql_is_an_error(tmp_path: Path) -> None:
         liteorm.load(tmp_path / "nope.sql")
 
 
+@pytest.mark.parametrize("models", [[int], (int,), int, "models"])
+def test_types_are_given_by_name(tmp_path: Path, models: Any) -> None:
+    """A list of classes has no names to find in headers."""
+    file = tmp_path / "a.sql"
+    file.write_text("-- name: one :one -> int\nSELECT 1")
+    with pytest.raises(TypeError, match="models is a module, or a mapping"):
+        liteorm.load(file, models=models)
+
+
 def test_a_wrong_name_suggests_the_near_one(tmp_path: Path) -> None:
     """An unknown statement is an AttributeError that helps."""
     file = tmp_path / "a.sql"

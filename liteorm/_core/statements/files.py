@@ -108,6 +108,7 @@ def load(
     Raises:
         FileNotFoundError: The path does not exist, or the folder has no .sql file.
         StatementError: A header is wrong: its name, its word, or a type that is not found.
+        TypeError: `models` is neither a module nor a mapping.
 
     Example:
         >>> queries = liteorm.load("queries/")
@@ -123,6 +124,11 @@ def load(
     if not files:
         raise FileNotFoundError(f"no .sql file in {str(path)!r}")
     names = vars(models) if isinstance(models, types.ModuleType) else models
+    if names is not None and not issubclass(type(names), Mapping):
+        raise TypeError(
+            "models is a module, or a mapping of the names in the headers to their types, not "
+            f"{type(names).__name__}"
+        )
     resolve = _Types(frame.f_globals if names is None else names)
     found: dict[str, LoadedStatement] = {}
     for file in files:
