@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import attrs
 
@@ -123,12 +123,13 @@ def load(
     files = sorted(base.rglob("*.sql")) if base.is_dir() else [base]
     if not files:
         raise FileNotFoundError(f"no .sql file in {str(path)!r}")
-    names = vars(models) if isinstance(models, types.ModuleType) else models
-    if names is not None and not issubclass(type(names), Mapping):
+    given = cast(object, models)
+    if not isinstance(given, types.ModuleType | Mapping | None):
         raise TypeError(
             "models is a module, or a mapping of the names in the headers to their types, not "
-            f"{type(names).__name__}"
+            f"{type(given).__name__}"
         )
+    names = vars(models) if isinstance(models, types.ModuleType) else models
     resolve = _Types(frame.f_globals if names is None else names)
     found: dict[str, LoadedStatement] = {}
     for file in files:
