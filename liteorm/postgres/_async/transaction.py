@@ -64,7 +64,6 @@ class AsyncTx(AsyncAnySession):
         self._wire: AsyncWire = wire
         self._read_only = read_only
         self._parent = parent
-        self._root: AsyncTx = parent._root if parent is not None else self
         self._ended: str | None = None
         self._swallowed: BaseException | None = None
         """Of the root: the first error since the transaction was last whole."""
@@ -95,6 +94,11 @@ class AsyncTx(AsyncAnySession):
                 raise exc
             await self._release(wire)
         return self._wire.path
+
+    @property
+    def _root(self) -> AsyncTx:
+        # Not kept: one that holds itself, lost to an interruption, would wait for the collector.
+        return self if self._parent is None else self._parent._root
 
     def __repr__(self) -> str:
         kind = "transaction" if self._parent is None else "savepoint"
@@ -359,8 +363,9 @@ class AsyncTransaction:
     async def __aenter__(self) -> AsyncTx:
         if self._tx is not None:
             raise TransactionError("this transaction block has been entered before")
+        goes_on_elsewhere = aleaves_block_open()
         self._tx = tx = await self._begun()
-        if tx._parent is None and not aleaves_block_open():
+        if tx._parent is None and not goes_on_elsewhere:
             entered(tx)
         return self._tx
 

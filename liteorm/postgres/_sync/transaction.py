@@ -65,7 +65,6 @@ class Tx(AnySession):
         self._wire: Wire = wire
         self._read_only = read_only
         self._parent = parent
-        self._root: Tx = parent._root if parent is not None else self
         self._ended: str | None = None
         self._swallowed: BaseException | None = None
         """Of the root: the first error since the transaction was last whole."""
@@ -96,6 +95,11 @@ class Tx(AnySession):
                 raise exc
             self._release(wire)
         return self._wire.path
+
+    @property
+    def _root(self) -> Tx:
+        # Not kept: one that holds itself, lost to an interruption, would wait for the collector.
+        return self if self._parent is None else self._parent._root
 
     def __repr__(self) -> str:
         kind = "transaction" if self._parent is None else "savepoint"
@@ -360,8 +364,9 @@ class Transaction:
     def __enter__(self) -> Tx:
         if self._tx is not None:
             raise TransactionError("this transaction block has been entered before")
+        goes_on_elsewhere = leaves_block_open()
         self._tx = tx = self._begun()
-        if tx._parent is None and not leaves_block_open():
+        if tx._parent is None and not goes_on_elsewhere:
             entered(tx)
         return self._tx
 
