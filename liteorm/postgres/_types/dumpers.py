@@ -44,10 +44,7 @@ from liteorm.postgres._types.exact import BASES, exact
 from liteorm.postgres._types.forms import ARRAYS, is_a, reason_of
 from liteorm.postgres._types.json import Written, json_bytes
 from liteorm.postgres._types.leaves import as_lists, evened, leaves
-from liteorm.postgres._types.times import (
-    interval_text,
-    pack_interval,
-)
+from liteorm.postgres._types.times import beyond_utc, interval_text, pack_interval
 
 _NO_JSON = b"\f"
 """Behind a literal of unknown type: white space for arrays and ranges, an error in JSON.
@@ -347,6 +344,8 @@ class _RangeText(RecursiveDumper):
         if value is None:
             return b""
         value = exact(value)
+        if isinstance(value, datetime.datetime) and value.tzinfo and not beyond_utc(value):
+            value = value.astimezone(datetime.UTC)
         data = self._tx.get_dumper(value, PyFormat.TEXT).dump(value)
         return b'"' + re.sub(rb'(["\\])', rb"\1\1", bytes(data or b"")) + b'"'
 

@@ -11,7 +11,7 @@ import attrs
 from liteorm._core.scanning.types import underlying
 from liteorm._core.values.interval import Interval, interval_from_text, timedelta_of
 from liteorm.errors import DataError
-from liteorm.postgres._types.exact import iso_text
+from liteorm.postgres._types.exact import exact, iso_text
 from liteorm.postgres._types.forms import BYTEA_OID, Encoder, Form, Scalar, Unsendable, wrong_class
 
 _interval = struct.Struct("!qii")
@@ -125,6 +125,11 @@ def beyond_utc(value: datetime) -> str | None:
     return None
 
 
+def utc_text(value: datetime) -> str:
+    """Return a moment with a time zone as text in UTC: not every offset is read from text."""
+    return iso_text(exact(value).astimezone(UTC))
+
+
 def finer_than_seconds(value: time) -> str | None:
     """Return why a time's offset would be stored as another one, None if it would not."""
     offset = value.utcoffset()
@@ -183,7 +188,7 @@ FORMS: Final[dict[str, Form]] = {
         Scalar(
             "datetime",
             _timestamptz,
-            iso_text,
+            utc_text,
             datetime,
             "{v}.tzinfo is None or not 1 < {v}.year < 9999",
             1184,

@@ -92,6 +92,8 @@ class Rights(enum.IntFlag):
 
 ZONE = dt.timezone(dt.timedelta(hours=5))
 WEST = dt.timezone(dt.timedelta(hours=-5))
+# PostgreSQL reads no such offset in text.
+ODD = dt.datetime(2024, 2, 3, 4, 5, tzinfo=dt.timezone(dt.timedelta(hours=20, microseconds=5)))
 GIVEN: list[tuple[str, Any, Any]] = [
     ("int2", Cents(1234), 1234),
     ("int8", Cents(1234), 1234),
@@ -105,6 +107,9 @@ GIVEN: list[tuple[str, Any, Any]] = [
     ("date", Day(2024, 2, 3), dt.date(2024, 2, 3)),
     ("timestamp", Moment(2024, 2, 3, 4, 5), dt.datetime(2024, 2, 3, 4, 5)),
     ("timestamptz", Moment(2024, 2, 3, 4, 5, tzinfo=ZONE), None),
+    ("timestamptz", ODD, ODD),
+    ("timestamptz[]", [ODD], [ODD]),
+    ("tstzrange", Range(ODD, None), Range(ODD, None)),
     ("time", Clock(4, 5, 6), dt.time(4, 5, 6)),
     ("timetz", Clock(4, 5, 6, tzinfo=ZONE), dt.time(4, 5, 6, tzinfo=ZONE)),
     ("uuid", Short(int=7), UUID(int=7)),
