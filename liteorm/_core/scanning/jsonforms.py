@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import typing
 from collections.abc import Callable
@@ -95,10 +96,9 @@ def _interval_text(value: str) -> Interval:
 
 def _time(value: Any, annotation: Any) -> time:
     if isinstance(value, str) and re.search(r"[-+]\d\d(:\d\d){0,2}$", value):
-        try:
+        with contextlib.suppress(ValueError):
             return time.fromisoformat(value)
-        except ValueError:
-            raise Unread("Invalid time") from None
+        raise Unread("Invalid time")
     found: time = _converted(value, time)
     return found
 

@@ -51,11 +51,15 @@ def validated(model: Any, value: Any) -> Any:
         if type(error).__name__ != "ValidationError" or not hasattr(error, "errors"):
             raise
         first = found.errors(include_url=False, include_input=False)[0]
-        inside = "".join(f"[{part}]" if type(part) is int else f".{part}" for part in first["loc"])
+        # the name of a field that the model has not is of the JSON
+        places = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
+        inside = "".join(f"[{part}]" if type(part) is int else f".{part}" for part in places)
         name = model.__name__ if single else "the union"
         sentence = first["msg"]
         if first["type"] == "union_tag_invalid":
             # Pydantic's own sentence quotes what the JSON holds
             context = first["ctx"]
             sentence = f"{context['discriminator']} is none of {context['expected_tags']}"
-        raise JsonMisfit(sentence + (f" in {name}{inside}" if inside else "")) from None
+        misfit = JsonMisfit(sentence + (f" in {name}{inside}" if inside else ""))
+    # outside, so that Pydantic's error, which quotes the JSON, does not go along as its context
+    raise misfit

@@ -33,7 +33,9 @@ if typing.TYPE_CHECKING:
     import msgspec
 
 _AT = pattern(r" - at `([^`]*)`$")
-_VALUE_IN_MESSAGE = pattern(r"^(Invalid (?:enum |literal )?value) .*", re.S)
+_VALUE_IN_MESSAGE = pattern(
+    r"^(Invalid (?:enum |literal )?value|Object contains unknown field) .*", re.S
+)
 """Sentences of msgspec which quote what the JSON holds."""
 
 

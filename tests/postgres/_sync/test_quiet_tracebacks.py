@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import attrs
+import msgspec
+import pydantic
 import pytest
 
 import liteorm
@@ -161,6 +163,17 @@ class Few:
     """A field fewer than the JSON has."""
 
 
+class Closed(msgspec.Struct, forbid_unknown_fields=True):
+    """What takes no other keys."""
+
+
+class Sealed(pydantic.BaseModel):
+    """What takes no other keys, and a number."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+    a: int = 0
+
+
 READS: dict[str, tuple[str, Any]] = {
     "text as a number": ("SELECT name::int AS a FROM person", int),
     "text as a date": ("SELECT name::date AS a FROM person", dt.date),
@@ -171,6 +184,10 @@ READS: dict[str, tuple[str, Any]] = {
     "JSON that is none": ("SELECT name::jsonb AS a FROM person", dict[str, str]),
     "JSON of another type": ("SELECT doc AS a FROM person", Doc),
     "a key too many in JSON": ("SELECT jsonb_build_object(name, 1) AS a FROM person", Few),
+    "a key too many for a Struct": ("SELECT jsonb_build_object(name, 1) AS a FROM person", Closed),
+    "a key too many for a model": ("SELECT jsonb_build_object(name, 1) AS a FROM person", Sealed),
+    "another type for a model": ("SELECT jsonb_build_object('a', name) AS a FROM person", Sealed),
+    "no time in JSON": ("SELECT to_jsonb(name || '-01') AS a FROM person", dt.time),
     "no such word": ("SELECT name AS a FROM person", Literal["calm"]),
     "no such word in JSON": ("SELECT doc AS a FROM person", dict[str, Literal["calm"]]),
     "no such label": ("SELECT name AS a FROM person", Calm),
@@ -225,9 +242,8 @@ def check_quiet(error: BaseException | None, what: str) -> bool:
     while chained is not None:
         shown = repr(chained)
         assert not [mark for mark in MARKS if mark in shown], f"{what}: {shown}"
-        chained = chained.__cause__ or (
-            None if chained.__suppress_context__ else chained.__context__
-        )
+        # also what is not printed: tools look there
+        chained = chained.__cause__ or chained.__context__
     if error.sqlstate is not None and error.sqlstate != "22000":
         told: Any = error.__cause__
         assert told.sqlstate == error.sqlstate, f"{what}: the server's word is not to be had"
