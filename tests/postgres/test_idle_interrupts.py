@@ -7,6 +7,7 @@ all of that. Only where a `with` block ends it does not, and neither is anything
 from __future__ import annotations
 
 import asyncio
+import gc
 import linecache
 import sys
 from collections.abc import Callable, Generator
@@ -106,6 +107,8 @@ SYNC: dict[str, Callable[[Any], None]] = {
 }
 
 
+# What is lost says so, and raised that would hold the connection.
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("kind", [Interruption, Handled, KeyboardInterrupt])
 @pytest.mark.parametrize("what", SYNC)
 def test_an_interruption_at_any_line_loses_none(
@@ -122,6 +125,8 @@ def test_an_interruption_at_any_line_loses_none(
                     SYNC[what](db)
             except kind:
                 assert places
+            if what == "a transaction":
+                gc.collect()  # one that has begun and is not entered yet refers to itself
             assert list(db.query("SELECT 8")) == [(8,)], places
             check_whole(db)
         assert step > LEAST
@@ -160,6 +165,7 @@ ASYNC: dict[str, Callable[[AsyncDB], Any]] = {
 
 
 @pytest.mark.anyio
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("kind", [Interruption, Handled, asyncio.CancelledError])
 @pytest.mark.parametrize("what", ASYNC)
 async def test_an_interruption_of_a_task_at_any_line_loses_none(
