@@ -337,7 +337,7 @@ class Tx(AnySession):
     def __del__(self) -> None:
         if self.__dict__.get("_parent", self) is None and self._ended is None:
             # Whoever records the warning holds this, and is not to hold the connection.
-            wire, self._wire = self._wire, cast("Any", None)
+            wire, self._wire, self._home = self._wire, cast("Any", None), None
             warn_of_loss("a transaction was neither committed nor rolled back", wire, self)
 
     def __enter__(self) -> Tx:
