@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import decimal
 import gc
+import json
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -194,6 +196,40 @@ class Bill:
     """One field of the base, which may hold more."""
 
     price: Money
+
+
+class Tens:
+    """Numbers as tens of themselves, and dates as numbers."""
+
+    def decode(self, value: Any) -> Any:
+        """Read."""
+        return datetime.date.fromordinal(value) if value > 700_000 else value // 10
+
+    def encode(self, value: Any) -> Any:
+        """Write."""
+        return value.toordinal() if isinstance(value, datetime.date) else value * 10
+
+
+@attrs.frozen
+class Kin:
+    """Values of classes of which one is the other's base."""
+
+    day: datetime.date
+    moment: datetime.datetime
+    number: int
+    flag: bool
+
+
+def test_a_codec_of_a_known_class_is_not_that_of_its_kin(liteorm_server: Server) -> None:
+    """What is written is what is read: a datetime by itself, where dates have a codec."""
+    kin = Kin(datetime.date(2026, 1, 2), datetime.datetime(2026, 1, 2, 3), 4, True)
+    codecs: Any = {datetime.date: Tens(), int: Tens()}
+    with database(liteorm_server) as made, postgres.open(made.dsn, codecs=codecs) as db:
+        assert scan_one(db.query("SELECT %s::jsonb", [Json(kin)]), tuple[Kin]) == (kin,)
+        written = json.loads(scan_one(db.query("SELECT %s::jsonb::text", [Json(kin)]), str))
+    assert written["number"] == 40
+    assert written["flag"] is True
+    assert written["moment"].startswith("2026-01-02T03")
 
 
 def test_the_codec_of_a_base_class(db: postgres.DB) -> None:

@@ -90,9 +90,7 @@ class Written:
         self._codecs = codecs
         self._by_class = ByClass(codecs)
         self._special: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
-        self._leaves = frozenset(
-            leaf for leaf in _LEAVES if not any(cls in codecs for cls in leaf.__mro__)
-        )
+        self._leaves = _LEAVES.difference(codecs)
 
     def disclosed(self, value: Any) -> Any:
         """Return a value in which no field is left for msgspec to hide.
@@ -111,6 +109,8 @@ class Written:
         for base in cls.__mro__ if self._codecs else ():
             if base in self._codecs:
                 return self._through(self._codecs[base], value)
+            if base in _LEAVES:
+                break  # a datetime is no date, nor a bool an int, here as outside JSON
         return self._parts(value)
 
     def _through(self, codec: Codec, value: Any) -> Any:
