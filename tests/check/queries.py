@@ -151,6 +151,9 @@ class Queries:
             items = [self.aggregate(t, keys, columns, depth) for t in types]
             if keys:
                 tail += f" GROUP BY {self.grouping([name for name, _ in keys])}"
+                items = [
+                    self.told_by_grouping(*pair, keys) for pair in zip(items, types, strict=True)
+                ]
             if self.chance(0.2):
                 tail += " HAVING count(*) > 0"
         shown = ", ".join(f"{item} AS c{n}" for n, item in enumerate(items))
@@ -189,6 +192,15 @@ class Queries:
         shown = ", ".join(f"{item} AS c{n}" for n, item in enumerate(items))
         having = f" HAVING {self.one_of(key, other)} IS NOT NULL" if self.chance(0.2) else ""
         return f"SELECT {shown} FROM {source}{where} GROUP BY {keys}{having}", types
+
+    def told_by_grouping(self, item: str, type_: str, keys: Columns) -> str:
+        """Return an item, or a CASE that asks whether the row leaves a key out."""
+        fitting = [name for name, of in keys if of == type_]
+        if not fitting or self.chance(0.7):
+            return item
+        asked = self.one_of(f"grouping({keys[0][0]})", f"grouping({keys[-1][0]}, {keys[0][0]})")
+        compared = self.one_of("= 1", "= 0", "> 0", "< 2", "<> 0", ">= 2")
+        return f"CASE WHEN {asked} {compared} THEN {item} ELSE {self.random.choice(fitting)} END"
 
     def table_with_n(self) -> str:
         """Return a table to aggregate over."""

@@ -72,6 +72,23 @@ def _rolled(level: Level, node: Node) -> Value:
     return found
 
 
+def _grouping(level: Level, node: Node) -> Value:
+    """Return what GROUPING(x, …) gives: a bit for each of them, set where the row leaves it out."""
+    if node.number("agglevelsup") or level.confused:
+        return Value(NEVER)
+    left_out = {
+        reference: level.env.get(("group", key))
+        if len(references) == 1 and key not in level.loose
+        else None
+        for key, references in level.rolled.items()
+        for reference in references
+    }
+    bits = [left_out.get(reference, False) for reference in node.numbers("refs")]
+    if None in bits:
+        return Value(NEVER)
+    return Value(NEVER, const=("int", int("".join(str(int(bool(bit))) for bit in bits), 2)))
+
+
 def _var(level: Level, node: Node) -> Value:
     owner = level.up(node.number("varlevelsup"))
     rel = owner.versions.get(node.number("varreturningtype"))
@@ -565,7 +582,7 @@ _RULES: Final[dict[str, Rule]] = {
     "FIELDSELECT": _field,
     "FIELDSTORE": _never,
     "SUBLINK": _sublink,
-    "GROUPINGFUNC": _never,
+    "GROUPINGFUNC": _grouping,
     "MERGESUPPORTFUNC": _never,
     "NEXTVALUEEXPR": _never,
     "XMLEXPR": _xml,

@@ -300,6 +300,12 @@ def atoms_of(level: Level, node: Any, depth: int = 0) -> Iterator[Any]:
         if node.number("varlevelsup") == depth:
             yield from _of_column(level, node)
         return
+    if node.kind == "GROUPINGFUNC":
+        if node.number("agglevelsup") == depth:
+            asked = node.numbers("refs")
+            rolled = [key for key in level.rolled if key not in level.loose]
+            yield from (("group", key) for key in rolled if set(level.rolled[key]) & set(asked))
+        return
     if node.kind == "AGGREF" and node.number("agglevelsup") == depth:
         if not level.filled:
             yield EMPTY
