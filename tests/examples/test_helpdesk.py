@@ -520,7 +520,7 @@ async def test_requests_are_traced(
     async with running(liteorm_database.dsn) as (_, client):
         await created(client, "Printer")
     spans = exporter.get_finished_spans()
-    assert {"add_job", "commit"} <= {span.name.split(" ")[0] for span in spans}
+    assert {"add_job", "COMMIT"} <= {span.name.split(" ")[0] for span in spans}
     assert "Printer" not in str([dict(span.attributes or {}) for span in spans])
 
 

@@ -71,9 +71,10 @@ SCHEMAS = {
     ),
     "open-transaction": (
         "def migrate(dsn):\n"
-        "            global db\n"
+        "            global db, tx\n"
         "            db = postgres.open(dsn, application_name='migration')\n"
-        "            db.begin().execute('CREATE TABLE t (n int)')\n"
+        "            tx = db.begin()\n"
+        "            tx.execute('CREATE TABLE t (n int)')\n"
         "        return migrate",
         ["*left a transaction open (application 'migration'): commit it*"],
     ),
