@@ -53,6 +53,9 @@ class Advice(NamedTuple):
     """Where in the SQL."""
 
 
+_OPEN: Final = ": the SQL around it leaves the type open"
+
+
 def advice(sql: str, code: str, message: str, at: int | None) -> Advice:
     """Return what to say of a refusal.
 
@@ -76,7 +79,8 @@ def advice(sql: str, code: str, message: str, at: int | None) -> Advice:
         at = first if at is None else at
         hint = f"{_command(sql)} takes no parameters: {IN_THE_SQL}"
     elif code in UNTYPED:
-        message = f"{message}: the SQL around it leaves the type open"
+        # Said once, though the check looks at what a call has said.
+        message = message.removesuffix(_OPEN) + _OPEN
         hint = f"say which type is meant by a cast: {shown}::text"
         at = first if at is None else at
     elif code == "42601":

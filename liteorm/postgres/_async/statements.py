@@ -26,7 +26,7 @@ from liteorm.postgres._reading.results import (
 )
 from liteorm.postgres._session.commands import result_of
 from liteorm.postgres._session.options import check_number
-from liteorm.postgres._session.outcomes import because
+from liteorm.postgres._session.outcomes import because, came_late
 from liteorm.postgres._session.primitives import afinish
 from liteorm.postgres._session.state import PoolState
 
@@ -110,7 +110,7 @@ class AsyncStatements:
         try:
             result = await wire.run(sql, params)
             if wire.timed_out:
-                raise _came_late(self._autocommit)
+                raise came_late(self._autocommit)
             try:
                 rows = rows_from_result(result, state.types.known)
             except UnknownTypes as unknown:
@@ -199,19 +199,6 @@ class AsyncStatements:
         return result
 
 
-def _came_late(stored: bool) -> StatementTimeout:
-    """Return the error for a statement that our cancel did not stop.
-
-    Its answer was on its way, or it waited for a standby: it is stored here, perhaps only here.
-    """
-    error = StatementTimeout(
-        "the statement's answer came after its timeout",
-        hint="outside a transaction, what it did is stored",
-    )
-    error.stored = stored
-    return error
-
-
 class AsyncUse:
     """One operation: a connection for it, observers told, errors translated."""
 
@@ -289,7 +276,7 @@ class AsyncUse:
         self._wire = None
         error: BaseException | None = None
         if exc is None and wire.late:
-            exc = _came_late(session._autocommit)
+            exc = came_late(session._autocommit)
         met = exc
         try:
             if self._raised:

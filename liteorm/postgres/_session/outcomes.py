@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import psycopg
 
-from liteorm.errors import Error
+from liteorm.errors import Error, StatementTimeout
 
 __all__ = [
     "after_its_rows",
     "because",
+    "came_late",
     "is_interruption",
     "is_over",
     "leaves_commit_open",
@@ -53,6 +54,19 @@ def leaves_commit_open(exc: BaseException) -> bool:
     """Say whether the server's answer to COMMIT leaves open whether it has happened."""
     code = exc.sqlstate if isinstance(exc, psycopg.Error) else None
     return code is not None and (code[:2] in _UNCERTAIN or code == _COMPLETION_UNKNOWN)
+
+
+def came_late(stored: bool) -> StatementTimeout:
+    """Return the error for a statement that our cancel did not stop.
+
+    Its answer was on its way, or it waited for a standby: it is stored here, perhaps only here.
+    """
+    error = StatementTimeout(
+        "the statement's answer came after its timeout",
+        hint="outside a transaction, what it did is stored",
+    )
+    error.stored = stored
+    return error
 
 
 def after_its_rows(exc: psycopg.Error) -> psycopg.Error:

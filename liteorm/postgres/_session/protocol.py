@@ -256,14 +256,17 @@ def drain_step(pgconn: Any, failed: Any = None) -> PQGen[Any]:
     return failed
 
 
-def leave_step(pgconn: Any) -> PQGen[None]:
-    """Receive what is left of a statement that is being cancelled, whatever it gives or takes."""
+def leave_step(pgconn: Any) -> PQGen[bool]:
+    """Receive what is left of a statement that is being cancelled; say if it ended well before."""
     yield from send(pgconn)  # it may have been interrupted while it was sent
+    well = False
     while (result := (yield from fetch(pgconn))) is not None:
+        well = result.status in _GOOD
         if result.status == pq.ExecStatus.COPY_IN:
             yield from _end_copy(pgconn, b"interrupted")
         elif result.status == pq.ExecStatus.COPY_OUT:
             yield from _skip_copy(pgconn)
+    return well
 
 
 def _skip_copy(pgconn: Any) -> PQGen[None]:

@@ -31,7 +31,7 @@ from liteorm.postgres._session.commands import (
 )
 from liteorm.postgres._session.notices import NoticeWatch
 from liteorm.postgres._session.options import PROBE, SILENCE
-from liteorm.postgres._session.outcomes import after_its_rows, is_over
+from liteorm.postgres._session.outcomes import after_its_rows, came_late, is_over
 from liteorm.postgres._session.pipelining import pipeline_step
 from liteorm.postgres._session.primitives import (
     WaitTimeout,
@@ -222,7 +222,8 @@ class Wire(Limits):
                 and self.pgconn.pipeline_status == pq.PipelineStatus.OFF
             ):
                 # A row or a block came all the same, and the statement is cancelled behind it.
-                finish(self._give_up(leave_step(self.pgconn)))
+                if finish(self._give_up(leave_step(self.pgconn))):
+                    raise came_late(self.pgconn.transaction_status == _IDLE) from None
                 raise psycopg.errors.QueryCanceled("cancelled, and answered meanwhile") from None
             return found
         except (psycopg.Error, Error):
@@ -244,17 +245,18 @@ class Wire(Limits):
         finally:
             del interruption  # see `because`
 
-    def _give_up(self, *steps: PQGen[Any]) -> None:
+    def _give_up(self, *steps: PQGen[Any]) -> Any:
         """Stop an interrupted step, and then what it was only a part of: a stream, a COPY."""
-        end = monotonic() + self.patience
+        end, told = monotonic() + self.patience, None
         for rest in steps:
             try:
-                self.stop(rest, end)
+                told = self.stop(rest, end)
             except Exception as failure:
                 # Also what a step says in its own words: the interruption is what counts.
                 logger.debug("stopping an interrupted statement failed: %s", said(failure))
         if self.pgconn.transaction_status == _ACTIVE:
             self.drop()
+        return told
 
     def stop(self, gen: PQGen[Any], end: float | None = None) -> Any:
         """Cancel what runs on the server and read to the step's end; past the bound, close."""
