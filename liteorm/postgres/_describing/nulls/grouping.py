@@ -7,6 +7,7 @@ from typing import Any, Final
 from liteorm.postgres._describing.nulls.judging import atoms_of, is_group, settle_atom, unique
 from liteorm.postgres._describing.nulls.levels import NONE, Exhausted, Level, Rel
 from liteorm.postgres._describing.nulls.nodes import Node
+from liteorm.postgres._describing.nulls.values import NEVER
 
 
 def read_groups(level: Level, node: Node) -> None:
@@ -37,10 +38,12 @@ def read_groups(level: Level, node: Node) -> None:
     if node["havingQual"] is not None:
         level.having.append(node["havingQual"])
         atoms = unique(atoms_of(level, node["havingQual"]))
-        plain = all(_is_column(level, grouped.get(c.number("tleSortGroupRef"))) for c in clauses)
+        keys = [grouped.get(clause.number("tleSortGroupRef")) for clause in clauses]
+        plain = all(_is_column(level, key) for key in keys) and _are_apart(level, keys)
         if not plain and any(is_group(atom) for atom in atoms):
-            # The planner makes a column of `CASE WHEN true THEN id END`, and then takes the one for
-            # the other: HAVING may see the column where its grouping set leaves it out.
+            # The planner makes a column of `CASE WHEN true THEN id END`, or one of two that a
+            # subquery or USING has from it, and then takes the one for the other: HAVING may see
+            # the column where its grouping set leaves it out.
             level.confused = True
             level.blurred |= {("group", key) for key in level.rolled}
         for atom in atoms:
@@ -56,6 +59,26 @@ def _is_column(level: Level, node: Any) -> bool:
         return True
     number = node.number("varattno")
     return number <= len(rel.aliases) and _is_column(level, rel.aliases[number - 1])
+
+
+def _are_apart(level: Level, keys: list[Any]) -> bool:
+    """Return whether no two keys are the same column, as far as that is seen."""
+    sources = [_source(level, key) for key in keys]
+    return len(keys) == 1 or (None not in sources and len(set(sources)) == len(sources))
+
+
+def _source(level: Level, node: Any) -> tuple[int, int] | None:
+    """Return the column of a table that a key is; None of what is a column of something else."""
+    if not isinstance(node, Node) or node.kind != "VAR":
+        return None
+    rel = level.rels.get(node.number("varno"))
+    number = node.number("varattno")
+    if rel is not None and rel.aliases is not None:
+        found = number <= len(rel.aliases)
+        return _source(level, rel.aliases[number - 1]) if found and number > 0 else None
+    if rel is None or rel.system != NEVER:
+        return None
+    return node.number("varno"), number
 
 
 def _all_of(clauses: list[Node]) -> frozenset[int]:
