@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 import attrs
 
-from liteorm._verbs import verb_of, verbs_of
+from liteorm._core.sql.verbs import verb_of, verbs_of
 from liteorm.errors import Error
 
 __all__ = ["Observer", "QueryEvent", "metrics", "opentelemetry"]

@@ -16,9 +16,7 @@ DRAWING = ROOT / "docs/assets/rooms.svg"
 
 # From low to high: a room may import from those above it in this list, and from itself.
 ROOMS = [
-    "liteorm._verbs",
     "liteorm.errors",
-    "liteorm.observe",
     "liteorm._core.exporting",
     "liteorm._core.belonging",
     "liteorm._core.generated",
@@ -28,6 +26,7 @@ ROOMS = [
     "liteorm._core.values",
     "liteorm._core.models",
     "liteorm._core.sql",
+    "liteorm.observe",
     "liteorm._core.batches",
     "liteorm._core.row_contracts",
     "liteorm._core.contracts",

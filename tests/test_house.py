@@ -43,9 +43,8 @@ PUBLIC_MODULES += ["liteorm_testing"]
 ARROWS = {
     "liteorm": {"liteorm._core", "liteorm.errors", "liteorm.observe"},
     "liteorm.errors": {"attrs"},
-    "liteorm._verbs": set(),
     "liteorm.observe": {
-        "liteorm._verbs",
+        "liteorm._core.sql",
         "liteorm.errors",
         "attrs",
         "opentelemetry",
