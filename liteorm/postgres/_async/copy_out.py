@@ -15,8 +15,8 @@ from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.protecting import AsyncProtection
 from liteorm.postgres._async.statements import AsyncUse
 from liteorm.postgres._session.copying_out import (
-    LITERAL_QUERY,
     CopyOut,
+    check_parameters,
     copy_out_text,
     one_query,
 )
@@ -27,12 +27,6 @@ from liteorm.postgres._session.reclaiming import warn_of_loss
 __all__ = ["AsyncCopyingOut"]
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
-
-
-class AsyncLiteralCursor(AsyncClientCursor[Any]):
-    """Writes parameters into the text."""
-
-    _query_cls = LITERAL_QUERY
 
 
 class AsyncCopyingOut:
@@ -87,7 +81,8 @@ class AsyncCopyingOut:
         query: Any = one_query(self._sql)
         if self._params is not None:
             # COPY takes no parameters: the driver writes them into the text, quoted.
-            query = AsyncLiteralCursor(wire).mogrify(query, self._params)
+            check_parameters(query, self._params)
+            query = AsyncClientCursor(wire).mogrify(query, self._params)
         self._copy = CopyOut(wire)
         text = copy_out_text(query, self._format, self._header)
         await wire.wait(self._copy.begin(text))

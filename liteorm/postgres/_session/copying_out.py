@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
-from psycopg import ClientCursor, pq
 from psycopg import errors as driver
+from psycopg import pq
 from psycopg.abc import PQGen
 from psycopg.generators import fetch_many, send
 from psycopg.waiting import Ready, Wait
 
-from liteorm._core.sql.lexer import tokens
+from liteorm._core.sql.lexer import placeholders, tokens
 from liteorm.errors import StatementError
-from liteorm.postgres._driver import KNOWN_QUERY
-from liteorm.postgres._session.protocol import other_names_refused
+from liteorm.postgres._session.protocol import lost_refused, other_names_refused
 
-__all__ = ["LITERAL_QUERY", "CopyOut", "copy_out_text", "one_query"]
-
-_MERGED: Any = ClientCursor._query_cls
-
-
-class _LiteralQuery(_MERGED):  # type: ignore[misc]
-    """A query with its parameters written into it, by name neither too many nor too few."""
-
-    __slots__ = ()
-
-    @staticmethod
-    def validate_and_reorder_params(
-        parts: list[Any], vars: Any, order: list[str] | None
-    ) -> Sequence[Any]:
-        """Return the parameters in the query's order, in which a name may stand twice."""
-        if order is not None and issubclass(type(vars), Mapping):
-            names = list(dict.fromkeys(order))
-            if set(vars) != set(names):
-                raise other_names_refused(vars, names)
-        found: Sequence[Any] = _MERGED.validate_and_reorder_params(parts, vars, order)
-        return found
-
-
-LITERAL_QUERY: Final[Any] = _LiteralQuery if KNOWN_QUERY else _MERGED
+__all__ = ["CopyOut", "check_parameters", "copy_out_text", "one_query"]
 
 _FORMATS: Final = ("csv", "text", "binary")
 _BLOCK: Final = 128 * 1024
@@ -72,6 +48,19 @@ def one_query(sql: str) -> str:
         if token.kind not in ("space", "comment"):
             last = token
     return sql if last is None or last.kind != "end" else sql[: last.start] + sql[last.end :]
+
+
+def check_parameters(query: str, params: Any) -> None:
+    """Refuse what the driver would write into the text, or leave out of it, without a word.
+
+    Raises:
+        StatementError: A placeholder stands inside quotes, or a name is not the query's.
+    """
+    lost_refused(query)
+    if isinstance(params, Mapping):
+        names = dict.fromkeys(found.name for found in placeholders(query))
+        if None not in names and params.keys() != names.keys():
+            raise other_names_refused(params, [name for name in names if name is not None])
 
 
 class CopyOut:

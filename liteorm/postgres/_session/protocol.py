@@ -36,6 +36,7 @@ __all__ = [
     "descriptions_step",
     "drain_step",
     "leave_step",
+    "lost_refused",
     "other_names_refused",
     "probe_step",
     "result_step",
@@ -70,11 +71,8 @@ class NamedQuery(PostgresQuery):
         """Set up the statement with its parameters."""
         # The driver puts `$1` into literals too. The server then compares with that text, silently
         # where the parameter has a type.
-        if vars and query.__class__ is str and (lost := _lost_in(query)) is not None:
-            raise StatementError(
-                lost.sentence.replace("{line}", f" in line {place(query, lost.start)[0]}"),
-                hint=lost.remedy,
-            )
+        if vars and query.__class__ is str:
+            lost_refused(query)
         PostgresQuery.convert(self, query, vars)
 
     @staticmethod
@@ -92,6 +90,15 @@ class NamedQuery(PostgresQuery):
         if vars.__class__ not in _SEQUENCES and len(vars) != len(found):
             raise other_names_refused(vars, order or ())
         return found
+
+
+def lost_refused(sql: str) -> None:
+    """Refuse a placeholder that stands inside quotes."""
+    if (lost := _lost_in(sql)) is not None:
+        raise StatementError(
+            lost.sentence.replace("{line}", f" in line {place(sql, lost.start)[0]}"),
+            hint=lost.remedy,
+        )
 
 
 @lru_cache(maxsize=1000)

@@ -16,8 +16,8 @@ from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.protecting import Protection
 from liteorm.postgres._sync.statements import Use
 from liteorm.postgres._session.copying_out import (
-    LITERAL_QUERY,
     CopyOut,
+    check_parameters,
     copy_out_text,
     one_query,
 )
@@ -28,12 +28,6 @@ from liteorm.postgres._session.reclaiming import warn_of_loss
 __all__ = ["CopyingOut"]
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
-
-
-class LiteralCursor(ClientCursor[Any]):
-    """Writes parameters into the text."""
-
-    _query_cls = LITERAL_QUERY
 
 
 class CopyingOut:
@@ -88,7 +82,8 @@ class CopyingOut:
         query: Any = one_query(self._sql)
         if self._params is not None:
             # COPY takes no parameters: the driver writes them into the text, quoted.
-            query = LiteralCursor(wire).mogrify(query, self._params)
+            check_parameters(query, self._params)
+            query = ClientCursor(wire).mogrify(query, self._params)
         self._copy = CopyOut(wire)
         text = copy_out_text(query, self._format, self._header)
         wire.wait(self._copy.begin(text))

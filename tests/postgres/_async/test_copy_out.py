@@ -194,3 +194,21 @@ async def test_a_slow_reader_is_not_the_servers_affair(liteorm_database: Any) ->
             await copied(db, "SELECT pg_sleep(30)")
         with pytest.raises(liteorm.StatementTimeout):
             await db.query("SELECT pg_sleep(30)")
+
+
+@pytest.mark.parametrize(
+    ("query", "params"),
+    [
+        ("SELECT '%s'", ["x"]),
+        ("SELECT '%(a)s days'::interval", {"a": 1}),
+        ("SELECT $$ %(a)s $$, %(a)s", {"a": 1}),
+    ],
+)
+async def test_a_placeholder_inside_quotes_is_refused(db: AsyncDB, query: Any, params: Any) -> None:
+    """A value put there would end the literal, and go on as SQL; the next call goes."""
+    with pytest.raises(liteorm.StatementError, match="line 1") as caught:
+        async with db.copy_out(query, params):
+            pass
+    assert caught.value.hint is not None
+    assert "put it outside" in caught.value.hint
+    assert len(await db.query("SELECT 1")) == 1
