@@ -177,7 +177,7 @@ def marked(annotation: Any, by_class: ByClass = NO_CLASSES) -> Any:
     return generic[inside]
 
 
-_HOSTS: Final = (*(IPv4Address, IPv6Address), *(IPv4Interface, IPv6Interface))
+_HOSTS: Final = (IPv4Address, IPv6Address, IPv4Interface, IPv6Interface)
 _HOSTS_OR_NETWORKS: Final = (IPv4Address, IPv6Address, IPv4Network, IPv6Network)
 
 

@@ -41,15 +41,15 @@ async def borrow(state: PoolState, timeout: float | None = None) -> AsyncWire:
     return wire
 
 
-class _Place:
-    """Somebody's place among those who wait; whoever leaves in whatever way takes it with him."""
+class _Waiter:
+    """Somebody who waits: whoever leaves, in whatever way, is counted no more."""
 
     __slots__ = ("__weakref__",)
 
 
 async def _waited_for(state: PoolState, wire: AsyncWire | None, limit: float) -> AsyncWire:
     """Wait for a connection, or for one in place of this one to which the server has spoken."""
-    here = _Place()
+    here = _Waiter()
     try:
         state.waiting.add(weakref.ref(here, state.waiting.discard))
         found: AsyncWire = wire or await agetconn(state.pool, limit)

@@ -107,7 +107,7 @@ class PoolState:
         factory=dict[tuple[str, tuple[str, ...]], str], init=False, repr=False
     )
     """Where names are looked for after a BEGIN, by its text and the values that change it."""
-    named: set[str] = attrs.field(factory=set[str], init=False, repr=False)
+    named: dict[str, None] = attrs.field(factory=dict[str, None], init=False, repr=False)
     """The texts of those in whose transactions that has to be known, not assumed."""
     streamed: set[str] = attrs.field(factory=set[str], init=False, repr=False)
     """Statements whose result types are known, so that a stream need not ask before."""

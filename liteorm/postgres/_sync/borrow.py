@@ -42,15 +42,15 @@ def borrow(state: PoolState, timeout: float | None = None) -> Wire:
     return wire
 
 
-class _Place:
-    """Somebody's place among those who wait; whoever leaves in whatever way takes it with him."""
+class _Waiter:
+    """Somebody who waits: whoever leaves, in whatever way, is counted no more."""
 
     __slots__ = ("__weakref__",)
 
 
 def _waited_for(state: PoolState, wire: Wire | None, limit: float) -> Wire:
     """Wait for a connection, or for one in place of this one to which the server has spoken."""
-    here = _Place()
+    here = _Waiter()
     try:
         state.waiting.add(weakref.ref(here, state.waiting.discard))
         found: Wire = wire or getconn(state.pool, limit)

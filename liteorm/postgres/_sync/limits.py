@@ -184,8 +184,8 @@ class Limits(Connection[tuple[Any, ...]]):
         state = self.state
         limit = None if begin.limit is None else _told.get(begin.limit)
         place = None if begin.moves is None else (begin.shown, begin.moves)
-        # Who has set a path of his own before, or uses an owner's connection, asks each time.
-        usual = self.path is None and not self.lent
+        # Who writes objects, has set a path before, or uses an owner's connection, asks each time.
+        usual = self.path is None and not self.lent and begin.shown not in state.named
         path = state.paths.get(place) if usual and place is not None else None
         if (begin.limit is None) is (limit is None) and (place is None) is (path is None):
             self.wait(text_step(self.pgconn, begin.unasked))
@@ -200,7 +200,7 @@ class Limits(Connection[tuple[Any, ...]]):
                 keep(_told, begin.limit, limit)
             if place is not None:
                 path = told[0]
-                if usual and begin.shown not in state.named:
+                if usual:
                     keep(state.paths, place, path)
                 self.moved(path)
         if limit is not None and state.statement_timeout is not None:
@@ -216,10 +216,7 @@ class Limits(Connection[tuple[Any, ...]]):
             return
         begun, _ = self.assumed
         self._learn()
-        state = self.state
-        state.named.add(begun)
-        for place in [place for place in state.paths if place[0] == begun]:
-            state.paths.pop(place, None)
+        keep(self.state.named, begun, None)
 
     def learn_settings(self) -> None:
         """Ask for what has been changed: the statement_timeout and, in a transaction, the path."""

@@ -450,3 +450,20 @@ async def test_a_schema_made_meanwhile_counts_for_objects(
             async with db.transaction(role="liteorm_guest") as tx:
                 assert await tx.insert(MadeAsText(f"x{number}")) == MadeAsText(f"x{number}")
     assert witness.ask("SELECT count(*) FROM liteorm_guest.made") == [(8,)]
+
+
+async def test_what_is_kept_of_beginnings_is_bounded(
+    liteorm_database: Any, witness: Witness
+) -> None:
+    """Names of settings may be made at run time, and their number has no end."""
+    witness.run(f"{GUEST} {MADE}")
+    async with await open_async(liteorm_database.dsn, max_size=1) as db:
+        for number in range(300):
+            settings = {"search_path": "public", f"app.t{number}": "x"}
+            for _ in range(2):
+                async with db.transaction(settings=settings) as tx:
+                    await tx.query("SELECT 1")
+            async with db.transaction(settings=settings) as tx:
+                await tx.insert(Made(number))
+        assert len(db._state.named) <= 256
+        assert len(db._state.paths) <= 256
