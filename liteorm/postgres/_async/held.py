@@ -319,6 +319,13 @@ def lend(owner: Any, state: PoolState) -> AsyncLentWire:
     return wire
 
 
+def _begin_of(owner: Any) -> str:
+    """Return the BEGIN that the driver would send for a connection that is not in autocommit."""
+    level = owner.isolation_level
+    isolation = None if level is None else level.name.replace("_", " ").lower()
+    return begin_of(isolation, owner.read_only, owner.deferrable, None, None).sent
+
+
 class AsyncLent(AsyncHeld):
     """A session on a connection that somebody else owns, inside their transaction."""
 
@@ -358,8 +365,8 @@ class AsyncLent(AsyncHeld):
         self._looked_around()
         wire.attach()
         try:
-            # BEGIN as the driver would send it, if it would.
-            await wire.wait(self._owner._start_query())
+            if idle and not self._autocommit:
+                await wire.command(_begin_of(self._owner))
         except BaseException as exc:
             exc = because(await self._failed(wire, exc, "BEGIN"), exc)
             raise exc

@@ -320,6 +320,13 @@ def lend(owner: Any, state: PoolState) -> LentWire:
     return wire
 
 
+def _begin_of(owner: Any) -> str:
+    """Return the BEGIN that the driver would send for a connection that is not in autocommit."""
+    level = owner.isolation_level
+    isolation = None if level is None else level.name.replace("_", " ").lower()
+    return begin_of(isolation, owner.read_only, owner.deferrable, None, None).sent
+
+
 class Lent(Held):
     """A session on a connection that somebody else owns, inside their transaction."""
 
@@ -359,8 +366,8 @@ class Lent(Held):
         self._looked_around()
         wire.attach()
         try:
-            # BEGIN as the driver would send it, if it would.
-            wire.wait(self._owner._start_query())
+            if idle and not self._autocommit:
+                wire.command(_begin_of(self._owner))
         except BaseException as exc:
             exc = because(self._failed(wire, exc, "BEGIN"), exc)
             raise exc

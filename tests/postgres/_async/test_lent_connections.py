@@ -271,3 +271,23 @@ async def test_what_is_no_connection(db: AsyncDB, liteorm_database: Any) -> None
     async with await psycopg.AsyncConnection.connect(dsn, client_encoding="latin1") as owner:
         with pytest.raises(liteorm.StatementError, match="liteorm reads UTF-8"):
             session_async(owner)
+
+
+@pytest.mark.parametrize("level", [None, *psycopg.IsolationLevel])
+@pytest.mark.parametrize("read_only", [None, True, False])
+@pytest.mark.parametrize("deferrable", [None, True, False])
+async def test_a_transaction_begins_as_its_owner_would(
+    db: AsyncDB, level: Any, read_only: bool | None, deferrable: bool | None
+) -> None:
+    """Whichever of the two sends the first statement: the same level, and the same rights."""
+    shown: Any = """SELECT current_setting('transaction_isolation'),
+        current_setting('transaction_read_only'), current_setting('transaction_deferrable')"""
+    async with await psycopg.AsyncConnection.connect(db._state.conninfo) as owner:
+        await owner.set_isolation_level(level)
+        await owner.set_read_only(read_only)
+        await owner.set_deferrable(deferrable)
+        expected = await (await owner.execute(shown)).fetchone()
+        await owner.rollback()
+        assert list(await session_async(owner).query(shown)) == [expected]
+        assert owner.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
+        await owner.rollback()

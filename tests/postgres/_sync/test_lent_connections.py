@@ -271,3 +271,23 @@ def test_what_is_no_connection(db: DB, liteorm_database: Any) -> None:
     with psycopg.Connection.connect(dsn, client_encoding="latin1") as owner:
         with pytest.raises(liteorm.StatementError, match="liteorm reads UTF-8"):
             session(owner)
+
+
+@pytest.mark.parametrize("level", [None, *psycopg.IsolationLevel])
+@pytest.mark.parametrize("read_only", [None, True, False])
+@pytest.mark.parametrize("deferrable", [None, True, False])
+def test_a_transaction_begins_as_its_owner_would(
+    db: DB, level: Any, read_only: bool | None, deferrable: bool | None
+) -> None:
+    """Whichever of the two sends the first statement: the same level, and the same rights."""
+    shown: Any = """SELECT current_setting('transaction_isolation'),
+        current_setting('transaction_read_only'), current_setting('transaction_deferrable')"""
+    with psycopg.Connection.connect(db._state.conninfo) as owner:
+        owner.set_isolation_level(level)
+        owner.set_read_only(read_only)
+        owner.set_deferrable(deferrable)
+        expected = (owner.execute(shown)).fetchone()
+        owner.rollback()
+        assert list(session(owner).query(shown)) == [expected]
+        assert owner.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
+        owner.rollback()
