@@ -47,6 +47,7 @@ TABLES = {
     **odd.TABLES,
 }
 
+LIMITS = ("LIMIT 1", "LIMIT 0", "LIMIT 2 OFFSET 0", "OFFSET 1", "LIMIT NULL")
 Columns = list[tuple[str, str]]
 """What an expression may name, and its type."""
 
@@ -414,7 +415,7 @@ class Queries:
                 f"({x} + (SELECT sum(n)::int FROM {self.table_with_n()}))",
                 f"{x}::text::int",
                 f"position({t} IN {u})",
-                "(SELECT count(*)::int FROM a)",
+                f"(SELECT count(*)::int FROM a {self.one_of('', *LIMITS)})",
                 f"(SELECT count(*)::int FROM a WHERE a.n = {x})",
                 "(SELECT max(id) FROM empty)",
                 f"(SELECT n FROM a WHERE id = {x} LIMIT 1)",

@@ -10,6 +10,8 @@ from attrs import evolve
 
 from liteorm.postgres._describing.nulls.catalog import Catalog, Relation
 from liteorm.postgres._describing.nulls.changes import Changes
+from liteorm.postgres._describing.nulls.comparing import compared
+from liteorm.postgres._describing.nulls.expressions import value_of
 from liteorm.postgres._describing.nulls.grouping import read_groups
 from liteorm.postgres._describing.nulls.insides import inside_of
 from liteorm.postgres._describing.nulls.judging import feasible, is_reached, known, settle
@@ -184,9 +186,8 @@ class Analysis:
 
     def _certain(self, node: Node, level: Level) -> bool:
         """Return whether the query gives at least one row, whatever the data."""
-        for limit in (node["limitCount"], node["limitOffset"]):
-            if limit is not None and known(level, limit).null != ALWAYS:
-                return False
+        if not _keeps_first(level, node):
+            return False
         if node["havingQual"] is not None or node.flag("hasTargetSRFs"):
             return False
         if node.nodes("groupClause") or node.nodes("groupingSets"):
@@ -234,6 +235,21 @@ class Analysis:
         else:
             return Result(())
         return _with_marks(found, cte)
+
+
+def _keeps_first(level: Level, node: Node) -> bool:
+    """Return whether LIMIT and OFFSET let the first row through: `LIMIT 1`, `OFFSET 0`."""
+    count, offset = (
+        None if node[name] is None else value_of(level, node[name])
+        for name in ("limitCount", "limitOffset")
+    )
+    # NULL is no limit.
+    counted = count is None or count.null == ALWAYS or compared(">", count.const, _NONE, exact=True)
+    skipped = offset is None or offset.null == ALWAYS or offset.const == _NONE
+    return bool(counted and skipped)
+
+
+_NONE: Final = ("int", 0)
 
 
 def _table_read(node: Node, level: Level) -> int:
