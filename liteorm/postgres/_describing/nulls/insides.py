@@ -177,11 +177,25 @@ def _one_of(level: Level, nodes: Iterable[tuple[Any, list[Node]]]) -> Inside | N
     found: list[Inside | None] = []
     for node, conditions in nodes:
         if isinstance(node, Node) and _bare(node).kind not in ("CONST", "ARRAYEXPR", "ARRAY"):
-            with _over_rows(level, conditions) if conditions else nullcontext():
+            asked = conditions and _may_hold(level, node)
+            with _over_rows(level, conditions) if asked else nullcontext():
                 found.append(_inside(level, node))
     if not found or any(inside != found[0] for inside in found):
         return None
     return found[0]
+
+
+def _may_hold(level: Level, node: Node) -> bool:
+    """Return whether something with an inside may be in an expression."""
+    return any(
+        part.kind in _HOLDING
+        or _function(level, part) in _MAKING
+        or (part.kind == "VAR" and (not part.number("varattno") or _var(level, part) is not None))
+        for part in node.walk()
+    )
+
+
+_HOLDING: Final = frozenset({"ROWEXPR", "ROW", "ARRAYEXPR", "ARRAY", "SUBLINK"})
 
 
 def _bare(node: Node) -> Node:
@@ -207,7 +221,8 @@ def _aggregate(level: Level, node: Node) -> Inside | None:
 def _over_rows(level: Level, conditions: list[Any]) -> Generator[None]:
     """Look at the rows that go into an aggregate, or into a branch of a CASE."""
     before = level.conditions, level.fixed, level.env, level.blurred
-    found = level.follows, level.consts, level.expressions
+    found = level.follows, level.consts, level.expressions, level.answers
+    level.answers = None
     level.conditions, level.blurred = list(level.conditions), set(level.blurred)
     level.follows = dict(level.follows)
     asked = [Condition(condition) for condition in conditions if isinstance(condition, Node)]
@@ -219,7 +234,7 @@ def _over_rows(level: Level, conditions: list[Any]) -> Generator[None]:
             yield
     finally:
         level.conditions, level.fixed, level.env, level.blurred = before
-        level.follows, level.consts, level.expressions = found
+        level.follows, level.consts, level.expressions, level.answers = found
 
 
 def _call(level: Level, node: Node) -> Inside | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import product
 from typing import Any, Final, cast
 
@@ -61,7 +62,61 @@ def feasible(level: Level, atoms: Mapping[Any, bool]) -> tuple[bool, bool]:
     return True, blurred
 
 
+@contextmanager
+def _remembering(level: Level) -> Generator[None]:
+    """Remember what conditions give, as long as only assumptions change."""
+    before = level.answers
+    level.answers = {}
+    try:
+        yield
+    finally:
+        level.answers = before
+
+
 def _condition(level: Level, condition: Condition) -> Value:
+    if level.answers is None or level.told or level.branching:
+        return _asked(level, condition)
+    if condition not in level.answers:
+        level.answers[condition] = _deciding(level, condition), {}
+    deciding, answers = level.answers[condition]
+    if deciding is None:
+        return _asked(level, condition)
+    key = tuple((level.env.get(atom), atom in level.blurred) for atom in deciding)
+    if key not in answers:
+        answers[key] = _asked(level, condition)
+    return answers[key]
+
+
+def _deciding(level: Level, condition: Condition) -> list[Any] | None:
+    """Return all that may be assumed and decides about a condition; None if it has a subquery."""
+    found: dict[Any, None] = {}
+    rels = level.rels
+    if condition.table is not None:
+        rels = {1: condition.table}
+        found.update(dict.fromkeys(condition.table.joins))
+    nodes = list(condition.node.walk())
+    while nodes:
+        node = nodes.pop()
+        if node.kind == "QUERY":
+            return None
+        if node.key in level.expressions:
+            found[level.expressions[node.key]] = None
+        rel = rels.get(node.number("varno")) if node.kind == "VAR" else None
+        if rel is None or node.number("varlevelsup"):
+            continue
+        number = node.number("varattno")
+        found.update(dict.fromkeys(rel.joins))
+        if rel.aliases is not None:
+            nodes += rel.aliases[number - 1].walk() if 0 < number <= len(rel.aliases) else ()
+            continue
+        for col in (rel.col(number), *(() if number else rel.cols.values())):
+            found.update(dict.fromkeys((col, *col.joins)))
+            for _, needs in level.consts.get(col, ()):
+                found.update(dict.fromkeys(needs))
+    return list(found)
+
+
+def _asked(level: Level, condition: Condition) -> Value:
     if condition.table is None:
         return value_of(level, condition.node)
     if any(level.env.get(join) is not False for join in condition.table.joins):
@@ -92,6 +147,16 @@ def _fitting_set(level: Level) -> bool:
 
 def settle(level: Level) -> None:
     """Find out what holds for all rows of a level."""
+    with _remembering(level):
+        _settle(level)
+    atoms = list(said_of(level))
+    with _remembering(level):
+        for atom in atoms:
+            if not feasible(level, {atom: True})[0]:
+                level.settle(atom, False)
+
+
+def _settle(level: Level) -> None:
     level.consts = told_by(level, value_of)
     atoms: dict[Any, None] = {}
     for rel in level.rels.values():
@@ -116,9 +181,6 @@ def settle(level: Level) -> None:
         if len(level.fixed) == before:
             break
     _settle_order(level)
-    for atom in said_of(level):
-        if not feasible(level, {atom: True})[0]:
-            level.settle(atom, False)
 
 
 def _settle_order(level: Level) -> None:
@@ -188,6 +250,15 @@ def known(level: Level, node: Any) -> Out:
 
 def _combined(level: Level, node: Node, split: list[Any], *, whole: bool) -> Out:
     """Look at an expression for each combination of its atoms."""
+    with _remembering(level):
+        found, why = _of_each(level, node, split, whole=whole)
+    return _gathered(found, [atom for atom in split if isinstance(atom, int)], why)
+
+
+def _of_each(
+    level: Level, node: Node, split: list[Any], *, whole: bool
+) -> tuple[list[tuple[dict[Any, bool], int]], str]:
+    """Return the combinations that may be, each with the expression's state."""
     found: list[tuple[dict[Any, bool], int]] = []
     why = ""
     for choice in product((False, True), repeat=len(split)):
@@ -205,8 +276,7 @@ def _combined(level: Level, node: Node, split: list[Any], *, whole: bool) -> Out
             null = UNKNOWN
         why = why or value.why
         found.append((atoms, null if sure or null == NEVER else UNKNOWN))
-    joins = [atom for atom in split if isinstance(atom, int)]
-    return _gathered(found, joins, why)
+    return found, why
 
 
 def _free(level: Level, atom: Any) -> bool:

@@ -223,6 +223,8 @@ class Level:
     """It is being found out whether a branch of a CASE is reached."""
     expressions: dict[str, Any] = Factory(dict[str, Any])
     """The atoms of expressions that conditions name, by their texts."""
+    answers: dict[Condition, tuple[list[Any] | None, dict[Any, Value]]] | None = None
+    """What conditions give, by what is assumed of that which decides about them."""
     tests: list[Value] = Factory(list[Value])
     """The values that the CASEs around ask for."""
     subvalues: list[Result] = Factory(list[Result])
