@@ -32,6 +32,7 @@ from liteorm._check import (
     sarif_text,
 )
 from liteorm._cli import installed_version
+from liteorm._cli.asking import add_timeout, asked
 from liteorm.postgres._describing.shapes import plain_adapters, sent_oid
 
 _FOLDER = ".liteorm"
@@ -99,6 +100,7 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help=f"check against written descriptions, without a server (default: {_FOLDER})",
     )
+    add_timeout(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -200,10 +202,7 @@ def database_of(
     arguments: argparse.Namespace, types: Sequence[postgres.CustomType]
 ) -> Generator[postgres.DB]:
     """Open the database that is asked."""
-    with (
-        _dsn(arguments) as dsn,
-        postgres.open(dsn, application_name="liteorm-check", types=types) as db,
-    ):
+    with _dsn(arguments) as dsn, asked(dsn, "check", arguments.timeout, types) as db:
         yield db
 
 

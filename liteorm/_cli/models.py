@@ -7,8 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from liteorm import postgres
 from liteorm._check import custom_types
+from liteorm._cli.asking import add_timeout, asked
 from liteorm._cli.modelgen import STYLES, Source, blocks_of, merged, read_old, read_schema
 
 
@@ -61,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write to a file, in which only what changed is written anew (default: stdout)",
     )
+    add_timeout(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -88,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ImportError as error:
         return _refused(f"a module cannot be imported: {error}")
     modules = sorted({custom.cls.__module__ for custom in types} - {"builtins"})
-    with postgres.open(arguments.dsn, application_name="liteorm-models", types=types) as db:
+    with asked(arguments.dsn, "models", arguments.timeout, types) as db:
         schema = read_schema(db, arguments.schema, arguments.table, arguments.exclude)
     for pattern in schema.unmatched:
         print(f"--exclude {pattern}: there is no such table or view", file=sys.stderr)

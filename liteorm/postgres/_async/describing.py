@@ -11,7 +11,7 @@ from psycopg.rows import tuple_row
 
 from liteorm._core.contracts import AsyncSession
 from liteorm._core.sql.text import SqlText
-from liteorm.errors import Error
+from liteorm.errors import Deadlock, Error, LockNotAvailable, QueryCanceled
 from liteorm.postgres._async.catalog import load_types
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.database import AsyncDB
@@ -33,6 +33,8 @@ __all__ = ["describe_all", "describe_async", "load_new_types"]
 
 _AT_ONCE: Final = 100
 """Statements described in one round trip."""
+_PASSING: Final = (QueryCanceled, LockNotAvailable, Deadlock)
+"""Say nothing of the statement that is described: what others did has kept the server from it."""
 
 
 async def describe_async(session: AsyncSession, sql: SqlText) -> StatementShape:
@@ -93,6 +95,7 @@ async def describe_all(
                 for n in range(start, min(start + _AT_ONCE, len(texts)))
             ]
             found += await _described(wire, items)
+            wire.renew()
         good = [item for item in found if isinstance(item, Described)]
         await load_new_types(wire, registry, {oid for item in good for oid in item.oids})
         if good:
@@ -160,6 +163,8 @@ def _refused(wire: AsyncWire, item: Described, result: pq.abc.PGresult) -> Error
     error = wire.translated(exc, item.text)
     if not isinstance(error, Error):
         raise exc
+    if isinstance(error, _PASSING):
+        raise error from exc
     error.__cause__ = exc
     return error
 
@@ -176,8 +181,10 @@ async def _ask(wire: AsyncWire, questions: Answers) -> None:
         try:
             await cursor.execute(query.encode(), params or None)
         except psycopg.Error as exc:
-            if wire.closed or not isinstance(query, nulls.Trial):
+            passing = isinstance(wire.translated(exc), _PASSING)
+            if wire.closed or passing or not isinstance(query, nulls.Trial):
                 raise
             rows = [(exc.diag.message_primary or "",)]
         else:
             rows = await cursor.fetchall() if cursor.description else []
+        wire.renew()

@@ -12,7 +12,7 @@ from psycopg.rows import tuple_row
 
 from liteorm._core.contracts import Session
 from liteorm._core.sql.text import SqlText
-from liteorm.errors import Error
+from liteorm.errors import Deadlock, Error, LockNotAvailable, QueryCanceled
 from liteorm.postgres._sync.catalog import load_types
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.database import DB
@@ -34,6 +34,8 @@ __all__ = ["describe_all", "describe", "load_new_types"]
 
 _AT_ONCE: Final = 100
 """Statements described in one round trip."""
+_PASSING: Final = (QueryCanceled, LockNotAvailable, Deadlock)
+"""Say nothing of the statement that is described: what others did has kept the server from it."""
 
 
 def describe(session: Session, sql: SqlText) -> StatementShape:
@@ -94,6 +96,7 @@ def describe_all(
                 for n in range(start, min(start + _AT_ONCE, len(texts)))
             ]
             found += _described(wire, items)
+            wire.renew()
         good = [item for item in found if isinstance(item, Described)]
         load_new_types(wire, registry, {oid for item in good for oid in item.oids})
         if good:
@@ -161,6 +164,8 @@ def _refused(wire: Wire, item: Described, result: pq.abc.PGresult) -> Error:
     error = wire.translated(exc, item.text)
     if not isinstance(error, Error):
         raise exc
+    if isinstance(error, _PASSING):
+        raise error from exc
     error.__cause__ = exc
     return error
 
@@ -177,8 +182,10 @@ def _ask(wire: Wire, questions: Answers) -> None:
         try:
             cursor.execute(query.encode(), params or None)
         except psycopg.Error as exc:
-            if wire.closed or not isinstance(query, nulls.Trial):
+            passing = isinstance(wire.translated(exc), _PASSING)
+            if wire.closed or passing or not isinstance(query, nulls.Trial):
                 raise
             rows = [(exc.diag.message_primary or "",)]
         else:
             rows = cursor.fetchall() if cursor.description else []
+        wire.renew()
