@@ -192,6 +192,20 @@ def transaction_command(command: str) -> StatementError:
     )
 
 
+def is_script(sql: str) -> bool:
+    """Say whether a text has more than one statement."""
+    if ";" not in sql:
+        return False
+    return _is_short_script(sql) if len(sql) < _REMEMBERED else _is_script(sql)
+
+
+def _is_script(sql: str) -> bool:
+    return len([*islice(lexer.statements(sql), 2)]) > 1
+
+
+_is_short_script = lru_cache(512)(_is_script)
+
+
 def count_statements(sql: str) -> int:
     """Return how many statements a script has, at least 1."""
     return max(1, sum(1 for _ in lexer.statements(sql)))

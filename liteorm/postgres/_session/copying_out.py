@@ -13,6 +13,7 @@ from psycopg.waiting import Ready, Wait
 
 from liteorm._core.sql.lexer import placeholders, tokens
 from liteorm.errors import StatementError
+from liteorm.postgres._session.outcomes import after_its_rows
 from liteorm.postgres._session.protocol import lost_refused, other_names_refused
 
 __all__ = ["CopyOut", "check_parameters", "copy_out_text", "one_query"]
@@ -83,7 +84,8 @@ class CopyOut:
 
     def begin(self, text: str) -> PQGen[None]:
         """Send the command; return when data is about to come."""
-        self._pgconn.send_query(text.encode())
+        # Not as a simple query, which is answered for when it has committed: see `_finish`.
+        self._pgconn.send_query_params(text.encode(), None)
         yield from send(self._pgconn)
         results = yield from fetch_many(self._pgconn)
         if results and results[0].status == _OUT:
@@ -124,6 +126,8 @@ class CopyOut:
             pass
 
     def _finish(self) -> PQGen[None]:
-        for result in (yield from fetch_many(self._pgconn)):
+        results = yield from fetch_many(self._pgconn)
+        for result in results:
             if result.status == _FATAL:
-                raise driver.error_from_result(result)
+                error = driver.error_from_result(result)
+                raise error if result is results[0] else after_its_rows(error)

@@ -69,15 +69,15 @@ def came_late(stored: bool) -> StatementTimeout:
     return error
 
 
-def after_its_rows(exc: psycopg.Error) -> psycopg.Error:
+def after_its_rows(exc: psycopg.Error, what: str = "the statement's commit") -> psycopg.Error:
     """Note of an error that its statement had been done before: it is its own COMMIT's answer."""
-    exc.__dict__[_COMMITTING] = True
+    exc.__dict__[_COMMITTING] = what
     return exc
 
 
-def leaves_statement_open(exc: psycopg.Error) -> bool:
-    """Say whether a statement outside a transaction may be stored in spite of its error."""
-    return _COMMITTING in exc.__dict__ and leaves_commit_open(exc)
+def leaves_statement_open(exc: psycopg.Error) -> str | None:
+    """Say what failed if a statement outside a transaction may be stored in spite of its error."""
+    return exc.__dict__.get(_COMMITTING) if leaves_commit_open(exc) else None
 
 
 _COMMITTING: Final = "answers the statement's own COMMIT"

@@ -41,6 +41,7 @@ __all__ = [
     "probe_step",
     "result_step",
     "run_step",
+    "script_step",
     "send_step",
     "text_step",
 ]
@@ -129,8 +130,10 @@ class _Elsewhere:
         self.types = query.types
 
 
-def run_step(wire: Any, transformer: Any, sql: Any, params: Any) -> PQGen[Any]:
-    """Run one statement with a binary result; return the result.
+def run_step(
+    wire: Any, transformer: Any, sql: Any, params: Any, result_format: int = _BINARY
+) -> PQGen[Any]:
+    """Run one statement, with a binary result if not said otherwise; return the result.
 
     What the driver's cursor does, without what it prepares for fetching rows: liteorm loads rows
     in its own way, and this is where the time of a short query goes.
@@ -147,7 +150,7 @@ def run_step(wire: Any, transformer: Any, sql: Any, params: Any) -> PQGen[Any]:
             query.params,
             param_formats=query.formats,
             param_types=query.types,
-            result_format=_BINARY,
+            result_format=result_format,
         )
     else:
         if prepare is TO_PREPARE:
@@ -156,7 +159,7 @@ def run_step(wire: Any, transformer: Any, sql: Any, params: Any) -> PQGen[Any]:
                 if result.status == _FATAL:
                     raise driver.error_from_result(result)
         pgconn.send_query_prepared(
-            name, query.params, param_formats=query.formats, result_format=_BINARY
+            name, query.params, param_formats=query.formats, result_format=result_format
         )
     key = prepared.maybe_add_to_cache(known, prepare, name)
     results = yield from execute(pgconn)
@@ -167,6 +170,32 @@ def run_step(wire: Any, transformer: Any, sql: Any, params: Any) -> PQGen[Any]:
     if prepared._to_flush:
         yield from prepared.maintain_gen(wire)
     return results[0]
+
+
+def script_step(wire: Any, sql: Any, count: int) -> PQGen[list[Any]]:
+    """Run so many statements of one text, split by semicolons; return the result of each.
+
+    Outside a transaction they are one, and the server answers for the last statement when it has
+    committed: what that fails with may be the commit's.
+    """
+    pgconn, prepared = wire.pgconn, prepared_statements(wire)
+    alone = pgconn.transaction_status == pq.TransactionStatus.IDLE
+    query = PostgresQuery(Transformer(wire))
+    query.convert(sql, None)
+    pgconn.send_query(query.query)
+    key = prepared.maybe_add_to_cache(query, NOT_PREPARED, b"")
+    results: list[Any] = yield from execute(pgconn)
+    if key is not None:
+        # A script is never prepared; what it drops may have been used by what is.
+        prepared.validate(key, NOT_PREPARED, b"", results)
+    if results[-1].status not in _GOOD:
+        error = _failure(results)
+        if alone and len(results) >= count and isinstance(error, driver.Error):
+            after_its_rows(error, "the script's last statement, or its commit")
+        raise error
+    if prepared._to_flush:
+        yield from prepared.maintain_gen(wire)
+    return results
 
 
 def text_step(pgconn: Any, text: str) -> PQGen[list[Any]]:
@@ -311,12 +340,21 @@ def arrived(pgconn: Any) -> tuple[bool, bool, Any]:
     return complete, done, failed
 
 
-def copy_end_step(pgconn: Any, reason: bytes | None) -> PQGen[Any]:
-    """End a COPY into the server, or break it off with a reason; return its result."""
+def copy_end_step(pgconn: Any, reason: bytes | None, alone: bool = False) -> PQGen[Any]:
+    """End a COPY into the server, or break it off with a reason; return its result.
+
+    Args:
+        pgconn: The driver's connection.
+        reason: What it is broken off with.
+        alone: It is a transaction of its own, and the server answers when it has committed.
+    """
     yield from _end_copy(pgconn, reason)
     results = yield from execute(pgconn)
     if len(results) != 1 or results[0].status not in _GOOD:
-        raise _failure(results)
+        error = _failure(results)
+        if alone and isinstance(error, driver.Error):
+            after_its_rows(error, "the COPY, or its commit")
+        raise error
     return results[0]
 
 

@@ -83,8 +83,12 @@ def translate(
 ) -> BaseException:
     """Return the liteorm error for whatever came through; what is not the driver's stays."""
     error = _translated(exc, wire, sql, params)
-    if isinstance(exc, psycopg.Error) and isinstance(error, Error) and leaves_statement_open(exc):
-        error = _left_open(error, exc)
+    if (
+        isinstance(exc, psycopg.Error)
+        and isinstance(error, Error)
+        and (what := leaves_statement_open(exc)) is not None
+    ):
+        error = _left_open(error, exc, what)
     if wire is not None and isinstance(error, Error):
         _name_server(error, wire)
     if error is not exc:
@@ -92,12 +96,11 @@ def translate(
     return error
 
 
-def _left_open(error: Error, exc: BaseException) -> Error:
+def _left_open(error: Error, exc: BaseException, what: str) -> Error:
     """Return the error for a statement whose own commit the server answered with this one."""
     error.__cause__ = exc
     unknown = errors.CommitUnknown(
-        f"the server could not finish the statement's commit ({error.message}): "
-        "the work may or may not be stored",
+        f"the server could not finish {what} ({error.message}): the work may or may not be stored",
         hint="look whether it is there before doing it again",
         sqlstate=error.sqlstate,
         detail=error.detail,
@@ -245,6 +248,11 @@ def _server_side(exc: psycopg.Error, wire: WireState | None, sql: str | None, pa
         "sql": sql,
     }
     message = diag.message_primary or one_line(str(exc))
+    if code == "08P01" and diag.source_function == "exec_bind_message":
+        # Those of liteorm are counted before they are sent.
+        cls, message = errors.StatementError, _NUMBERED
+    if message is _NUMBERED or code == "42P02":
+        fields["hint"] = fields["hint"] or WRITTEN
     if diag.constraint_name is None and diag.table_name is None:
         names = wire.constraint_errors if wire is not None else ()
         if (told := violation_in(code, message, diag.context, names)) is not None:
@@ -282,6 +290,8 @@ def _server_side(exc: psycopg.Error, wire: WireState | None, sql: str | None, pa
         return _users_own(cls, message, fields)
     return cls(message, **fields)
 
+
+_NUMBERED: Final = "the statement has a parameter by number ($1), for which there is no value"
 
 _ADVISED: Final = ("42601", "42P18", "42P08", "42P02", "42809", "42883")
 """What placeholders in the wrong places lead to."""

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any, Final
 
 import psycopg
-from psycopg import Cursor, pq
+from psycopg import pq
 from psycopg.abc import PQGen
 from psycopg.adapt import Transformer
 
@@ -24,6 +24,7 @@ from liteorm.postgres._session.commands import (
     SPECIAL_TAGS,
     changes_settings,
     count_statements,
+    is_script,
     is_transaction,
     lasts,
     may_last,
@@ -47,6 +48,7 @@ from liteorm.postgres._session.protocol import (
     drain_step,
     leave_step,
     run_step,
+    script_step,
 )
 from liteorm.postgres._session.reachability import answers, place_of
 from liteorm.postgres._session.reclaiming import reclaim
@@ -328,8 +330,8 @@ class Wire(Limits):
         """Return the liteorm error for what came through; what is not the driver's stays."""
         return translate(exc, self, sql, params)
 
-    def run(self, sql: Any, params: Any = None) -> Any:
-        """Run one statement with binary results; return the driver's result."""
+    def run(self, sql: Any, params: Any = None, result_format: int = pq.Format.BINARY) -> Any:
+        """Run one statement, with binary results if not said otherwise; return its result."""
         # The driver's dumpers are kept by class: with those of the application's own classes, which
         # are not to be held here, they are made for this statement only.
         lasting = params is None or are_plain(params)
@@ -340,11 +342,11 @@ class Wire(Limits):
             if lasting:
                 self._transformer = transformer
         try:
-            result = self.wait(run_step(self, transformer, sql, params))
+            result = self.wait(run_step(self, transformer, sql, params, result_format))
         except psycopg.Error as exc:
             if not self.forget_stale(exc):
                 raise
-            result = self.wait(run_step(self, transformer, sql, params))
+            result = self.wait(run_step(self, transformer, sql, params, result_format))
         tag = result.command_status
         if tag in SPECIAL_TAGS:
             self._note_tag(tag, sql)
@@ -364,19 +366,18 @@ class Wire(Limits):
 
     def run_script(self, sql: Any) -> list[Any]:
         """Run one statement, or several split by semicolons; return the driver's results."""
-        cursor = Cursor(self)
-        prepare = None if self.path is None else False
-        if self.lasting is not None and self.bounded and ";" in sql:
-            self.renew(count_statements(sql))
+        if not is_script(sql):
+            # Its results as text: some types have no other form, and nobody reads them.
+            return [self.run(sql, None, pq.Format.TEXT)]
+        count = count_statements(sql)
+        if self.lasting is not None and self.bounded:
+            self.renew(count)
         try:
-            cursor.execute(sql, prepare=prepare)
+            results: list[Any] = self.wait(script_step(self, sql, count))
         except psycopg.Error as exc:
             if not self.forget_stale(exc):
                 raise
-            cursor.execute(sql, prepare=prepare)
-        results: list[Any] = [cursor.pgresult]
-        while cursor.nextset():
-            results.append(cursor.pgresult)
+            results = self.wait(script_step(self, sql, count))
         self.heed(results, sql)
         return results
 

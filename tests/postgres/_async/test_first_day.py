@@ -43,6 +43,20 @@ async def test_placeholders_of_other_libraries_are_told(dsn: str, sql: Any) -> N
             assert "is written %s or %(name)s" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize("sql", ["SELECT $1", "SELECT $1::int", "SELECT 1; SELECT $1"])
+async def test_a_parameter_by_number_without_values_is_told(dsn: str, sql: Any) -> None:
+    """By each call that takes a text alone, however it is sent."""
+    async with await postgres.open_async(dsn, max_size=1) as db:
+        for call in (db.execute, db.query):
+            if call == db.query and ";" in sql:
+                continue
+            for _ in range(8):
+                with pytest.raises(liteorm.StatementError, match=r"\$1") as caught:
+                    await call(sql)
+                assert "is written %s or %(name)s" in str(caught.value.hint)
+        assert liteorm.scan(int, await db.query("SELECT 1")) == [1]
+
+
 @pytest.mark.parametrize("sql", ["SELECT %(x)s::int", "SELECT %s::int"])
 async def test_forgotten_parameters_are_told(dsn: str, sql: Any) -> None:
     """Without any, a placeholder is no placeholder."""

@@ -15,7 +15,7 @@ import pytest
 import liteorm
 from liteorm.postgres import AsyncDB, open_async
 from liteorm_testing import Proxy
-from tests.postgres._async.late_calls import AS_ONE, BAD, CALLS, DELETING, WAYS, alone, lent, owned
+from tests.postgres._async.late_calls import BAD, CALLS, DELETING, WAYS, alone, lent, owned
 from tests.postgres.support import AsyncBackground, Witness, auntil
 
 pytestmark = pytest.mark.anyio
@@ -133,9 +133,6 @@ async def test_what_fails_after_the_rows_is_raised(
         assert told == dict.fromkeys(told, wanted)
     else:
         unknown: Any = dict.fromkeys(told, [("unknown", OPEN[late])] * rounds)
-        if way in (alone, lent):
-            # There the server does not tell the statement's end from that of its commit.
-            unknown |= {call.__name__: [OPEN[late]] * rounds for call in AS_ONE}
         assert told == unknown
 
 
@@ -151,6 +148,72 @@ async def outcome(attempt: Any) -> Any:
         return exc.sqlstate if exc.sqlstate != "57P01" and exc.sqlstate else LOST
     except liteorm.Error as exc:
         return exc.sqlstate
+
+
+EARLY: Final = """
+CREATE FUNCTION early() RETURNS trigger AS $$ BEGIN
+    IF new.a = 99 THEN RAISE SQLSTATE '58030' USING MESSAGE = 'no'; END IF;
+    RETURN new;
+END $$ LANGUAGE plpgsql;
+CREATE TRIGGER early BEFORE INSERT OR UPDATE ON item FOR EACH ROW EXECUTE FUNCTION early();
+"""
+IN_DOUBT: Final = ("_insert_many", "_insert_many_unset")
+"""COPY is answered for when it has committed: what it fails with may have been the commit."""
+
+
+@pytest.mark.parametrize("way", [alone, lent], ids=lambda way: way.__name__)
+async def test_what_fails_before_the_end_leaves_nothing_open(
+    liteorm_async_db: AsyncDB, witness: Witness, way: Any
+) -> None:
+    """The same code from the statement itself is a plain Error; only COPY does not tell."""
+    witness.run(SCHEMA)
+    witness.run(EARLY)
+    found: dict[str, type[BaseException]] = {}
+    for key, call in enumerate(CALLS, 100):
+        if call in DELETING:
+            continue
+        before = stored(witness)
+        with pytest.raises(liteorm.Error) as caught:
+            await way(liteorm_async_db, call, key, BAD)
+        assert caught.value.sqlstate == "58030"
+        assert stored(witness) == before
+        found[call.__name__] = type(caught.value)
+    in_doubt = dict.fromkeys(IN_DOUBT, liteorm.CommitUnknown)
+    assert found == dict.fromkeys(found, liteorm.Error) | in_doubt
+
+
+@pytest.mark.parametrize(
+    ("script", "unknown"),
+    [
+        ("SELECT fail(); SELECT 2", False),
+        ("SELECT 1; SELECT fail(); SELECT 2", False),
+        ("SELECT 1; SELECT fail()", True),
+        ("INSERT INTO item VALUES (500, 99); SELECT 2; ; -- the end", True),
+        ("SELECT fail();", False),
+    ],
+)
+async def test_of_a_script_only_the_last_statement_is_in_doubt(
+    liteorm_async_db: AsyncDB, witness: Witness, script: Any, unknown: bool
+) -> None:
+    """The server answers for it when it has committed; what comes before that is known to fail."""
+    prepared(witness, "system error")
+    witness.run(
+        "CREATE FUNCTION fail() RETURNS int LANGUAGE plpgsql AS $$ BEGIN"
+        " RAISE SQLSTATE '58030' USING MESSAGE = 'no'; END $$"
+    )
+    before = stored(witness)
+    with pytest.raises(liteorm.Error, match="no") as caught:
+        await liteorm_async_db.execute(script)
+    assert isinstance(caught.value, liteorm.CommitUnknown) == unknown
+    assert caught.value.sqlstate == "58030"
+    if unknown:
+        assert "the script's last statement, or its commit" in str(caught.value)
+    assert stored(witness) == before
+    async with liteorm_async_db.transaction() as tx:
+        with pytest.raises(liteorm.Error) as inside:
+            async with tx.transaction() as inner:
+                await inner.execute("SELECT 1; SELECT fail()")
+        assert type(inside.value) is liteorm.Error
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)

@@ -116,6 +116,11 @@ def _execute(session: Session, key: int, a: int) -> Any:
     return session.execute(WRITE, [key, a])
 
 
+def _execute_text(session: Session, key: int, a: int) -> Any:
+    sql: Any = f"INSERT INTO item VALUES ({key}, {a}) RETURNING repeat('x', 20000);  -- the one;"
+    return session.execute(sql)
+
+
 def _execute_script(session: Session, key: int, a: int) -> Any:
     sql: Any = f"SELECT 1; INSERT INTO item VALUES ({key}, {a}); SELECT repeat('x', 20000)"
     return session.execute(sql)
@@ -282,12 +287,10 @@ def _batch_execute(session: Session, key: int, a: int) -> Any:
 
 DELETING: Final[tuple[Call, ...]] = (_delete_counted, _delete, _delete_many, _query_delete)
 """They come last: the others need the rows, the first of them its own."""
-AS_ONE: Final[tuple[Call, ...]] = (_copy_out, _execute_script, _insert_many, _insert_many_unset)
-"""Sent as what may be several statements: COPY, and text without parameters."""
 CALLS: Final[tuple[Call, ...]] = (
     *(_update_columns, _update_counted, _update_seen, _patch),
     *(_patch_counted, _insert_returning_other, _many_returning_other, _upsert_nothing),
-    *(_update_many, _update_many_columns, _command, _built),
+    *(_update_many, _update_many_columns, _command, _built, _execute_text),
     *(_copy_out, _batch, _batch_execute, _insert),
     *(_update, _upsert, _insert_returning, _insert_many),
     *(_upsert_many, _execute, _execute_script, _execute_many),

@@ -43,6 +43,20 @@ def test_placeholders_of_other_libraries_are_told(dsn: str, sql: Any) -> None:
             assert "is written %s or %(name)s" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize("sql", ["SELECT $1", "SELECT $1::int", "SELECT 1; SELECT $1"])
+def test_a_parameter_by_number_without_values_is_told(dsn: str, sql: Any) -> None:
+    """By each call that takes a text alone, however it is sent."""
+    with postgres.open(dsn, max_size=1) as db:
+        for call in (db.execute, db.query):
+            if call == db.query and ";" in sql:
+                continue
+            for _ in range(8):
+                with pytest.raises(liteorm.StatementError, match=r"\$1") as caught:
+                    call(sql)
+                assert "is written %s or %(name)s" in str(caught.value.hint)
+        assert liteorm.scan(int, db.query("SELECT 1")) == [1]
+
+
 @pytest.mark.parametrize("sql", ["SELECT %(x)s::int", "SELECT %s::int"])
 def test_forgotten_parameters_are_told(dsn: str, sql: Any) -> None:
     """Without any, a placeholder is no placeholder."""
