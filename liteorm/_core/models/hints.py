@@ -344,20 +344,24 @@ def _is_unset(annotation: Any) -> bool:
     )
 
 
-def encoding(hint: Hint) -> Callable[[Any], Any] | None:
+def encoding(hint: Hint, others: Callable[[Any], Any] | None = None) -> Callable[[Any], Any] | None:
     """Return what encodes a value, which is not None, by the codecs in its annotation.
 
     None if there are none.
+
+    Args:
+        hint: The annotation.
+        others: What encodes the parts that have no codec in it.
 
     Raises:
         LookupError: One stands where it is not reached; with the annotation that holds it.
     """
     if hint.column is not None and hint.column.codec is not None:
         return hint.column.codec.encode
-    inside = [encoding(arg) for arg in hint.args]
+    inside = [encoding(arg, others) for arg in hint.args]
     if not any(inside):
         return None
-    parts = [_or_none(each) for each in inside]
+    parts = [_or_none(each or others) for each in inside]
     if hint.kind == "sequence":
         (one,) = parts
         return lambda value: [one(each) for each in value] if _is_several(value) else value

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import attrs
 
-from liteorm._core.models.hints import Codec, Hint
+from liteorm._core.models.hints import Codec, Hint, encoding
 from liteorm.errors import ModelError
 
 TABLE = "__liteorm_table__"
@@ -52,6 +52,12 @@ class Field:
     def encode(self) -> Callable[[Any], Any] | None:
         """What a value goes through before it is sent: the codec, or those inside."""
         return self.inner if self.codec is None else self.codec.encode
+
+    def encode_beside(self, others: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
+        """Return the same, with a pool's codecs for the parts that have none of their own."""
+        if self.inner is None or others is None:
+            return self.encode
+        return encoding(self.hint, others)
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from liteorm.postgres._async.connection import AsyncWire
+from liteorm.postgres._types.coded import Encoded
 from liteorm.postgres._types.registry import CUSTOM_SQL, KnownTypes, TypeRegistry
 
 
@@ -25,7 +26,7 @@ async def load_types(wire: AsyncWire, registry: TypeRegistry, oids: Iterable[int
 async def load_custom(wire: AsyncWire, registry: TypeRegistry) -> None:
     """Look up the custom types by name, so that parameters can say what they are."""
     names = [custom.name for custom in registry.custom.given]
-    result = await wire.run(CUSTOM_SQL, [names])
+    result = await wire.run(CUSTOM_SQL, [Encoded(names)])
     found = {
         int.from_bytes(result.get_value(row, 0), "big"): result.get_value(row, 1)
         for row in range(result.ntuples)

@@ -27,6 +27,7 @@ from liteorm.postgres._describing.shapes import (
 )
 from liteorm.postgres._session.options import wrong_session
 from liteorm.postgres._session.protocol import descriptions_step
+from liteorm.postgres._types.coded import Encoded
 from liteorm.postgres._types.registry import KnownTypes, TypeRegistry
 
 __all__ = ["describe_all", "describe_async", "load_new_types"]
@@ -179,7 +180,7 @@ async def _ask(wire: AsyncWire, questions: Answers) -> None:
             return
         cursor = wire.cursor(row_factory=tuple_row)
         try:
-            await cursor.execute(query.encode(), params or None)
+            await cursor.execute(query.encode(), [*map(Encoded, params)] or None)
         except psycopg.Error as exc:
             passing = isinstance(wire.translated(exc), _PASSING)
             if wire.closed or passing or not isinstance(query, nulls.Trial):

@@ -42,6 +42,7 @@ from liteorm.postgres._session.primitives import (
 from liteorm.postgres._session.reclaiming import warn_of_loss
 from liteorm.postgres._session.state import CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.translate import lost
+from liteorm.postgres._types.coded import Encoded
 
 __all__ = ["AsyncListener", "listen_async", "notify_async"]
 
@@ -520,4 +521,4 @@ async def notify_async(session: AsyncSession, channel: str, payload: object = ""
     text = checked_payload(payload, session._state.codecs)
     sql = "SELECT pg_catalog.pg_notify(%s, %s)"
     async with session._connection("notify", sql, (channel, text)) as wire:
-        await wire.run(sql, (channel, text))
+        await wire.run(sql, (Encoded(channel), Encoded(text)))

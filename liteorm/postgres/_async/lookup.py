@@ -17,6 +17,7 @@ from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import AsyncAnswer
 from liteorm.postgres._session.state import PoolState
+from liteorm.postgres._types.coded import Encoded
 from liteorm.postgres._types.registry import UnknownTypes
 from liteorm.postgres._writing.readable import check_readable
 from liteorm.postgres._writing.tables import (
@@ -172,7 +173,7 @@ async def target_for(
     same size would be stored without an error.
     """
     cursor = wire.cursor()
-    await cursor.execute(COLUMNS_SQL, (table_name(table),), binary=True)
+    await cursor.execute(COLUMNS_SQL, (Encoded(table_name(table)),), binary=True)
     rows = await cursor.fetchall()
     columns = columns_of(rows)
     wanted = {field.column for field in (*fields, *(returned.fields if returned else ()))}
@@ -187,7 +188,7 @@ async def target_for(
     traits = traits_of(rows)
     if traits.distributed:
         # Citus is here: which of the tables are its own is for its catalog to say.
-        await cursor.execute(DISTRIBUTED_SQL, (table_name(table),), binary=True)
+        await cursor.execute(DISTRIBUTED_SQL, (Encoded(table_name(table)),), binary=True)
         [(distributed,)] = await cursor.fetchall()
         traits = attrs.evolve(traits, distributed=distributed)
     target = writing_of(state).target(model, table, fields, columns, by_oid, traits, left_out)

@@ -26,6 +26,7 @@ from liteorm.postgres._async.lookup import (
 )
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._session.outcomes import because
+from liteorm.postgres._types.coded import Encoded
 from liteorm.postgres._writing.faults import name_field
 from liteorm.postgres._writing.tables import explain_conflict
 from liteorm.postgres._writing.targets import Target
@@ -264,12 +265,25 @@ async def get(session: AsyncStatements, cls: type[T], key: Any) -> T:
     sql, keys, plain = _get_text(model_of(model))
     # The one case worth a short cut: a key of one field, sent as it is.
     short = plain and not issubclass(type(key), tuple)
-    values = (key,) if short else writable.key_values(model_of(cls), keys, key)
+    values = (key,) if short else _key_values(session, model_of(cls), keys, key)
     rows = await session.query(sql, values)
     if not len(rows):
         found = model_of(cls)
         raise absent(found, writable.table_for(found))
     return scan_one(rows, cls)
+
+
+def _key_values(
+    session: AsyncStatements, model: Model, keys: tuple[Field, ...], key: Any
+) -> list[Any]:
+    values = writable.key_values(model, keys, key)
+    if not session._state.codecs:
+        return values
+    # What the field's own codec has made is not for one of the pool.
+    return [
+        value if value is None or field.encode is None else Encoded(value)
+        for field, value in zip(keys, values, strict=True)
+    ]
 
 
 def _get_text(model: Model) -> tuple[LiteralString, tuple[Field, ...], bool]:

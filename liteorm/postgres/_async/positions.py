@@ -14,6 +14,7 @@ from liteorm.postgres._async.lookup import own_text
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._session.options import ANSWER_GRACE, check_seconds, wrong_session
 from liteorm.postgres._session.primitives import asleep
+from liteorm.postgres._types.coded import Encoded
 
 __all__ = ["position_async", "wait_for_async"]
 
@@ -94,7 +95,9 @@ async def wait_for_async(session: AsyncSession, position: str, timeout: float = 
     try:
         while True:
             left = max(deadline - monotonic(), 0.001)
-            [(missing, version)] = await session.query(_MISSING_SQL, [position], timeout=left)
+            [(missing, version)] = await session.query(
+                _MISSING_SQL, [Encoded(position)], timeout=left
+            )
             if not missing:
                 return
             if (left := deadline - monotonic()) <= 0:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from liteorm.postgres._sync.connection import Wire
+from liteorm.postgres._types.coded import Encoded
 from liteorm.postgres._types.registry import CUSTOM_SQL, KnownTypes, TypeRegistry
 
 
@@ -26,7 +27,7 @@ def load_types(wire: Wire, registry: TypeRegistry, oids: Iterable[int]) -> Known
 def load_custom(wire: Wire, registry: TypeRegistry) -> None:
     """Look up the custom types by name, so that parameters can say what they are."""
     names = [custom.name for custom in registry.custom.given]
-    result = wire.run(CUSTOM_SQL, [names])
+    result = wire.run(CUSTOM_SQL, [Encoded(names)])
     found = {
         int.from_bytes(result.get_value(row, 0), "big"): result.get_value(row, 1)
         for row in range(result.ntuples)

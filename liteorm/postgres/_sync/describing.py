@@ -28,6 +28,7 @@ from liteorm.postgres._describing.shapes import (
 )
 from liteorm.postgres._session.options import wrong_session
 from liteorm.postgres._session.protocol import descriptions_step
+from liteorm.postgres._types.coded import Encoded
 from liteorm.postgres._types.registry import KnownTypes, TypeRegistry
 
 __all__ = ["describe_all", "describe", "load_new_types"]
@@ -180,7 +181,7 @@ def _ask(wire: Wire, questions: Answers) -> None:
             return
         cursor = wire.cursor(row_factory=tuple_row)
         try:
-            cursor.execute(query.encode(), params or None)
+            cursor.execute(query.encode(), [*map(Encoded, params)] or None)
         except psycopg.Error as exc:
             passing = isinstance(wire.translated(exc), _PASSING)
             if wire.closed or passing or not isinstance(query, nulls.Trial):

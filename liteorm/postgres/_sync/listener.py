@@ -43,6 +43,7 @@ from liteorm.postgres._session.primitives import (
 from liteorm.postgres._session.reclaiming import warn_of_loss
 from liteorm.postgres._session.state import CLEANUP_BOUND, PoolState
 from liteorm.postgres._session.translate import lost
+from liteorm.postgres._types.coded import Encoded
 
 __all__ = ["Listener", "listen", "notify"]
 
@@ -521,4 +522,4 @@ def notify(session: Session, channel: str, payload: object = "") -> None:
     text = checked_payload(payload, session._state.codecs)
     sql = "SELECT pg_catalog.pg_notify(%s, %s)"
     with session._connection("notify", sql, (channel, text)) as wire:
-        wire.run(sql, (channel, text))
+        wire.run(sql, (Encoded(channel), Encoded(text)))

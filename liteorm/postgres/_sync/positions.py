@@ -15,6 +15,7 @@ from liteorm.postgres._sync.lookup import own_text
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._session.options import ANSWER_GRACE, check_seconds, wrong_session
 from liteorm.postgres._session.primitives import sleep
+from liteorm.postgres._types.coded import Encoded
 
 __all__ = ["position", "wait_for"]
 
@@ -95,7 +96,9 @@ def wait_for(session: Session, position: str, timeout: float = 10.0) -> None:
     try:
         while True:
             left = max(deadline - monotonic(), 0.001)
-            [(missing, version)] = session.query(_MISSING_SQL, [position], timeout=left)
+            [(missing, version)] = session.query(
+                _MISSING_SQL, [Encoded(position)], timeout=left
+            )
             if not missing:
                 return
             if (left := deadline - monotonic()) <= 0:

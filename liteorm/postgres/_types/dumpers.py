@@ -39,11 +39,13 @@ from liteorm._core.values.ranges import Multirange, Range
 from liteorm.errors import DataError, Error
 from liteorm.postgres._driver import register_dumper
 from liteorm.postgres._types.clocks import TimeBinary, TimeText
+from liteorm.postgres._types.coded import CONTAINERS, Coded, Encoded
 from liteorm.postgres._types.custom import CustomType, CustomTypes
 from liteorm.postgres._types.exact import BASES, exact
 from liteorm.postgres._types.forms import ARRAYS, is_a, reason_of
 from liteorm.postgres._types.json import Written, json_bytes
 from liteorm.postgres._types.leaves import as_lists, evened, leaves
+from liteorm.postgres._types.loaders import Adapters
 from liteorm.postgres._types.times import beyond_utc, interval_text, pack_interval
 
 _NO_JSON = b"\f"
@@ -137,9 +139,24 @@ def register_dumpers(
                 members = {"custom": type_, "customs": custom}
                 made: Any = type(own_dumper.__name__, (own_dumper,), members)
                 register_dumper(adapters, type_.cls, made)
-    for cls, codec in (codecs or {}).items():
+    _register_codecs(adapters, codecs or {}, written)
+
+
+def _register_codecs(
+    adapters: AdaptersMap, codecs: Mapping[type, Codec], written: Written | None
+) -> None:
+    """Send what a codec has made by the map as it was before there were codecs."""
+    plainly, plain = AdaptersMap(adapters), Coded(codecs).plain
+    if written is not None:
+        for json_dumper in (_JsonText, _JsonBinary):
+            members = {"written": written, "encoded": True}
+            encoded_json: Any = type(json_dumper.__name__, (json_dumper,), members)
+            for kind in (object, dict, Encoded):
+                register_dumper(plainly, kind, encoded_json)
+    changed: tuple[type[Any], ...] = (*CONTAINERS, Enum, *codecs) if codecs else ()
+    for cls in (*changed, Encoded):
         for base in (_ThroughText, _ThroughBinary):
-            register_dumper(adapters, cls, _through(base, _plain_with(codec)))
+            register_dumper(adapters, cls, _through(base, plain, plainly))
 
 
 _ARRAY: Final = (
@@ -190,10 +207,16 @@ def parameter_error(exc: BaseException, params: Any, adapters: AdaptersMap) -> D
 
 
 class _Through(RecursiveDumper):
-    """Sends what `convert` makes of the value, with that value's own dumper."""
+    """Sends what `convert` makes of the value, with that value's own dumper, of another map."""
 
     convert: ClassVar[Callable[[Any], Any]]
+    plainly: ClassVar[AdaptersMap | None] = None
     _dumper: AnyDumper | None = None
+
+    def __init__(self, cls: type, context: AdaptContext | None = None) -> None:
+        super().__init__(cls, context)
+        if self.plainly is not None:
+            self._tx = Transformer(Adapters(self.plainly, self._tx.connection))
 
     def get_key(self, obj: Any, format: PyFormat) -> Any:
         value = type(self).convert(obj)
@@ -226,15 +249,10 @@ class _ThroughBinary(_Through):
     format = Format.BINARY
 
 
-def _through(base: type[_Through], convert: Callable[[Any], Any]) -> type[_Through]:
-    return type(base.__name__, (base,), {"convert": staticmethod(convert)})
-
-
-def _plain_with(codec: Codec) -> Callable[[Any], Any]:
-    def plain(value: Any) -> Any:
-        return codec.encode(value)
-
-    return plain
+def _through(
+    base: type[_Through], convert: Callable[[Any], Any], plainly: AdaptersMap | None = None
+) -> type[_Through]:
+    return type(base.__name__, (base,), {"convert": staticmethod(convert), "plainly": plainly})
 
 
 class _ArrayBinary(RecursiveDumper):
@@ -454,11 +472,15 @@ class _JsonText(Dumper):
 
     oid = _JSONB_OID
     written: ClassVar[Written | None] = None
+    encoded: ClassVar[bool] = False
+    """Whether a codec has made the value, or has been looked for."""
 
     def __init__(self, cls: type, context: Any = None) -> None:
         super().__init__(cls, context)
         kind: Any = cls
-        if not (issubclass(kind, dict | Json) or (is_model(kind) and not is_namedtuple(kind))):
+        if not (
+            issubclass(kind, dict | Json | Encoded) or (is_model(kind) and not is_namedtuple(kind))
+        ):
             raise DataError(
                 f"a value of type {cls.__qualname__} cannot be sent",
                 hint="send one of its attributes, wrap it in liteorm.Json, "
@@ -466,11 +488,15 @@ class _JsonText(Dumper):
             )
 
     def dump(self, obj: Any) -> Buffer:
-        return json_bytes(obj, self.written)
+        return self._json(obj)
+
+    def _json(self, obj: Any) -> bytes:
+        value = obj.value if obj.__class__ is Encoded else obj
+        return json_bytes(value, self.written, encoded=self.encoded)
 
 
 class _JsonBinary(_JsonText):
     format = Format.BINARY
 
     def dump(self, obj: Any) -> Buffer:
-        return b"\x01" + json_bytes(obj, self.written)
+        return b"\x01" + self._json(obj)

@@ -14,6 +14,7 @@ from liteorm._core.models.hints import Codec
 from liteorm._core.scanning.types import PgType, underlying
 from liteorm._core.values.members import stored
 from liteorm.postgres._types.arrays import Array
+from liteorm.postgres._types.coded import Coded, codec_of
 from liteorm.postgres._types.forms import ARRAYS, BYTEA_OID, Encoder, Form, Scalar, wrong_class
 from liteorm.postgres._types.json import Written, json_sent
 from liteorm.postgres._types.numbers import MoneyUnit, money_sent
@@ -61,18 +62,35 @@ class Encoders:
         self._money_unit = money_unit
         self._custom = custom
         self._made: dict[PgType, Encoder] = {}
+        self.coded = Coded(self._codecs)
+        self._written = Written(self._codecs) if self._codecs else None
+        self._beneath = self
+        if self._codecs:
+            self._beneath = Encoders(adapters, None, money_unit, custom)
+            self._beneath._written = self._written
 
     def for_type(self, type_: PgType) -> Encoder:
         """Return the encoder of a type."""
         found = self._made.get(type_)
         if found is None:
-            found = self._made[type_] = self._with_codecs(self._make(type_))
+            found = self._made[type_] = self._make(type_)
         return found
+
+    def for_encoded(self, type_: PgType) -> Encoder:
+        """Return the encoder of what a codec of the field's own has made: no other is applied."""
+        found = self._beneath.for_type(type_)
+        return attrs.evolve(found, fast=None, strict=False, coded=True) if self._codecs else found
 
     def _make(self, type_: PgType) -> Encoder:
         element = type_.element
         if type_.kind == "domain" and element is not None:
             return attrs.evolve(self.for_type(element), pgtype=type_)
+        if underlying(type_).base in ("json", "jsonb"):
+            return self._scalar(type_)  # where a codec is applied as it is inside JSON
+        return self._with_codecs(self._without(type_))
+
+    def _without(self, type_: PgType) -> Encoder:
+        element = type_.element
         if type_.kind == "array" and element is not None:
             array = Array(type_, self.for_type(element), self._nested_in(element))
             return self._built(type_, "a list", array)
@@ -81,8 +99,12 @@ class Encoders:
         if type_.kind == "multirange" and element is not None:
             return self._built(type_, "Multirange", MultirangeOf(self.for_type(element)))
         if type_.kind == "composite":
-            parts = [(part.name, self.for_type(part.type)) for part in type_.attributes]
-            return self._built(type_, "an object with its attributes", Composite(type_, parts))
+            parts = [
+                (part.name, self.for_type(part.type), self.for_encoded(part.type))
+                for part in type_.attributes
+            ]
+            composite = Composite(type_, parts, self.coded if self._codecs else None)
+            return self._built(type_, "an object with its attributes", composite)
         if type_.kind == "enum":
             return enum_encoder(type_)
         return self._scalar(type_)
@@ -104,8 +126,8 @@ class Encoders:
         sent = self._form(type_).sent
         if type_.base == "money":
             sent = money_sent(self._money_unit())
-        if self._codecs and type_.base in ("json", "jsonb"):
-            sent = json_sent(type_.base, Written(self._codecs))
+        if self._written is not None and type_.base in ("json", "jsonb"):
+            sent = json_sent(type_.base, self._written, encoded=not self._codecs)
         scalar = sent or TEXT_ONLY
         ready = _with_members(type_, scalar) if sent is not None else scalar.ready
         binary: Callable[[Any], Any] | None = None
@@ -163,10 +185,8 @@ class Encoders:
 
         def plain(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
             def encode(value: Any) -> Any:
-                for cls in type(value).__mro__:
-                    if cls in codecs:
-                        return call(codecs[cls].encode(value))
-                return call(value)
+                codec = codec_of(value.__class__, codecs)
+                return call(value if codec is None else codec.encode(value))
 
             return encode
 
@@ -174,6 +194,7 @@ class Encoders:
             encoder,
             fast=None if encoder.fast in codecs else encoder.fast,
             strict=False,
+            coded=True,
             ready=plain(encoder.ready),
             binary=plain(encoder.binary) if encoder.binary else None,
             text=plain(encoder.text),

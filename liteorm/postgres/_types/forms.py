@@ -108,6 +108,7 @@ class Encoder:
         text: Gives the text form of any value.
         strict: Whether that dumper raises for every value it cannot send as what it is.
         bound: Whether a parameter has to say its type.
+        coded: Whether a parameter has to say that no codec is for it any more.
     """
 
     pgtype: PgType
@@ -120,6 +121,7 @@ class Encoder:
     text: Callable[[Any], str]
     bound: bool
     strict: bool = False
+    coded: bool = False
 
 
 def text_bytes(data: bytes) -> str:

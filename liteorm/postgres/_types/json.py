@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import decimal
 import re
 import typing
-import uuid
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, Final
@@ -26,15 +23,17 @@ from liteorm._core.scanning.types import JsonText
 from liteorm._core.values.json import Json
 from liteorm._core.values.members import by_value
 from liteorm.errors import DataError, Error, ModelError
+from liteorm.postgres._types.coded import LEAVES, codec_of
 from liteorm.postgres._types.forms import ARRAYS, Form, Scalar, Unsendable, is_a
 
 
-def json_bytes(value: Any, written: Written | None = None) -> bytes:
+def json_bytes(value: Any, written: Written | None = None, *, encoded: bool = False) -> bytes:
     """Return a value as JSON text.
 
     Args:
         value: The value.
         written: How a pool's own classes are written; by default there are none.
+        encoded: A codec has made the value, as a whole: it is given to no other one.
 
     Raises:
         DataError: If something within has no JSON form (also NaN and the infinities).
@@ -42,7 +41,8 @@ def json_bytes(value: Any, written: Written | None = None) -> bytes:
     import msgspec
 
     try:
-        plain = (written or _PLAINLY).disclosed(unwrapped(value))
+        ways = written or _PLAINLY
+        plain = ways.encoded(value) if encoded else ways.disclosed(unwrapped(value))
         data = msgspec.json.encode(plain, enc_hook=_json_hook)
     except Error:
         raise
@@ -71,14 +71,6 @@ def unwrapped(value: Any) -> Any:
     return value.value if value.__class__ is Json else value
 
 
-_LEAVES: frozenset[Any] = frozenset(
-    [
-        *(str, int, float, bool, type(None), bytes, decimal.Decimal, uuid.UUID),
-        *(datetime.datetime, datetime.date, datetime.time, datetime.timedelta),
-    ]
-)
-
-
 class Written:
     """How objects are written as JSON.
 
@@ -90,7 +82,7 @@ class Written:
         self._codecs = codecs
         self._by_class = ByClass(codecs)
         self._special: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
-        self._leaves = _LEAVES.difference(codecs)
+        self._leaves = LEAVES.difference(codecs)
 
     def disclosed(self, value: Any) -> Any:
         """Return a value in which no field is left for msgspec to hide.
@@ -106,17 +98,13 @@ class Written:
         cls: Any = value.__class__
         if cls in self._leaves:
             return value
-        for base in cls.__mro__ if self._codecs else ():
-            if base in self._codecs:
-                return self._through(self._codecs[base], value)
-            if base in _LEAVES:
-                break  # a datetime is no date, nor a bool an int, here as outside JSON
-        return self._parts(value)
+        codec = codec_of(cls, self._codecs)
+        return self._parts(value) if codec is None else self.encoded(codec.encode(value))
 
-    def _through(self, codec: Codec, value: Any) -> Any:
-        # what a codec gives is not given to another one
-        made = codec.encode(value)
-        return made if type(made) in _LEAVES else self._parts(made)
+    def encoded(self, made: Any) -> Any:
+        """Return the same of what a codec has made, which is not given to another one."""
+        made = unwrapped(made)
+        return made if type(made) in LEAVES else self._parts(made)
 
     def _parts(self, value: Any) -> Any:
         cls: Any = value.__class__
@@ -145,7 +133,7 @@ class Written:
             return value
         own = dict(codecs)
         return {
-            key: self._through(own[place], inner)
+            key: self.encoded(own[place].encode(inner))
             if place in own and inner is not None
             else self.disclosed(inner)
             for place, (key, inner) in enumerate(zip(keys, inside, strict=True))
@@ -305,12 +293,12 @@ def _has_nan(value: Any) -> bool:
     return any(_has_nan(getattr(value, name)) for name in names)
 
 
-def json_sent(base: str, written: Written | None = None) -> Scalar:
+def json_sent(base: str, written: Written | None = None, *, encoded: bool = False) -> Scalar:
     """Return how values are sent as json or jsonb."""
 
     def json(value: Any) -> bytes:
         try:
-            return json_bytes(value, written)
+            return json_bytes(value, written, encoded=encoded)
         except DataError as exc:
             raise Unsendable(exc.message) from exc
 

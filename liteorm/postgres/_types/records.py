@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from liteorm._core.models.annotations import is_model
 from liteorm._core.models.classes import model_of
+from liteorm._core.models.model import Field
 from liteorm._core.scanning.types import PgType, Record
 from liteorm._core.values.quoting import quoted, unescaped
 from liteorm.errors import ModelError
 from liteorm.postgres._types.arrays import NULL, all_elements, dimensions_of, shaped
+from liteorm.postgres._types.coded import Coded
 from liteorm.postgres._types.forms import (
     Encoder,
     FromText,
@@ -200,23 +202,47 @@ def record_from_text(reads: list[FromText]) -> FromText:
 class Composite:
     """Objects by attribute name, dicts by key, plain tuples by position."""
 
-    def __init__(self, type_: PgType, parts: list[tuple[str, Encoder]]) -> None:
+    def __init__(
+        self, type_: PgType, parts: list[tuple[str, Encoder, Encoder]], coded: Coded | None = None
+    ) -> None:
         self.type = type_
         self.parts = parts
-        self.names = [name for name, _ in parts]
-        self.has_binary = all(encoder.binary is not None for _, encoder in parts)
+        self.names = [name for name, _, _ in parts]
+        self.has_binary = all(encoder.binary is not None for _, encoder, _ in parts)
+        self._others = None if coded is None else coded.plain
 
-    def _values(self, value: Any) -> list[Any]:
+    def _values(self, value: Any) -> Iterable[tuple[str, Encoder, Any]]:
+        """Return name, encoder and value of each attribute."""
+        fields = self._fields(value)
+        if fields is None:
+            items = zip(self.parts, self._items(value), strict=True)
+            return [(name, encoder, item) for (name, encoder, _), item in items]
+        return [
+            (name, encoder, getattr(value, field.name))
+            if (field := fields[name]).encode is None
+            else (name, beneath, self._encoded(field, getattr(value, field.name)))
+            for name, encoder, beneath in self.parts
+        ]
+
+    def _encoded(self, field: Field, value: Any) -> Any:
+        encode = field.encode_beside(self._others)
+        return value if value is None or encode is None else encode(value)
+
+    def _fields(self, value: Any) -> Mapping[str, Field] | None:
+        """Return the fields of an object by attribute, None for dicts and plain tuples."""
+        if is_a(value, Mapping) or not is_model(type(value)):
+            return None
+        try:
+            fields = model_of(type(value)).by_column
+        except ModelError as exc:
+            raise Unsendable(exc.message) from exc
+        self._check_names(list(fields))
+        return fields
+
+    def _items(self, value: Any) -> list[Any]:
         if is_a(value, Mapping):
             self._check_names(list(value))
             return [value[name] for name in self.names]
-        if is_model(type(value)):
-            try:
-                fields = model_of(type(value)).by_column
-            except ModelError as exc:
-                raise Unsendable(exc.message) from exc
-            self._check_names(list(fields))
-            return [_field_value(fields[name], value) for name in self.names]
         if is_a(value, tuple | list):
             items: list[Any] = list(value)
             if len(items) != len(self.names):
@@ -235,7 +261,7 @@ class Composite:
     def binary(self, value: Any) -> bytes:
         """Return the binary form."""
         out = [_int32(len(self.parts))]
-        for (name, encoder), item in zip(self.parts, self._values(value), strict=True):
+        for name, encoder, item in self._values(value):
             out.append(struct.pack("!I", encoder.pgtype.oid))
             if item is None:
                 out.append(NULL)
@@ -247,17 +273,11 @@ class Composite:
 
     def text(self, value: Any) -> str:
         """Return the text form."""
-        items = zip(self.parts, self._values(value), strict=True)
         return (
             "("
             + ",".join(
                 "" if item is None else quoted(encoded_inside(f"its {name}", encoder.text, item))
-                for (name, encoder), item in items
+                for name, encoder, item in self._values(value)
             )
             + ")"
         )
-
-
-def _field_value(field: Any, obj: Any) -> Any:
-    value = getattr(obj, field.name)
-    return field.encode(value) if field.encode is not None and value is not None else value

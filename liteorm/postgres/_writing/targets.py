@@ -21,6 +21,7 @@ from liteorm._core.scanning.types import MOMENTS, PgType, underlying
 from liteorm._core.sql import writable
 from liteorm.errors import DataError, Error, ModelError, UndefinedTable
 from liteorm.postgres._native.encoding import EncodeObjects, encoder_for
+from liteorm.postgres._types.coded import Encoded
 from liteorm.postgres._types.dumpers import Bound
 from liteorm.postgres._types.encoders import Encoders
 from liteorm.postgres._types.forms import TEXT_OID, Encoder, Form, Unsendable, reason_of
@@ -436,6 +437,10 @@ class Writing:
             if column is None:
                 raise no_column(table, model, field, "goes to", by_name)
             encoder = self.encoders.for_type(types[column.oid])
+            if field.encode is not None or field.hint.kind == "literal":
+                # Read back by its own codec, or as it stands: no other is applied.
+                encoder = self.encoders.for_encoded(types[column.oid])
+                field = self._beside(field)
             base = underlying(encoder.pgtype).base
             if field.codec is None and field.encode is not None and base in ("json", "jsonb"):
                 raise ModelError(
@@ -454,6 +459,12 @@ class Writing:
         if not model.part:
             self._targets.put(of, key, made)
         return made
+
+    def _beside(self, field: Field) -> Field:
+        """Return a field that encodes also those parts which have no codec of their own."""
+        if field.inner is None or not self._codecs:
+            return field
+        return attrs.evolve(field, inner=field.encode_beside(self.encoders.coded.plain))
 
     def _check_json(self, model: Model, field: Field) -> None:
         """Refuse a class that JSON does not give back, also where nothing is read back.
@@ -474,7 +485,8 @@ class Writing:
 def parameter_of(encoder: Encoder) -> Callable[[Any], Any]:
     """Return what turns a value into a parameter for a column of the encoder's type."""
     if not encoder.bound:
-        return encoder.ready
+        ready = encoder.ready
+        return (lambda value: Encoded(ready(value))) if encoder.coded else ready
     oid, binary, text = encoder.pgtype.oid, encoder.binary, encoder.text
     if binary is None:
         return lambda value: Bound(oid, text(value).encode(), False)
