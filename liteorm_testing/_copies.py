@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
+import secrets
 import sys
 import threading
 import time
@@ -80,6 +81,8 @@ class Copies:
     def __init__(self, server: Server, *, worker: str = "main", owner: bool = True) -> None:
         self._server = server
         self._worker = worker
+        # A child that was given the server, or a test of the kit itself, may be called as another.
+        self._own = f"{worker}_{secrets.token_hex(3)}"
         self.on_shared_server = server.kind == "dsn"
         self.maintenance = _dsn.parse(server.dsn).get("dbname")
         self._numbers = itertools.count(1)
@@ -107,8 +110,8 @@ class Copies:
         return self._admin.query(question, params)
 
     def name(self, kind: str) -> str:
-        """A new name, which tells the run and the worker."""
-        return f"liteorm_{self._server.run}_{self._worker}_{kind}{next(self._numbers)}"
+        """A new name, which tells the run and the worker, and which nobody else gives."""
+        return f"liteorm_{self._server.run}_{self._own}_{kind}{next(self._numbers)}"
 
     def template(self, schema: Schema) -> str:
         """The name of the sealed template for a schema; the first call builds it."""
@@ -274,7 +277,7 @@ class Copies:
             for known, digest in self._callables:
                 if known == schema:  # a bound method is a new object each time
                     return digest
-            self._callables.append((schema, f"{self._worker}_{len(self._callables)}"))
+            self._callables.append((schema, f"{self._own}_{len(self._callables)}"))
             return self._callables[-1][1]
         if schema not in self._digests:
             if isinstance(schema, Migration):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,8 @@ def test_workers_share_a_template_and_wait_for_each_other(liteorm_server: Server
             db.execute(SCHEMA)
 
     schema = Migration(migrate, f"workers {liteorm_server.run}")
-    workers = [Copies(liteorm_server, worker=f"gw{n}", owner=False) for n in range(3)]
+    # Not as real ones are called: on a shared server closing removes what bears the name.
+    workers = [Copies(liteorm_server, worker=f"like{n}", owner=False) for n in range(3)]
     names: list[str] = []
     threads = [
         threading.Thread(target=lambda w=worker: names.append(w.template(schema)))
@@ -143,6 +145,33 @@ def test_workers_share_a_template_and_wait_for_each_other(liteorm_server: Server
     finally:
         for worker in workers:
             worker.close()
+
+
+def test_two_of_one_worker_keep_apart(liteorm_server: Server) -> None:
+    """Their databases have names of their own, and what one was told to call stays its own."""
+
+    def told(number: int) -> Callable[[str], None]:
+        def fill(dsn: str) -> None:
+            with postgres.open(dsn) as db:
+                db.execute(liteorm.sql("CREATE TABLE t AS SELECT {} AS n", number))
+
+        return fill
+
+    # As in a child process that was given the server, or a second run under one name.
+    both = [Copies(liteorm_server, worker="twin", owner=False) for _ in range(2)]
+    made: list[tuple[Copies, str]] = []
+    try:
+        for number, copies in enumerate(both):
+            template = copies.template(told(number))
+            for _ in range(3):
+                made.append((copies, copies.take(template)))
+                assert _numbers(copies.dsn(made[-1][1])) == [number]
+        assert len({name for _, name in made}) == 6
+    finally:
+        for copies, name in made:
+            copies.drop(name)
+        for copies in both:
+            copies.close()
 
 
 def test_a_snapshot_is_restored(liteorm_database: Database, liteorm_db: DB) -> None:
