@@ -34,6 +34,8 @@ from liteorm.postgres import CustomType
 
 MISSING = "missing"
 """Stands for an SQLSTATE where nothing is known."""
+_SAYS = {"statement": ("described",), "table": ("columns", "keys"), "constraint": ("found",)}
+"""What is in a file beside `for`, by the first word of its name: others' files are left alone."""
 _MISSING = "run liteorm check --write against a server, and commit the file"
 
 
@@ -97,8 +99,11 @@ class RecordingAnswers:
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         for name, content in self._contents.items():
-            others = self._others(_content(self._folder / name) or {})
+            before = _content(self._folder / name) or {}
+            others = self._others(before)
             owners = sorted(others | self._owners.get(name, set()))
+            if others and "described" in content:
+                content = _with_others(content, before)
             _write(self._folder / name, {"for": owners, **content})
         for path in sorted(self._folder.glob("*.json")):
             stored = _content(path)
@@ -127,7 +132,11 @@ def _content(path: Path) -> dict[str, Any] | None:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
-    return cast("dict[str, Any]", content) if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        return None
+    said = cast("dict[str, Any]", content)
+    parts = _SAYS.get(path.name.partition("-")[0])
+    return said if parts is not None and {"for", *parts} <= set(said) else None
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
@@ -211,17 +220,34 @@ def _asked(query: Query) -> str:
 
 
 def _described_to_json(sql: str, found: Mapping[str, Answer | Refusal]) -> dict[str, Any]:
-    """Return all that was said of a statement; equal answers once."""
+    """Return all that was said of a statement."""
+    contents = {
+        asked: attrs.asdict(answer) if isinstance(answer, Refusal) else answer_to_json(answer)
+        for asked, answer in found.items()
+    }
+    return {"sql": sql, "described": _grouped(contents)}
+
+
+def _grouped(contents: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return answers by what was asked, equal ones once."""
     described: list[dict[str, Any]] = []
-    for asked, answer in sorted(found.items()):
-        content = attrs.asdict(answer) if isinstance(answer, Refusal) else answer_to_json(answer)
+    for asked, content in sorted(contents.items()):
         for other in described:
             if {**other, "asked": None} == {"asked": None, **content}:
                 other["asked"].append(asked)
                 break
         else:
             described.append({"asked": [asked], **content})
-    return {"sql": sql, "described": described}
+    return described
+
+
+def _with_others(content: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return answers with those that are stored for other modules: they may ask in other words."""
+    contents: dict[str, dict[str, Any]] = {}
+    for described in (*stored["described"], *content["described"]):
+        said = {key: value for key, value in described.items() if key != "asked"}
+        contents.update(dict.fromkeys(described["asked"], said))
+    return {**content, "described": _grouped(contents)}
 
 
 def _name_file(kind: str, name: str) -> str:
