@@ -48,7 +48,6 @@ from liteorm.postgres._writing.tables import explain_conflict
 from liteorm.postgres._writing.targets import Target
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
-_IDLE: Final = pq.TransactionStatus.IDLE
 _PROGRESS_SECONDS: Final = 0.05
 _TRIAL: Final = "liteorm_trial"
 _numbers = itertools.count(1)
@@ -117,7 +116,6 @@ async def _copy(
     """Send all rows; the first ones are encoded before the server hears of it."""
     data.add(first)
     cursor = wire.cursor()
-    alone = wire.pgconn.transaction_status == _IDLE
     # Not cursor.copy(): it would only log the server's error when rows end early because of it.
     await wire.wait(copy_step(wire.pgconn, sql))
     writer = AsyncLibpqWriter(cursor)
@@ -150,7 +148,7 @@ async def _copy(
     finally:
         objection.close()
     wire.renew()
-    result = await wire.wait(copy_end_step(wire.pgconn, None, alone))
+    result = await wire.wait(copy_end_step(wire.pgconn, None))
     # What the server counted: a trigger may have suppressed rows.
     return int(result.command_tuples or 0)
 

@@ -252,8 +252,12 @@ def _converted(wire: Any, sql: Any, params: Any) -> PostgresQuery:
 
 
 def copy_step(pgconn: Any, sql: str) -> PQGen[None]:
-    """Begin a COPY from the client."""
-    pgconn.send_query(sql.encode())
+    """Begin a COPY from the client.
+
+    Not as a simple query, which the server answers for when it has committed: what the COPY fails
+    with is told from what its commit fails with.
+    """
+    pgconn.send_query_params(sql.encode(), None)
     result = (yield from execute(pgconn))[-1]
     if result.status == _FATAL:
         raise driver.error_from_result(result)
@@ -340,21 +344,12 @@ def arrived(pgconn: Any) -> tuple[bool, bool, Any]:
     return complete, done, failed
 
 
-def copy_end_step(pgconn: Any, reason: bytes | None, alone: bool = False) -> PQGen[Any]:
-    """End a COPY into the server, or break it off with a reason; return its result.
-
-    Args:
-        pgconn: The driver's connection.
-        reason: What it is broken off with.
-        alone: It is a transaction of its own, and the server answers when it has committed.
-    """
+def copy_end_step(pgconn: Any, reason: bytes | None) -> PQGen[Any]:
+    """End a COPY into the server, or break it off with a reason; return its result."""
     yield from _end_copy(pgconn, reason)
     results = yield from execute(pgconn)
     if len(results) != 1 or results[0].status not in _GOOD:
-        error = _failure(results)
-        if alone and isinstance(error, driver.Error):
-            after_its_rows(error, "the COPY, or its commit")
-        raise error
+        raise _failure(results, alone=True)
     return results[0]
 
 
