@@ -10,10 +10,11 @@ from typing import Any
 import attrs
 
 from liteorm._check.problems import Problem
-from liteorm.errors import Error, StatementError
+from liteorm.errors import ConnectionLost, Error, QueryCanceled, StatementError
 from liteorm.postgres import DB
 from liteorm.postgres._describing.shapes import numbered
 from liteorm.postgres._session.commands import count_statements
+from liteorm.postgres._session.protocol import text_step
 
 FIRST_VERSION = 160000
 """The server version that has EXPLAIN (GENERIC_PLAN)."""
@@ -58,8 +59,11 @@ class Plans:
         try:
             text = f"EXPLAIN (GENERIC_PLAN, VERBOSE, FORMAT JSON) {numbered(sql).text}"
             with self.db._connection("explain") as wire:
-                # As a script: a statement with placeholders would want values for them.
-                explained = json.loads(wire.run_script(text)[-1].get_value(0, 0))
+                # As a simple query: any other wants values for the placeholders.
+                [result] = wire.wait(text_step(wire.pgconn, text))
+                explained = json.loads(result.get_value(0, 0))
+        except (QueryCanceled, ConnectionLost):
+            raise
         except Error:
             return  # nothing that has a plan, or refused, which the check says already
         told: set[str] = set()
