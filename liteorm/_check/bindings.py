@@ -62,6 +62,15 @@ class Scope:
         span = self._span(name)
         return None if span is None else span[0]
 
+    def import_of(self, name: str) -> int | None:
+        """Return the line that imports a name, None where none does."""
+        for node in ast.walk(self._tree or ast.Module([], [])):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                for alias in node.names:
+                    if name == (alias.asname or alias.name) or alias.name == "*":
+                        return node.lineno
+        return None
+
     def line_for(self, name: str, item: Command) -> int:
         """Return the line of a statement of this module: where it is bound, if a helper made it."""
         made_here = item.file != self.file or item.line not in self._helpers

@@ -20,7 +20,8 @@ from liteorm._check.answers import (
     Refusal,
     live_answers,
 )
-from liteorm._check.places import spot_of
+from liteorm._check.declarations import field_spot, key_spot
+from liteorm._check.places import Spot, spot_of
 from liteorm._check.plans import Plans
 from liteorm._check.problems import Code, Problem
 from liteorm._check.sent import Oid
@@ -124,12 +125,17 @@ def check_all(
 
 def _finding(subject: Subject, problem: Problem) -> Finding:
     line, column = subject.line, None
+    spot: Spot | None = None
     if problem.at is not None and subject.kind == "statement":
         item = subject.item
         spot = spot_of(subject.file, line, item.written, problem.at)
         if spot is None and item.file == subject.file and item.line != line:
             spot = spot_of(subject.file, item.line, item.written, problem.at)  # in its helper
-        line, column = spot or (line, None)
+    elif problem.field is not None:
+        spot = field_spot(subject.file, subject.name, problem.field)
+    elif subject.kind == "constraint":
+        spot = key_spot(subject.file, line, subject.name)
+    line, column = spot or (line, None)
     return Finding(
         problem.level, problem.code, subject, problem.message, problem.hint, line, column
     )

@@ -63,12 +63,13 @@ def _source(file: str, _changed: int) -> str:
         return opened.read()
 
 
-def _read(file: str) -> str:
+def text_of(file: str) -> str:
+    """Return the text of a source file, read again where it has changed."""
     return _source(file, Path(file).stat().st_mtime_ns)
 
 
 def _in_sql_file(file: str, line: int, sql: str) -> list[Literal]:
-    text = _read(file)
+    text = text_of(file)
     start = 0
     for _ in range(line - 1):
         start = text.index("\n", start) + 1
@@ -86,7 +87,7 @@ def _spots(text: str, begin: int, count: int) -> Iterator[Spot]:
 
 def _in_python(file: str, sql: str) -> list[Literal]:
     """Return the strings that are the SQL, as they stand or as `dedent` and `strip` leave them."""
-    literals = _literals(_read(file))
+    literals = _literals(text_of(file))
     found = [literal for literal in literals if literal.text == sql]
     found += [_filled(literal, sql) for literal in literals if _HOLE in literal.text]
     if any(literal.spots for literal in found):

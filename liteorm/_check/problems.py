@@ -56,6 +56,8 @@ class Problem:
     hint: str | None = None
     at: int | None = None
     """Where in the SQL as it was written."""
+    field: str | None = None
+    """The field of a class with a table."""
 
     def when(self, condition: str) -> Problem:
         """Return the same problem with the condition under which it comes up."""

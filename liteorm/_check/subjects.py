@@ -206,15 +206,22 @@ def _is_bound_at_home(item: Command) -> bool:
 
 def _tables(module: ModuleType) -> Iterator[Subject]:
     file = getattr(module, "__file__", None) or sys.executable
-    for value in list(vars(module).values()):
-        if not inspect.isclass(value) or value.__module__ != module.__name__:
-            continue
-        if isinstance(vars(value).get(_TABLE), Table):
+    for cls in dict.fromkeys(_classes(module, module.__name__)):
+        if isinstance(vars(cls).get(_TABLE), Table):
             try:
-                line = inspect.getsourcelines(value)[1]
+                line = inspect.getsourcelines(cls)[1]
             except (OSError, TypeError):
                 line = 1
-            yield Subject("table", value.__qualname__, module.__name__, file, line, value)
+            yield Subject("table", cls.__qualname__, module.__name__, file, line, cls)
+
+
+def _classes(holder: ModuleType | type, module: str) -> Iterator[type]:
+    """Yield a module's own classes, and those inside them."""
+    for value in list(vars(holder).values()):
+        if inspect.isclass(value) and value.__module__ == module and value is not holder:
+            yield value
+            if value.__qualname__.startswith(getattr(holder, "__qualname__", "")):
+                yield from _classes(value, module)
 
 
 def _constraints(scopes: Sequence[Scope]) -> dict[str, list[Subject]]:
@@ -229,7 +236,8 @@ def _constraints(scopes: Sequence[Scope]) -> dict[str, list[Subject]]:
     found: dict[str, list[Subject]] = {}
     for scope, name, line in homes.values():
         for key, cls in vars(scope.module)[name].items():
-            subject = Subject("constraint", key, scope.name, scope.file, line or 1, (key, cls))
+            at = line or scope.import_of(name) or 1
+            subject = Subject("constraint", key, scope.name, scope.file, at, (key, cls))
             found.setdefault(scope.name, []).append(subject)
     return found
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+import attrs
+
 from liteorm._check.answers import TableAnswer, TableColumn
 from liteorm._check.problems import Problem
 from liteorm._core.models.hints import Codec
@@ -21,10 +23,13 @@ def table_problems(
     columns = {column.name: column for column in answer.columns}
     for field in model.fields:
         column = columns.get(field.column)
-        if column is None:
-            yield _no_column(model, field, answer)
-        else:
-            yield from _column_problems(model, field, column, answer, codecs)
+        problems = (
+            [_no_column(model, field, answer)]
+            if column is None
+            else _column_problems(model, field, column, answer, codecs)
+        )
+        for problem in problems:
+            yield attrs.evolve(problem, field=field.name)
     if answer.writable:
         yield from _unsent(model, answer)
         yield from _key_problems(model, table, answer)
