@@ -45,10 +45,16 @@ def ratios(times: Sequence[float], floor: Sequence[float]) -> tuple[float, float
 
 
 class Lines:
-    """The table as it grows."""
+    """The table as it grows.
 
-    def __init__(self, rounds: int) -> None:
+    Args:
+        rounds: How often each case runs.
+        word: What a line's name has in it, to be measured.
+    """
+
+    def __init__(self, rounds: int, word: str = "") -> None:
         self.rounds = rounds
+        self.word = word
         self.found: list[dict[str, Any]] = []
         print("Ratios of minima / medians of the rounds' ratios; * is beyond its goal by both.\n")
         print("| work | floor | goal | with | without |\n|---|---|---:|---:|---:|")
@@ -79,6 +85,8 @@ class Lines:
             before: Runs before each case.
             cpu: What a further line for the CPU of this process alone is called.
         """
+        if self.word not in work:
+            return
         cases = {**floors, "with": with_, "without": alone(without)}
         if floor_without is not None:
             cases["floor without"] = alone(floor_without)

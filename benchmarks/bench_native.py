@@ -1,6 +1,7 @@
 """What liteorm-native is worth: each work with it and without, side by side with its floor.
 
     python benchmarks/bench_native.py [--rounds 9] [--json FILE]
+    python benchmarks/bench_native.py --only stream --line stored   # the lines with this word alone
     python benchmarks/bench_native.py --docs FILE FILE   # the table of docs/benchmarks.md
 
 Every case of a line runs in turn in one process, and what is printed are ratios. Cases without it
@@ -303,6 +304,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--stream", type=int, default=2_000_000)
     parser.add_argument("--only", nargs="*", default=[], metavar="PART")
+    parser.add_argument("--line", default="", metavar="WORD")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--docs", nargs="+", type=Path)
     options = parser.parse_args()
@@ -311,7 +313,7 @@ def main() -> int:
         return 0
     began = perf_counter()
     with prepared() as peers:
-        lines = Lines(options.rounds)
+        lines = Lines(options.rounds, options.line)
         parts: dict[str, Case] = {
             "read": lambda: reading(lines, peers),
             "one": lambda: one_row(lines, peers),
