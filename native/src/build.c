@@ -5,17 +5,7 @@
 PyObject *
 put_leaf(Fill *fill, const Cell *cells, Run *run)
 {
-    const Cell *cell = &cells[fill->index];
-    if (cell->length < 0) {
-        return fill->nullable ? Py_NewRef(Py_None) : NULL;
-    }
-    Value *value = fill->value;
-    PyObject *made = value->read(value, cell->data, cell->length, run);
-    if (made == Py_None && value->plain && !fill->nullable) {
-        Py_DECREF(made);
-        return NULL;
-    }
-    return made;
+    return read_cell(fill->value, &cells[fill->index], fill->nullable, run);
 }
 
 /* Read what an absent object would have held: it may still be unreadable, which is an error. */
@@ -72,7 +62,7 @@ typedef struct {
     PyObject *absent; /* None where the object is not there */
 } Parts;
 
-static void
+void
 drop(PyObject **values, Py_ssize_t count)
 {
     for (Py_ssize_t at = 0; at < count; at++) {
@@ -261,9 +251,62 @@ may_be_late(const Fill *fill)
     return 1;
 }
 
+/* Tell whether an object is put together by `put_flat`: of few cells, with nothing inside. */
+int
+is_flat(const Fill *fill)
+{
+    if (fill->put != put_object || !fill->layout.lean || fill->layout.lazy ||
+        fill->absent_count > 0 || fill->count > ON_STACK) {
+        return 0;
+    }
+    for (Py_ssize_t at = 0; at < fill->count; at++) {
+        if (fill->parts[at]->put != put_leaf) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Make the object of a flat node from its values, whose references it takes. */
+PyObject *
+flat_make(const Layout *layout, PyObject **values, int track)
+{
+    PyObject *object = bare(layout);
+    if (object == NULL) {
+        drop(values, layout->count);
+        return NULL;
+    }
+    for (Py_ssize_t at = 0; at < layout->count; at++) {
+        *(PyObject **)((char *)object + layout->stores[at].offset) = values[at];
+    }
+    if (track && PyType_IS_GC(layout->type)) {
+        PyObject_GC_Track(object);
+    }
+    return object;
+}
+
+/* The same as `put_object`, without what only others need. */
+static PyObject *
+put_flat(const Fill *fill, const Cell *cells, Run *run)
+{
+    PyObject *values[ON_STACK];
+    for (Py_ssize_t at = 0; at < fill->count; at++) {
+        const Fill *part = fill->parts[at];
+        values[at] = read_cell(part->value, &cells[part->index], part->nullable, run);
+        if (values[at] == NULL) {
+            drop(values, at);
+            return NULL;
+        }
+    }
+    return flat_make(&fill->layout, values, run->root != fill);
+}
+
 PyObject *
 put_object(Fill *fill, const Cell *cells, Run *run)
 {
+    if (fill->flat) {
+        return put_flat(fill, cells, run);
+    }
     Parts parts;
     if (parts_made(fill, cells, run, &parts) < 0) {
         return parts.absent;

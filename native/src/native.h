@@ -54,9 +54,14 @@ typedef struct {
     int lazy; /* the collector knows an object only if it holds what the collector knows */
 } Layout;
 
+/* The types met most: called by name where values are read, as a call by pointer for each cell costs
+ * as much as reading it. */
+typedef enum { MET_SELDOM, MET_BOOL, MET_INT4, MET_INT8, MET_FLOAT8, MET_TEXT } Met;
+
 /* How the bytes of one value, which is not NULL, become an object. */
 struct Value {
     Read read;
+    Met met;
     PyObject *object; /* a class or function, or what `object` means to `read` */
     PyObject *other;
     Value *inner; /* of what is inside */
@@ -81,6 +86,7 @@ struct Fill {
     PyObject *object;
     PyObject *names;
     Layout layout;
+    int flat;           /* an object of a few cells and nothing inside, that is always there */
     Py_ssize_t *absent; /* cells that are all NULL where the object is not there */
     Py_ssize_t absent_count;
 };
@@ -124,6 +130,9 @@ PyObject *put_made(Fill *fill, const Cell *cells, Run *run);
 PyObject *layout_make(const Layout *layout, PyObject **values, int track);
 /* Whether all that a row becomes can be told to the collector later than it is made. */
 int may_be_late(const Fill *fill);
+int is_flat(const Fill *fill);
+PyObject *flat_make(const Layout *layout, PyObject **values, int track);
+void drop(PyObject **values, Py_ssize_t count);
 int is_atom(const Value *value);
 
 /* scalars.c */
@@ -136,6 +145,8 @@ PyObject *read_uint8(Value *, const char *, Py_ssize_t, Run *);
 PyObject *read_float4(Value *, const char *, Py_ssize_t, Run *);
 PyObject *read_float8(Value *, const char *, Py_ssize_t, Run *);
 PyObject *read_text(Value *, const char *, Py_ssize_t, Run *);
+PyObject *text_of(const char *data, Py_ssize_t length);
+Met how_met(Read read);
 PyObject *read_bytes(Value *, const char *, Py_ssize_t, Run *);
 PyObject *read_uuid(Value *, const char *, Py_ssize_t, Run *);
 PyObject *read_call(Value *, const char *, Py_ssize_t, Run *);
@@ -209,6 +220,69 @@ signed64(uint64_t bits)
     int64_t number;
     memcpy(&number, &bits, sizeof(number));
     return number;
+}
+
+static inline PyObject *
+bool_of(const char *data, Py_ssize_t length)
+{
+    return length == 1 && !(data[0] & ~1) ? Py_NewRef(data[0] ? Py_True : Py_False) : NULL;
+}
+
+static inline PyObject *
+int4_of(const char *data, Py_ssize_t length)
+{
+    return length == 4 ? PyLong_FromLong(signed32(load32(data))) : NULL;
+}
+
+static inline PyObject *
+int8_of(const char *data, Py_ssize_t length)
+{
+    return length == 8 ? PyLong_FromLongLong(signed64(load64(data))) : NULL;
+}
+
+static inline PyObject *
+float8_of(const char *data, Py_ssize_t length)
+{
+    if (length != 8) {
+        return NULL;
+    }
+    uint64_t bits = load64(data);
+    double number;
+    memcpy(&number, &bits, sizeof(number));
+    return PyFloat_FromDouble(number);
+}
+
+static inline PyObject *
+read_value(Value *value, const char *data, Py_ssize_t length, Run *run)
+{
+    switch (value->met) {
+    case MET_BOOL:
+        return bool_of(data, length);
+    case MET_INT4:
+        return int4_of(data, length);
+    case MET_INT8:
+        return int8_of(data, length);
+    case MET_FLOAT8:
+        return float8_of(data, length);
+    case MET_TEXT:
+        return length < value->skip ? NULL : text_of(data + value->skip, length - value->skip);
+    default:
+        return value->read(value, data, length, run);
+    }
+}
+
+static inline PyObject *
+read_cell(Value *value, const Cell *cell, int nullable, Run *run)
+{
+    if (cell->length < 0) {
+        return nullable ? Py_NewRef(Py_None) : NULL;
+    }
+    PyObject *made = read_value(value, cell->data, cell->length, run);
+    if (made == Py_None && value->plain && !nullable) {
+        Py_DECREF(made);
+        return NULL;
+    }
+    return made;
 }
 
 /* What is left to read of a value. */

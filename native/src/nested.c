@@ -2,20 +2,6 @@
 
 #include "native.h"
 
-static PyObject *
-read_cell(Value *value, const Cell *cell, int nullable, Run *run)
-{
-    if (cell->length < 0) {
-        return nullable ? Py_NewRef(Py_None) : NULL;
-    }
-    PyObject *made = value->read(value, cell->data, cell->length, run);
-    if (made == Py_None && value->plain && !nullable) {
-        Py_DECREF(made);
-        return NULL;
-    }
-    return made;
-}
-
 /* Arrays */
 
 /* Read an array's head; return how many dimensions it has, -1 if it is not as it should be. */

@@ -197,6 +197,7 @@ fill_new(PyObject *spec)
     }
     else {
         fill->put = FILLS[kind].put;
+        fill->flat = is_flat(fill);
     }
 done:
     Py_LeaveRecursiveCall();

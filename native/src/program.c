@@ -254,6 +254,7 @@ value_new(PyObject *spec)
     }
     else {
         value->read = VALUES[kind].read;
+        value->met = how_met(value->read);
     }
 done:
     Py_LeaveRecursiveCall();

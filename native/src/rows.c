@@ -102,23 +102,46 @@ fits(const Rows *self, const void *result, Py_ssize_t start, Py_ssize_t stop)
     return 1;
 }
 
-static void
-fetch(const Rows *self, const void *result, int row, Cell *cells)
+static inline Cell
+cell_of(const Library *library, const void *result, int row, int column)
 {
-    const Library *library = self->library;
-    for (Py_ssize_t at = 0; at < self->used_count; at++) {
-        int column = self->used[at];
-        Cell *cell = &cells[column];
-        cell->length = library->getlength(result, row, column);
-        if (cell->length <= 0) {
-            /* empty, or NULL, whose length is 0 too */
-            cell->length = library->getisnull(result, row, column) ? -1 : 0;
-            cell->data = "";
-        }
-        else {
-            cell->data = library->getvalue(result, row, column);
+    int length = library->getlength(result, row, column);
+    if (length <= 0) {
+        /* empty, or NULL, whose length is 0 too */
+        return (Cell){"", library->getisnull(result, row, column) ? -1 : 0};
+    }
+    return (Cell){library->getvalue(result, row, column), length};
+}
+
+/* An object of nothing but cells is made without putting them down first. */
+static PyObject *
+flat_row(const Rows *self, const void *result, int row, Run *run)
+{
+    PyObject *values[ON_STACK];
+    const Fill *fill = self->fill;
+    for (Py_ssize_t at = 0; at < fill->count; at++) {
+        const Fill *part = fill->parts[at];
+        Cell cell = cell_of(self->library, result, row, (int)part->index);
+        values[at] = read_cell(part->value, &cell, part->nullable, run);
+        if (values[at] == NULL) {
+            drop(values, at);
+            return NULL;
         }
     }
+    return flat_make(&fill->layout, values, run->root != fill);
+}
+
+static PyObject *
+row_made(const Rows *self, const void *result, int row, Run *run, Cell *cells)
+{
+    if (self->fill->flat) {
+        return flat_row(self, result, row, run);
+    }
+    for (Py_ssize_t at = 0; at < self->used_count; at++) {
+        int column = self->used[at];
+        cells[column] = cell_of(self->library, result, row, column);
+    }
+    return self->fill->put(self->fill, cells, run);
 }
 
 static PyObject *
@@ -132,8 +155,7 @@ objects(Rows *self, const void *result, Py_ssize_t start, Py_ssize_t stop, int l
     PyObject_GC_UnTrack(list);
     for (Py_ssize_t row = start; row < stop; row++) {
         Run run = {.depth = 0, .root = late ? self->fill : NULL};
-        fetch(self, result, (int)row, cells);
-        PyObject *object = self->fill->put(self->fill, cells, &run);
+        PyObject *object = row_made(self, result, (int)row, &run, cells);
         if (object == NULL) {
             Py_CLEAR(list);
             return NULL;

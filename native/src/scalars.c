@@ -6,10 +6,7 @@ PyObject *
 read_bool(Value *value, const char *data, Py_ssize_t length, Run *run)
 {
     (void)value, (void)run;
-    if (length != 1 || (data[0] & ~1)) {
-        return NULL;
-    }
-    return PyBool_FromLong(data[0]);
+    return bool_of(data, length);
 }
 
 PyObject *
@@ -27,14 +24,14 @@ PyObject *
 read_int4(Value *value, const char *data, Py_ssize_t length, Run *run)
 {
     (void)value, (void)run;
-    return length == 4 ? PyLong_FromLong(signed32(load32(data))) : NULL;
+    return int4_of(data, length);
 }
 
 PyObject *
 read_int8(Value *value, const char *data, Py_ssize_t length, Run *run)
 {
     (void)value, (void)run;
-    return length == 8 ? PyLong_FromLongLong(signed64(load64(data))) : NULL;
+    return int8_of(data, length);
 }
 
 PyObject *
@@ -68,23 +65,55 @@ PyObject *
 read_float8(Value *value, const char *data, Py_ssize_t length, Run *run)
 {
     (void)value, (void)run;
-    if (length != 8) {
-        return NULL;
+    return float8_of(data, length);
+}
+
+static uint64_t
+eight_bytes(const char *data)
+{
+    uint64_t bytes;
+    memcpy(&bytes, data, sizeof(bytes));
+    return bytes;
+}
+
+/* Most text is ASCII and short, where Python's decoder takes longer to begin than to decode. */
+PyObject *
+text_of(const char *data, Py_ssize_t length)
+{
+    if (length < 8) {
+        return PyUnicode_DecodeUTF8(data, length, NULL);
     }
-    uint64_t bits = load64(data);
-    double number;
-    memcpy(&number, &bits, sizeof(number));
-    return PyFloat_FromDouble(number);
+    /* The last eight bytes may be looked at twice. */
+    uint64_t seen = eight_bytes(data + length - 8);
+    for (Py_ssize_t at = 0; at < length - 8; at += 8) {
+        seen |= eight_bytes(data + at);
+    }
+    if (seen & 0x8080808080808080u) {
+        return PyUnicode_DecodeUTF8(data, length, NULL);
+    }
+    PyObject *text = PyUnicode_New(length, 127);
+    if (text != NULL) {
+        memcpy(PyUnicode_DATA(text), data, (size_t)length);
+    }
+    return text;
 }
 
 PyObject *
 read_text(Value *value, const char *data, Py_ssize_t length, Run *run)
 {
     (void)run;
-    if (length < value->skip) {
-        return NULL;
-    }
-    return PyUnicode_DecodeUTF8(data + value->skip, length - value->skip, NULL);
+    return length < value->skip ? NULL : text_of(data + value->skip, length - value->skip);
+}
+
+Met
+how_met(Read read)
+{
+    return read == read_bool     ? MET_BOOL
+           : read == read_int4   ? MET_INT4
+           : read == read_int8   ? MET_INT8
+           : read == read_float8 ? MET_FLOAT8
+           : read == read_text   ? MET_TEXT
+                                 : MET_SELDOM;
 }
 
 PyObject *

@@ -428,6 +428,19 @@ def test_any_moment_is_the_same(microseconds: list[int]) -> None:
         assert compiled == generated
 
 
+@pytest.mark.parametrize(
+    "inside", ["é", "€", "😀", "\0", "\x7f", b"\x80", b"\xff", b"\xed\xa0\x80"]
+)
+def test_text_is_the_same_wherever_it_leaves_ascii(inside: str | bytes) -> None:
+    """What is looked at eight bytes at a time is decoded as byte by byte, good text and bad."""
+    spoiled = inside if isinstance(inside, bytes) else inside.encode()
+    for length in range(27):
+        for at in range(length + 1):
+            cell = b"a" * at + spoiled + b"b" * (length - at)
+            compiled, generated = both(made_rows((TEXT,), [(cell,)]), str)
+            assert compiled == generated
+
+
 def test_an_interval_keeps_its_parts() -> None:
     """Liteorm's Interval is built as its constructor builds it."""
     rows = made_rows((INTERVAL,), [(packed("qii", -5, 6, -7),)])
