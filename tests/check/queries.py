@@ -8,6 +8,7 @@ from random import Random
 from attrs import define, field
 
 from tests.check import odd
+from tests.check.fed import fed
 
 SCHEMA = """
 CREATE TABLE a (id int PRIMARY KEY, n int, t text NOT NULL, u text, f bool NOT NULL, g bool);
@@ -77,8 +78,8 @@ class Queries:
     def query(self, depth: int = 2, outer: Columns | None = None) -> tuple[str, list[str]]:
         """Return a query and the types of its columns."""
         kinds = self.random.choices(
-            ["select", "set", "with", "values", "recursive", "again", "shares", "ruled"],
-            [10, 2, 2, 1, 1, 2, 1, 2],
+            ["select", "set", "with", "values", "recursive", "again", "shares", "ruled", "fed"],
+            [10, 2, 2, 1, 1, 2, 1, 2, 3],
         )
         match kinds[0] if depth else "select":
             case "set":
@@ -89,6 +90,8 @@ class Queries:
                 return odd.shares(self)
             case "ruled":
                 return odd.ruled(self)
+            case "fed":
+                return fed(self)
             case "with":
                 inner, types = self.query(depth - 1)
                 name = self.alias()

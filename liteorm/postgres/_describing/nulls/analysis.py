@@ -19,6 +19,13 @@ from liteorm.postgres._describing.nulls.levels import EMPTY, NONE, Exhausted, Le
 from liteorm.postgres._describing.nulls.nodes import Node, items_of
 from liteorm.postgres._describing.nulls.picking import picked
 from liteorm.postgres._describing.nulls.sources import Sources
+from liteorm.postgres._describing.nulls.totals import (
+    feed,
+    fill_totals,
+    number_of,
+    table_read,
+    totals,
+)
 from liteorm.postgres._describing.nulls.types import type_of
 from liteorm.postgres._describing.nulls.unions import flat, operand, set_operation
 from liteorm.postgres._describing.nulls.values import ALWAYS, NEVER, UNKNOWN, Null, Value, either
@@ -41,7 +48,9 @@ def result_columns(
         params: Whether `$1`, `$2` … can be NULL, where it is known.
     """
     try:
-        result = Analysis(catalog, params or NO_PARAMS).query(tree, None)
+        analysis = Analysis(catalog, params or NO_PARAMS)
+        analysis.locking = any(node.nodes("rowMarks") for node in tree.walk())
+        result = analysis.query(tree, None)
     except (RecursionError, Exhausted):
         return [Out(UNKNOWN, why="the statement is too large to be analysed")] * columns
     if len(result.columns) != columns:
@@ -55,6 +64,8 @@ class Analysis:
     def __init__(self, catalog: Catalog, params: Mapping[int, Null]) -> None:
         self.catalog = catalog
         self.params = params
+        self.locking = False
+        """Rows that are shown may be newer than those that else are read, by FOR UPDATE."""
         self.several_sets = False
         """The select list that is looked at has more than one set-returning function."""
         self._numbers = count(1)
@@ -136,13 +147,14 @@ class Analysis:
         settle(level)
         sources.again()
         settle(level)
-        _fill_totals(level)
+        fill_totals(level)
         level.complete = True
         possible, blurred = feasible(level, {})
         read_groups(level, node)
-        whole = 0 if level.filled else _table_read(node, level)
+        whole = 0 if level.filled else table_read(node, level)
         if whole and per_row and level.parent is not None and level.parent.reads_row_of(whole):
             level.settle(EMPTY, False)
+            feed(level, node, level.parent.reads_row_of)
         for number, window in enumerate(node.nodes("windowClause"), 1):
             level.windows[window.number("winref") or number] = window.number("frameOptions")
         entries = [entry for entry in node.nodes("targetList") if not entry.flag("resjunk")]
@@ -152,7 +164,7 @@ class Analysis:
             for entry, out in zip(entries, shown, strict=True)
         )
         if whole and not per_row:
-            columns = self._totals(level, node, columns, whole)
+            columns = totals(level, node, columns)
         grouping = node.flag("hasAggs") or bool(node.nodes("groupingSets"))
         certain = self._certain(node, level)
         if grouping or node["havingQual"] is not None:
@@ -161,17 +173,6 @@ class Analysis:
         types = tuple(type_of(entry["expr"]) for entry in entries)
         tables = _tables_of(level) if level.filled else NONE
         return Result(columns, certain, possible, blurred, names, types, tables)
-
-    def _totals(
-        self, level: Level, node: Node, columns: tuple[Out, ...], table: int
-    ) -> tuple[Out, ...]:
-        """Mark the columns that are never NULL if there is a row of a table."""
-        level.settle(EMPTY, False)
-        filled = self.targets(level, node.nodes("targetList"))
-        return tuple(
-            evolve(out, total=table) if other.state == NEVER and out.state != NEVER else out
-            for out, other in zip(columns, filled, strict=True)
-        )
 
     def targets(self, level: Level, entries: list[Any]) -> tuple[Out, ...]:
         """Return the columns of a select list or RETURNING."""
@@ -182,7 +183,10 @@ class Analysis:
             for node in _own_nodes(entry["expr"])
         )
         self.several_sets = sets > 1
-        return tuple(evolve(known(level, item), inside=inside_of(level, item)) for item in shown)
+        return tuple(
+            evolve(known(level, item), inside=inside_of(level, item), const=number_of(level, item))
+            for item in shown
+        )
 
     def _certain(self, node: Node, level: Level) -> bool:
         """Return whether the query gives at least one row, whatever the data."""
@@ -252,17 +256,6 @@ def _keeps_first(level: Level, node: Node) -> bool:
 _NONE: Final = ("int", 0)
 
 
-def _table_read(node: Node, level: Level) -> int:
-    """Return the oid of the table of which a query aggregates all rows; 0 if there is none."""
-    tree = node["jointree"]
-    items = tree.nodes("fromlist")
-    if tree["quals"] is not None or len(items) != 1 or items[0].kind != "RANGETBLREF":
-        return 0
-    if node.nodes("groupClause") or node.nodes("groupingSets"):
-        return 0
-    return level.rels[items[0].number("rtindex")].table
-
-
 def _tables_of(level: Level) -> frozenset[int]:
     """Return the tables of which there is a row for each row of a level."""
     tables = (
@@ -271,14 +264,6 @@ def _tables_of(level: Level) -> frozenset[int]:
         if all(level.fixed.get(join) is False for join in rel.joins)
     )
     return NONE.union(*tables)
-
-
-def _fill_totals(level: Level) -> None:
-    """Note which aggregates over whole tables have a row, as one is read beside them."""
-    for rel in level.rels.values():
-        for col in rel.cols.values():
-            if col.total and level.has_row_of(col.total):
-                col.null = NEVER
 
 
 def _with_marks(result: Result, cte: Node) -> Result:

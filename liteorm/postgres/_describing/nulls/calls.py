@@ -230,11 +230,13 @@ def aggregate_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
         return unknown("an aggregate of your own")
     name = function.name
     fed = _fed(level, owner, node, evaluate)
-    if name in known.COUNTS:
+    if name == "count":
         return {ALWAYS: _ZERO, NEVER: _COUNTED}.get(fed, VALUE)
+    if name in known.COUNTS:
+        return VALUE
     if name in known.GATHERING:
         rows = _rows(owner)
-        if node["aggfilter"] is not None:
+        if rows != ALWAYS and not _all_pass(level, owner, node, evaluate):
             rows = max(rows, SOME)
         return NOTHING if rows == ALWAYS else Value(rows)
     if name in known.TOTAL_AGGREGATES:
@@ -270,7 +272,7 @@ def _aggregated(owner: Level, name: str, node: Node, evaluate: Evaluate) -> Any:
     return ("range", least, within, None, False)
 
 
-def none_atom(level: Level, node: Node) -> Any:
+def none_atom(level: Level, node: Node, evaluate: Evaluate) -> Any:
     """Return the atom that no value goes into an aggregate."""
     if any(_is_random(level, part) for part in node.walk()):
         # It is computed anew for each aggregate, and may be another value.
@@ -278,6 +280,11 @@ def none_atom(level: Level, node: Node) -> Any:
     filtered = node["aggfilter"].key if node["aggfilter"] is not None else ""
     args = node.nodes("args")
     first = args[0]["expr"].key if args else ""
+    if args and filtered and not node.number("agglevelsup"):
+        with level.over(groups=False), level.plainly():
+            if evaluate(level, args[0]).null == NEVER:
+                # Each row that passes the filter brings a value, as for count(*).
+                first = ""
     return ("none", first, filtered, node["agglevelsup"])
 
 
@@ -309,14 +316,27 @@ def _fed(level: Level, owner: Level, node: Node, evaluate: Evaluate) -> int:
                 # The other rows of the group need not be as the one looked at.
                 with owner.plainly():
                     null = evaluate(level, args[0]).null
-    if null == NEVER and node["aggfilter"] is None:
+    passing = _all_pass(level, owner, node, evaluate)
+    if null == NEVER and passing:
         return rows
-    assumed = owner.env.get(none_atom(level, node))
+    assumed = owner.env.get(none_atom(level, node, evaluate))
     if assumed is not None:
         return ALWAYS if assumed else NEVER
     if null == ALWAYS:
         return ALWAYS
-    return max(rows, null, NEVER if node["aggfilter"] is None else SOME)
+    return max(rows, null, NEVER if passing else SOME)
+
+
+def _all_pass(level: Level, owner: Level, node: Node, evaluate: Evaluate) -> bool:
+    """Return whether every row passes an aggregate's FILTER."""
+    if node["aggfilter"] is None:
+        return True
+    with owner.over(groups=False), owner.plainly():
+        return _holds(evaluate(level, node["aggfilter"]))
+
+
+def _holds(condition: Value) -> bool:
+    return condition.null == NEVER and not condition.false
 
 
 def window_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
@@ -326,8 +346,9 @@ def window_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
         return unknown("a window function of your own")
     name = function.name
     args = node.nodes("args")
+    counts = name == "count" and _row_counts(level, node, evaluate)
     if name in known.RANKS or name in known.COUNTS:
-        return VALUE
+        return _COUNTED if counts else VALUE
     if name == "ntile":
         return Value(max(evaluate(level, args[0]).null, NEVER))
     with level.plainly():
@@ -342,7 +363,7 @@ def window_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
         return Value(SOME) if beyond else unknown("its frame may be shorter")
     if name in known.SPREADS:
         return Value(SOME)
-    if node["aggfilter"] is not None or not _frame_has_current_row(level, node):
+    if not _is_fed_by_row(level, node, evaluate):
         listed = name in known.TOTAL_AGGREGATES or name in _ENDS
         return Value(SOME) if listed else unknown("its frame may be empty")
     if name in known.GATHERING:
@@ -356,6 +377,17 @@ def window_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
 
 
 _ENDS: Final = ("first_value", "last_value")
+
+
+def _is_fed_by_row(level: Level, node: Node, evaluate: Evaluate) -> bool:
+    """Return whether the row itself is in the frame, and passes the FILTER."""
+    passes = node["aggfilter"] is None or _holds(evaluate(level, node["aggfilter"]))
+    return passes and _frame_has_current_row(level, node)
+
+
+def _row_counts(level: Level, node: Node, evaluate: Evaluate) -> bool:
+    nulls = [evaluate(level, arg).null for arg in node.nodes("args")]
+    return set(nulls) <= {NEVER} and _is_fed_by_row(level, node, evaluate)
 
 
 def _frame_has_current_row(level: Level, node: Node) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from attrs import evolve
 
 from liteorm.postgres._describing.nulls import calls
-from liteorm.postgres._describing.nulls.comparing import compared, members_of
+from liteorm.postgres._describing.nulls.comparing import among, compared, members_of
 from liteorm.postgres._describing.nulls.constants import constant, recast
 from liteorm.postgres._describing.nulls.levels import Level, Result
 from liteorm.postgres._describing.nulls.nodes import Node
@@ -84,9 +84,16 @@ def _grouping(level: Level, node: Node) -> Value:
         for reference in references
     }
     bits = [left_out.get(reference, False) for reference in node.numbers("refs")]
-    if None in bits:
+    if bits.count(None) > _MOST_BITS:
         return Value(NEVER)
-    return Value(NEVER, const=("int", int("".join(str(int(bool(bit))) for bit in bits), 2)))
+    numbers = [0]
+    for bit in bits:
+        choices = (False, True) if bit is None else (bit,)
+        numbers = [number * 2 + choice for number in numbers for choice in choices]
+    return Value(NEVER, const=among([("int", number) for number in numbers]))
+
+
+_MOST_BITS: Final = 4
 
 
 def _var(level: Level, node: Node) -> Value:
@@ -438,8 +445,9 @@ def _sublink(level: Level, node: Node) -> Value:
             return NOTHING
         out = result.column(0)
         if result.certain or out.state == ALWAYS:
-            return Value(out.state, blurred=result.blurred, why=out.why)
-        return Value(SOME, blurred=result.blurred, why="the subquery may give no row")
+            return Value(out.state, blurred=result.blurred, const=out.const, why=out.why)
+        why = "the subquery may give no row"
+        return Value(SOME, blurred=result.blurred, const=out.const, why=why)
     if kind in (_ANY, _ALL):
         return _over_rows(level, node, result, any_=kind == _ANY)
     return unknown("", blurred=True)

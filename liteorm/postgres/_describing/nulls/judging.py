@@ -48,7 +48,7 @@ def feasible(level: Level, atoms: Mapping[Any, bool]) -> tuple[bool, bool]:
                 return False, False
             blurred = blurred or value.blurred
     with level.assuming(atoms):
-        if level.rolled and not _fitting_set(level):
+        if level.rolled and not (_fitting_set(level) and _may_be_empty(level)):
             return False, False
         seen = level.env
         if level.confused:
@@ -143,6 +143,12 @@ def _fitting_set(level: Level) -> bool:
         all(out is None or out != (reference in one) for reference, out in rolled.items())
         for one in level.sets
     )
+
+
+def _may_be_empty(level: Level) -> bool:
+    """Return whether the group has a row, or else leaves everything out."""
+    kept = any(level.env.get(("group", key)) is False for key in level.rolled)
+    return not (kept and level.env.get(EMPTY))
 
 
 def settle(level: Level) -> None:
@@ -380,7 +386,7 @@ def atoms_of(level: Level, node: Any, depth: int = 0) -> Iterator[Any]:
         if not level.filled:
             yield EMPTY
         if node.nodes("args") or node["aggfilter"] is not None:
-            yield none_atom(level, node)
+            yield none_atom(level, node, value_of)
         return
     inner = depth + 1 if node.kind == "QUERY" else depth
     for value in node.fields.values():

@@ -9,10 +9,10 @@ that the conditions let through.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import Factory, define, frozen
+from attrs import Factory, define, field, frozen
 
 from liteorm.postgres._describing.nulls.comparing import meet
 from liteorm.postgres._describing.nulls.nodes import Node
@@ -40,6 +40,18 @@ class Exhausted(Exception):
     """A statement takes too long to analyse."""
 
 
+@frozen
+class Total:
+    """An aggregate over all rows of a table: with a row of it, it is never NULL.
+
+    Of such a row these columns must not be NULL; then this is known of the aggregate as a number.
+    """
+
+    table: int
+    columns: frozenset[int] = NONE
+    const: Any = None
+
+
 @define(eq=False)
 class Col:
     """A column of something in FROM; an atom itself: that it is NULL where its row is there.
@@ -51,8 +63,9 @@ class Col:
     joins: frozenset[int] = NONE
     why: str = ""
     inside: Inside | None = None
-    total: int = 0
-    """It is an aggregate over all rows of the table of this oid: with a row, it is never NULL."""
+    total: Total | None = None
+    const: Any = None
+    """What is known of it as a number, where something in FROM computes it."""
 
 
 @define(eq=False)
@@ -113,7 +126,8 @@ class Out:
     within: int | None = None
     inside: Inside | None = None
     """What is inside, where it is put together by the statement."""
-    total: int = 0
+    total: Total | None = field(default=None, eq=False)
+    const: Any = field(default=None, eq=False)
     """As of `Col`."""
 
     @property
@@ -242,18 +256,29 @@ class Level:
             level = level.parent
         return level
 
-    def has_row_of(self, table: int) -> bool:
-        """Return whether a table has a row, because there is one here or around."""
+    def has_row_of(self, table: int, columns: frozenset[int] = NONE) -> bool:
+        """Return whether a table has a row, because there is one here or around.
+
+        None of these columns of that row is NULL.
+        """
         found = any(
-            table in rel.tables and all(self.env.get(join) is False for join in rel.joins)
+            (rel.table == table and self._has(rel, columns) if columns else table in rel.tables)
+            and all(self.env.get(join) is False for join in rel.joins)
             for rel in self.rels.values()
         )
-        return found or (self.parent is not None and self.parent.reads_row_of(table))
+        return found or (self.parent is not None and self.parent.reads_row_of(table, columns))
 
-    def reads_row_of(self, table: int) -> bool:
+    def reads_row_of(self, table: int, columns: frozenset[int] = NONE) -> bool:
         """Return the same for what is computed for each of its rows or groups."""
         rows = self.complete and (self.filled or self.env.get(EMPTY) is False)
-        return rows and self.has_row_of(table)
+        return rows and self.has_row_of(table, columns)
+
+    def _has(self, rel: Rel, columns: frozenset[int]) -> bool:
+        """Return whether none of some columns is NULL: of a group, in any of its rows."""
+        if self.analysis.locking:
+            return False
+        with self.plainly() if self.grouped else nullcontext():
+            return all(self.col_state(rel, rel.col(n)).null == NEVER for n in columns)
 
     @property
     def depth(self) -> int:
@@ -329,7 +354,7 @@ class Level:
                 state = max(state, UNKNOWN if join in self.blurred else SOME)
         if state == ALWAYS:
             return Value(ALWAYS, true=False, false=False)
-        const = self._const(rel, col) if col in self.consts or col in self.told else None
+        const = self._const(rel, col)
         truth = const[1] if const is not None and const[0] == "bool" else None
         return Value(
             state,
@@ -342,6 +367,8 @@ class Level:
     def _const(self, rel: Rel, col: Col) -> Any:
         """Return the constant that a column is, where it is not NULL."""
         found = self.told.get(col)
+        if col.const is not None:
+            found = col.const if found is None else meet(found, col.const)
         for const, needs in self.consts.get(col, ()):
             # On the missing side of a join it is NULL; elsewhere the join found its partner.
             if all(join in rel.joins or self.env.get(join) is False for join in needs):

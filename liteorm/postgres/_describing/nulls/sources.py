@@ -47,6 +47,7 @@ class Sources:
             for column, col in self._level.rels[number].cols.items():
                 newer = fresh.col(column)
                 col.null, col.joins, col.why = newer.null, newer.joins, newer.why
+                col.const = newer.const
 
     def condition(self, node: Any, needs: frozenset[int], table: Rel | None = None) -> None:
         """Note what holds for each row for which these joins found a partner."""
@@ -166,7 +167,7 @@ class Sources:
             # What it holds may be older than a constraint, and than rows of tables.
             rel.tables = NONE
             for col in rel.cols.values():
-                col.total = 0
+                col.total = col.const = None
                 if col.null == NEVER:
                     col.null = UNKNOWN
                     col.why = "a materialised view may be older than what its query promises now"
@@ -278,5 +279,5 @@ def rel_of(result: Result) -> Rel:
 def col_of(out: Out) -> Col:
     """Return a column of a result as one that can be read."""
     if out.whole is not None:
-        return Col(out.whole, why=out.why, inside=out.inside, total=out.total)
-    return Col(out.null, out.joins, out.why, out.inside, out.total)
+        return Col(out.whole, NONE, out.why, out.inside, out.total, out.const)
+    return Col(out.null, out.joins, out.why, out.inside, out.total, out.const)

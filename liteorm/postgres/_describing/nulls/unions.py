@@ -30,7 +30,10 @@ def operand(operation: Node, node: Node, level: Level) -> Result:
     """Return the result of a part of a set operation."""
     if operation.kind == "RANGETBLREF":
         entry = node.nodes("rtable")[operation.number("rtindex") - 1]
-        return level.analysis.query(entry["subquery"], level)
+        result = level.analysis.query(entry["subquery"], level)
+        # The columns may be cast to what the others are.
+        columns = tuple(evolve(out, const=None, total=None) for out in result.columns)
+        return evolve(result, columns=columns)
     left = _cast(operation["larg"], operation, node, level)
     right = _cast(operation["rarg"], operation, node, level)
     if len(left.columns) != len(right.columns):
