@@ -6,8 +6,8 @@ import argparse
 import functools
 import os
 import sys
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from rich.console import Console
@@ -32,10 +32,15 @@ from liteorm._check import (
     sarif_text,
 )
 from liteorm._cli import installed_version
-from liteorm._cli.asking import add_timeout, asked
+from liteorm._cli.asking import (
+    FOLDER,
+    add_sources,
+    database_of,
+    dsn_of,
+    misused_modules,
+    misused_sources,
+)
 from liteorm.postgres._describing.shapes import plain_adapters, sent_oid
-
-_FOLDER = ".liteorm"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,10 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write",
         nargs="?",
-        const=Path(_FOLDER),
+        const=Path(FOLDER),
         type=Path,
         metavar="FOLDER",
-        help=f"write a description of each statement (default folder: {_FOLDER})",
+        help=f"write a description of each statement (default folder: {FOLDER})",
     )
     parser.add_argument(
         "--format",
@@ -73,68 +78,54 @@ def _rows(text: str) -> int:
     return int(text)
 
 
-def add_sources(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments that say where the schema comes from."""
-    parser.add_argument(
-        "--dsn",
-        default=os.environ.get("LITEORM_DSN"),
-        help="the database to ask (default: the environment's LITEORM_DSN)",
-    )
-    parser.add_argument(
-        "--schema",
-        metavar="PATH",
-        help="a .sql file, a folder of them, or module:name of a function that is given a DSN, or "
-        "of a Migration; a disposable server is started and filled with it",
-    )
-    parser.add_argument(
-        "--server",
-        default="auto",
-        metavar="KIND",
-        help="for --schema: auto (default), docker, embedded, local, or a DSN",
-    )
-    parser.add_argument(
-        "--frozen",
-        nargs="?",
-        const=Path(_FOLDER),
-        type=Path,
-        metavar="FOLDER",
-        help=f"check against written descriptions, without a server (default: {_FOLDER})",
-    )
-    add_timeout(parser)
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Check the modules; the result is 1 if something is wrong, 2 if nothing could be checked."""
-    if problem := _misused(arguments):
-        return _refused(problem)
-    # As `python -m` does: modules of the working directory can be named.
-    sys.path.insert(0, os.getcwd())
-    if problem := misused_schema(arguments.schema):
-        return _refused(problem)
-    try:
-        subjects = collect(arguments.modules)
-        types = custom_types(arguments.modules)
-    except ImportError as error:
-        return _refused(f"a module cannot be imported: {error}")
-    if not subjects:
-        return _refused(
-            "no statement, table or constraint name is declared in "
-            f"{', '.join(arguments.modules)}: nothing was checked"
-        )
-    try:
-        findings = _findings(arguments, subjects, types)
-    except liteorm.Error:
-        raise  # some are OSErrors too
-    except OSError as error:
-        return _refused(f"{error.filename or 'a file'}: {error.strerror or error}")
+    # The output is for the findings: what modules and migrations print is not to stand in it.
+    with redirect_stdout(sys.stderr):
+        found = _checked(arguments)
+    if isinstance(found, str):
+        print(f"liteorm check: {found}", file=sys.stderr)
+        return 2
+    subjects, findings = found
     _show(arguments.format, subjects, findings)
     wrong = [f for f in findings if f.level == "error" or arguments.strict]
     return 1 if wrong else 0
 
 
-def _refused(problem: str) -> int:
-    print(f"liteorm check: {problem}", file=sys.stderr)
-    return 2
+def _checked(arguments: argparse.Namespace) -> tuple[list[Subject], list[Finding]] | str:
+    """Return what was checked and what was found; why not, if it could not be done."""
+    # As `python -m` does: modules of the working directory can be named.
+    sys.path.insert(0, os.getcwd())
+    if problem := misused_modules(arguments.modules) or _misused(arguments):
+        return problem
+    try:
+        subjects = collect(arguments.modules)
+        types = custom_types(arguments.modules)
+    except ImportError as error:
+        return f"a module cannot be imported: {error}"
+    if not subjects:
+        return (
+            "no statement, table or constraint name is declared in "
+            f"{', '.join(arguments.modules)}: nothing was checked"
+        )
+    try:
+        return subjects, _findings(arguments, subjects, types)
+    except liteorm.Error:
+        raise  # some are OSErrors too
+    except OSError as error:
+        return f"{error.filename or 'a file'}: {error.strerror or error}"
+
+
+def _misused(arguments: argparse.Namespace) -> str | None:
+    if arguments.frozen is not None and arguments.write is not None:
+        return "--frozen reads descriptions and --write writes them: give one of the two"
+    if arguments.frozen is not None and arguments.plans is not None:
+        return "--plans asks a server: it does not go with --frozen"
+    if problem := misused_sources(arguments):
+        return problem
+    if arguments.frozen is None and arguments.schema is None and not dsn_of(arguments):
+        return "give --dsn, --schema or --frozen: statements are checked against a schema"
+    return None
 
 
 def _findings(
@@ -155,68 +146,6 @@ def _findings(
         findings = check_all(recording, subjects, plans=plans, oid=oid)
     recording.write()
     return findings
-
-
-def misused_modules(names: Sequence[str]) -> str | None:
-    """Return what is wrong with the names of modules, None if nothing is."""
-    for name in names:
-        if "/" in name or os.sep in name or name.endswith(".py"):
-            path = Path(name).with_suffix("")
-            parts = [part for part in path.parts if part not in (".", "..", path.anchor)]
-            return f"{name} is a path; give the name of the module: {'.'.join(parts)}"
-        if not all(part.isidentifier() for part in name.split(".")):
-            return f"{name!r} is no name of a module, such as shop.statements"
-    return None
-
-
-def _misused(arguments: argparse.Namespace) -> str | None:
-    if problem := misused_modules(arguments.modules):
-        return problem
-    if arguments.frozen is not None:
-        if arguments.write is not None:
-            return "--frozen reads descriptions and --write writes them: give one of the two"
-        if arguments.plans is not None:
-            return "--plans asks a server: it does not go with --frozen"
-        if not arguments.frozen.is_dir():
-            return f"there is no folder {arguments.frozen}; make it with liteorm check --write"
-        return None
-    if arguments.schema is None and not arguments.dsn:
-        return "give --dsn, --schema or --frozen: statements are checked against a schema"
-    return None
-
-
-def misused_schema(place: str | None) -> str | None:
-    """Return what is wrong with the place of a schema, None if nothing is."""
-    from liteorm_testing._schema import schema_at
-
-    try:
-        if place is not None:
-            schema_at(place)
-    except ValueError as error:
-        return str(error)
-    return None
-
-
-@contextmanager
-def database_of(
-    arguments: argparse.Namespace, types: Sequence[postgres.CustomType]
-) -> Generator[postgres.DB]:
-    """Open the database that is asked."""
-    with _dsn(arguments) as dsn, asked(dsn, "check", arguments.timeout, types) as db:
-        yield db
-
-
-@contextmanager
-def _dsn(arguments: argparse.Namespace) -> Generator[str]:
-    if arguments.schema is None:
-        yield arguments.dsn
-        return
-    from liteorm_testing import database, server
-    from liteorm_testing._schema import schema_at
-
-    schema = schema_at(arguments.schema)
-    with server(kind=arguments.server) as started, database(started, schema) as made:
-        yield made.dsn
 
 
 def _show(form: str, subjects: Sequence[Subject], findings: Sequence[Finding]) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from liteorm._check import custom_types
-from liteorm._cli.asking import add_timeout, asked
+from liteorm._cli.asking import add_timeout, asked, dsn_of
 from liteorm._cli.modelgen import STYLES, Source, blocks_of, merged, read_old, read_schema
 
 
@@ -16,7 +17,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `liteorm models`."""
     parser.add_argument(
         "--dsn",
-        default=os.environ.get("LITEORM_DSN"),
         help="the database to read (default: the environment's LITEORM_DSN)",
     )
     parser.add_argument(
@@ -67,7 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the classes."""
     path: Path | None = arguments.output
-    if not arguments.dsn:
+    dsn = dsn_of(arguments)
+    if not dsn:
         return _refused("give --dsn: classes are written from a live schema")
     if path is not None and not path.parent.is_dir():
         return _refused(f"there is no folder {path.parent}")
@@ -85,11 +86,12 @@ def run(arguments: argparse.Namespace) -> int:
         return _refused(f"{path}: not Python ({error}): mend it, or write to another file")
     sys.path.insert(0, os.getcwd())
     try:
-        types = custom_types(arguments.types)
+        with redirect_stdout(sys.stderr):  # the output is for the classes
+            types = custom_types(arguments.types)
     except ImportError as error:
         return _refused(f"a module cannot be imported: {error}")
     modules = sorted({custom.cls.__module__ for custom in types} - {"builtins"})
-    with asked(arguments.dsn, "models", arguments.timeout, types) as db:
+    with asked(dsn, "models", arguments.timeout, types) as db:
         schema = read_schema(db, arguments.schema, arguments.table, arguments.exclude)
     for pattern in schema.unmatched:
         print(f"--exclude {pattern}: there is no such table or view", file=sys.stderr)

@@ -12,7 +12,7 @@ from pathlib import Path
 from liteorm._check import Answers, FileAnswers, LiveAnswers, custom_types, modules_of
 from liteorm._check.stubfiles import HEADER, loads, stub_path
 from liteorm._check.stubs import stub_of, undeclared
-from liteorm._cli.check import add_sources, database_of, misused_modules, misused_schema
+from liteorm._cli.asking import add_sources, database_of, dsn_of, misused_modules, misused_sources
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,10 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the stubs."""
-    if problem := misused_modules(arguments.modules) or _misused(arguments):
-        return _refused(problem)
     sys.path.insert(0, os.getcwd())
-    if problem := misused_schema(arguments.schema):
+    if problem := misused_modules(arguments.modules) or misused_sources(arguments):
         return _refused(problem)
     try:
         modules = [module for module in modules_of(arguments.modules) if loads(module)]
@@ -39,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     open_ = [
         f"{module.__name__}.{name}" for module in modules for name in undeclared(loads(module))
     ]
-    sources = (arguments.dsn, arguments.schema, arguments.frozen)
+    sources = (dsn_of(arguments), arguments.schema, arguments.frozen)
     if open_ and not any(sources):
         return _refused(
             f"the parameters of {open_[0]} have no declared types: give --dsn, --schema or"
@@ -64,12 +62,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _refused(problem: str) -> int:
     print(f"liteorm stubs: {problem}", file=sys.stderr)
     return 2
-
-
-def _misused(arguments: argparse.Namespace) -> str | None:
-    if arguments.frozen is not None and not arguments.frozen.is_dir():
-        return f"there is no folder {arguments.frozen}; make it with liteorm check --write"
-    return None
 
 
 def _is_ours(path: Path) -> bool:
