@@ -24,7 +24,7 @@ from liteorm.postgres._native.library import record_types
 from liteorm.postgres._types.arrays import elements_of
 from liteorm.postgres._types.loaders import MOMENT_OIDS, VARIANT_OIDS
 from liteorm.postgres._types.quiet import hush
-from liteorm.postgres._types.records import fields_of, types_in_records
+from liteorm.postgres._types.records import Lengths, fields_of, types_in_records
 from liteorm.postgres._types.registry import KnownTypes, UnknownTypes
 
 __all__ = ["LOOKUPS", "UnknownTypes", "changed_types", "rows_from_result"]
@@ -330,10 +330,11 @@ def _types_are_known(
     array = type_.oid == RECORD_ARRAY_OID
     found = set(record_types(result, column, arrays=array) or ())
     if not found:
+        lengths: Lengths = {}
         for row in range(result.ntuples):
             data = result.get_value(row, column)
             if data is not None:
-                types_in_records(bytes(data), found, array=array)
+                types_in_records(bytes(data), found, lengths, array=array)
     types = known.types
     if any(oid in types and has_fields(types[oid]) for oid in found):
         return False

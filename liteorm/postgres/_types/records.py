@@ -6,7 +6,7 @@ import re
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from liteorm._core.models.annotations import is_model
 from liteorm._core.models.classes import model_of
@@ -34,6 +34,8 @@ _oid_and_length = struct.Struct("!Ii").unpack_from
 _length_and_count = struct.Struct("!ii").unpack_from
 _KEPT = 64
 _BLOCK = 16
+_ALIKE = 128
+"""Lengths of records for which is kept how their fields lie."""
 _FIELD = r'(?:"((?:[^"\\]|\\.|"")*)"|([^,"]*))(,|$)'
 
 
@@ -50,6 +52,36 @@ def fields_of(data: bytes) -> list[tuple[int, bytes | None]]:
             found.append((oid, data[at : at + length]))
             at += length
     return found
+
+
+class Alike:
+    """Where the fields of a record lie: most others of its length have them there, too.
+
+    Two calls then do for a record what takes two for each field: `heads` reads all that stands
+    before fields, which must be as `expected`, and `cells` the fields.
+    """
+
+    __slots__ = ("cells", "expected", "heads")
+
+    def __init__(self, data: bytes, at: int, sizes: list[int]) -> None:
+        self.heads = struct.Struct("!i" + "".join([f"Ii{size}x" for size in sizes])).unpack_from
+        self.cells = struct.Struct("!4x" + "".join([f"8x{size}s" for size in sizes])).unpack_from
+        self.expected = self.heads(data, at)
+
+
+Lengths: TypeAlias = "dict[int, Alike | bool]"
+"""By length: False where it was met once, True where its records differ, or have NULLs."""
+
+
+def _note(lengths: Lengths, data: bytes, at: int, length: int, sizes: list[int]) -> None:
+    """Keep where the fields of a record lie, once a second one has its length."""
+    if length not in lengths:
+        if len(lengths) < _ALIKE:
+            lengths[length] = False
+    elif min(sizes, default=-1) < 0 or length != 4 + 8 * len(sizes) + sum(sizes):
+        lengths[length] = True
+    elif at + length <= len(data):
+        lengths[length] = Alike(data, at, sizes)
 
 
 def _maker(base: Any) -> Callable[[Any], Record]:
@@ -99,51 +131,67 @@ def record_array_reader(values_for: ValuesFor, *, deep: bool) -> Load:
     their fields loaded in blocks, which costs half of reading them one by one.
     """
     one = record_reader(values_for, deep=deep)
-    known: dict[tuple[int, ...], tuple[LoadValues, LoadValues]] = {}
+    known: dict[tuple[int, ...], tuple[LoadValues, LoadValues, Lengths]] = {}
     made = _MADE
 
-    def taken(data: bytes, types: tuple[int, ...], count: int) -> list[bytes | None] | None:
+    def taken(
+        data: bytes, types: tuple[int, ...], count: int, lengths: Lengths
+    ) -> list[bytes | None] | None:
         """Return all fields of all records; None if some are of other types, or NULL."""
         raws: list[bytes | None] = []
         append = raws.append
         at, width = 20, len(types)
         for _ in range(count):
             length, fields = _length_and_count(data, at)
+            at += 4
+            alike = lengths.get(length)
+            if isinstance(alike, Alike):
+                if alike.heads(data, at) == alike.expected:
+                    raws += alike.cells(data, at)
+                    at += length
+                    continue
+                lengths[length] = True
             if length < 0 or fields != width:
                 return None
-            at += 8
+            start = at
+            at += 4
+            sizes: list[int] = []
             for expected in types:
-                oid, length = _oid_and_length(data, at)
+                oid, size = _oid_and_length(data, at)
                 if oid != expected:
                     return None
                 at += 8
-                if length < 0:
+                sizes.append(size)
+                if size < 0:
                     append(None)
                 else:
-                    append(data[at : at + length])
-                    at += length
+                    append(data[at : at + size])
+                    at += size
+            if not alike:
+                _note(lengths, data, start, length, sizes)
         return raws
 
     def read(data: bytes) -> list[Any]:
         dims = dimensions_of(data)
         types: tuple[int, ...] = ()
-        raws = None
+        raws = loads = None
         try:
             if len(dims) == 1 and _int4(data, 20)[0] > 0:
-                types = tuple([oid for oid, _ in fields_of(data[24:])])
-                raws = taken(data, types, dims[0]) if types else None
+                types = _types_of(data, 24)
+                loads = known.get(types)
+                if types:
+                    raws = taken(data, types, dims[0], {} if loads is None else loads[2])
         except struct.error:
             # a NULL at the end is shorter than a record; so is what was cut off
             pass
         width = len(types)
         if raws is None:
             return shaped([None if raw is None else one(raw) for raw in all_elements(data)], dims)
-        loads = known.get(types)
         if loads is None:
             if len(known) >= _KEPT:
                 known.clear()
-            loads = known[types] = values_for(types), values_for(types * _BLOCK)
-        load, load_block = loads
+            loads = known[types] = values_for(types), values_for(types * _BLOCK), {}
+        load, load_block, _ = loads
         values: list[Any] = []
         at, step = 0, width * _BLOCK
         while at + step <= len(raws):
@@ -158,23 +206,54 @@ def record_array_reader(values_for: ValuesFor, *, deep: bool) -> Load:
     return read
 
 
-def types_in_records(data: bytes, found: set[int], *, array: bool) -> None:
-    """Add the types of all fields of a record, or of an array of records."""
+def _types_of(data: bytes, at: int) -> tuple[int, ...]:
+    """Return the types of the fields of the record there."""
+    oids: list[int] = []
+    [count] = _int4(data, at)
+    at += 4
+    for _ in range(count):
+        oid, length = _oid_and_length(data, at)
+        oids.append(oid)
+        at += 8 if length < 0 else 8 + length
+    return tuple(oids)
+
+
+def types_in_records(data: bytes, found: set[int], lengths: Lengths, *, array: bool) -> None:
+    """Add the types of all fields of a record, or of an array of records.
+
+    Args:
+        data: The value.
+        found: What was found so far in values of the same column.
+        lengths: What is kept of them, empty at first.
+        array: Whether it is an array.
+    """
     at, end = 0, len(data)
+    length, alike = end, lengths.get(end) if not array else None
     if array:
         at = 12 + 8 * _int4(data)[0]
     while at < end:
         if array:
-            length = _int4(data, at)[0]
+            [length] = _int4(data, at)
             at += 4
             if length < 0:
                 continue
-        count = _int4(data, at)[0]
+            alike = lengths.get(length)
+        if isinstance(alike, Alike) and at + length <= end:
+            if alike.heads(data, at) == alike.expected:
+                at += length
+                continue
+            lengths[length] = True
+        start = at
+        [count] = _int4(data, at)
         at += 4
+        sizes: list[int] = []
         for _ in range(count):
-            oid, length = _oid_and_length(data, at)
-            at += 8 if length < 0 else 8 + length
+            oid, size = _oid_and_length(data, at)
+            at += 8 if size < 0 else 8 + size
             found.add(oid)
+            sizes.append(size)
+        if not alike:
+            _note(lengths, data, start, length, sizes)
 
 
 def record_from_text(reads: list[FromText]) -> FromText:
