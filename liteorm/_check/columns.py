@@ -50,9 +50,10 @@ def column_problems(
         code = "model" if isinstance(error, ModelError) else code
         index = _column_meant(error, names)
         at = None if index is None else targets.of(index, names)
-        yield Problem(
-            "error", code, error.message, error.hint or "change the SELECT, or the type", at
-        )
+        hint = error.hint or "change the SELECT, or the type"
+        if index is not None and columns[index].column != names[index]:
+            hint = _of_expression(hint, names[index])
+        yield Problem("error", code, error.message, hint, at)
         return
     found = [
         *_leaf_problems(plan.root, columns, answer.columns, ()),
@@ -60,6 +61,12 @@ def column_problems(
     ]
     for index, problem in found:
         yield attrs.evolve(problem, at=targets.of(index, names))
+
+
+def _of_expression(hint: str, name: str) -> str:
+    """Return a remedy that casts what has the name of a column, and is none."""
+    written = rf'cast it: (?:{re.escape(name)}|"{re.escape(name)}")::([^,]+)'
+    return re.sub(written, lambda found: f'cast it: …::{found[1]} AS "{name}"', hint, count=1)
 
 
 def _column_meant(error: ScanError | ModelError, names: Sequence[str]) -> int | None:

@@ -60,3 +60,26 @@ def test_other_mistakes_beside_placeholders_get_no_such_advice(db: postgres.DB) 
     with pytest.raises(liteorm.SqlSyntaxError) as caught:
         db.query(sql, {"id": 1})
     assert caught.value.hint is None
+
+
+@pytest.mark.parametrize(
+    ("select", "remedy"),
+    [
+        ("id", "cast it: id::text"),
+        ("t.id", "cast it: id::text"),
+        ("id AS number", 'cast it: …::text AS "number"'),
+        ("id AS name", 'cast it: …::text AS "name"'),
+        ("abs(id)", 'cast it: …::text AS "abs"'),
+        ('id AS "A"', 'cast it: …::text AS "A"'),
+        ("id + 1", "cast it: …::text"),
+    ],
+)
+def test_a_cast_is_advised_of_what_is_there_to_be_cast(
+    db: postgres.DB, select: str, remedy: str
+) -> None:
+    """The name of an expression, or an alias, is no column that a query can cast."""
+    module = types.ModuleType(__name__)
+    sql: Any = f"SELECT {select} FROM things t"
+    vars(module)["mistake"] = liteorm.statement(str, sql)
+    [found] = check(db, module)
+    assert str(found.hint).startswith(f"{remedy}, or scan into int")
