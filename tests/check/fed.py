@@ -29,7 +29,8 @@ _ASKED = (
 def fed(queries: Queries) -> tuple[str, list[str]]:
     """Return a SELECT of aggregates that the rows beside them may feed."""
     table = queries.random.choice(list(_COLUMNS))
-    maker = queries.random.choice((_shares, _shares, _filters, _windows, _grouping, _computed))
+    makers = (_shares, _shares, _filters, _windows, _grouping, _computed, _cases)
+    maker = queries.random.choice(makers)
     text, count = maker(queries, table)
     return text, ["int"] * count
 
@@ -212,6 +213,37 @@ def _grouping(queries: Queries, table: str) -> tuple[str, int]:
     if queries.chance(0.3):
         return f"SELECT c0, c1, nullif(c2, 1), c3 + c4 FROM ({text}) q", 4
     return text, 5
+
+
+def _cases(queries: Queries, table: str) -> tuple[str, int]:
+    """Return CASEs without ELSE, whose conditions may leave nothing out."""
+    columns = _COLUMNS[table]
+    x, y = (f"r.{queries.random.choice(columns)}" for _ in range(2))
+    number, other = queries.one_of("0", "1", "2"), queries.one_of("0", "1", "2")
+    ways = [
+        (f"{x} > {number}", f"{x} <= {number}", f"{x} < {number}"),
+        (f"{x} = {number}", f"{x} <> {number}", f"{x} <> {other}"),
+        (f"{x} >= {number}", f"{x} < {number}", f"{x} < {other}"),
+        (f"{x} IN (0, 1)", f"{x} NOT IN (0, 1)", f"{x} NOT IN (0, {other})"),
+        (f"{x} < {number} OR {y} > 1", f"{x} >= {number}", f"{x} > {other}"),
+    ]
+    one, two, three = queries.random.choice(ways)
+    tail = queries.one_of("", "", f" WHEN {_said(queries, table, 'r')} THEN 4")
+    where = queries.one_of(
+        "",
+        f" WHERE {x} IN (0, 1, 2)",
+        f" WHERE {x} = {number} OR {x} = {other}",
+        f" WHERE {x} BETWEEN 0 AND 1",
+        f" WHERE {_said(queries, table, 'r')}",
+    )
+    joined = queries.one_of("", "", f" RIGHT JOIN {table} s ON {_said(queries, table, 'r')}")
+    shown = (
+        f"CASE WHEN {one} THEN 1 WHEN {queries.one_of(two, two, three)} THEN 2{tail} END AS c0,"
+        f" CASE {x} WHEN {number} THEN 1 WHEN {other} THEN 2{queries.one_of('', ' WHEN 0 THEN 0')}"
+        f" END AS c1, CASE WHEN {one} THEN 1 WHEN NOT ({queries.one_of(one, three)}) THEN {y} END"
+        f" AS c2, CASE WHEN {two} THEN 1 ELSE CASE WHEN {one} THEN 2 END END AS c3"
+    )
+    return f"SELECT {shown} FROM {table} r{joined}{where}", 4
 
 
 def _computed(queries: Queries, table: str) -> tuple[str, int]:

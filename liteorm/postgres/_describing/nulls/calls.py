@@ -352,7 +352,8 @@ def window_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
     if name == "ntile":
         return Value(max(evaluate(level, args[0]).null, NEVER))
     with level.plainly():
-        nulls = [evaluate(level, arg).null for arg in args]
+        values = [evaluate(level, arg) for arg in args]
+    nulls = [value.null for value in values]
     if name in ("lag", "lead"):
         if len(nulls) < 3:
             return Value(SOME)
@@ -369,7 +370,7 @@ def window_value(level: Level, node: Node, evaluate: Evaluate) -> Value:
     if name in known.GATHERING:
         return VALUE
     if name in _ENDS:
-        return Value(nulls[0], why=f"{function.name}() may give NULL")
+        return Value(nulls[0], const=values[0].const, why=f"{function.name}() may give NULL")
     if name in known.TOTAL_AGGREGATES:
         null = min(evaluate(level, args[0]).null, nulls[0])
         return Value(null, const=_aggregated(level, name, node, evaluate))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 NUMBERS: Final = ("int", "range")
+_NOTHING: Final = ("among", frozenset[Any]())
 POSITIVE: Final = ("range", 1, True, None, False)
 """A count that is not 0."""
 
@@ -102,7 +103,17 @@ def meet(one: Any, two: Any) -> Any:
     if one[0] in ("except", "range"):
         return _without_ends(one, two) if one[0] == "range" else _without_ends(two, one)
     kept = [member for member in members_of(one) if _may_be(member, two)]
-    return among(kept) if kept else one
+    return among(kept) if kept else _NOTHING
+
+
+def is_nothing(const: Any) -> bool:
+    """Return whether nothing is so: what is known contradicts itself."""
+    if const is None or const[0] != "range":
+        return bool(const == _NOTHING)
+    _, least, with_least, most, with_most = const
+    if least is None or most is None:
+        return False
+    return bool(least > most or (least == most and not (with_least and with_most)))
 
 
 def _may_be(const: Any, two: Any) -> bool:

@@ -283,7 +283,8 @@ def _case(level: Level, node: Node) -> Value:
                 break
             told = _also_told(level, node, when, told, holds=False)
         else:
-            values += _branch(level, node["defresult"], told)
+            if not _is_left_out(level, node, told):
+                values += _branch(level, node["defresult"], told)
         found = either(values) if values else unknown("its branches contradict each other")
         return evolve(found, blurred=found.blurred or blurred)
     finally:
@@ -306,6 +307,15 @@ def _branch(level: Level, result: Any, told: Told) -> list[Value]:
         value = value_of(level, result)
         missing = value.null != NEVER and not level.analysis.is_reached(level)
         return [] if missing else [value]
+
+
+def _is_left_out(level: Level, node: Node, told: Told) -> bool:
+    """Return whether one of a CASE's conditions is true of whatever they tell of the others."""
+    if told == level.told or level.branching:
+        return False
+    with level.branch(told):
+        conditions = [value_of(level, when["expr"]) for when in node.nodes("args")]
+    return any(value.null == NEVER and not value.false for value in conditions)
 
 
 def _case_test(level: Level, _: Node) -> Value:

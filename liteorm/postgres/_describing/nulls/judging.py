@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any, Final, cast
 
 from liteorm.postgres._describing.nulls.calls import none_atom
+from liteorm.postgres._describing.nulls.comparing import is_nothing
 from liteorm.postgres._describing.nulls.expressions import value_of
 from liteorm.postgres._describing.nulls.levels import (
     EMPTY,
@@ -229,9 +230,20 @@ def is_reached(level: Level) -> bool:
     """Return whether a row may be as it is assumed, and as the branch of a CASE tells."""
     level.branching = True
     try:
-        return feasible(level, {})[0]
+        return not _is_contradicted(level) and feasible(level, {})[0]
     finally:
         level.branching = False
+
+
+def _is_contradicted(level: Level) -> bool:
+    """Return whether a column that is not NULL is told to be what it cannot be."""
+    for rel in level.rels.values():
+        for col in rel.cols.values() if rel.aliases is None else ():
+            if col in level.told:
+                value = level.col_state(rel, col)
+                if value.null == NEVER and is_nothing(value.const):
+                    return True
+    return False
 
 
 def known(level: Level, node: Any) -> Out:

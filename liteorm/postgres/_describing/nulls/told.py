@@ -189,6 +189,8 @@ def _side(name: str, const: Any, *, exact: bool) -> Any:
     match name:
         case "=":
             return const if exact or number else None
+        case "<>" if const[0] == "bool":
+            return ("bool", not const[1])
         case "<>":
             return ("except", frozenset({const}))
         case _ if not number:
