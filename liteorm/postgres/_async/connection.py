@@ -38,9 +38,8 @@ from liteorm.postgres._session.primitives import (
     afinish,
     arunning,
     atold,
-    await_io,
     awithin,
-    readable,
+    spoken,
 )
 from liteorm.postgres._session.protocol import (
     arrived,
@@ -50,6 +49,7 @@ from liteorm.postgres._session.protocol import (
     script_step,
 )
 from liteorm.postgres._session.reachability import aanswers, place_of
+from liteorm.postgres._session.receiving import AsyncReceiver, await_io
 from liteorm.postgres._session.reclaiming import areclaim
 from liteorm.postgres._session.state import BRIEFLY, CLEANUP_BOUND, PoolState, address_of, server_of
 from liteorm.postgres._session.translate import FatalNotice, is_stale, one_line, translate
@@ -98,7 +98,8 @@ class AsyncWire(AsyncLimits):
     """Whether the statement that was stopped last had ended well by then."""
     broken_off: BaseException | None = None
     """What interrupted `on_notice`, where libpq calls it and nothing may be raised."""
-    _readable: Callable[[float | None], bool] | None = None
+    _readable: Callable[[float], object] | None = None
+    _receiver: AsyncReceiver | None = None
     _transformer: Any = None
     """Dumps parameters, of one statement after the other."""
 
@@ -131,6 +132,10 @@ class AsyncWire(AsyncLimits):
         state.connect_error = None
         wire.state = state
         wire.patience = BRIEFLY
+        wire._receiver = AsyncReceiver(wire.pgconn.socket)
+        if state.on_notice is None:
+            # What the user has given runs where he waits, not in the event loop.
+            wire.receive = wire._receiver.wait
         wire.reference = weakref.ref(wire)
         hash(wire.reference)  # which a reference that is dead cannot make any more
         wire.add_notice_handler(NoticeWatch(wire.__dict__, state.on_notice))
@@ -172,9 +177,20 @@ class AsyncWire(AsyncLimits):
         return self.state.several_hosts
 
     async def wait(
-        self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None
+        self,
+        gen: PQGen[Any],
+        interval: float = 0.1,
+        timeout: float | None = None,
+        io: Any = await_io,
     ) -> Any:
-        """Let a step of the protocol run: bounded by the deadline, cancelled on interruption."""
+        """Let a step of the protocol run: bounded by the deadline, cancelled on interruption.
+
+        Args:
+            gen: The step.
+            interval: Seconds after which the driver looks up while it waits.
+            timeout: Seconds that it may take, in place of the deadline.
+            io: What waits: `receive` for a step in which nothing of the caller's runs.
+        """
         state = self.state
         if state.forked or state.loop is not arunning():
             raise state.refusal()
@@ -188,9 +204,7 @@ class AsyncWire(AsyncLimits):
         try:
             while True:
                 try:
-                    found = await await_io(
-                        gen, self.pgconn.socket, interval=interval, timeout=timeout
-                    )
+                    found = await io(gen, self.pgconn.socket, interval=interval, timeout=timeout)
                     if self.broken_off is not None:
                         self.break_off()
                     return found
@@ -341,11 +355,15 @@ class AsyncWire(AsyncLimits):
             if lasting:
                 self._transformer = transformer
         try:
-            result = await self.wait(run_step(self, transformer, sql, params, result_format))
+            result = await self.wait(
+                run_step(self, transformer, sql, params, result_format), io=self.receive
+            )
         except psycopg.Error as exc:
             if not self.forget_stale(exc):
                 raise
-            result = await self.wait(run_step(self, transformer, sql, params, result_format))
+            result = await self.wait(
+                run_step(self, transformer, sql, params, result_format), io=self.receive
+            )
         tag = result.command_status
         if tag in SPECIAL_TAGS:
             self._note_tag(tag, sql)
@@ -435,6 +453,14 @@ class AsyncWire(AsyncLimits):
         """Close the connection at once; in a forked child the socket is the parent's."""
         if not self.state.forked:
             self.pgconn.finish()
+            if self._receiver is not None:
+                self._receiver.close()
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await super().close()
+        if self._receiver is not None:
+            self._receiver.close()
 
     def __del__(self, *_: Any) -> None:
         state = self.__dict__.get("state")
@@ -460,8 +486,8 @@ class AsyncWire(AsyncLimits):
         if self._readable is None:
             if self.closed:
                 return True
-            self._readable = readable(self.pgconn.socket)
-        return self._readable(0)
+            self._readable = spoken(self.pgconn.socket)
+        return bool(self._readable(0))
 
     def hear(self) -> bool:
         """Take in what the server said without being asked; return whether it is still there."""

@@ -14,7 +14,6 @@ import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Annotated, Any, Final, TypeAlias, TypeVar, cast
 
-from psycopg import waiting
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from liteorm._core.locks import safely
@@ -44,7 +43,6 @@ __all__ = [
     "aserves_strangers",
     "asleep",
     "atold",
-    "await_io",
     "awithin",
     "call",
     "check_plain",
@@ -56,8 +54,8 @@ __all__ = [
     "running",
     "serves_strangers",
     "sleep",
+    "spoken",
     "told",
-    "wait_io",
     "within",
 ]
 
@@ -78,9 +76,6 @@ Signal = threading.Event
 
 asleep = asyncio.sleep
 sleep = time.sleep
-
-await_io = waiting.wait_async
-wait_io = waiting.wait
 
 
 def aserves_strangers() -> bool:
@@ -119,9 +114,8 @@ arunning = asyncio._get_running_loop
 """Says in which event loop this runs, None outside of any."""
 
 
-def running() -> None:
-    """Say in which event loop this runs: a database of threads belongs to none."""
-    return
+running: Callable[[], None] = types.NoneType
+"""Says the same where there are threads: in none. Called for each statement, so no function."""
 
 
 async def apause(seconds: float, signal: asyncio.Event) -> None:
@@ -343,6 +337,15 @@ def readable(*sockets: int) -> Callable[[float | None], bool]:
     for each in sockets:
         poll.register(each, select.POLLIN)
     return lambda timeout: bool(poll.poll(None if timeout is None else timeout * 1000))
+
+
+def spoken(fd: int) -> Callable[[float], object]:
+    """Return what tells at once whether a socket has something to read, given a 0."""
+    if not hasattr(select, "poll"):  # Windows
+        return readable(fd)
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return poll.poll
 
 
 class AsyncWatch:

@@ -11,10 +11,12 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import Connection, Cursor, pq
+from psycopg.abc import PQGen
 
 from liteorm.postgres._session.beginning import LIMIT, Begin
 from liteorm.postgres._session.options import ANSWER_GRACE
 from liteorm.postgres._session.protocol import text_step
+from liteorm.postgres._session.receiving import wait_io
 from liteorm.postgres._session.state import CLEANUP_BOUND, PoolState, keep
 from liteorm.postgres._types.quiet import said
 
@@ -64,12 +66,24 @@ class Limits(Connection[tuple[Any, ...]]):
     """So does a statement_timeout of ours, until `lower_limit`."""
     lent: bool = False
     """It is somebody else's."""
+    receive: Any = staticmethod(wait_io)
+    """Waits for the answer to a statement."""
     held: bool = False
     """Somebody has it for a block: what he sets in autocommit holds until its end."""
 
+    def wait(
+        self,
+        gen: PQGen[Any],
+        interval: float = 0.1,
+        timeout: float | None = None,
+        io: Any = wait_io,
+    ) -> Any:
+        """Let a step of the protocol run, within the bounds."""
+        raise NotImplementedError
+
     def command(self, sql: str) -> str:
         """Run a transaction command; return the server's word for what it did."""
-        results: list[Any] = self.wait(text_step(self.pgconn, sql))
+        results: list[Any] = self.wait(text_step(self.pgconn, sql), io=self.receive)
         return (results[-1].command_status or b"").decode()
 
     @property
@@ -179,7 +193,7 @@ class Limits(Connection[tuple[Any, ...]]):
         """
         self.relearnt = False
         if begin.unasked is None:
-            self.wait(text_step(self.pgconn, begin.sent))
+            self.wait(text_step(self.pgconn, begin.sent), io=self.receive)
             return
         state = self.state
         limit = None if begin.limit is None else _told.get(begin.limit)
@@ -188,12 +202,14 @@ class Limits(Connection[tuple[Any, ...]]):
         usual = self.path is None and not self.lent and begin.shown not in state.named
         path = state.paths.get(place) if usual and place is not None else None
         if (begin.limit is None) is (limit is None) and (place is None) is (path is None):
-            self.wait(text_step(self.pgconn, begin.unasked))
+            self.wait(text_step(self.pgconn, begin.unasked), io=self.receive)
             if place is not None:
                 self.moved(path)
                 self.assumed = place
         else:
-            results: list[Any] = self.wait(text_step(self.pgconn, begin.sent))
+            results: list[Any] = self.wait(
+                text_step(self.pgconn, begin.sent), io=self.receive
+            )
             told = [(each.get_value(0, 0) or b"").decode() for each in results if each.nfields]
             if begin.limit is not None:
                 limit = int(told.pop()) / 1000
