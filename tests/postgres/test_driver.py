@@ -24,6 +24,14 @@ CHANGES = {
         "import psycopg._preparing as p; old = p.PrepareManager.get\n"
         "p.PrepareManager.get = lambda *args: old(*args)"
     ),
+    "the names of what is prepared": (
+        "import collections, psycopg._preparing as p\n"
+        "class Names(collections.UserDict):\n"
+        "    def move_to_end(self, key): self[key] = self.pop(key)\n"
+        "    def clear(self): self.data.clear()\n"
+        "    def popitem(self, last=True): key = next(iter(self)); return key, self.pop(key)\n"
+        "p.OrderedDict = Names"
+    ),
     "the rows of COPY": (
         "import psycopg._copy_base as c\n"
         "c.format_row_binary = c.format_row_text = lambda row, tx, out, more: None"

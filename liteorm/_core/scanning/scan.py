@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from liteorm._core.contracts import AsyncRowStream, Extra, RowStream
 from liteorm._core.values.results import Rows
@@ -137,9 +137,11 @@ def scan_optional(rows: Rows, model: Any, *, extra: Extra = "error") -> Any:
 
 def _source_of(rows: Rows) -> ScanSource:
     try:
-        return cast("ScanSource", rows._source)
+        source: Any = rows._source
     except AttributeError:
         raise _not_rows(rows) from None
+    found: ScanSource = source
+    return found
 
 
 def _not_rows(given: Any) -> TypeError:

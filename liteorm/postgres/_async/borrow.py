@@ -28,14 +28,15 @@ async def borrow(state: PoolState, timeout: float | None = None) -> AsyncWire:
     if state.blocked or state.loop is not arunning():
         raise state.refusal()
     limit = state.timeout if timeout is None else min(timeout, state.timeout)
-    began = monotonic()
+    began = since = monotonic()
     # Whoever has no time to wait is refused by the pool, in its words.
     wire = atake_idle(state.pool) if limit > 0 else None
     if wire is None or wire.spoken_to:
         wire = await _waited_for(state, wire, limit)
-    state.borrowed[wire.reference] = now = monotonic()
+        since = monotonic()
+    state.borrowed[wire.reference] = since
     if state.meters is not None:
-        state.meters.tell("wait", now - began)
+        state.meters.tell("wait", since - began)
     if state.statement_timeout is not None:
         wire.limit(None)
     return wire
@@ -112,7 +113,8 @@ async def give_back(state: PoolState, wire: AsyncWire) -> None:
     finally:
         # Not in a function of its own: an interruption would come before its first line.
         since = state.borrowed.pop(wire.reference, None)
-        _tell_use(state, since)
+        if state.meters is not None:
+            _tell_use(state, since)
 
 
 def _tell_use(state: PoolState, since: float | None) -> None:

@@ -25,10 +25,13 @@ __all__ = [
     "NOT_PREPARED",
     "PREPARES",
     "TO_PREPARE",
+    "Form",
     "PostgresQuery",
     "WaitTimeout",
+    "form_of",
     "format_row_binary",
     "format_row_text",
+    "name_of_prepared",
     "name_unguessably",
     "prepared_statements",
     "register_dumper",
@@ -150,6 +153,44 @@ else:
         PostgresQuery = _OwnQuery
 """Converts a statement and its parameters."""
 
+
+# Upstream would have to say of a converted statement how it takes other parameters.
+class Form:
+    """What a statement is sent as whatever its parameters: its text with `$1` …, their order."""
+
+    __slots__ = ("count", "formats", "names", "query")
+
+    def __init__(self, query: Any) -> None:
+        self.query: bytes = query.query
+        self.formats: Any = query._want_formats
+        self.names: list[str] | None = query._order
+        self.count: int = len(self.formats)
+
+    def ordered(self, params: Any) -> Any:
+        """Return parameters as they are sent; None unless they are the very ones it takes."""
+        kind = params.__class__
+        if self.names is None:
+            return params if kind in _SEQUENCES and len(params) == self.count else None
+        if kind is not dict or len(params) != self.count:
+            return None
+        value_of: Callable[[str], Any] = params.__getitem__
+        try:
+            return list(map(value_of, self.names))
+        except KeyError:
+            return None
+
+
+_SEQUENCES: Final[frozenset[Any]] = frozenset({tuple, list})
+_HAS_FORMS: Final = {"_want_formats", "_order"} <= set(getattr(PostgresQuery, "__slots__", ()))
+if KNOWN_QUERY and not _HAS_FORMS:
+    MISSING.append("psycopg._queries.PostgresQuery._want_formats")
+
+
+def form_of(query: Any) -> Form | None:
+    """Return the form of a statement that has been converted; None if it takes no parameters."""
+    return Form(query) if _HAS_FORMS and query._want_formats else None
+
+
 # What is prepared on a connection. Upstream would have to make the manager of prepared statements
 # public: look a statement up, note that it ran, forget them all.
 _manager: Final[Any] = inside("psycopg._preparing", "PrepareManager")
@@ -190,6 +231,24 @@ class _NothingPrepared:
 
 
 _nothing: Final = _NothingPrepared()
+_names_are_known: Final = (
+    PREPARES and _manager is not None and isinstance(getattr(_manager(), "_names", None), dict)
+)
+if PREPARES and not _names_are_known:
+    MISSING.append("psycopg._preparing.PrepareManager._names")
+
+
+def name_of_prepared(manager: Any, query: bytes, types: tuple[int, ...]) -> bytes | None:
+    """Return how a statement is called that is prepared, as the one that was used last."""
+    if not _names_are_known:
+        return None
+    names, key = manager._names, (query, types)
+    name: bytes | None = names.get(key)
+    if name is not None:
+        names.move_to_end(key)
+    return name
+
+
 prepared_statements: Callable[[Any], Any] = (
     attrgetter("_prepared") if PREPARES else lambda connection: _nothing
 )

@@ -253,8 +253,9 @@ def shape_of(result: pq.abc.PGresult, known: KnownTypes) -> Shape:
         UnknownTypes: the catalog must be asked for some types first.
     """
     columns = range(result.nfields)
-    names: tuple[bytes, ...] = tuple([result.fname(i) or b"" for i in columns])
-    oids = tuple([result.ftype(i) for i in columns])
+    # Not in a comprehension, which has a frame of its own: each statement comes by here.
+    names: Any = tuple(map(result.fname, columns))
+    oids = tuple(map(result.ftype, columns))
     shape = known.shapes.get((names, oids))
     return known.shape(names, oids, _executor_for) if shape is None else shape
 

@@ -21,7 +21,10 @@ from liteorm.postgres._driver import (
     CLOSES_STATEMENTS,
     NOT_PREPARED,
     TO_PREPARE,
+    Form,
     PostgresQuery,
+    form_of,
+    name_of_prepared,
     prepared_statements,
 )
 from liteorm.postgres._session.commands import copy_refused
@@ -120,14 +123,32 @@ def other_names_refused(given: Any, names: Sequence[str]) -> StatementError:
     return StatementError(f"{wrong}; the statement takes {takes}", hint=hint)
 
 
-class _Elsewhere:
-    """A statement as the driver's manager knows it, apart from that of the same text elsewhere."""
+class _Known:
+    """A statement as the driver's manager of prepared ones knows it."""
 
     __slots__ = ("query", "types")
 
-    def __init__(self, query: Any, path: str) -> None:
-        self.query = b"%b\0%b" % (query.query, path.encode())
-        self.types = query.types
+    def __init__(self, query: bytes, types: tuple[int, ...]) -> None:
+        self.query = query
+        self.types = types
+
+
+_forms: Final[dict[Any, Form]] = {}
+"""Statements as they are sent, by their text."""
+_MOST_FORMS: Final = 500
+_LONGEST_FORM: Final = 4096
+
+
+def _converted_anew(wire: Any, transformer: Any, sql: Any, params: Any) -> NamedQuery:
+    """Convert a statement and its parameters, and keep its form for the next time."""
+    query = NamedQuery(transformer)
+    query.convert(sql, params)
+    form = form_of(query) if params and not wire.lent else None
+    if form is not None and isinstance(sql, str) and len(sql) < _LONGEST_FORM:
+        if len(_forms) >= _MOST_FORMS:
+            _forms.clear()
+        _forms[sql] = form
+    return query
 
 
 def run_step(
@@ -136,32 +157,39 @@ def run_step(
     """Run one statement, with a binary result if not said otherwise; return the result.
 
     What the driver's cursor does, without what it prepares for fetching rows: liteorm loads rows
-    in its own way, and this is where the time of a short query goes.
+    in its own way, and this is where the time of a short query goes. So what is known of a text
+    that has been run before is not found out again.
     """
-    query = NamedQuery(transformer)
-    query.convert(sql, params)
     pgconn, prepared = wire.pgconn, prepared_statements(wire)
+    form = _forms.get(sql) if params and not wire.lent else None
+    values = None if form is None else form.ordered(params)
+    if form is not None and values is not None:
+        text, data = form.query, transformer.dump_sequence(values, form.formats)
+        types, formats = transformer.types or (), transformer.formats
+    else:
+        query = _converted_anew(wire, transformer, sql, params)
+        text, data, types, formats = query.query, query.params, query.types, query.formats
     # Where names lead elsewhere the same text is another statement.
-    known = query if wire.path is None else _Elsewhere(query, wire.path)
-    prepare, name = prepared.get(known)
+    seen = text if wire.path is None else b"%b\0%b" % (text, wire.path.encode())
+    name = name_of_prepared(prepared, seen, types)
+    key: Any = None
+    known = prepare = None
+    if name is None:
+        known = _Known(seen, types)
+        prepare, name = prepared.get(known)
     if prepare is NOT_PREPARED:
         pgconn.send_query_params(
-            query.query,
-            query.params,
-            param_formats=query.formats,
-            param_types=query.types,
-            result_format=result_format,
+            text, data, param_formats=formats, param_types=types, result_format=result_format
         )
     else:
         if prepare is TO_PREPARE:
-            pgconn.send_prepare(name, query.query, param_types=query.types)
+            pgconn.send_prepare(name, text, param_types=types)
             for result in (yield from execute(pgconn)):
                 if result.status == _FATAL:
                     raise driver.error_from_result(result)
-        pgconn.send_query_prepared(
-            name, query.params, param_formats=query.formats, result_format=result_format
-        )
-    key = prepared.maybe_add_to_cache(known, prepare, name)
+        pgconn.send_query_prepared(name, data, param_formats=formats, result_format=result_format)
+    if known is not None:
+        key = prepared.maybe_add_to_cache(known, prepare, name)
     results = yield from execute(pgconn)
     if key is not None:
         prepared.validate(key, prepare, name, results)

@@ -85,7 +85,9 @@ _PLAIN: frozenset[Any] = frozenset(
 
 def are_plain(params: Any) -> bool:
     """Tell whether no parameter is of a class of the application's own, also not in lists."""
-    values: Any = params.values() if is_a(params, Mapping) else params
+    values: Any = params
+    if params.__class__ is not tuple and is_a(params, Mapping):
+        values = params.values()
     try:
         return _PLAIN.issuperset(map(type, values)) or all(
             type(value) in _PLAIN or (type(value) in ARRAYS and _PLAIN.issuperset(map(type, value)))
