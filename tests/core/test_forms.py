@@ -57,7 +57,7 @@ def tickets(
 
 def sent(declared: Any, *args: Any, **named: Any) -> tuple[str, Any]:
     """Return the text of a call without white space around and between, and its parameters."""
-    text, params = declared._sent(args, named)
+    text, params = declared._call(*args, **named)
     return " ".join(text.split()), params
 
 
@@ -90,14 +90,14 @@ def test_blocks_hold_lines_and_flags_are_sent_by_nobody() -> None:
 
 def test_lines_keep_their_numbers() -> None:
     """What is left out leaves its line's end, so the server's places are those of the source."""
-    text = tickets._sent((7,), {})[0]
+    text = tickets._call(7)[0]
     assert len(text.splitlines()) == len(LIST.splitlines())
     assert text.splitlines()[11] == "LIMIT %(limit)s"
 
 
 def test_one_text_for_each_combination() -> None:
     """The same combination has the very same text, as prepared statements need it."""
-    assert tickets._sent((7,), {})[0] is tickets._sent((8, None), {})[0]
+    assert tickets._call(7)[0] is tickets._call(8, None)[0]
 
 
 def test_a_declared_statement_has_name_doc_and_signature() -> None:
@@ -129,14 +129,14 @@ def test_a_declared_statement_has_name_doc_and_signature() -> None:
 def test_wrong_calls_are_type_errors(args: Any, named: Any, sentence: str) -> None:
     """Arguments are bound as Python binds them."""
     with pytest.raises(TypeError, match=sentence):
-        tickets._sent(args, named)
+        tickets._call(*args, **named)
 
 
 @pytest.mark.parametrize("word", ["oldest", None, 5, ["newest"], "newest; DROP TABLE tickets"])
 def test_an_unknown_word_is_a_value_error(word: Any) -> None:
     """A choice has its words and no others."""
     with pytest.raises(ValueError, match="sort must be one of 'newest', 'title'; got"):
-        tickets._sent((7,), {"sort": word})
+        tickets._call(7, sort=word)
 
 
 def test_a_choice_may_be_left_out_with_its_part() -> None:
@@ -149,7 +149,7 @@ def test_a_choice_may_be_left_out_with_its_part() -> None:
     assert sent(chosen, sort=None) == ('SELECT "id", "subject" FROM tickets LIMIT 5', None)
     assert sent(chosen, sort="title")[0].endswith("ORDER BY subject, id LIMIT 5")
     with pytest.raises(ValueError, match="sort must be one of"):
-        chosen._sent((), {"sort": "x"})
+        chosen._call(sort="x")
 
 
 def test_without_a_signature_every_parameter_is_given() -> None:
@@ -163,10 +163,10 @@ def test_without_a_signature_every_parameter_is_given() -> None:
         ((1, 2), {}, "takes its parameters by name: a, b"),
     ):
         with pytest.raises(TypeError, match=sentence):
-            plain._sent(args, named)
+            plain._call(*args, **named)
     named_only = statement(Ticket, "SELECT %(a)s AS id")
     with pytest.raises(TypeError, match='there is no parameter "aa"; did you mean a instead of aa'):
-        named_only._sent((), {"aa": 1})
+        named_only._call(aa=1)
 
 
 @pytest.mark.parametrize(
@@ -307,12 +307,12 @@ def test_signature_and_sql_must_agree(text: Any, function: Any, sentence: str) -
 def test_positions_are_in_the_signatures_order() -> None:
     """For %s the parameters follow one another, by name or not, with their defaults."""
     made: Any = statement(Ticket, "SELECT %s, %s, %s")(takes("a", "/", "b=2", "*", "c=3"))
-    assert made._sent((1,), {}) == ("SELECT %s, %s, %s", (1, 2, 3))
-    assert made._sent((1,), {"c": 5, "b": 4})[1] == (1, 4, 5)
+    assert made._call(1) == ("SELECT %s, %s, %s", (1, 2, 3))
+    assert made._call(1, c=5, b=4)[1] == (1, 4, 5)
     nothing: Any = statement(None, "DELETE FROM a WHERE b LIKE 'x%'")(takes())
-    assert nothing._sent((), {}) == ("DELETE FROM a WHERE b LIKE 'x%'", None)
+    assert nothing._call() == ("DELETE FROM a WHERE b LIKE 'x%'", None)
     fixed: Any = statement(Ticket, liteorm.sql("SELECT {}", 5))(takes())
-    assert fixed._sent((), {}) == ("SELECT %s", [5])
+    assert fixed._call() == ("SELECT %s", [5])
     assert (fixed.name, fixed.params) == ("found", None)
 
 

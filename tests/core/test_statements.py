@@ -86,7 +86,7 @@ def test_parameters_of_the_wrong_kind_are_refused(
     """A call that cannot be meant is refused before anything is sent."""
     statement = liteorm.statement(User, sql)
     with pytest.raises(TypeError, match=sentence):
-        statement._sent(args, named)
+        statement._call(*args, **named)
 
 
 def test_identifiers_in_a_statement_survive_the_driver() -> None:
@@ -113,9 +113,9 @@ def test_a_statement_may_be_a_template() -> None:
     )
     statement = liteorm.statement(int, template(["SELECT ", value]))
     assert statement.sql == "SELECT %s"
-    assert statement._sent((), {})[1] == [1]
+    assert statement._call()[1] == [1]
     with pytest.raises(TypeError, match="takes no parameters"):
-        statement._sent((5,), {})
+        statement._call(5)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_a_class_may_hold_statements() -> None:
         def above(id: int) -> None: ...
 
     for statement in (Queries.below, Queries.above, Queries().below):
-        assert statement._sent((), {"id": 1})[1] == {"id": 1}
+        assert statement._call(id=1)[1] == {"id": 1}
     assert Queries.below.name == "below"
 
 

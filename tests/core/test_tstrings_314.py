@@ -106,9 +106,9 @@ def test_a_statement_may_be_a_template() -> None:
     """Its values are sent with every call, which takes no parameters then."""
     statement = liteorm.statement(int, template("t'SELECT {x} FROM {t:i}'", x=1, t="a%b"))
     assert statement.sql == 'SELECT %s FROM "a%%b"'
-    assert statement._sent((), {})[1] == [1]
+    assert statement._call()[1] == [1]
     with pytest.raises(TypeError, match="takes no parameters"):
-        statement._sent((5,), {})
+        statement._call(5)
 
 
 def test_the_module_of_templates_is_not_imported() -> None:

@@ -70,6 +70,9 @@ class Contents:
     """The text as it was declared."""
     name: str | None = None
     binds: Callable[..., Any] | None = None
+    """Takes a call's arguments and gives the parameters."""
+    calls: Callable[..., tuple[Any, Any]] | None = None
+    """The same behind the text, or behind what says which of the texts it is."""
     varies: bool = field(init=False, default=False)
     """Whether the text depends on the parameters."""
     _known: frozenset[str] = field(init=False, default=frozenset())
@@ -98,51 +101,63 @@ class Contents:
     def _combination(self) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
         """Return a generated function that says which of the texts a call means."""
         assert self.form is not None
-        names = dict.fromkeys(name for group in self._groups for name in group)
-        asked = [
-            f"not given[{name!r}]" if name in self._flags else f"given[{name!r}] is None"
-            for name in names
-        ]
-        asked += [f"given[{name!r}]" for name in self.form.choices]
-        source = f"def combination(given):\n    return ({''.join(f'{each}, ' for each in asked)})\n"
+        source = f"def combination(given):\n    return {self._asked('given[{!r}]')}\n"
         made: Callable[[Mapping[str, Any]], tuple[Any, ...]]
         made, _ = compiled(source, {}, "combination", "combination of a statement")
         return made
+
+    def _asked(self, given: str) -> str:
+        """Return the source of what tells the texts apart, from how a parameter is written."""
+        assert self.form is not None
+        names = dict.fromkeys(name for group in self._groups for name in group)
+        asked = [
+            f"not {given.format(name)}" if name in self._flags else f"{given.format(name)} is None"
+            for name in names
+        ]
+        asked += [given.format(name) for name in self.form.choices]
+        return f"({''.join(f'{each}, ' for each in asked)})"
 
     def called(self, name: str) -> None:
         """Give it a name, which goes with each of its texts."""
         self.name = name
         self.sql = _named(self.sql, name)
 
-    def sender(self) -> Callable[[tuple[Any, ...], dict[str, Any]], tuple[str, Any]]:
-        """Return what gives the text and the parameters of a call, from its arguments.
+    def sender(self) -> Callable[..., tuple[str, Any]]:
+        """Return what is called as the statement is, and gives the text and the parameters.
 
         It raises TypeError for others than the statement takes, ValueError for an unknown word.
         Each kind of statement has one of its own, since every call goes through it.
         """
-        sql, known, binds = self.sql, self._known, self.binds
+        if self.calls is not None and not self.varies:
+            return self.calls
+        sql, known, binds, calls = self.sql, self._known, self.binds, self.calls
+        texts = self._texts
 
-        def bound(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[str, Any]:
-            assert binds is not None
-            return sql, binds(*args, **named)
+        def bound_and_assembled(*args: Any, **named: Any) -> tuple[str, Any]:
+            assert calls is not None
+            key, given = calls(*args, **named)
+            try:
+                text, names = texts[key]
+            except (KeyError, TypeError):
+                return self._assembled(given)
+            if self.style != "named":
+                return text, None
+            value_of: Callable[[str], Any] = given.__getitem__
+            return text, dict(zip(names, map(value_of, names), strict=True))
 
-        def bound_and_assembled(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[str, Any]:
-            assert binds is not None
-            return self._assembled(binds(*args, **named))
-
-        def by_name(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[str, Any]:
+        def by_name(*args: Any, **named: Any) -> tuple[str, Any]:
             if args or named.keys() != known:
                 raise TypeError(self._misused(args, named))
             return (sql, named) if not self.varies else self._assembled(named)
 
         places = len(placeholders(sql)) if self.style == "positional" else 0
 
-        def by_place(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[str, Any]:
+        def by_place(*args: Any, **named: Any) -> tuple[str, Any]:
             if named or len(args) != places:
                 raise TypeError(self._misused(args, named))
             return sql, args
 
-        def by_nothing(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[str, Any]:
+        def by_nothing(*args: Any, **named: Any) -> tuple[str, Any]:
             if binds is not None:
                 binds(*args, **named)
             elif args or named:
@@ -150,11 +165,9 @@ class Contents:
             return sql, self.values
 
         if self.varies:
-            return by_name if binds is None else bound_and_assembled
+            return by_name if calls is None else bound_and_assembled
         if self.style == "none":
             return by_nothing
-        if binds is not None:
-            return bound
         return by_name if self.style == "named" else by_place
 
     def _assembled(self, given: Mapping[str, Any]) -> tuple[str, Any]:
@@ -231,11 +244,14 @@ class Contents:
             check_names(name, parameters, self._uses())
             if self.form is not None:
                 check_words(function, parameters, self.form.choices)
-        made = evolve(
-            self, name=name, binds=binder(function, parameters, self.style != "positional")
-        )
+        by_name = self.style != "positional"
+        made = evolve(self, name=name, binds=binder(function, parameters, by_name))
         if self.values is not None:
             made.binds = None
+        elif made.varies:
+            made.calls = binder(function, parameters, by_name, made._asked("{}"))
+        elif made.style != "none":
+            made.calls = binder(function, parameters, by_name, sql=made.sql)
         return made
 
     def _check_declarable(self) -> None:

@@ -100,10 +100,23 @@ def _literal_words(annotation: Any) -> Iterator[Any]:
         yield from _literal_words(inside)
 
 
-def binder(function: Any, parameters: Mapping[str, _Parameter], named: bool) -> Callable[..., Any]:
+def binder(
+    function: Any,
+    parameters: Mapping[str, _Parameter],
+    named: bool,
+    first: str | None = None,
+    sql: str | None = None,
+) -> Callable[..., Any]:
     """Return a function of the same signature that returns its arguments: a dict, or a tuple.
 
     Python itself then binds them, with its own errors, in the time of a call.
+
+    Args:
+        function: What has the signature.
+        parameters: Its parameters.
+        named: Whether to return a dict.
+        first: The source of what is returned before them, as the first of two.
+        sql: A text that is.
     """
     name = function.__name__ if function.__name__.isidentifier() else "statement"
     pieces: list[str] = []
@@ -121,8 +134,17 @@ def binder(function: Any, parameters: Mapping[str, _Parameter], named: bool) -> 
         result = "{" + ", ".join(f"{each!r}: {each}" for each in parameters) + "}"
     else:
         result = "(" + "".join(f"{each}, " for each in parameters) + ")"
+    text = "sql"
+    while text in parameters or text == name:
+        text += "_"
+    if sql is not None:
+        first = text
+    if first is not None:
+        result = f"{first}, {result}"
     source = f"def {name}({', '.join(pieces)}):\n    return {result}\n"
-    made, _ = compiled(source, {}, name, f"call {function.__module__}.{function.__qualname__}")
+    made, _ = compiled(
+        source, {text: sql}, name, f"call {function.__module__}.{function.__qualname__}"
+    )
     defaults = [p.default for p in parameters.values() if p.kind is not p.KEYWORD_ONLY]
     made.__defaults__ = tuple(each for each in defaults if each is not _Parameter.empty)
     made.__kwdefaults__ = {

@@ -62,10 +62,10 @@ class Command(Generic[P]):
 
     __slots__ = (
         "__weakref__",
+        "_bound",
         "_contents",
         "_function",
         "_params",
-        "_sent",
         "_timeout",
         "doc",
         "extra",
@@ -113,7 +113,7 @@ class Command(Generic[P]):
 
     def _take(self, contents: Contents) -> None:
         self._contents = contents
-        self._sent = contents.sender()
+        self._bound = contents.sender()
         self.name = contents.name
 
     def __repr__(self) -> str:
@@ -213,7 +213,7 @@ class Command(Generic[P]):
     ) -> Coroutine[Any, Any, Result]: ...
     def execute(self, session: Any, /, *args: Any, **named: Any) -> Any:
         """Run the statement for its effect, and return how many rows it touched."""
-        sql, params = self._sent(args, named)
+        sql, params = self._bound(*args, **named)
         try:
             result = session.execute(sql, params, timeout=self._timeout)
         except (Error, AttributeError, TypeError) as error:
@@ -223,7 +223,7 @@ class Command(Generic[P]):
 
     def _call(self, *args: P.args, **named: P.kwargs) -> tuple[str, Any]:
         """Return the text and the parameters of a call."""
-        return self._sent(args, named)
+        return self._bound(*args, **named)
 
     def _sign(self, error: Error) -> None:
         """Let an error say which statement it is about."""
@@ -319,7 +319,7 @@ class Statement(Command[P], Generic[T, P]):
 
         The statement's timeout bounds the server's time for the next rows, not the reader's.
         """
-        sql, params = self._sent(args, named)
+        sql, params = self._bound(*args, **named)
         try:
             stream = session.stream(sql, params, timeout=self._timeout)
         except (AttributeError, TypeError) as error:
@@ -345,7 +345,7 @@ class Statement(Command[P], Generic[T, P]):
         named: dict[str, Any],
         scanning: Callable[..., Any],
     ) -> Any:
-        sql, params = self._sent(args, named)
+        sql, params = self._bound(*args, **named)
         rows: Any = None
         try:
             rows = session.query(sql, params, timeout=self._timeout)
