@@ -130,4 +130,7 @@ class CopyOut:
         for result in results:
             if result.status == _FATAL:
                 error = driver.error_from_result(result)
-                raise error if result is results[0] else after_its_rows(error)
+                try:
+                    raise error if result is results[0] else after_its_rows(error)
+                finally:
+                    del error  # see `because`

@@ -220,7 +220,10 @@ def script_step(wire: Any, sql: Any, count: int) -> PQGen[list[Any]]:
         error = _failure(results)
         if alone and len(results) >= count and isinstance(error, driver.Error):
             after_its_rows(error, "the script's last statement, or its commit")
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # see `because`
     if prepared._to_flush:
         yield from prepared.maintain_gen(wire)
     return results
