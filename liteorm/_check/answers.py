@@ -16,7 +16,7 @@ from liteorm._core.sql.text import quoted
 from liteorm.errors import Error
 from liteorm.postgres import DB, AsyncDB, StatementShape, open
 from liteorm.postgres._describing.nulls.catalog import DOMAIN_REFUSES_NULL
-from liteorm.postgres._describing.shapes import InsideShape, Null, numbered
+from liteorm.postgres._describing.shapes import ColumnShape, InsideShape, Null, numbered
 from liteorm.postgres._sync.describing import describe_all, load_new_types
 
 
@@ -68,6 +68,8 @@ class TableColumn:
     """The database has a value for it: a default, an identity, an expression."""
     always: bool
     """Nothing but DEFAULT may be sent."""
+    reason: str = ""
+    """Why it is not known whether reading can give NULL."""
 
 
 @attrs.frozen
@@ -175,9 +177,10 @@ class LiveAnswers:
                     column,
                     types[type_],
                     not_null,
-                    nulls.get(name, {}).get(column),
+                    None if (read := nulls.get((name, column))) is None else read.nullable,
                     default,
                     always,
+                    "" if read is None else read.reason,
                 )
                 for of, column, type_, not_null, default, always in columns
                 if of == oid
@@ -186,13 +189,14 @@ class LiveAnswers:
             found.append(TableAnswer(shown, kind in ("r", "p"), triggers, own, unique))
         return found
 
-    def _nulls(self, names: list[str]) -> dict[str, dict[str, Null]]:
-        """Return, for each table, what reading all of it can give."""
+    def _nulls(self, names: list[str]) -> dict[tuple[str, str], ColumnShape]:
+        """Return, for each table and column, what reading all of it can give."""
         answers = self.statements([Query(f"SELECT * FROM {name}") for name in names])
         return {
-            name: {column.name: column.nullable for column in answer.shape.columns}
+            (name, column.name): column
             for name, answer in zip(names, answers, strict=True)
             if isinstance(answer, Answer)
+            for column in answer.shape.columns
         }
 
     def _no_table(self, table: Table) -> Refusal:

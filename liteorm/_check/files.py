@@ -274,6 +274,7 @@ def _table_from_json(content: dict[str, Any], customs: Mapping[str, Any]) -> Tab
             nullable=column["nullable"],
             default=column["default"],
             always=column["always"],
+            reason=column.get("reason", ""),
         )
         for column in content["columns"]
     )

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from liteorm._check.answers import TableAnswer, TableColumn
-from liteorm._check.problems import Problem
+from liteorm._check.problems import UNTOLD, Problem
 from liteorm._core.models.hints import Codec
 from liteorm._core.models.model import Field, Model, Table
 from liteorm._core.scanning.fit import Fitter, Place
@@ -70,6 +70,14 @@ def _column_problems(
             f"{where} can be NULL; {target} is {hint.text}",
             f"make the field optional: {hint.text} | None"
             + (", or the column NOT NULL" if answer.writable else ""),
+        )
+    elif column.nullable is None and not column.not_null and not hint.optional:
+        yield Problem(
+            "warning",
+            "table-null",
+            f"{where} is not known to be never NULL ({column.reason or UNTOLD});"
+            f" {target} is {hint.text}",
+            f"make the field optional: {hint.text} | None",
         )
     if not answer.writable:
         return

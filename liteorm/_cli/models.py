@@ -97,6 +97,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"--exclude {pattern}: there is no such table or view", file=sys.stderr)
     if schema.left_out:
         print(f"left out: {', '.join(schema.left_out)}", file=sys.stderr)
+    for view, reason in schema.unknown:
+        print(f"what can be NULL in {view} is not known ({reason})", file=sys.stderr)
     names = {} if old is None else old.class_names
     taken = () if old is None else old.names
     blocks = blocks_of(schema, style=arguments.style, names=names, taken=taken)

@@ -318,3 +318,35 @@ def test_the_databases_own_constraint_errors_are_checked(liteorm_database: Any) 
     """What `open` was given counts too."""
     with postgres.open(liteorm_database.dsn, constraint_errors={"nope": Taken}) as db:
         assert said(db) == ['error: no constraint or unique index is named "nope"']
+
+
+@attrs.define
+class Made:
+    """A row of a materialised view."""
+
+    id: int
+    name: str
+
+
+def test_what_is_not_known_of_a_table_is_warned_of(liteorm_server: Server) -> None:
+    """A materialised view, and a column without NOT NULL where the role may not ask the server."""
+    schema = """
+        CREATE TABLE plain (id int NOT NULL, name text);
+        CREATE MATERIALIZED VIEW kept AS TABLE plain;
+        DO $$ BEGIN CREATE ROLE check_reader; EXCEPTION WHEN duplicate_object THEN END $$;
+        GRANT SELECT ON ALL TABLES IN SCHEMA public TO check_reader;
+    """
+    with database(liteorm_server, schema) as made, postgres.open(made.dsn) as db:
+        kept = said(db, Made=liteorm.table("kept")(Made))
+        assert [text.partition(";")[0] for text in kept] == [
+            "warning: public.kept.id is not known to be never NULL (a materialised view may be"
+            " older than what its query promises now)",
+            "error: public.kept.name can be NULL",
+        ]
+        name = liteorm.Ident(made.name)
+        db.execute(liteorm.sql("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC", name))
+        reader = f"{made.dsn}?options=-crole%3Dcheck_reader"
+        with postgres.open(reader) as other:
+            [found] = said(other, Made=liteorm.table("plain")(Made))
+        assert found.startswith("warning: public.plain.name is not known to be never NULL (the")
+        assert "permission denied" in found

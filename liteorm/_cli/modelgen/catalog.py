@@ -43,6 +43,8 @@ class ColumnFacts:
     """A CHECK keeps NULL out of the array."""
     refuses_null: bool
     """Its domain, or one below that, is NOT NULL: a NULL that is sent is refused."""
+    not_null: bool
+    """The catalog alone says that no row has a NULL there."""
 
 
 @attrs.frozen
@@ -110,6 +112,8 @@ class Schema:
     """Tables that were not taken."""
     unmatched: tuple[str, ...] = ()
     """What should have been left out, and is not there."""
+    unknown: tuple[tuple[str, str], ...] = ()
+    """Views of which the server did not say what can be NULL in them, each with the reason."""
 
 
 MIGRATION_TABLES: Final = frozenset(
@@ -149,7 +153,7 @@ def read_schema(
     left_out = [facts for facts in wanted if _excluded(facts, tables, excluded)]
     chosen = [facts for facts in wanted if facts not in left_out]
     types = _load_types(db, {column.type_oid for facts in chosen for column in facts.columns})
-    relations = _relations(db, chosen, types)
+    relations, unknown = _relations(db, chosen, types)
     if not tables:
         types.update(_load_types(db, _declared_types(db, schemas)))
     inside = {oid: type_ for top in types.values() for oid, type_ in _parts(top)}
@@ -171,7 +175,7 @@ def read_schema(
     written.sort(key=lambda pair: (pair[1].kind != "enum", pair[0].schema, pair[0].name))
     names_left_out = tuple(f"{facts.schema}.{facts.name}" for facts in left_out)
     unmatched = tuple(one for one in excluded if not any(_matches(facts, one) for facts in found))
-    return Schema(tuple(relations), tuple(written), names, names_left_out, unmatched)
+    return Schema(tuple(relations), tuple(written), names, names_left_out, unmatched, unknown)
 
 
 def _excluded(facts: RelationFacts, tables: Collection[str], excluded: Collection[str]) -> bool:
@@ -228,24 +232,37 @@ def _declared_types(db: DB, schemas: Collection[str]) -> set[int]:
     return {oid for oid, schema in rows if not schemas or schema in schemas}
 
 
-def _relations(db: DB, chosen: Sequence[RelationFacts], types: dict[int, PgType]) -> list[Relation]:
-    """Have each relation described, so that NOT NULL means here what it means in a check."""
+def _relations(
+    db: DB, chosen: Sequence[RelationFacts], types: dict[int, PgType]
+) -> tuple[list[Relation], tuple[tuple[str, str], ...]]:
+    """Have each relation described, so that NOT NULL means here what it means in a check.
+
+    Where the server's reading cannot be had, the catalog says it of tables, and nobody of views.
+    """
     queries = [Query(f"SELECT * FROM {quoted(facts.schema, facts.name)}") for facts in chosen]
     answers = LiveAnswers(db).statements(queries)
     relations: list[Relation] = []
+    unknown: dict[str, str] = {}
     for facts, answer in zip(chosen, answers, strict=True):
         nullable: list[Any] = [None] * len(facts.columns)
         if isinstance(answer, Answer):
             nullable = [column.nullable for column in answer.shape.columns]
+            reasons = {column.reason for column in answer.shape.columns}
+            if facts.kind == "v" and len(reasons) == 1 and set(nullable) == {None}:
+                unknown[f"{facts.schema}.{facts.name}"] = reasons.pop()
         columns = [
-            DatabaseColumn(column, types[column.type_oid], null is not False)
+            DatabaseColumn(
+                column,
+                types[column.type_oid],
+                null if null is not None else not column.not_null,
+            )
             for column, null in zip(facts.columns, nullable, strict=True)
         ]
         readable = tuple(c for c in columns if not _unreadable(c.type))
         relations.append(
             Relation(facts, readable, tuple(c for c in columns if _unreadable(c.type)))
         )
-    return relations
+    return relations, tuple(unknown.items())
 
 
 def _unreadable(type_: PgType) -> bool:
@@ -278,9 +295,17 @@ SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::tex
                'refuses_null', {DOMAIN_REFUSES_NULL.format("y")},
                'comment', col_description(c.oid, a.attnum),
                'null_free', EXISTS (
-                   SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c'
-                   AND k.convalidated AND pg_get_constraintdef(k.oid) LIKE
-                   '%array_position(' || quote_ident(a.attname) || ', NULL%) IS NULL%'))
+                   SELECT FROM pg_constraint k
+                   CROSS JOIN LATERAL pg_get_constraintdef(k.oid) says
+                   CROSS JOIN concat('CHECK ((array_position(', quote_ident(a.attname)) begins
+                   WHERE k.conrelid = c.oid AND k.contype = 'c'
+                   AND k.convalidated AND NOT k.connoinherit AND starts_with(says, begins)
+                   AND substr(says, length(begins) + 1)
+                       ~ '^, NULL::[^(),]+([(][0-9]+[)])?[)] IS NULL[)][)]$'),
+               'not_null', a.attnotnull AND (c.relkind = 'p' OR NOT c.relhassubclass)
+                   AND c.relkind <> 'f' AND NOT EXISTS (
+                   SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'n'
+                   AND k.conkey = ARRAY[a.attnum] AND NOT k.convalidated))
                ORDER BY a.attnum)
            FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
            LEFT JOIN pg_attrdef f ON f.adrelid = c.oid AND f.adnum = a.attnum
