@@ -14,7 +14,6 @@ from liteorm._core.sql import bulk, writable
 from liteorm.errors import DataError, Error
 from liteorm.postgres._async.guarded import NotAll, insert_guarded
 from liteorm.postgres._async.lookup import (
-    forget,
     is_outdated,
     looked_up,
     own_text,
@@ -90,7 +89,7 @@ async def insert_returning(
     except Error as exc:
         if not call.target.may_be_stale(exc):
             raise
-        forget(session._state)
+        session._state.forget()
         try:
             again = await _returning(session, objects[0], returning, table)
         except Error:

@@ -102,6 +102,7 @@ async def give_back(state: PoolState, wire: AsyncWire) -> None:
         or wire.dirty
         or wire.raised
         or wire.evict
+        or wire.reshaped
         or state.reset_always
         or wire.pgconn.pipeline_status  # idle, but interrupted before it was left
     ):
@@ -127,6 +128,8 @@ async def _clean_and_put(state: PoolState, wire: AsyncWire) -> None:
         wire.drop()
     elif not wire.closed:
         await wire.clean(wire.dirty or wire.raised or state.reset_always)
+    if wire.reshaped:
+        await wire.settle()
     await state.pool.putconn(wire)
     # At last: a connection that is closed and not in here has been replaced already.
     _tell_use(state, state.borrowed.pop(wire.reference, None))

@@ -20,8 +20,10 @@ from liteorm.postgres._async.limits import AsyncLimits
 from liteorm.postgres._driver import name_unguessably, prepared_statements
 from liteorm.postgres._session.commands import (
     DEALLOCATING_TAGS,
+    RESHAPING_TAGS,
     SPECIAL_TAGS,
     changes_settings,
+    changes_types,
     count_statements,
     is_script,
     is_transaction,
@@ -80,6 +82,8 @@ class AsyncWire(AsyncLimits):
     """Host and port that it was made to: one of several hosts may have answered."""
     address: tuple[str | None, int | None] | None = None
     """The same for observers; None where the connection is not ours."""
+    reshaped: bool = False
+    """Its transaction has changed tables or types, which only it sees."""
     patience: float = CLEANUP_BOUND
     """Seconds that a statement has to end in once it is interrupted."""
     silent: bool = False
@@ -367,6 +371,8 @@ class AsyncWire(AsyncLimits):
         tag = result.command_status
         if tag in SPECIAL_TAGS:
             self._note_tag(tag, sql)
+            if tag in RESHAPING_TAGS:
+                await self.reshape(types=changes_types(tag))
         if changes_settings(tag, sql, params):
             await self.learn_settings()
         return result
@@ -398,9 +404,12 @@ class AsyncWire(AsyncLimits):
         await self.heed(results, sql)
         return results
 
-    async def heed(self, results: Iterable[Any], sql: Any, params: Any = None) -> None:
+    async def heed(self, results: Sequence[Any], sql: Any, params: Any = None) -> None:
         """Take note of what results tell of the session's state, and ask for what they do not."""
         self.note_results(results, sql)
+        reshaping = RESHAPING_TAGS.intersection(result.command_status for result in results)
+        if reshaping:
+            await self.reshape(types=any(map(changes_types, reshaping)))
         if any(changes_settings(result.command_status, sql, params) for result in results):
             await self.learn_settings()
 
@@ -414,6 +423,35 @@ class AsyncWire(AsyncLimits):
         for result in results:
             if (tag := result.command_status) in SPECIAL_TAGS:
                 self._note_tag(tag, sql)
+
+    async def reshape(self, *, types: bool = True) -> None:
+        """Forget what was learnt of tables, and types, which a command has changed or undone.
+
+        In a transaction nobody else sees the change yet, and its end may take it back: they are
+        forgotten again then.
+        """
+        self.reshaped = self.pgconn.transaction_status != _IDLE
+        self.state.forget(types=types)
+        prepared = prepared_statements(self)
+        prepared.clear()
+        if prepared._to_flush:
+            # Now: what is prepared until the driver gets to it would go as well.
+            await self.wait(prepared.maintain_gen(self))
+
+    async def settle(self) -> None:
+        """Forget what was learnt in a transaction that has changed types, and has ended."""
+        self.reshaped = False
+        if self.closed or self.pgconn.transaction_status != _IDLE:
+            self.state.forget()
+            return
+        self.limit(CLEANUP_BOUND, drop=True)
+        try:
+            await self.reshape()
+        except psycopg.Error as exc:
+            logger.debug("prepared statements could not be dropped: %s", said(exc))
+            self.drop()
+        finally:
+            self.unlimit()
 
     def forget_stale(self, exc: BaseException) -> bool:
         """Drop prepared statements if one was out of date; say whether to run it again."""

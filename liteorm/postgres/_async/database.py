@@ -233,8 +233,7 @@ class AsyncDB(AsyncAnySession):
 
     def clear_types(self) -> None:
         """Forget what has been learnt about types from the catalog; it is asked again."""
-        self._state.types.clear()
-        self._state.streamed.clear()
+        self._state.forget()
 
     async def close(self, *, timeout: float = CLEANUP_BOUND) -> None:
         """Close the pool, after waiting for connections that are in use.

@@ -40,12 +40,6 @@ def own_text(text: str) -> LiteralString:
     return trusted
 
 
-def forget(state: PoolState) -> None:
-    """Look everything up again: types may have been changed, or dropped and created."""
-    writing_of(state).forget()
-    state.types.clear()
-
-
 def writing_of(state: PoolState) -> Writing:
     """Return what the pool knows about the tables that are written to."""
     writing: Writing | None = state.writing
@@ -143,7 +137,7 @@ def is_outdated(session: AsyncStatements, target: Target, error: Error) -> bool:
     """Return whether to look again and run once more; what was known is forgotten."""
     if not (target.may_be_stale(error) or error.sqlstate in _CHANGED):
         return False
-    forget(session._state)
+    session._state.forget()
     if not session._autocommit:
         may_go_next_time(error)
     return session._autocommit

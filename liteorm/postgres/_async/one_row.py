@@ -17,7 +17,6 @@ from liteorm._core.sql import crud, writable
 from liteorm._core.values.results import Rows
 from liteorm.errors import DataError, Error, NoRows, StaleRow, UniqueViolation
 from liteorm.postgres._async.lookup import (
-    forget,
     looked_up,
     may_go_next_time,
     own_text,
@@ -417,7 +416,7 @@ async def _called_again(
     session: AsyncStatements, of: Any, key: Any, making: Callable[[], Making]
 ) -> _Call | None:
     """Look up the columns again: their types may have been changed, or dropped and created."""
-    forget(session._state)
+    session._state.forget()
     try:
         return await _made(session, of, key, making)
     except Error:

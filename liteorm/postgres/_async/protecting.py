@@ -45,6 +45,11 @@ class AsyncProtection:
             wire.limit(None)
             await wire.command(f"RELEASE SAVEPOINT {self._savepoint}")
 
+    async def again(self, wire: AsyncWire) -> None:
+        """Go back to before the statement, which is to be sent once more."""
+        if self._saved and wire.pgconn.transaction_status == _INERROR:
+            await wire.command(f"ROLLBACK TO SAVEPOINT {self._savepoint}")
+
     async def undo(self, wire: AsyncWire) -> None:
         """Go back to before the statement if it was cancelled."""
         if self._saved and wire.pgconn.transaction_status == _INERROR:

@@ -11,7 +11,7 @@ from psycopg import capabilities, pq
 
 from liteorm._core.sql.lexer import writes
 from liteorm._core.values.results import Rows
-from liteorm.errors import StatementError, TransactionError, mark_stored
+from liteorm.errors import PoolTimeout, StatementError, TransactionError, mark_stored
 from liteorm.postgres._async.abandoning import abandon_reading
 from liteorm.postgres._async.borrow import borrow, give_back
 from liteorm.postgres._async.catalog import load_types
@@ -22,28 +22,32 @@ from liteorm.postgres._reading.results import LOOKUPS, UnknownTypes, changed_typ
 from liteorm.postgres._session.commands import begins_query
 from liteorm.postgres._session.outcomes import because
 from liteorm.postgres._session.primitives import afinish
-from liteorm.postgres._session.protocol import describe_step, result_step, send_step
+from liteorm.postgres._session.protocol import describe_step, rest_step, result_step, send_step
 from liteorm.postgres._session.reclaiming import warn_of_loss
 from liteorm.postgres._session.state import PoolState
+from liteorm.postgres._session.translate import connect_failed
+from liteorm.postgres._types.registry import KnownTypes
 
 __all__ = ["AsyncRowStream", "AsyncStreaming"]
 
 _ACTIVE: Final = pq.TransactionStatus.ACTIVE
+_CANCELED: Final = "57014"
+_SOON: Final = 0.1
 
 
 class AsyncRowStream:
     """Rows of a statement as they arrive; read it with `scan_iter`, or iterate over tuples."""
 
     def __init__(
-        self, wire: AsyncWire, sql: str, first: Rows, last: bool, timeout: float | None
+        self, wire: AsyncWire, sql: str, first: list[Rows], last: bool, timeout: float | None
     ) -> None:
         self._timeout = timeout
         self._state = wire.state
         self._wire: AsyncWire | None = wire
         self._sql = sql
-        self._first: Rows | None = first
+        self._first = first
         self._last = last
-        self._columns = first.columns
+        self._columns = first[0].columns
         self._reading = False
         self._closed = False
         self._count = 0
@@ -78,9 +82,10 @@ class AsyncRowStream:
             raise TransactionError("this stream has been closed: its block has been left")
         if self._reading:
             raise TransactionError("this stream is being read by another task or thread")
-        first, self._first = self._first, None
-        if first is not None or self._last:
-            return first
+        if self._first:
+            return self._first.pop(0)
+        if self._last:
+            return None
         self._reading = True
         try:
             # A bound for each batch: how long the reader takes in between is its own affair.
@@ -132,8 +137,26 @@ class AsyncStreaming:
 
     async def _open(self, wire: AsyncWire) -> AsyncRowStream:
         self._timeout = await self._protection.begin(wire, self._use, self._timeout)
-        types, streamed = wire.state.types, wire.state.streamed
-        if self._sql not in streamed:
+        streamed = wire.state.streamed
+        for _ in range(LOOKUPS):
+            result, last = await self._begun(wire)
+            try:
+                rows = [rows_from_result(result, wire.state.types.known)]
+            except UnknownTypes as unknown:
+                found = await self._met(wire, result, last, unknown)
+                if found is None:
+                    continue
+                rows, last = found, True
+            if len(streamed) > 500:
+                streamed.clear()
+            streamed.add(self._sql)
+            return AsyncRowStream(wire, self._sql, rows, last, self._timeout)
+        raise changed_types()
+
+    async def _begun(self, wire: AsyncWire) -> tuple[Any, bool]:
+        """Send the statement; return its first result, and whether it is the last."""
+        types = wire.state.types
+        if self._sql not in wire.state.streamed:
             # Once rows arrive nothing can be looked up on this connection.
             described = await wire.wait(describe_step(wire, self._sql, self._params))
             if not described.nfields and not begins_query(self._sql):
@@ -150,11 +173,43 @@ class AsyncStreaming:
             if self._use.stores:
                 mark_stored(error)
             raise error
-        rows = await _rows(wire.state, result)
-        if len(streamed) > 500:
-            streamed.clear()
-        streamed.add(self._sql)
-        return AsyncRowStream(wire, self._sql, rows, last, self._timeout)
+        return result, last
+
+    async def _met(
+        self, wire: AsyncWire, result: Any, last: bool, unknown: UnknownTypes
+    ) -> list[Rows] | None:
+        """Look up types that the first rows have; return all rows, None to begin once more.
+
+        They were created again since the statement was described, or only the rows tell them. The
+        connection is busy with the statement, and it alone is there for sure, and sees what its
+        transaction has made. So the statement is stopped, and sent again. If it has come to its
+        end all the same, its rows are here.
+        """
+        wire.state.streamed.discard(self._sql)
+        results, failed = [result], None
+        if not last:
+            rest, failed = await afinish(self._stopped(wire))
+            results += rest
+        if failed is not None and failed.sqlstate != _CANCELED:
+            raise failed
+        await self._protection.again(wire)
+        wire.limit(self._timeout)
+        oids = set(unknown.oids)
+        for _ in range(LOOKUPS):
+            known = await load_types(wire, wire.state.types, oids)
+            try:
+                rows = [rows_from_result(each, known) for each in results]
+            except UnknownTypes as deeper:
+                oids.update(deeper.oids)
+            else:
+                return rows if failed is None else None
+        raise changed_types()
+
+    async def _stopped(self, wire: AsyncWire) -> tuple[list[Any], psycopg.Error | None]:
+        """Cancel the statement; return what came of it all the same, or its error."""
+        found: tuple[list[Any], Any] | None = await wire.stop(rest_step(wire.pgconn))
+        results, failed = ([], None) if found is None else found
+        return results, None if failed is None else psycopg.errors.error_from_result(failed)
 
     async def __aexit__(
         self,
@@ -206,7 +261,7 @@ class AsyncStreaming:
 
 
 async def _rows(state: PoolState, result: Any) -> Rows:
-    """Wrap a batch; types that only its rows tell, or new ones, are looked up elsewhere."""
+    """Wrap a batch; types that only later rows tell are looked up elsewhere."""
     known = state.types.known
     oids: set[int] = set()
     for _ in range(LOOKUPS):
@@ -214,10 +269,36 @@ async def _rows(state: PoolState, result: Any) -> Rows:
             return rows_from_result(result, known)
         except UnknownTypes as unknown:
             oids.update(unknown.oids)
-            # The stream's own connection is busy with it.
-            other = await borrow(state)
+            known = await _looked_up_apart(state, oids)
+    raise changed_types()
+
+
+async def _looked_up_apart(state: PoolState, oids: set[int]) -> KnownTypes:
+    """Look up types on another connection: the stream's own is busy with it.
+
+    Whoever reads a stream must not wait for others to give theirs back, who may do the same.
+    """
+    if state.pool is None:
+        raise StatementError(
+            "rows of the stream have a type that its first rows had not, and the connection, "
+            "which is lent, is the only one to look it up on",
+            hint="select a value of the type before, or cast it to text",
+        )
+    if state.stats().idle:
+        try:
+            other = await borrow(state, _SOON)
+        except PoolTimeout:
+            pass
+        else:
             try:
-                known = await load_types(other, state.types, oids)
+                return await load_types(other, state.types, oids)
             finally:
                 await give_back(state, other)
-    raise changed_types()
+    try:
+        other = await AsyncWire.connect(state.conninfo, **state.connect_kwargs)
+    except psycopg.Error as exc:
+        raise connect_failed(exc) from exc
+    try:
+        return await load_types(other, state.types, oids)
+    finally:
+        other.drop()

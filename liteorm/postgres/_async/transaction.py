@@ -257,6 +257,8 @@ class AsyncTx(AsyncAnySession):
         self._root._swallowed = None
         if wire.relearnt:
             await wire.learn_settings()
+        if wire.reshaped:
+            await wire.reshape()
         await wire.command(f"RELEASE SAVEPOINT {self._savepoint}")
 
     async def rollback(self) -> None:
@@ -298,6 +300,8 @@ class AsyncTx(AsyncAnySession):
             if self._home is None:
                 await give_back(self._state, wire)
             else:
+                if wire.reshaped:
+                    await afinish(wire.settle())
                 await self._home(wire)
 
     async def _leave(self, *, commit: bool, raising: bool) -> None:

@@ -22,7 +22,6 @@ from liteorm.postgres._async.arrays import ARRAY_ROWS, twice, update_arrays
 from liteorm.postgres._async.chunked import insert_arrays
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.lookup import (
-    forget,
     is_outdated,
     looked_up,
     remembered,
@@ -100,7 +99,7 @@ def _locate(session: AsyncStatements, exc: Error, target: Target | None) -> None
     if target is None:
         return
     if target.may_be_stale(exc):
-        forget(session._state)
+        session._state.forget()
     if exc.row is None:
         locate(exc, target)
 
@@ -206,7 +205,7 @@ async def upsert_many(
                     await _refuse_twice(wire, merge)
                 result = await wire.run(merge.text)
                 use.rows = count = int(result.command_tuples or 0) if changed else result.ntuples
-                await wire.run(f"DROP TABLE {merge.staging}")
+                await wire.command(f"DROP TABLE {merge.staging}")
         return count
     except Error as exc:
         if exc.row is None and is_second_time(exc.__cause__):
@@ -321,7 +320,7 @@ async def update_many(
                     raise twice(model, keys, into)
                 result = await wire.run(text)
                 use.rows = count = int(result.command_tuples or 0)
-                await wire.run(f"DROP TABLE {staging}")
+                await wire.command(f"DROP TABLE {staging}")
         return count
     except Error as exc:
         _locate(session, exc, target)

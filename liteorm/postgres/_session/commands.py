@@ -22,7 +22,16 @@ _TRANSACTION_TAGS: Final = {
 _LASTING_TAGS: Final = {b"SET", b"RESET", b"LISTEN", b"PREPARE", b"DECLARE CURSOR", b"LOAD"}
 # What drops all prepared statements.
 DEALLOCATING_TAGS: Final = frozenset({b"DISCARD ALL", b"DEALLOCATE ALL"})
-SPECIAL_TAGS: Final = frozenset(_TRANSACTION_TAGS | _LASTING_TAGS | DEALLOCATING_TAGS)
+# After these, what was learnt of tables and types is not so any more.
+_TABLES: Final = {b"ALTER TABLE", b"DROP TABLE"}
+_TYPES: Final = {
+    *(b"ALTER TYPE", b"DROP TYPE", b"ALTER DOMAIN", b"DROP DOMAIN", b"DROP SCHEMA", b"DROP OWNED"),
+    *(b"ALTER EXTENSION", b"DROP EXTENSION"),
+}
+RESHAPING_TAGS: Final = frozenset(_TABLES | _TYPES)
+SPECIAL_TAGS: Final = frozenset(
+    _TRANSACTION_TAGS | _LASTING_TAGS | DEALLOCATING_TAGS | RESHAPING_TAGS
+)
 
 _TRANSACTION: Final = {
     *("BEGIN", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE"),
@@ -164,6 +173,11 @@ def _signs(sql: str, start: int, end: int) -> Iterator[str]:
 def is_transaction(tag: bytes) -> bool:
     """Say whether the server answered a transaction command."""
     return tag in _TRANSACTION_TAGS
+
+
+def changes_types(tag: bytes) -> bool:
+    """Say whether a command may have changed types, and not only a table."""
+    return tag in _TYPES
 
 
 def lasts(tag: bytes, sql: Any) -> bool:

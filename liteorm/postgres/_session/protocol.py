@@ -42,6 +42,7 @@ __all__ = [
     "lost_refused",
     "other_names_refused",
     "probe_step",
+    "rest_step",
     "result_step",
     "run_step",
     "script_step",
@@ -310,6 +311,16 @@ def result_step(pgconn: Any) -> PQGen[tuple[Any, bool]]:
     if failed is not None:
         raise _failure([result, failed] if failed is not result else [failed], alone=True)
     return result, True
+
+
+def rest_step(pgconn: Any) -> PQGen[tuple[list[Any], Any]]:
+    """Receive what is left of a statement that is being cancelled: its results, or its error."""
+    results: list[Any] = []
+    while (result := (yield from fetch(pgconn))) is not None:
+        if result.status == _FATAL or result.status in _COPYING:
+            return results, (yield from drain_step(pgconn, result))
+        results.append(result)
+    return results, None
 
 
 def drain_step(pgconn: Any, failed: Any = None) -> PQGen[Any]:

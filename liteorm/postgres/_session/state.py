@@ -139,6 +139,14 @@ class PoolState:
         """Loaders and dumpers of every connection of the pool."""
         return self.context.adapters
 
+    def forget(self, *, types: bool = True) -> None:
+        """Forget what was learnt of tables, and of types: the catalog is asked again."""
+        if self.writing is not None:
+            self.writing.forget()
+        if types:
+            self.types.clear()
+        self.streamed.clear()
+
     def watched(self) -> None:
         """Let observers that watch pools know of this one."""
         reference = weakref.ref(self)

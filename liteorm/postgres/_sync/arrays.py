@@ -15,7 +15,6 @@ from liteorm._core.sql import bulk, writable
 from liteorm.errors import DataError, Error
 from liteorm.postgres._sync.guarded import NotAll, insert_guarded
 from liteorm.postgres._sync.lookup import (
-    forget,
     is_outdated,
     looked_up,
     own_text,
@@ -91,7 +90,7 @@ def insert_returning(
     except Error as exc:
         if not call.target.may_be_stale(exc):
             raise
-        forget(session._state)
+        session._state.forget()
         try:
             again = _returning(session, objects[0], returning, table)
         except Error:

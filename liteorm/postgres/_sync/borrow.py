@@ -103,6 +103,7 @@ def give_back(state: PoolState, wire: Wire) -> None:
         or wire.dirty
         or wire.raised
         or wire.evict
+        or wire.reshaped
         or state.reset_always
         or wire.pgconn.pipeline_status  # idle, but interrupted before it was left
     ):
@@ -128,6 +129,8 @@ def _clean_and_put(state: PoolState, wire: Wire) -> None:
         wire.drop()
     elif not wire.closed:
         wire.clean(wire.dirty or wire.raised or state.reset_always)
+    if wire.reshaped:
+        wire.settle()
     state.pool.putconn(wire)
     # At last: a connection that is closed and not in here has been replaced already.
     _tell_use(state, state.borrowed.pop(wire.reference, None))

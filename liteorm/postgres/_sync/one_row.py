@@ -18,7 +18,6 @@ from liteorm._core.sql import crud, writable
 from liteorm._core.values.results import Rows
 from liteorm.errors import DataError, Error, NoRows, StaleRow, UniqueViolation
 from liteorm.postgres._sync.lookup import (
-    forget,
     looked_up,
     may_go_next_time,
     own_text,
@@ -418,7 +417,7 @@ def _called_again(
     session: Statements, of: Any, key: Any, making: Callable[[], Making]
 ) -> _Call | None:
     """Look up the columns again: their types may have been changed, or dropped and created."""
-    forget(session._state)
+    session._state.forget()
     try:
         return _made(session, of, key, making)
     except Error:

@@ -46,6 +46,11 @@ class Protection:
             wire.limit(None)
             wire.command(f"RELEASE SAVEPOINT {self._savepoint}")
 
+    def again(self, wire: Wire) -> None:
+        """Go back to before the statement, which is to be sent once more."""
+        if self._saved and wire.pgconn.transaction_status == _INERROR:
+            wire.command(f"ROLLBACK TO SAVEPOINT {self._savepoint}")
+
     def undo(self, wire: Wire) -> None:
         """Go back to before the statement if it was cancelled."""
         if self._saved and wire.pgconn.transaction_status == _INERROR:

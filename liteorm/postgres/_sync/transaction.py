@@ -258,6 +258,8 @@ class Tx(AnySession):
         self._root._swallowed = None
         if wire.relearnt:
             wire.learn_settings()
+        if wire.reshaped:
+            wire.reshape()
         wire.command(f"RELEASE SAVEPOINT {self._savepoint}")
 
     def rollback(self) -> None:
@@ -299,6 +301,8 @@ class Tx(AnySession):
             if self._home is None:
                 give_back(self._state, wire)
             else:
+                if wire.reshaped:
+                    finish(wire.settle())
                 self._home(wire)
 
     def _leave(self, *, commit: bool, raising: bool) -> None:

@@ -23,7 +23,6 @@ from liteorm.postgres._sync.arrays import ARRAY_ROWS, twice, update_arrays
 from liteorm.postgres._sync.chunked import insert_arrays
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.lookup import (
-    forget,
     is_outdated,
     looked_up,
     remembered,
@@ -101,7 +100,7 @@ def _locate(session: Statements, exc: Error, target: Target | None) -> None:
     if target is None:
         return
     if target.may_be_stale(exc):
-        forget(session._state)
+        session._state.forget()
     if exc.row is None:
         locate(exc, target)
 
@@ -207,7 +206,7 @@ def upsert_many(
                     _refuse_twice(wire, merge)
                 result = wire.run(merge.text)
                 use.rows = count = int(result.command_tuples or 0) if changed else result.ntuples
-                wire.run(f"DROP TABLE {merge.staging}")
+                wire.command(f"DROP TABLE {merge.staging}")
         return count
     except Error as exc:
         if exc.row is None and is_second_time(exc.__cause__):
@@ -322,7 +321,7 @@ def update_many(
                     raise twice(model, keys, into)
                 result = wire.run(text)
                 use.rows = count = int(result.command_tuples or 0)
-                wire.run(f"DROP TABLE {staging}")
+                wire.command(f"DROP TABLE {staging}")
         return count
     except Error as exc:
         _locate(session, exc, target)
