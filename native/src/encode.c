@@ -26,6 +26,7 @@ struct Column {
     PyObject *binary;  /* liteorm's encoder: any value to bytes */
     PyObject *cls;     /* the class whose values are written here, if it is not one of Python's own */
     Py_ssize_t inner;  /* of a UUID, the offset of its number */
+    int required;      /* None is for Python to refuse */
 };
 
 typedef struct {
@@ -301,7 +302,10 @@ write_row(const Encoder *self, PyObject *object, Out *out)
             return -1;
         }
         int written;
-        if (value == Py_None) {
+        if (value == Py_None && column->required) {
+            written = -1;
+        }
+        else if (value == Py_None) {
             char *place = room_for(out, 4);
             written = place == NULL ? -1 : 0;
             if (place != NULL) {
@@ -367,13 +371,15 @@ encoder_encode(PyObject *object, PyObject *args)
     Py_RETURN_FALSE;
 }
 
-/* spec: (kind, name, slot or None, binary), for a UUID with its class and the slot of its number */
+/* spec: (kind, name, slot or None, binary, required), for a UUID with its class and the slot of its
+   number */
 static int
 column_set(Column *column, PyTypeObject *type, PyObject *spec)
 {
     const char *kind;
     PyObject *name, *slot, *binary, *cls = NULL, *inner = NULL;
-    if (!PyArg_ParseTuple(spec, "sUOO|OO", &kind, &name, &slot, &binary, &cls, &inner)) {
+    if (!PyArg_ParseTuple(spec, "sUOOp|OO", &kind, &name, &slot, &binary, &column->required, &cls,
+                          &inner)) {
         return -1;
     }
     column->name = Py_NewRef(name);

@@ -15,7 +15,7 @@ add(PyObject *module, PyType_Spec *spec)
 }
 
 /* What liteorm calls, and with what: counted up whenever either changes. */
-#define INTERFACE 2
+#define INTERFACE 3
 
 static int
 module_exec(PyObject *module)

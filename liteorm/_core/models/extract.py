@@ -26,6 +26,7 @@ class Extraction:
         ready: What turns any other value into what is sent.
         strict: What packs the values raises for one that it cannot take, so that those of an
             expected class need not be looked at before.
+        required: None is none of the field's values: the generated code raises.
     """
 
     field: Field
@@ -33,6 +34,7 @@ class Extraction:
     unless: str
     ready: Callable[[Any], Any]
     strict: bool = False
+    required: bool = False
 
 
 def extractor(
@@ -111,23 +113,32 @@ def _value_lines(
             # A name that the compiler would normalise to another one.
             scope[f"key_{place}"] = name
             read = f"getattr(obj, key_{place})"
-        if trusting and part.strict and part.field.encode is None:
+        unseen = trusting and part.strict and part.field.encode is None
+        if unseen and not part.required:
             names.append(read)
             continue
         names.append(value)
         lines.append(f"{indent}{value} = {read}")
+        refused = [f"if {value} is None:", "    raise KeyError"] if part.required else []
+        if unseen:
+            lines += [f"{indent}{line}" for line in refused]
+            continue
         scope[f"ready_{place}"] = part.ready
         if part.field.encode is not None:
             scope[f"codec_{place}"] = part.field.encode
             lines.append(f"{indent}if {value} is not None:")
             lines.append(f"{indent}    {value} = codec_{place}({value})")
-        test = f"{value} is not None"
+        tests = [] if part.required else [f"{value} is not None"]
         if part.fast is not None:
             scope[f"class_{place}"] = part.fast
             slow = f"type({value}) is not class_{place}"
             if part.unless:
                 slow = f"({slow} or {part.unless.format(v=value)})"
-            test = f"{slow} and {test}"
-        lines.append(f"{indent}if {test}:")
-        lines.append(f"{indent}    {value} = ready_{place}({value})")
+            tests.insert(0, slow)
+        inside = indent
+        if tests:
+            lines.append(f"{indent}if {' and '.join(tests)}:")
+            inside += "    "
+        lines += [f"{inside}{line}" for line in refused]
+        lines.append(f"{inside}{value} = ready_{place}({value})")
     return names

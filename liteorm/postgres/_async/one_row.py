@@ -91,8 +91,8 @@ def returned_model(model: Model, returning: Any) -> Model:
 def may_misread(model: Model, returning: Any, obj: Any) -> bool:
     """Return whether an object has None where what comes back of its row may not.
 
-    A trigger may fill the column. So such a row is written in a transaction, and does not stay if
-    it cannot be read.
+    A trigger may fill the column. So such a row is written in a transaction, or a savepoint of the
+    one that is open, and does not stay if it cannot be read.
     """
     strict: tuple[str, ...] | None = model.memo.get("strict") if returning is None else None
     if strict is None:
@@ -115,14 +115,16 @@ def identity(obj: Any) -> Any:
     return writable.model_of_object(obj) if cls is dict else writable.class_of(obj)
 
 
-async def insert(session: AsyncStatements, obj: Any, returning: Any, table: Any) -> Any:
+async def insert(
+    session: AsyncStatements, obj: Any, returning: Any, table: Any, *, inside: bool = False
+) -> Any:
     """Insert an object's row; return the row as stored."""
     model = writable.model_of_object(obj)
     if returning is None and model.bound is not None:
         writable.refuse_unbound(model, obj)
-    if session._autocommit and may_misread(model, returning, obj):
+    if not inside and may_misread(model, returning, obj):
         async with session.transaction() as tx:
-            return await insert(tx, obj, returning, table)
+            return await insert(tx, obj, returning, table, inside=True)
     unset = writable.unset_fields(model, obj)
 
     def making() -> Making:
@@ -138,14 +140,16 @@ async def insert(session: AsyncStatements, obj: Any, returning: Any, table: Any)
     return read_back(session, scan_one, rows, returning or writable.class_of(obj))
 
 
-async def update(session: AsyncStatements, obj: Any, columns: Any, returning: Any) -> Any:
+async def update(
+    session: AsyncStatements, obj: Any, columns: Any, returning: Any, *, inside: bool = False
+) -> Any:
     """Update the row with the object's key; return the row as stored."""
     model = writable.model_of_object(obj)
     if returning is None and model.bound is not None:
         writable.refuse_unbound(model, obj)
-    if session._autocommit and may_misread(model, returning, obj):
+    if not inside and may_misread(model, returning, obj):
         async with session.transaction() as tx:
-            return await update(tx, obj, columns, returning)
+            return await update(tx, obj, columns, returning, inside=True)
     table = writable.table_for(model)
     names = writable.names_tuple(columns, "columns")
     unset = writable.unset_fields(model, obj)
@@ -170,15 +174,22 @@ async def update(session: AsyncStatements, obj: Any, columns: Any, returning: An
 
 
 async def upsert(
-    session: AsyncStatements, obj: Any, conflict: Any, update: Any, returning: Any, table: Any
+    session: AsyncStatements,
+    obj: Any,
+    conflict: Any,
+    update: Any,
+    returning: Any,
+    table: Any,
+    *,
+    inside: bool = False,
 ) -> Any:
     """Insert an object's row, or update the one in its place; return the row as stored."""
     model = writable.model_of_object(obj)
     if returning is None and model.bound is not None:
         writable.refuse_unbound(model, obj)
-    if session._autocommit and update != () and may_misread(model, returning, obj):
+    if not inside and update != () and may_misread(model, returning, obj):
         async with session.transaction() as tx:
-            return await upsert(tx, obj, conflict, update, returning, table)
+            return await upsert(tx, obj, conflict, update, returning, table, inside=True)
     unset = writable.unset_fields(model, obj)
     place = writable.conflict_of(conflict)
     names = writable.names_tuple(update, "update")

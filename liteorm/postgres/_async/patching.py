@@ -18,7 +18,15 @@ from liteorm.postgres._async.statements import AsyncStatements
 T = TypeVar("T")
 
 
-async def patch(session: AsyncStatements, cls: type[T], key: Any, changes: Any, version: Any) -> T:
+async def patch(
+    session: AsyncStatements,
+    cls: type[T],
+    key: Any,
+    changes: Any,
+    version: Any,
+    *,
+    inside: bool = False,
+) -> T:
     """Write only the fields in `changes`; return the row as stored."""
     model = model_of(cls)
     table = writable.table_for(model)
@@ -33,12 +41,12 @@ async def patch(session: AsyncStatements, cls: type[T], key: Any, changes: Any, 
             model=model.name,
             hint=f'name its field: @liteorm.table("{table.text}", key=…, version="…")',
         )
-    if session._autocommit and any(
+    if not inside and any(
         given[name] is None and not field.hint.optional for name, field in _named(model, given)
     ):
         # It may be that the row cannot be read back: then it does not stay.
         async with session.transaction() as tx:
-            return await patch(tx, cls, key, changes, version)
+            return await patch(tx, cls, key, changes, version, inside=True)
     if not changed and version is None:
         return await get(session, cls, key)
     keys = writable.key_fields(model, table)

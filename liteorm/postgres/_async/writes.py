@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any, Final
 
@@ -42,7 +42,7 @@ from liteorm.postgres._writing.copy import (
     is_abandoned,
     is_second_time,
 )
-from liteorm.postgres._writing.faults import locate
+from liteorm.postgres._writing.faults import locate, refuse_numbers
 from liteorm.postgres._writing.tables import explain_conflict
 from liteorm.postgres._writing.targets import Target
 
@@ -78,8 +78,13 @@ async def insert_many(
             use := session._connection("insert_many", bulk.copy_text(name, fields, binary=True))
         ) as wire:
             target = await target_for(
-                session._state, wire, model, into, fields, left_out=left_out, whole=columns is None
+                *(session._state, wire, model, into, fields),
+                inserts=True,
+                left_out=left_out,
+                whole=columns is None,
+                stored=fields,
             )
+            refuse_numbers(target)
             if target.traits.takes_copy:
                 data = CopyData(target, session._state.adapters)
                 use.sql = bulk.copy_text(name, fields, binary=data.binary)
@@ -94,14 +99,16 @@ async def insert_many(
         raise
 
 
-def _locate(session: AsyncStatements, exc: Error, target: Target | None) -> None:
-    """Add to the server's error which object it was about."""
+def _locate(
+    session: AsyncStatements, exc: Error, target: Target | None, objects: Sequence[Any] = ()
+) -> None:
+    """Add to the server's error which object it was about; of few it may be told."""
     if target is None:
         return
     if target.may_be_stale(exc):
         session._state.forget()
     if exc.row is None:
-        locate(exc, target)
+        locate(exc, target, objects)
 
 
 async def _copy(
@@ -197,7 +204,10 @@ async def upsert_many(
         async with session.transaction() as tx:
             async with (use := tx._connection("upsert_many", merge.text)) as wire:
                 target = await target_for(
-                    session._state, wire, model, into, fields, left_out=left_out, whole=True
+                    *(session._state, wire, model, into, fields),
+                    left_out=left_out,
+                    whole=True,
+                    stored=fields,
                 )
                 target.check_place(place.computed)
                 await _stage(wire, session, merge.staging, into, target, first, chunks)
@@ -212,7 +222,7 @@ async def upsert_many(
             raise twice(model, keys, into) from exc.__cause__
         if target is not None:
             explain_conflict(exc, target.traits, into)
-        _locate(session, exc, target)
+        _locate(session, exc, target, first if len(first) < FIRST_CHUNK else ())
         raise
 
 
@@ -295,7 +305,10 @@ async def update_many(
     key = ("update_many", table_key(table), names, unset)
 
     async def look() -> tuple[Target, int]:
-        return await looked_up(session, model, into, fields, left_out=left_out, whole=names is None)
+        whole = names is None
+        return await looked_up(
+            session, model, into, fields, left_out=left_out, whole=whole, stored=changed
+        )
 
     try:
         target, known = await remembered(session, identity(first[0]), key, look)

@@ -42,8 +42,15 @@ _KINDS: Final[dict[tuple[int, Any], str]] = {
 """How values of an encoder's fast class are written, by its dumper; others the encoder writes."""
 
 
-def encoder_for(model: Model, columns: Sequence[tuple[Field, Encoder]]) -> EncodeObjects | None:
-    """Return what encodes objects of a class; None where that is Python's."""
+def encoder_for(
+    model: Model, columns: Sequence[tuple[Field, Encoder, bool]]
+) -> EncodeObjects | None:
+    """Return what encodes objects of a class; None where that is Python's.
+
+    Args:
+        model: The class.
+        columns: For each the field, the encoder, and whether None is to be refused.
+    """
     try:
         native = module()
     except Unavailable:
@@ -51,14 +58,14 @@ def encoder_for(model: Model, columns: Sequence[tuple[Field, Encoder]]) -> Encod
     cls: Any = model.cls
     keys = model.kind == "typeddict"
     specs: list[tuple[Any, ...]] = []
-    for field, encoder in columns:
+    for field, encoder, required in columns:
         # a codec is the user's, and makes a value of any class
         if encoder.binary is None or field.encode is not None:
             return None
         slot = None if keys else _slot(cls, field.name)
         kind = _KINDS.get((encoder.dumper, encoder.fast), "other")
         inner = (UUID, _slot(UUID, "int")) if kind == "uuid" else ()
-        specs.append((kind, field.name, slot, encoder.binary, *inner))
+        specs.append((kind, field.name, slot, encoder.binary, required, *inner))
     size = len(model.fields) if cls is dict else -1
     if not isinstance(cls, type):
         return None

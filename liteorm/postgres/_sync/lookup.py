@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, LiteralString, TypeVar, cast
 
 import attrs
@@ -20,7 +20,7 @@ from liteorm.postgres._session.primitives import Answer
 from liteorm.postgres._session.state import PoolState
 from liteorm.postgres._types.coded import Encoded
 from liteorm.postgres._types.registry import UnknownTypes
-from liteorm.postgres._writing.readable import check_readable
+from liteorm.postgres._writing.readable import check_readable, refuse_null
 from liteorm.postgres._writing.tables import (
     COLUMNS_SQL,
     DISTRIBUTED_SQL,
@@ -62,6 +62,7 @@ def looked_up(
     inserts: bool = False,
     left_out: tuple[Field, ...] = (),
     whole: bool = False,
+    stored: Sequence[Field] = (),
 ) -> tuple[Target, int]:
     """Ask the catalog about a table's columns; return the server's version too.
 
@@ -77,6 +78,8 @@ def looked_up(
         inserts: The row is a new one.
         left_out: The fields that many objects leave out.
         whole: All fields are meant: none is to be left out but those named.
+        stored: The fields of which None is refused, if it is none of their values and the column
+            would have NULL; where the row comes back, it is read before it stays.
 
     Raises:
         ModelError: One would be left out.
@@ -91,6 +94,7 @@ def looked_up(
             inserts=inserts,
             left_out=left_out,
             whole=whole,
+            stored=stored,
         )
     except BaseException as exc:
         exc = because(session._failed(wire, exc, COLUMNS_SQL), exc)
@@ -161,6 +165,7 @@ def target_for(
     inserts: bool = False,
     left_out: tuple[Field, ...] = (),
     whole: bool = False,
+    stored: Sequence[Field] = (),
 ) -> Target:
     """Ask the catalog about the columns of a table.
 
@@ -186,9 +191,13 @@ def target_for(
         cursor.execute(DISTRIBUTED_SQL, (Encoded(table_name(table)),), binary=True)
         [(distributed,)] = cursor.fetchall()
         traits = attrs.evolve(traits, distributed=distributed)
-    target = writing_of(state).target(model, table, fields, columns, by_oid, traits, left_out)
+    target = writing_of(state).target(
+        model, table, fields, columns, by_oid, traits, left_out, tuple(stored)
+    )
     if whole:
         target.check_whole()
     if returned is not None:
         check_readable(known, target, returned, inserts)
+    elif inserts and whole:
+        refuse_null(target, model)
     return target

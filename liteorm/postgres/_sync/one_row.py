@@ -92,8 +92,8 @@ def returned_model(model: Model, returning: Any) -> Model:
 def may_misread(model: Model, returning: Any, obj: Any) -> bool:
     """Return whether an object has None where what comes back of its row may not.
 
-    A trigger may fill the column. So such a row is written in a transaction, and does not stay if
-    it cannot be read.
+    A trigger may fill the column. So such a row is written in a transaction, or a savepoint of the
+    one that is open, and does not stay if it cannot be read.
     """
     strict: tuple[str, ...] | None = model.memo.get("strict") if returning is None else None
     if strict is None:
@@ -116,14 +116,16 @@ def identity(obj: Any) -> Any:
     return writable.model_of_object(obj) if cls is dict else writable.class_of(obj)
 
 
-def insert(session: Statements, obj: Any, returning: Any, table: Any) -> Any:
+def insert(
+    session: Statements, obj: Any, returning: Any, table: Any, *, inside: bool = False
+) -> Any:
     """Insert an object's row; return the row as stored."""
     model = writable.model_of_object(obj)
     if returning is None and model.bound is not None:
         writable.refuse_unbound(model, obj)
-    if session._autocommit and may_misread(model, returning, obj):
+    if not inside and may_misread(model, returning, obj):
         with session.transaction() as tx:
-            return insert(tx, obj, returning, table)
+            return insert(tx, obj, returning, table, inside=True)
     unset = writable.unset_fields(model, obj)
 
     def making() -> Making:
@@ -139,14 +141,16 @@ def insert(session: Statements, obj: Any, returning: Any, table: Any) -> Any:
     return read_back(session, scan_one, rows, returning or writable.class_of(obj))
 
 
-def update(session: Statements, obj: Any, columns: Any, returning: Any) -> Any:
+def update(
+    session: Statements, obj: Any, columns: Any, returning: Any, *, inside: bool = False
+) -> Any:
     """Update the row with the object's key; return the row as stored."""
     model = writable.model_of_object(obj)
     if returning is None and model.bound is not None:
         writable.refuse_unbound(model, obj)
-    if session._autocommit and may_misread(model, returning, obj):
+    if not inside and may_misread(model, returning, obj):
         with session.transaction() as tx:
-            return update(tx, obj, columns, returning)
+            return update(tx, obj, columns, returning, inside=True)
     table = writable.table_for(model)
     names = writable.names_tuple(columns, "columns")
     unset = writable.unset_fields(model, obj)
@@ -171,15 +175,22 @@ def update(session: Statements, obj: Any, columns: Any, returning: Any) -> Any:
 
 
 def upsert(
-    session: Statements, obj: Any, conflict: Any, update: Any, returning: Any, table: Any
+    session: Statements,
+    obj: Any,
+    conflict: Any,
+    update: Any,
+    returning: Any,
+    table: Any,
+    *,
+    inside: bool = False,
 ) -> Any:
     """Insert an object's row, or update the one in its place; return the row as stored."""
     model = writable.model_of_object(obj)
     if returning is None and model.bound is not None:
         writable.refuse_unbound(model, obj)
-    if session._autocommit and update != () and may_misread(model, returning, obj):
+    if not inside and update != () and may_misread(model, returning, obj):
         with session.transaction() as tx:
-            return upsert(tx, obj, conflict, update, returning, table)
+            return upsert(tx, obj, conflict, update, returning, table, inside=True)
     unset = writable.unset_fields(model, obj)
     place = writable.conflict_of(conflict)
     names = writable.names_tuple(update, "update")

@@ -19,7 +19,15 @@ from liteorm.postgres._sync.statements import Statements
 T = TypeVar("T")
 
 
-def patch(session: Statements, cls: type[T], key: Any, changes: Any, version: Any) -> T:
+def patch(
+    session: Statements,
+    cls: type[T],
+    key: Any,
+    changes: Any,
+    version: Any,
+    *,
+    inside: bool = False,
+) -> T:
     """Write only the fields in `changes`; return the row as stored."""
     model = model_of(cls)
     table = writable.table_for(model)
@@ -34,12 +42,12 @@ def patch(session: Statements, cls: type[T], key: Any, changes: Any, version: An
             model=model.name,
             hint=f'name its field: @liteorm.table("{table.text}", key=…, version="…")',
         )
-    if session._autocommit and any(
+    if not inside and any(
         given[name] is None and not field.hint.optional for name, field in _named(model, given)
     ):
         # It may be that the row cannot be read back: then it does not stay.
         with session.transaction() as tx:
-            return patch(tx, cls, key, changes, version)
+            return patch(tx, cls, key, changes, version, inside=True)
     if not changed and version is None:
         return get(session, cls, key)
     keys = writable.key_fields(model, table)

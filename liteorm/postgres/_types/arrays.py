@@ -123,14 +123,25 @@ class Array:
         type_: The array type.
         element: How an element is sent.
         nested: The classes whose values among the elements are a further dimension.
+        depth: How many dimensions the field's annotation has; by default any number.
+        required: None is none of the elements' values.
     """
 
-    def __init__(self, type_: PgType, element: Encoder, nested: tuple[type, ...]) -> None:
+    def __init__(
+        self,
+        type_: PgType,
+        element: Encoder,
+        nested: tuple[type, ...],
+        depth: int | None = None,
+        required: bool = False,
+    ) -> None:
         self.element = element
         self.has_binary = element.binary is not None
         self.lower = 0 if type_.oid in ZERO_BASED else 1
         self.oid = element.pgtype.oid
         self.nested = nested
+        self.depth = depth
+        self.required = required
 
     def _items(self, value: Any) -> tuple[list[int], list[Any]]:
         """Return the dimensions, and all elements in one list."""
@@ -151,7 +162,21 @@ class Array:
             raise Unsendable("it has more than the 6 dimensions that PostgreSQL has")
         if len(dims) > 1 and not items:
             raise Unsendable("PostgreSQL has no array of empty lists: it would come back as []")
+        if self.depth is not None and items and len(dims) != self.depth:
+            raise Unsendable(
+                f"it has {len(dims)} dimensions, and would be read back into {self.depth}"
+            )
         return (dims if items else []), items
+
+    def _null(self, place: int) -> str:
+        """Return the text form of None.
+
+        Raises:
+            Unsendable: It could not be read back.
+        """
+        if self.required:
+            raise Unsendable(f"element {place} is None, which could not be read back")
+        return "NULL"
 
     def binary(self, value: Any) -> bytes:
         """Return the binary form."""
@@ -162,6 +187,7 @@ class Array:
         assert encode is not None
         for place, item in enumerate(items):
             if item is None:
+                self._null(place)
                 null = 1
                 out.append(NULL)
                 continue
@@ -183,7 +209,7 @@ class Array:
         if not dims:
             return "{}"
         parts = [
-            "NULL"
+            self._null(place)
             if item is None
             else quoted(encoded_inside(f"element {place}", self.element.text, item))
             for place, item in enumerate(items)

@@ -10,13 +10,16 @@ import attrs
 from psycopg.adapt import AdaptersMap, Transformer
 from psycopg.pq import Format
 
-from liteorm._core.models.hints import Codec
+from liteorm._core.models.classes import model_of_hint
+from liteorm._core.models.hints import Codec, Hint
 from liteorm._core.scanning.types import PgType, underlying
 from liteorm._core.values.members import stored
+from liteorm.errors import ModelError
 from liteorm.postgres._types.arrays import Array
 from liteorm.postgres._types.coded import Coded, codec_of
 from liteorm.postgres._types.forms import ARRAYS, BYTEA_OID, Encoder, Form, Scalar, wrong_class
 from liteorm.postgres._types.json import Written, json_sent
+from liteorm.postgres._types.kept import json_kept, kept
 from liteorm.postgres._types.numbers import MoneyUnit, money_sent
 from liteorm.postgres._types.ranges import MultirangeOf, RangeOf
 from liteorm.postgres._types.records import Composite
@@ -76,6 +79,58 @@ class Encoders:
             found = self._made[type_] = self._make(type_)
         return found
 
+    def for_field(self, type_: PgType, hint: Hint) -> Encoder:
+        """Return the encoder that refuses, too, what an annotation could not be filled from again.
+
+        Only where that costs nothing for values that fit: JSON is not looked into.
+        """
+        kind = underlying(type_)
+        element = kind.element
+        if self._is_free(hint):
+            return self.for_type(type_)
+        if type_.kind == "domain" and type_.element is not None:
+            return attrs.evolve(self.for_field(type_.element, hint), pgtype=type_)
+        if kind.base in ("json", "jsonb"):
+            return json_kept(self.for_type(type_), hint)
+        if kind.kind == "array" and element is not None and hint.kind == "sequence":
+            nested, depth, (item,) = self._nested_in(element), 1, hint.args
+            while item.kind == "sequence" and issubclass(list, nested):
+                depth, (item,) = depth + 1, item.args
+            inner = self.for_field(element, item)
+            exact = depth if item.kind not in ("any", "union") else None
+            array = Array(type_, inner, nested, exact, not item.optional)
+            return self._with_codecs(self._built(type_, "a list", array))
+        if kind.kind == "range" and element is not None and hint.kind == "range":
+            inside = RangeOf(self.for_field(element, hint.args[0]))
+            return self._with_codecs(self._built(type_, "Range", inside))
+        if kind.kind == "composite" and hint.kind in ("model", "tuple"):
+            return self._with_codecs(self._composite(type_, self._hints(kind, hint)))
+        if hint.kind == "literal":
+            return kept(self.for_encoded(type_), hint)  # as it stands: it is read by no codec
+        if hint.kind in ("enum", "scalar"):
+            return kept(self.for_type(type_), hint)
+        return self.for_type(type_)
+
+    def _is_free(self, hint: Hint) -> bool:
+        """Tell whether a codec reads the values, or the annotation takes any."""
+        if hint.column is not None and hint.column.codec is not None:
+            return True
+        try:
+            return hint.kind in ("any", "none", "union") or hint.type in self._codecs
+        except TypeError:
+            return True
+
+    def _hints(self, kind: PgType, hint: Hint) -> dict[str, Hint]:
+        """Return the annotations of a composite's attributes."""
+        if hint.kind == "model":
+            try:
+                fields = model_of_hint(hint).by_column
+            except ModelError:
+                return {}
+            return {name: field.hint for name, field in fields.items() if field.encode is None}
+        names = [attribute.name for attribute in kind.attributes]
+        return dict(zip(names, hint.args, strict=False))
+
     def for_encoded(self, type_: PgType) -> Encoder:
         """Return the encoder of what a codec of the field's own has made: no other is applied."""
         found = self._beneath.for_type(type_)
@@ -99,15 +154,25 @@ class Encoders:
         if type_.kind == "multirange" and element is not None:
             return self._built(type_, "Multirange", MultirangeOf(self.for_type(element)))
         if type_.kind == "composite":
-            parts = [
-                (part.name, self.for_type(part.type), self.for_encoded(part.type))
-                for part in type_.attributes
-            ]
-            composite = Composite(type_, parts, self.coded if self._codecs else None)
-            return self._built(type_, "an object with its attributes", composite)
+            return self._composite(type_, {})
         if type_.kind == "enum":
             return enum_encoder(type_)
         return self._scalar(type_)
+
+    def _composite(self, type_: PgType, hints: Mapping[str, Hint]) -> Encoder:
+        parts = [
+            (
+                part.name,
+                self.for_field(part.type, hints[part.name])
+                if part.name in hints
+                else self.for_type(part.type),
+                self.for_encoded(part.type),
+            )
+            for part in underlying(type_).attributes
+        ]
+        composite = Composite(type_, parts, self.coded if self._codecs else None)
+        composite.required = frozenset(name for name, hint in hints.items() if not hint.optional)
+        return self._built(type_, "an object with its attributes", composite)
 
     def _built(self, type_: PgType, expected: str, parts: Parts) -> Encoder:
         return Encoder(

@@ -289,19 +289,28 @@ class Composite:
         self.names = [name for name, _, _ in parts]
         self.has_binary = all(encoder.binary is not None for _, encoder, _ in parts)
         self._others = None if coded is None else coded.plain
+        self.required: frozenset[str] = frozenset()
+        """Attributes of which None could not be read back into the field's annotation."""
 
     def _values(self, value: Any) -> Iterable[tuple[str, Encoder, Any]]:
         """Return name, encoder and value of each attribute."""
         fields = self._fields(value)
         if fields is None:
             items = zip(self.parts, self._items(value), strict=True)
-            return [(name, encoder, item) for (name, encoder, _), item in items]
-        return [
-            (name, encoder, getattr(value, field.name))
-            if (field := fields[name]).encode is None
-            else (name, beneath, self._encoded(field, getattr(value, field.name)))
-            for name, encoder, beneath in self.parts
-        ]
+            found = [(name, encoder, item) for (name, encoder, _), item in items]
+        else:
+            found = [
+                (name, encoder, getattr(value, field.name))
+                if (field := fields[name]).encode is None
+                else (name, beneath, self._encoded(field, getattr(value, field.name)))
+                for name, encoder, beneath in self.parts
+            ]
+        for name, _, item in found:
+            if item is None and (
+                name in self.required if fields is None else not fields[name].hint.optional
+            ):
+                raise Unsendable(f"its {name} is None, which could not be read back")
+        return found
 
     def _encoded(self, field: Field, value: Any) -> Any:
         encode = field.encode_beside(self._others)

@@ -15,7 +15,7 @@ from typing import Any, Final
 from liteorm._core.scanning.types import PgType, underlying
 from liteorm._core.sql.writable import value_of
 from liteorm._core.values.members import stored
-from liteorm.errors import Error
+from liteorm.errors import Error, StatementError
 from liteorm.postgres._types.forms import ARRAYS, Unsendable, is_a
 from liteorm.postgres._writing.targets import SentColumn, Target
 
@@ -33,12 +33,18 @@ _FRESH: Final = (
 )
 
 
-def locate(error: Error, target: Target) -> None:
-    """Say which object a COPY failed at, where the server knows."""
+def locate(error: Error, target: Target, objects: Sequence[Any] = ()) -> None:
+    """Say which object a COPY failed at, where the server knows; or of those given.
+
+    Args:
+        error: The server's error.
+        target: Where the objects went.
+        objects: All of them, if they are at hand.
+    """
     diag = getattr(error.__cause__, "diag", None)
     found = _CONTEXT.search(diag.context or "") if diag is not None else None
     if found is None:
-        name_field(error, target)
+        name_field(error, target, objects, 0 if objects else None)
         return
     rest = found[2] or ""
     named = [
@@ -48,6 +54,26 @@ def locate(error: Error, target: Target) -> None:
     ]
     error.row = int(found[1]) - 1
     _tell(error, target, named[0] if named else _in_constraint(error, target), error.row)
+
+
+def refuse_numbers(target: Target) -> None:
+    """Refuse what an INSERT is refused and COPY stores: numbers that are the database's to give.
+
+    Raises:
+        StatementError: A column is GENERATED ALWAYS AS IDENTITY.
+    """
+    for sent in target.columns:
+        if sent.column.identity:
+            error = StatementError(
+                f'cannot insert a non-DEFAULT value into column "{sent.column.name}"',
+                sqlstate="428C9",
+                hint=_FILLED,
+            )
+            _tell(error, target, sent, None)
+            try:
+                raise error
+            finally:
+                del error  # see `because`
 
 
 def name_field(

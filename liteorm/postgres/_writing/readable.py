@@ -12,7 +12,7 @@ from liteorm.postgres._types.registry import KnownTypes
 from liteorm.postgres._writing.tables import check_returned
 from liteorm.postgres._writing.targets import Target
 
-__all__ = ["check_readable", "readable_if"]
+__all__ = ["check_readable", "readable_if", "refuse_null"]
 
 # What any value of these types becomes in Python; of moments Python holds some.
 _ANY: Final = frozenset(
@@ -49,11 +49,23 @@ def check_readable(known: KnownTypes, target: Target, model: Model, inserts: boo
     oids = tuple(underlying(known.types[column.oid]).oid for column in columns)
     shape = known.shape(names, oids)
     scanner_for(model.bound or model.cls, shape)
-    if not inserts:
-        return
+    if inserts:
+        refuse_null(target, model)
+
+
+def refuse_null(target: Target, model: Model) -> None:
+    """Refuse a class that a new row could not fill, as nothing else fills what is not sent.
+
+    Raises:
+        ScanError: A column is sure to be NULL, and its field is never None.
+    """
+    by_name = {column.name: column for column in target.table_columns}
     sent = {column.field.column for column in target.columns}
-    for field, column in zip(model.fields, columns, strict=True):
-        if column.left_null and column.name not in sent and not field.hint.optional:
+    for field in model.fields:
+        column = by_name.get(field.column)
+        if column is None or column.name in sent or field.hint.optional:
+            continue
+        if column.left_null:
             raise ScanError(
                 f'column "{column.name}" of {target.table.text} is NULL in a new row: '
                 f"{model.name}.{field.init_name} is not sent and nothing fills the column",

@@ -30,6 +30,8 @@ SELECT a.attname, a.atttypid::int8, format_type(a.atttypid, a.atttypmod),
             ELSE format_type(a.atttypid, a.atttypmod) END,
        a.attidentity = 'a' OR a.attgenerated <> '',
        (a.attidentity <> '' OR a.atthasdef AND a.attgenerated = '') AND NOT c.triggers,
+       NOT (a.attnotnull OR t.typnotnull OR c.kind NOT IN ('r', 'p') OR c.fills OR c.rules),
+       a.attidentity = 'a',
        c.kind, c.rules, c.insert_rules, c.secured, c.foreign_parts, c.distributed, c.packable,
        c.constraints
   FROM (SELECT r.oid, r.relkind::text AS kind, r.relhastriggers AS triggers,
@@ -38,6 +40,10 @@ SELECT a.attname, a.atttypid::int8, format_type(a.atttypid, a.atttypmod),
                EXISTS (SELECT FROM pg_catalog.pg_rewrite w
                         WHERE w.ev_class = r.oid AND w.ev_type = '3') AS insert_rules,
                row_security_active(r.oid) AS secured,
+               EXISTS (SELECT FROM pg_catalog.pg_trigger g
+                        WHERE NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 66 <> 0
+                          AND (g.tgrelid = r.oid OR r.relkind = 'p' AND g.tgrelid IN (
+                              SELECT f.relid FROM pg_partition_tree(r.oid) f))) AS fills,
                r.relkind = 'p' AND EXISTS (
                    SELECT FROM pg_partition_tree(r.oid) f
                      JOIN pg_catalog.pg_class o ON o.oid = f.relid
@@ -67,14 +73,17 @@ that again if unnest can make one column of an array of it (which it cannot of a
 nor of composites), and whether a row inserted without it is sure to have NULL there. With -1 it is
 `bpchar` and not `character`, a cast to which cuts to one. Then what a domain is based on, with
 length and precision, whether nothing but DEFAULT may be sent, and whether a row inserted without it
-gets a value of its own. Then what decides on the ways to
-write to it, and its constraints on one column. A system column may be the version of a row."""
+gets a value of its own, and whether NULL is stored there as NULL: nothing refuses it, and there is
+no rule or trigger before the row is stored that could fill it (66: BEFORE, INSTEAD). Then whether
+COPY stores a number where INSERT takes none. Then what decides on the ways to write to it, and its
+constraints on one column. A system column may be the version of a row."""
 
 DISTRIBUTED_SQL: Final = """
 SELECT EXISTS (SELECT FROM pg_catalog.pg_dist_partition WHERE logicalrelid = to_regclass(%s))
 """
 """Whether Citus has a table on several servers; where Citus is not, there is nothing to ask."""
 
+_OF_COLUMN: Final = 11
 _NO_CONFLICT: Final = frozenset({"42P10", "0A000"})
 _SYSTEM: Final = frozenset({"xmin", "xmax", "cmin", "cmax", "ctid", "tableoid"})
 
@@ -93,6 +102,8 @@ class TableColumn:
         declared: As `shown`, of a domain what it is based on.
         filled: The database fills it, always.
         fresh: A row inserted without it gets a number or default.
+        nullable: NULL that is sent is stored.
+        identity: The numbers in it are the database's, always.
     """
 
     name: str
@@ -104,6 +115,8 @@ class TableColumn:
     declared: str = ""
     filled: bool = False
     fresh: bool = False
+    nullable: bool = False
+    identity: bool = False
 
 
 @attrs.frozen
@@ -167,14 +180,14 @@ class Traits:
 
 def columns_of(rows: Iterable[tuple[Any, ...]]) -> list[TableColumn]:
     """Return the columns that COLUMNS_SQL found."""
-    return [TableColumn(*row[:9]) for row in rows]
+    return [TableColumn(*row[:_OF_COLUMN]) for row in rows]
 
 
 def traits_of(rows: Sequence[tuple[Any, ...]]) -> Traits:
     """Return what COLUMNS_SQL found out about the table."""
     if not rows:
         return Traits()
-    *found, constraints = rows[0][9:]
+    *found, constraints = rows[0][_OF_COLUMN:]
     known = tuple(sorted((name, column) for name, column in constraints))
     return attrs.evolve(Traits(*found), constraints=known)
 

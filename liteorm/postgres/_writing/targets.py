@@ -59,6 +59,8 @@ class SentColumn:
     field: Field
     column: TableColumn
     encoder: Encoder
+    required: bool = False
+    """None is refused: it would be stored, and is none of the field's values."""
 
     @property
     def array(self) -> tuple[str, str]:
@@ -113,7 +115,7 @@ class Target:
         """What encodes objects for COPY in C, where liteorm-native is installed."""
         if self.left_out or not self.binary:
             return None
-        return encoder_for(self.model, [(column.field, column.encoder) for column in self.columns])
+        return encoder_for(self.model, [(c.field, c.encoder, c.required) for c in self.columns])
 
     @functools.cached_property
     def parameters(self) -> Callable[[Any], tuple[Any, ...]]:
@@ -126,6 +128,7 @@ class Target:
                     None if column.encoder.bound else column.encoder.fast,
                     column.encoder.unless,
                     parameter_of(column.encoder),
+                    required=column.required,
                 )
                 for column in self.columns
             ],
@@ -137,13 +140,14 @@ class Target:
         return parameters(
             self.model,
             [
-                Extraction(column.field, None, "", column.encoder.text)
+                Extraction(column.field, None, "", column.encoder.text, required=column.required)
                 if column.array[1]
                 else Extraction(
                     column.field,
                     column.encoder.fast,
                     column.encoder.unless,
                     column.encoder.ready,
+                    required=column.required,
                 )
                 for column in self.columns
             ],
@@ -153,7 +157,10 @@ class Target:
     @property
     def _copy_parts(self) -> list[Extraction]:
         if not self.binary:
-            return [Extraction(c.field, None, "", c.encoder.text) for c in self.columns]
+            return [
+                Extraction(c.field, None, "", c.encoder.text, required=c.required)
+                for c in self.columns
+            ]
         return [
             Extraction(
                 column.field,
@@ -162,6 +169,7 @@ class Target:
                 column.encoder.ready,
                 # Where the model announces enum members there is no use in trying without a look.
                 column.encoder.strict and column.field.hint.kind != "enum",
+                column.required,
             )
             for column in self.columns
         ]
@@ -209,7 +217,8 @@ class Target:
         if isinstance(error, DataError) and error.sqlstate is None:
             # Found here, by what was known of the type.
             return any(
-                column.field.init_name == error.field and has_composite(column.encoder.pgtype)
+                column.field.init_name == error.field
+                and (column.required or has_composite(column.encoder.pgtype))
                 for column in self.columns
             )
         return error.sqlstate in _STALE_TYPES
@@ -302,8 +311,17 @@ class Target:
                     # What a codec raises is its author's to say; where it was, is ours.
                     exc.add_note(f"while sending {self.model.name}.{field.init_name}{place}")
                     raise
-            if value is None:
+            if value is None and not sent.required:
                 continue
+            if value is None:
+                error = self._error(
+                    sent,
+                    f"{place} is None, which could not be read back: {field.hint.text} is "
+                    "never None",
+                    index,
+                )
+                error.hint = f"give it a value, or annotate {field.init_name}: … | None"
+                return error
             reason = _why_not(sent.encoder, value)
             if reason is not None:
                 return self._error(
@@ -409,8 +427,9 @@ class Writing:
         types: Mapping[int, PgType],
         traits: Traits,
         left_out: tuple[Field, ...] = (),
+        stored: tuple[Field, ...] = (),
     ) -> Target:
-        """Match fields with the columns of the table.
+        """Match fields with the columns of the table; of those `stored` None may be refused.
 
         Raises:
             UndefinedTable: There are no columns: no such table.
@@ -418,7 +437,16 @@ class Writing:
         """
         columns = tuple(columns)
         # Two equal lists of columns may name types that are not what they were.
-        key = (model, table, tuple(fields), columns, tuple(types.values()), traits, left_out)
+        key = (
+            model,
+            table,
+            tuple(fields),
+            columns,
+            tuple(types.values()),
+            traits,
+            left_out,
+            stored,
+        )
         of = model if model.cls is dict else model.cls
         if not model.part and (known := self._targets.get(of, key)) is not None:
             found: Target = known
@@ -436,9 +464,9 @@ class Writing:
             column = by_name.get(field.column)
             if column is None:
                 raise no_column(table, model, field, "goes to", by_name)
-            encoder = self.encoders.for_type(types[column.oid])
-            if field.encode is not None or field.hint.kind == "literal":
-                # Read back by its own codec, or as it stands: no other is applied.
+            encoder = self.encoders.for_field(types[column.oid], field.hint)
+            if field.encode is not None:
+                # Read back by its own codec: no other is applied.
                 encoder = self.encoders.for_encoded(types[column.oid])
                 field = self._beside(field)
             base = underlying(encoder.pgtype).base
@@ -454,7 +482,8 @@ class Writing:
                 self._check_json(model, field)
             if field.codec is not None and base in MOMENTS:
                 encoder = with_infinity(encoder)
-            sent.append(SentColumn(field, column, encoder))
+            required = column.nullable and not field.hint.optional and field in stored
+            sent.append(SentColumn(field, column, encoder, required))
         made = Target(model, table, tuple(sent), columns, traits, left_out)
         if not model.part:
             self._targets.put(of, key, made)

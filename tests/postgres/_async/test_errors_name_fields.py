@@ -341,3 +341,58 @@ async def test_no_call_cuts_a_value(db: AsyncDB, kind: str, type_: str, value: A
         with pytest.raises(liteorm.DataError, match="too long") as caught:
             await call()
         assert caught.value.sqlstate == "22001"
+
+
+async def test_numbers_that_are_the_databases_are_refused_by_copy_too(db: AsyncDB) -> None:
+    """Of GENERATED ALWAYS AS IDENTITY no call stores a number, with one sentence and one hint."""
+    await db.execute(
+        "CREATE TABLE numbered (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a int)"
+    )
+
+    @liteorm.table("numbered", key="id")
+    @attrs.define
+    class Numbered:
+        id: Any
+        a: int
+
+    calls: list[Callable[[], Awaitable[Any]]] = [
+        lambda: db.insert(Numbered(2, 1)),
+        lambda: db.upsert(Numbered(2, 1)),
+        lambda: db.insert_returning([Numbered(2, 1)]),
+        lambda: db.insert_many([Numbered(2, 1)]),
+        lambda: db.insert_many([Numbered(2, 1)], columns=["id"]),
+        lambda: db.upsert_many([Numbered(2, 1)]),
+    ]
+    for call in calls:
+        with pytest.raises(liteorm.StatementError, match=r'value into column "id"') as caught:
+            await call()
+        error = caught.value
+        assert (error.sqlstate, error.field, error.column) == ("428C9", "id", "id")
+        assert error.table == "numbered"
+        assert "Column(generated=True)" in (error.hint or "")
+    assert await db.insert_many([Numbered(liteorm.UNSET, 1)]) == 1
+    assert [*(await db.query("SELECT a FROM numbered"))] == [(1,)]
+
+
+async def test_what_an_upsert_is_refused_for_is_named(db: AsyncDB) -> None:
+    """The field of a constraint on one column, and the object where there is but one it can be."""
+    await db.execute(
+        "CREATE TABLE few (id int PRIMARY KEY, n int CHECK (n > 0), need int NOT NULL)"
+    )
+
+    @liteorm.table("few", key="id")
+    @attrs.define
+    class Few:
+        id: int
+        n: int
+        need: Any = 1
+
+    cases: list[tuple[list[Few], str, int | None]] = [
+        ([Few(1, -1)], "n", 0),
+        ([Few(1, 1), Few(2, -1)], "n", None),
+        ([Few(1, 1), Few(2, 1, None)], "need", 1),
+    ]
+    for objects, field, row in cases:
+        with pytest.raises(liteorm.IntegrityError) as caught:
+            await db.upsert_many(objects)
+        assert (caught.value.field, caught.value.row) == (field, row)
