@@ -237,7 +237,8 @@ def live_answers(db: DB | AsyncDB) -> Generator[LiveAnswers]:
     if isinstance(db, DB):
         yield LiveAnswers(db)
         return
-    with open(db._state.conninfo, max_size=1) as own:
+    state = db._state
+    with open(state.conninfo, max_size=1, types=state.types.custom.given) as own:
         yield LiveAnswers(own)
 
 

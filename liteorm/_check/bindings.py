@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import ast
+import collections
+import enum
 import functools
 import inspect
+import os
 import re
 import sys
+import sysconfig
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, cast
 
 from liteorm._core.statements.statement import Command
 
-_DEEPEST: Final = 5
+_DEEPEST: Final = 10
 """How many things may stand inside each other."""
+_PLAIN: Final = frozenset({type(None), bool, bytes, complex, float, int, str, ModuleType})
+_MAPPINGS: Final = (dict, types.MappingProxyType, collections.ChainMap, collections.UserDict)
+_SEQUENCES: Final = (list, tuple, collections.deque, collections.UserList)
+_REMEMBERING: Final = type(functools.cache(len))
+NOT_THE_USERS: Final = (
+    *{sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")},
+    str(Path(__file__).parent.parent) + os.sep,
+)
+"""Where code is that is not the user's: Python's, that of libraries, and liteorm's own."""
 _NAME: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 
 
@@ -63,7 +77,9 @@ class Scope:
         return None if span is None else span[0]
 
     def import_of(self, name: str) -> int | None:
-        """Return the line that imports a name, None where none does."""
+        """Return the line that imports a name, or what it begins with; None where none does."""
+        first = _NAME.match(name)
+        name = first[0].partition(".")[0] if first else name
         for node in ast.walk(self._tree or ast.Module([], [])):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 for alias in node.names:
@@ -116,65 +132,84 @@ def _stored(node: ast.AST) -> Iterator[str]:
 
 
 def bound_in(module: ModuleType) -> Iterator[tuple[str, Command]]:
-    """Yield statements with the names by which a module holds them.
+    """Yield statements with the names by which a module holds them, the shortest first.
 
     Those are its own, those of its classes and objects, of containers, of what functions have as
     defaults and closures, of bound methods and partial calls.
     """
-    for name, value in list(vars(module).items()):
-        if isinstance(value, Command):
-            yield name, value
-        elif not name.startswith("__"):
-            yield from _within(name, value, module.__name__, ())
-
-
-def _within(
-    name: str, value: Any, module: str, around: tuple[Any, ...]
-) -> Iterator[tuple[str, Command]]:
-    """Yield the statements in a value, by a name that says where."""
-    if isinstance(value, Command):
-        yield name, value
-        return
-    if len(around) >= _DEEPEST or any(value is outer for outer in around):
-        return
-    for inner, item in _parts(name, value, module):
-        yield from _within(inner, item, module, (*around, value))
+    held: list[tuple[str, Any]] = [
+        (name, value)
+        for name, value in list(vars(module).items())
+        if isinstance(value, Command) or not name.startswith("__")
+    ]
+    seen: dict[int, Any] = {}
+    for _ in range(_DEEPEST):
+        inside: list[tuple[str, Any]] = []
+        for name, value in held:
+            if isinstance(value, Command):
+                yield name, value
+            elif type(value) not in _PLAIN and id(value) not in seen:
+                seen[id(value)] = value  # kept, so that no other object gets its id
+                inside += _parts(name, value, module.__name__)
+        held = inside
 
 
 def _parts(name: str, value: Any, module: str) -> Iterator[tuple[str, Any]]:
     """Yield what a value holds, each by its name."""
     kind = cast("type[Any]", type(value))
-    if kind is dict:
-        pairs = list(cast("dict[Any, Any]", value).items())
+    if isinstance(value, _MAPPINGS):
+        pairs = list(cast("Mapping[Any, Any]", value).items())
         yield from ((f"{name}[{key!r}]", item) for key, item in pairs)
-    elif kind is list or kind is tuple:
-        yield from ((f"{name}[{n}]", item) for n, item in enumerate(list(value)))
-    elif kind is set or kind is frozenset:
-        held = [item for item in value if isinstance(item, Command)]
+    elif isinstance(value, _SEQUENCES):
+        items = list(cast("Sequence[Any]", value))
+        yield from ((f"{name}[{n}]", item) for n, item in enumerate(items))
+    elif isinstance(value, set | frozenset):
+        held = [item for item in cast("set[Any]", value) if isinstance(item, Command)]
         held.sort(key=lambda item: (item.file, item.line, item.sql))
         yield from ((f"{name}{{{n}}}", item) for n, item in enumerate(held))
-    elif isinstance(value, functools.partial):
-        yield name, cast("functools.partial[Any]", value).func
+    elif isinstance(value, functools.partial | functools.partialmethod):
+        call = cast("functools.partial[Any]", value)
+        yield name, call.func
+        yield from ((f"{name}({n})", item) for n, item in enumerate(call.args))
+        yield from ((f"{name}({key})", item) for key, item in call.keywords.items())
+    elif isinstance(value, property):
+        yield name, value.fget
+    elif isinstance(value, functools.cached_property):
+        yield name, cast("functools.cached_property[Any]", value).func
     elif kind is types.MethodType:
         yield name, value.__self__
+    elif kind is _REMEMBERING:
+        yield name, value.__wrapped__
     elif kind is types.FunctionType:
-        if value.__module__ == module:
+        if _is_made_in(value, module):
             yield from _in_function(name, value)
     elif inspect.isclass(value):
-        if value.__module__ == module:
+        if _is_made_in(value, module):
             yield from _in_class(name, value)
-    elif kind is types.SimpleNamespace or kind.__module__ == module:
+    elif kind is types.SimpleNamespace or kind.__module__ == module or _is_users(kind):
         attributes = dict(cast("dict[str, Any]", getattr(value, "__dict__", {})))
         yield from ((f"{name}.{inner}", item) for inner, item in attributes.items())
         for inner in _slots(kind):
             yield f"{name}.{inner}", getattr(value, inner, None)
 
 
+def _is_made_in(value: types.FunctionType | type, module: str) -> bool:
+    """Tell whether a module has defined a function or class, or had it made for itself."""
+    return value.__module__ == module or "<locals>" in value.__qualname__
+
+
+def _is_users(kind: type) -> bool:
+    """Tell whether a class is of the user's code: the objects of libraries are not looked into."""
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    return file is not None and not str(file).startswith(NOT_THE_USERS)
+
+
 def _slots(cls: type) -> list[str]:
     return [
         name
-        for name, item in list(vars(cls).items())
-        if isinstance(item, types.MemberDescriptorType)
+        for base in cls.__mro__
+        for name, item in list(vars(base).items())
+        if isinstance(item, types.MemberDescriptorType) and not name.startswith("__")
     ]
 
 
@@ -189,10 +224,16 @@ def _in_function(name: str, function: types.FunctionType) -> Iterator[tuple[str,
             yield f"{name}({inner})", cell.cell_contents
         except ValueError:
             continue  # nothing is in it yet
+    attributes = list(vars(function).items())
+    yield from ((f"{name}.{key}", item) for key, item in attributes if key != "__wrapped__")
 
 
 def _in_class(name: str, cls: type) -> Iterator[tuple[str, Any]]:
-    for inner, item in list(vars(cls).items()):
+    if issubclass(cls, enum.Enum):
+        members = list(cls.__members__.items())
+        yield from ((f"{name}.{inner}", member._value_) for inner, member in members)
+    attributes: dict[str, Any] = dict(vars(cast("type", cls)))
+    for inner, item in attributes.items():
         if inner == "__attrs_attrs__":
             yield from ((f"{name}.{field.name}", field.default) for field in item)
         elif inner == "__dataclass_fields__":

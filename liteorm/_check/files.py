@@ -259,7 +259,11 @@ def _name_file(kind: str, name: str) -> str:
 def _table_to_json(answer: TableAnswer) -> dict[str, Any]:
     content: dict[str, Any] = attrs.asdict(answer, recurse=False)
     content["columns"] = [
-        {**attrs.asdict(column, recurse=False), "type": type_to_json(column.type)}
+        {
+            key: type_to_json(column.type) if key == "type" else value
+            for key, value in attrs.asdict(column, recurse=False).items()
+            if key != "reason" or value
+        }
         for column in answer.columns
     ]
     return content

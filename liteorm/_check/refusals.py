@@ -55,5 +55,5 @@ def refused(sql: str, refusal: Refusal) -> Problem:
 def _line(sql: str, at: int | None) -> str | None:
     if at is None:
         return None
-    number = sql.count("\n", 0, at)
-    return f"see line {number + 1} of the SQL: {sql.splitlines()[number].strip()}"
+    number, lines = sql.count("\n", 0, at), sql.split("\n")
+    return f"see line {number + 1} of the SQL: {lines[number].strip()}"

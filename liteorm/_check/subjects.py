@@ -8,16 +8,14 @@ import inspect
 import os
 import pkgutil
 import sys
-import sysconfig
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, Literal, cast
+from typing import Any, Literal, cast
 
 import attrs
 
-from liteorm._check.bindings import Scope, bound_in
+from liteorm._check.bindings import NOT_THE_USERS, Scope, bound_in
 from liteorm._check.stubfiles import HEADER, loads, stub_path
 from liteorm._core.models.model import Table
 from liteorm._core.statements.statement import Command, declared_in
@@ -123,19 +121,12 @@ def _imported(module: ModuleType | str) -> ModuleType:
         raise ImportError(_raised(module, error)) from error
 
 
-_NOT_THE_USERS: Final = (
-    *{sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")},
-    str(Path(__file__).parent.parent) + os.sep,
-)
-"""Folders of what an import goes through on its way to what is wrong in the user's module."""
-
-
 def _raised(module: str, error: BaseException) -> str:
     """Return in one sentence what a module raised when it was imported."""
     frames = traceback.extract_tb(error.__traceback__)
     # The first is this module's.
     files = [frame for frame in frames[1:] if not frame.filename.startswith("<")]
-    own = [frame for frame in files if not frame.filename.startswith(_NOT_THE_USERS)]
+    own = [frame for frame in files if not frame.filename.startswith(NOT_THE_USERS)]
     place = f" ({relative(own[-1].filename)}:{own[-1].lineno})" if own else ""
     said = str(error)
     if isinstance(error, SyntaxError) and error.filename:
@@ -190,7 +181,10 @@ def _statements(scopes: Sequence[Scope]) -> dict[str, list[Subject]]:
     for scope, name in names.values():
         item = scope.bound[name]
         if item.module != scope.name and (item in declared or not _is_bound_at_home(item)):
-            line = scope.line_of(name) or 1
+            line = scope.line_of(name)
+            if line is None and scope.import_of(name) is not None:
+                continue  # importing it is not declaring it
+            line = line or 1
             subject = Subject("statement", item.name or name, scope.name, scope.file, line, item)
             found.setdefault(scope.name, []).append(subject)
     for subjects in found.values():

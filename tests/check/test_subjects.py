@@ -188,3 +188,123 @@ def test_statements_are_named_by_what_holds_them(tmp_path: Path) -> None:
         alias = subject.item.sql.split()[-1]
         assert name == "looped0" or alias in lines[subject.line - 1], name
     assert len({subject.item.sql for subject in found.values()}) == len(names)
+
+
+HOLDING = """
+import collections, dataclasses, enum, functools, types
+import attrs
+from pkg.lib import ByAttrs, Dictionary, Repository, Slots, wrapping
+from pkg.lib import make
+
+ordered = collections.OrderedDict(a=make("ordered"))
+default = collections.defaultdict(list, {"a": make("default")})
+proxy = types.MappingProxyType({"a": make("proxy")})
+named = collections.namedtuple("named", "a b")(make("named"), 1)
+deque = collections.deque([make("deque")])
+chain = collections.ChainMap({"a": make("chain")})
+user = collections.UserDict({"a": make("user")})
+userlist = collections.UserList([make("userlist")])
+dictionary = Dictionary(a=make("dictionary"))
+repository = Repository("repository")
+by_attrs = ByAttrs(make("by_attrs"))
+slots = Slots(make("slots"))
+space = types.SimpleNamespace(a=make("space"))
+deep = [{"a": [{"b": ({"c": [make("deep")]},)}]}]
+keyword = functools.partial(print, make("positional"), query=make("keyword"))
+static = functools.partialmethod(make("partial").one, None)
+
+class Query(enum.Enum):
+    MEMBER = make("member")
+
+class Page:
+    @functools.cached_property
+    def lazy(self, query=make("cached")):
+        return query
+
+    @property
+    def shown(self, query=make("shown")):
+        return query
+
+    page = Repository("page")
+
+def function(): ...
+function.query = make("attribute")
+
+@wrapping(make("wrapped"))
+def wrapped(): ...
+
+@functools.lru_cache
+def remembered(query=make("remembered")): ...
+
+circle = [make("circle")]
+circle.append(circle)
+Page.circle = Page
+"""
+
+LIB = """
+import functools
+import attrs
+from liteorm import statement
+
+def make(name):
+    return statement(int, f"SELECT 1 AS {name}")
+
+class Dictionary(dict): ...
+
+class Repository:
+    def __init__(self, name):
+        self.query = make(name)
+
+@attrs.define(slots=False)
+class ByAttrs:
+    query: object
+
+@attrs.frozen
+class Slots:
+    query: object
+
+def wrapping(query):
+    def wrap(function):
+        @functools.wraps(function)
+        def wrapped():
+            return query
+        return wrapped
+    return wrap
+"""
+
+
+def test_no_holder_hides_a_statement(tmp_path: Path) -> None:
+    """Whichever container, object or function keeps what another module's helper made."""
+    (tmp_path / "pkg" / "holding.py").write_text(HOLDING)
+    (tmp_path / "pkg" / "lib.py").write_text(LIB)
+    found = {subject.name: subject for subject in collect(["pkg.holding"])}
+    assert set(found) == {
+        *("ordered['a']", "default['a']", "proxy['a']", "named[0]", "deque[0]"),
+        *("chain['a']", "user['a']", "userlist[0]", "dictionary['a']", "repository.query"),
+        *("by_attrs.query", "slots.query", "space.a", "deep[0]['a'][0]['b'][0]['c'][0]"),
+        *("keyword(0)", "keyword(query)", "static", "Query.MEMBER"),
+        *("Page.lazy(query)", "Page.shown(query)", "Page.page.query", "function.query"),
+        *("wrapped(query)", "remembered(query)", "circle[0]"),
+    }
+    lines = HOLDING.splitlines()
+    for name, subject in found.items():
+        alias = subject.item.sql.split()[-1]
+        assert alias in "".join(lines[subject.line - 1 : subject.line + 1]), (
+            name
+        )  # or a decorator's
+
+
+def test_objects_that_lead_to_each_other_are_looked_into_once(tmp_path: Path) -> None:
+    """A web of objects takes no longer than its size."""
+    (tmp_path / "pkg" / "web.py").write_text(
+        "import liteorm\n\n"
+        "class Node:\n    def __init__(self): self.all = nodes\n\n"
+        "nodes = []\n"
+        "nodes += [Node() for _ in range(300)]\n"
+        "for number, node in enumerate(nodes):\n"
+        "    vars(node).update({f'to_{n}': each for n, each in enumerate(nodes)})\n"
+        "del number, node\n"
+        "nodes[-1].query = liteorm.statement(int, 'SELECT 1')\n"
+    )
+    [subject] = collect(["pkg.web"])
+    assert subject.name == "nodes[299].query"

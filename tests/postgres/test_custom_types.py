@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -274,6 +275,20 @@ warm = liteorm.statement(Room, "SELECT * FROM rooms WHERE now > %(than)s", param
 wrong = liteorm.statement(int, "SELECT now FROM rooms WHERE now IS NOT NULL AND id = %(id)s",
                           params={"id": int})
 """
+
+
+def test_an_async_database_is_checked_with_its_types(
+    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over a connection of the check's own, which knows them too."""
+    (tmp_path / "cool_rooms.py").write_text(MODULE.partition("wrong =")[0], "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    async def run() -> None:
+        async with await postgres.open_async(dsn, types=TYPES) as adb:
+            check_statements(adb, "cool_rooms")
+
+    asyncio.run(run())
 
 
 def test_statements_are_checked_and_models_written(
