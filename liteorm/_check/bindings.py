@@ -159,10 +159,11 @@ def _parts(name: str, value: Any, module: str) -> Iterator[tuple[str, Any]]:
     kind = cast("type[Any]", type(value))
     if isinstance(value, _MAPPINGS):
         pairs = list(cast("Mapping[Any, Any]", value).items())
+        pairs = [pair for pair in pairs if type(pair[1]) not in _PLAIN]
         yield from ((f"{name}[{key!r}]", item) for key, item in pairs)
     elif isinstance(value, _SEQUENCES):
-        items = list(cast("Sequence[Any]", value))
-        yield from ((f"{name}[{n}]", item) for n, item in enumerate(items))
+        items = enumerate(list(cast("Sequence[Any]", value)))
+        yield from ((f"{name}[{n}]", item) for n, item in items if type(item) not in _PLAIN)
     elif isinstance(value, set | frozenset):
         held = [item for item in cast("set[Any]", value) if isinstance(item, Command)]
         held.sort(key=lambda item: (item.file, item.line, item.sql))

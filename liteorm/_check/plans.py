@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
 
 from liteorm._check.problems import Problem
+from liteorm._core.sql.lexer import tokens
 from liteorm.errors import ConnectionLost, Error, QueryCanceled, StatementError
 from liteorm.postgres import DB
 from liteorm.postgres._describing.shapes import numbered
@@ -83,7 +83,10 @@ def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _problem(sql: str, node: Mapping[str, Any], name: str, size: int) -> Problem:
-    found = re.search(rf"(?<!\w){re.escape(node['Relation Name'])}(?!\w)", sql)
+    table = node["Relation Name"]
+    named = (
+        t.start for t in tokens(sql, placeholders=True) if _name(sql[t.start : t.end]) == table
+    )
     condition = node.get("Filter")
     return Problem(
         "warning",
@@ -92,5 +95,10 @@ def _problem(sql: str, node: Mapping[str, Any], name: str, size: int) -> Problem
         f"add an index that serves {condition}"
         if condition
         else "limit the rows by a condition on an indexed column, if not all are needed",
-        found.start() if found else None,
+        next(named, None),
     )
+
+
+def _name(text: str) -> str:
+    """Return the name that a token is, as PostgreSQL has it."""
+    return text[1:-1].replace('""', '"') if text.startswith('"') else text.lower()

@@ -317,8 +317,8 @@ def test_plans_that_read_a_large_table_are_warned_of(
     (folder / "other.py").write_text(
         "import liteorm\n"
         "fast = liteorm.statement(str, 'SELECT name FROM large WHERE id = %s', params={'n': int})\n"
-        "slow = liteorm.statement(int, 'SELECT id FROM large WHERE name = %s', params={'n': str})\n"
-        "change = liteorm.statement(None, 'UPDATE large SET name = %s')\n"
+        "slow = liteorm.statement(int, 'SELECT id FROM LARGE WHERE name = %s', params={'n': str})\n"
+        "change = liteorm.statement(None, 'UPDATE /* large */ \"large\" SET name = %s')\n"
     )
     with database(liteorm_server, schema) as made:
         arguments = ["check", "other", "--dsn", made.dsn, "--format", "github"]
@@ -332,7 +332,7 @@ def test_plans_that_read_a_large_table_are_warned_of(
     sys.modules.pop("other")
     assert "line=3,col=47,title=slow::the plan reads all of public.large, about 20000 rows" in out
     assert "an index that serves (large.name = $1)" in out
-    assert "title=change::" in out
+    assert "line=4,col=54,title=change::" in out
     assert "2 warnings" in out
 
 
