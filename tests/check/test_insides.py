@@ -171,6 +171,50 @@ RIGHT: list[tuple[Any, str]] = [
     (list[int], "SELECT jsonb_build_array(1, 2)"),
     (list[int], "SELECT ARRAY[id, a_id] FROM b"),
     (tuple[int, str], "SELECT ROW(id, note) FROM b"),
+    (
+        B,
+        "SELECT jsonb_build_object('id', id, 'note', note) FROM b"
+        " UNION ALL SELECT jsonb_build_object('id', 3, 'note', 'x')",
+    ),
+    (BMaybe | None, "SELECT NULL::jsonb UNION ALL SELECT to_jsonb(b) FROM b"),
+    (list[str], "SELECT tags FROM lists UNION ALL SELECT ARRAY['a'] UNION ALL SELECT '{}'"),
+    (
+        list[BMaybe],
+        "SELECT jsonb_agg(q) FROM (SELECT id, tag FROM b EXCEPT SELECT 9, 'x') q GROUP BY id",
+    ),
+    (
+        list[BMaybe],
+        "WITH RECURSIVE r AS (SELECT id, tag FROM b UNION ALL SELECT id + 9, tag FROM r"
+        " WHERE id < 9) SELECT jsonb_agg(r) FROM r GROUP BY id",
+    ),
+    (
+        B,
+        "WITH RECURSIVE r AS (SELECT 1 AS n, jsonb_build_object('id', id, 'note', note) AS j FROM b"
+        " UNION ALL SELECT n + 1, j FROM r WHERE n < 3) SELECT j FROM r",
+    ),
+    (list[B], "SELECT jsonb_agg(v) FROM (VALUES (1, 'a'), (2, 'b')) v (id, note) GROUP BY id"),
+    (list[str], "SELECT x FROM (VALUES (ARRAY['a', 'b']), ('{}')) v (x)"),
+    (list[str], "SELECT tags || 'x'::text || ARRAY[note] FROM lists"),
+    (list[str], "SELECT coalesce(nullif(tags, '{}'), ARRAY[]::text[]) FROM lists"),
+    (list[str], "SELECT array_replace(tags, 'a', 'b') FROM lists"),
+    (
+        list[str],
+        "SELECT coalesce((SELECT array_replace(tags, 'a', b.note) FROM lists l"
+        " WHERE l.id = b.id AND (SELECT count(*) FROM a WHERE name = (ARRAY[b.tag])[l.id]) >= 0),"
+        " '{}') FROM b",
+    ),
+    (list[str], "SELECT array_agg(note) OVER (ORDER BY id) FROM b"),
+    (BMaybe, "SELECT first_value(to_jsonb(b)) OVER (ORDER BY id) FROM b"),
+    (list[BMaybe], "SELECT jsonb_agg(b) OVER (ORDER BY id) FROM b"),
+    (
+        Tags,
+        "INSERT INTO lists VALUES (2, 'x', '{b}', '{{1}}') RETURNING to_jsonb(lists)",
+    ),
+    (
+        list[Tags],
+        "WITH i AS (INSERT INTO lists VALUES (3, 'x', '{b}', '{{1}}') RETURNING *)"
+        " SELECT jsonb_agg(i) FROM i GROUP BY id",
+    ),
 ]
 WRONG: list[tuple[Any, str, str, str]] = [
     (list[BMaybe], f"SELECT jsonb_agg(b) {JOIN}", "inside-null", "an element of column"),
@@ -224,6 +268,88 @@ WRONG: list[tuple[Any, str, str, str]] = [
     (B, "SELECT jsonb_strip_nulls(to_jsonb(b)) FROM b", "inside-unknown", "not followed"),
     (dict[str, B], "SELECT jsonb_object_agg(id, b) FROM b GROUP BY a_id", "inside-unknown", "not"),
     (list[int], "SELECT jsonb_build_array(id, note) FROM b", "inside-type", "element"),
+    (
+        BTag,
+        "SELECT jsonb_build_object('id', 3, 'tag', 'x')"
+        " UNION ALL SELECT jsonb_build_object('id', id, 'tag', tag) FROM b",
+        "inside-null",
+        '"tag" in',
+    ),
+    (
+        B,
+        "SELECT to_jsonb(q) FROM (SELECT id, note FROM b) q"
+        " UNION ALL SELECT jsonb_build_object('id', 1, 'notes', 'x')",
+        "inside-unknown",
+        "not followed",
+    ),
+    (list[str], "SELECT tags FROM lists UNION SELECT ARRAY[tag] FROM b", "inside-null", "element"),
+    (
+        list[BTag],
+        "SELECT jsonb_agg(q) FROM (SELECT id, tag FROM b UNION SELECT 9, 'x') q GROUP BY id",
+        "inside-null",
+        '"tag" in',
+    ),
+    (
+        BTag,
+        "WITH RECURSIVE r AS (SELECT 1 AS n, jsonb_build_object('id', id, 'tag', tag) AS j FROM b"
+        " UNION ALL SELECT n + 1, j FROM r WHERE n < 3) SELECT j FROM r",
+        "inside-null",
+        '"tag" in',
+    ),
+    (
+        B,
+        "WITH RECURSIVE r AS (SELECT 1 AS n, jsonb_build_object('id', id, 'note', note) AS j FROM b"
+        " UNION ALL SELECT n + 1, jsonb_build_object('id', j) FROM r WHERE n < 3) SELECT j FROM r",
+        "inside-unknown",
+        "not followed",
+    ),
+    (
+        list[BTag],
+        "WITH RECURSIVE r AS (SELECT id, tag FROM b UNION ALL SELECT id + 9, tag FROM r"
+        " WHERE id < 9) SELECT jsonb_agg(r) FROM r GROUP BY id",
+        "inside-null",
+        '"tag" in',
+    ),
+    (B, "SELECT x FROM (VALUES ('{}'::jsonb), (to_jsonb(1))) v (x)", "inside-unknown", "not"),
+    (
+        list[str],
+        "SELECT x FROM (VALUES (ARRAY['a', NULL]), ('{}')) v (x)",
+        "inside-null",
+        "element",
+    ),
+    (list[str], "SELECT tags || tag FROM lists, b", "inside-null", "element"),
+    (list[str], "SELECT array_prepend(tag, tags) FROM lists, b", "inside-null", "element"),
+    (list[str], "SELECT array_agg(tag) || tags FROM lists, b GROUP BY tags", "inside-null", "elem"),
+    (list[str], "SELECT array_replace(tags, 'a', tag) FROM lists, b", "inside-unknown", "not"),
+    (list[str], "SELECT array_fill(tag, '{2}') FROM b", "inside-unknown", "not followed"),
+    (
+        BTag,
+        "SELECT jsonb_set((SELECT to_jsonb(q) FROM b q WHERE q.id = b.id), '{id}', '1') FROM b",
+        "inside-unknown",
+        "not followed",
+    ),
+    (list[str], "SELECT string_to_array(note, 'x', '') FROM b", "inside-unknown", "not followed"),
+    (list[str], "SELECT max(ARRAY[tag]) FROM b GROUP BY a_id", "inside-unknown", "not followed"),
+    (list[str], "SELECT array_agg(tag) OVER () FROM b", "inside-null", "element"),
+    (list[str], "SELECT first_value(ARRAY[tag]) OVER () FROM b", "inside-null", "element"),
+    (
+        BTag,
+        "INSERT INTO b VALUES (9, 1, 'n', NULL) RETURNING to_jsonb(b)",
+        "inside-null",
+        '"tag" in',
+    ),
+    (
+        list[BTag],
+        "WITH u AS (UPDATE b SET note = note RETURNING *) SELECT jsonb_agg(u) FROM u GROUP BY id",
+        "inside-null",
+        '"tag" in',
+    ),
+    (
+        list[B],
+        "SELECT jsonb_agg(r) FROM jsonb_to_recordset('[]') r (id int, note text) GROUP BY id",
+        "inside-unknown",
+        "not followed",
+    ),
 ]
 
 

@@ -14,6 +14,7 @@ from liteorm.postgres._describing.nulls.comparing import compared
 from liteorm.postgres._describing.nulls.expressions import value_of
 from liteorm.postgres._describing.nulls.grouping import read_groups
 from liteorm.postgres._describing.nulls.insides import inside_of
+from liteorm.postgres._describing.nulls.joining import NOT_FOLLOWED, joined
 from liteorm.postgres._describing.nulls.judging import feasible, is_reached, known, settle
 from liteorm.postgres._describing.nulls.levels import EMPTY, NONE, Exhausted, Level, Out, Result
 from liteorm.postgres._describing.nulls.nodes import Node, items_of
@@ -223,10 +224,12 @@ class Analysis:
         operation = query["setOperations"]
         if operation is None:
             return self.query(query, level)
-        found = flat(operand(operation["larg"], query, inner))
+        first = operand(operation["larg"], query, inner)
+        found = flat(first)
         for _ in range(_DEPTH):
             level.ctes[cte["ctename"]] = _with_marks(found, cte)
-            again = flat(operand(operation["rarg"], query, inner))
+            last = operand(operation["rarg"], query, inner)
+            again = flat(last)
             if len(again.columns) != len(found.columns):
                 return Result(())
             weaker = tuple(
@@ -238,7 +241,30 @@ class Analysis:
             found = Result(weaker)
         else:
             return Result(())
-        return _with_marks(found, cte)
+        if any(out.inside is not None for out in (*first.columns, *last.columns)):
+            columns = zip(found.columns, first.columns, strict=True)
+            found = Result(tuple(evolve(out, inside=one.inside) for out, one in columns))
+            found = self._with_insides(found, cte, query, level, inner)
+        types = tuple(operation.numbers("colTypes"))
+        return _with_marks(evolve(found, names=first.names, types=types), cte)
+
+    def _with_insides(
+        self, found: Result, cte: Node, query: Node, level: Level, inner: Level
+    ) -> Result:
+        """Return what a recursive query gives, with what is inside by both of its terms."""
+        for last in (False, True):
+            level.ctes[cte["ctename"]] = _with_marks(found, cte)
+            again = operand(query["setOperations"]["rarg"], query, inner)
+            pairs = zip(found.columns, again.columns, strict=True)
+            insides = [joined(one, two) for one, two in pairs]
+            found = evolve(
+                found,
+                columns=tuple(
+                    evolve(out, inside=NOT_FOLLOWED if last and inside != out.inside else inside)
+                    for out, inside in zip(found.columns, insides, strict=True)
+                ),
+            )
+        return found
 
 
 def _keeps_first(level: Level, node: Node) -> bool:
@@ -275,7 +301,8 @@ def _with_marks(result: Result, cte: Node) -> Result:
         values = [cycle["cycle_mark_value"], cycle["cycle_mark_default"]]
         known = all(item.kind == "CONST" and not item.flag("constisnull") for item in values)
         marks += [Out(NEVER if known else UNKNOWN), Out(NEVER)]
-    return evolve(result, columns=(*result.columns, *marks))
+    names = () if marks else result.names
+    return evolve(result, columns=(*result.columns, *marks), names=names)
 
 
 def _own_nodes(node: Any) -> Iterator[Node]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from functools import partial, reduce
 from typing import TYPE_CHECKING, Any, Final
 
+from attrs import evolve
+
 from liteorm.postgres._describing.nulls.catalog import Relation, StoredColumn
 from liteorm.postgres._describing.nulls.judging import known, settle
 from liteorm.postgres._describing.nulls.levels import NONE, Col, Condition, Level, Out, Rel, Result
 from liteorm.postgres._describing.nulls.nodes import Node
 from liteorm.postgres._describing.nulls.sources import Sources
+from liteorm.postgres._describing.nulls.types import type_of
 from liteorm.postgres._describing.nulls.unions import united
 from liteorm.postgres._describing.nulls.values import ALWAYS, NEVER, UNKNOWN
 
@@ -61,7 +64,10 @@ class Changes:
                 cases = change.merged(node)
         if not cases:
             return Result(())
-        return reduce(partial(united, self._analysis), [Result(case) for case in cases])
+        found = reduce(partial(united, self._analysis), [Result(case) for case in cases])
+        shown = [entry for entry in returning if not entry.flag("resjunk")]
+        names = tuple(str(entry["resname"] or "") for entry in shown)
+        return evolve(found, names=names, types=tuple(type_of(entry["expr"]) for entry in shown))
 
 
 class _Change:
@@ -226,6 +232,8 @@ class _Change:
         """Return the row that is stored."""
         relation = self._relation
         rel = Rel(system=NEVER)
+        rel.names = {n: column.name for n, column in relation.columns.items() if n > 0}
+        rel.types = {n: column.type for n, column in relation.columns.items() if n > 0}
         for number, column in relation.columns.items():
             if number in values:
                 state = values[number].state

@@ -8,9 +8,10 @@ from typing import Any, Final, Literal, cast
 
 from attrs import evolve
 
+from liteorm.postgres._describing.nulls.joining import NOT_FOLLOWED, different
 from liteorm.postgres._describing.nulls.judging import known, settle
 from liteorm.postgres._describing.nulls.levels import EMPTY, Condition, Inside, Level, Member, Out
-from liteorm.postgres._describing.nulls.nodes import Node
+from liteorm.postgres._describing.nulls.nodes import Node, items_of
 from liteorm.postgres._describing.nulls.types import type_of
 from liteorm.postgres._describing.nulls.values import NEVER
 
@@ -31,6 +32,8 @@ _MAKING: Final = frozenset(
     {*_GATHERING, *_AS_JSON, *_OBJECTS, *_LISTS}
     | {"json_object_agg", "jsonb_object_agg", "json_object", "jsonb_object"}
 )
+_ADDING: Final = frozenset({"array_append", "array_prepend", "array_cat"})
+_BOOL: Final = 16
 _THROUGH: Final = {
     "RELABELTYPE": "arg",
     "COERCEVIAIO": "arg",
@@ -38,29 +41,60 @@ _THROUGH: Final = {
     "JSONVALUEEXPR": "formatted_expr",
 }
 
-NOT_FOLLOWED: Final = Inside("unknown", ())
-"""It is put together here, in a way that is not followed."""
-
 
 def inside_of(level: Level, node: Any) -> Inside | None:
     """Return what is inside an expression's value; None for what is stored as it is."""
     found = _inside(level, node)
-    if found is None and isinstance(node, Node) and any(_makes(level, n) for n in node.walk()):
+    if found is None and isinstance(node, Node) and any(_makes(level, n) for n in _values(node)):
         return NOT_FOLLOWED
     return found
+
+
+def _values(node: Node) -> Iterator[Node]:
+    """Yield the nodes of this level that a value may come from, conditions are none of them."""
+    stack: list[Any] = [node]
+    while stack:
+        top = stack.pop()
+        if not isinstance(top, Node):
+            stack.extend(items_of(top))
+        elif top.kind != "QUERY" and type_of(top) != _BOOL:
+            yield top
+            stack.extend(top.fields.values())
 
 
 def _makes(level: Level, node: Node) -> bool:
     if node.kind in ("ROWEXPR", "ROW", "JSONCONSTRUCTOREXPR"):
         return True
-    return _function(level, node) in _MAKING
+    if node.kind == "SUBLINK":
+        return _sublink(level, node) is not None
+    if node.kind in ("ARRAYEXPR", "ARRAY"):
+        return any(known(level, item).state != NEVER for item in node.nodes("elements"))
+    name = _function(level, node)
+    place = _MAKING_NULLS.get(name)
+    if place is not None:
+        return any(known(level, arg).state != NEVER for arg in node.nodes("args")[place:][:1])
+    # With a third argument it makes NULLs of what is equal to that.
+    return name in _MAKING or (name == "string_to_array" and len(node.nodes("args")) == _WITH_NULL)
+
+
+_MAKING_NULLS: Final = {"array_fill": 0, "array_replace": 2}
+"""Functions that put a value into an array, and the place of that value."""
+_WITH_NULL: Final = 3
 
 
 def _function(level: Level, node: Node) -> str:
     """Return the name of the built-in function or aggregate that a node calls."""
-    oid = {"FUNCEXPR": "funcid", "AGGREF": "aggfnoid"}.get(node.kind)
+    oid = _OIDS.get(node.kind)
     found = level.analysis.catalog.functions.get(node.number(oid)) if oid else None
     return found.name if found is not None and found.own else ""
+
+
+_OIDS: Final = {
+    "FUNCEXPR": "funcid",
+    "OPEXPR": "opfuncid",
+    "AGGREF": "aggfnoid",
+    "WINDOWFUNC": "winfnoid",
+}
 
 
 def _inside(level: Level, node: Any) -> Inside | None:
@@ -84,7 +118,9 @@ def _inside(level: Level, node: Any) -> Inside | None:
             return _one_of(level, _branches(level, node))
         case "AGGREF":
             return _aggregate(level, node)
-        case "FUNCEXPR":
+        case "WINDOWFUNC":
+            return _window(level, node)
+        case "FUNCEXPR" | "OPEXPR":
             return _call(level, node)
         case _:
             return None
@@ -103,7 +139,7 @@ def _var(level: Level, node: Node) -> Inside | None:
     if number:
         return rel.col(number).inside
     if not rel.names:
-        return None
+        return NOT_FOLLOWED
     # On the missing side of a join a whole row is NULL itself, not a row of NULLs.
     there = {join: False for join in rel.joins if owner.env.get(join) is None}
     with owner.assuming(there):
@@ -137,12 +173,7 @@ def _array(level: Level, node: Node) -> Inside | None:
     items = node.nodes("elements")
     if node.flag("multidims") or not items:
         return None
-    return Inside("array", _different(_part(level, "", item) for item in items))
-
-
-def _different(parts: Iterable[Member]) -> tuple[Member, ...]:
-    """Return the elements that are not as another one."""
-    return tuple(dict.fromkeys(parts))
+    return Inside("array", different(_part(level, "", item) for item in items))
 
 
 def _sublink(level: Level, node: Node) -> Inside | None:
@@ -217,6 +248,24 @@ def _aggregate(level: Level, node: Node) -> Inside | None:
     return Inside("array", (part,)) if form == "array" else Inside("list", (_as_json(part),))
 
 
+_OF_THE_FRAME: Final = frozenset({"first_value", "last_value", "nth_value"})
+
+
+def _window(level: Level, node: Node) -> Inside | None:
+    name, args = _function(level, node), node.nodes("args")
+    form = _GATHERING.get(name)
+    if node["aggfilter"] is not None or not args:
+        return None
+    # The other rows need not be as the one that is looked at.
+    with level.plainly():
+        if name in _OF_THE_FRAME:
+            return _inside(level, args[0])
+        if form is None or name.endswith("_strict"):
+            return None
+        part = _part(level, "", args[0])
+    return Inside("array", (part,)) if form == "array" else Inside("list", (_as_json(part),))
+
+
 @contextmanager
 def _over_rows(level: Level, conditions: list[Any]) -> Generator[None]:
     """Look at the rows that go into an aggregate, or into a branch of a CASE."""
@@ -245,12 +294,14 @@ def _call(level: Level, node: Node) -> Inside | None:
     if name in _AS_JSON:
         part = _as_json(_part(level, "", args[0]))
         return part.out.inside
+    if name in _ADDING:
+        return _added(level, args, node)
     if name == "array_remove":
         inside = _inside(level, args[0])
         return _without_null(inside) if inside is not None and _is_null(args[1]) else inside
     if name in _LISTS:
         parts = [_as_json(_part(level, "", arg)) for arg in args]
-        return Inside("list", _different(parts)) if parts else None
+        return Inside("list", different(parts)) if parts else None
     if name in _OBJECTS and len(args) % 2 == 0:
         keys = [_text(arg) for arg in args[::2]]
         if None in keys:
@@ -258,6 +309,31 @@ def _call(level: Level, node: Node) -> Inside | None:
         parts = [_as_json(_part(level, str(k), v)) for k, v in zip(keys, args[1::2], strict=True)]
         return Inside("object", tuple(parts))
     return None
+
+
+def _added(level: Level, args: list[Any], node: Node) -> Inside | None:
+    """Return the inside of an array that is put together of arrays and elements."""
+    parts: list[Member] = []
+    stored = False
+    for arg in args:
+        if type_of(arg) != type_of(node):
+            parts.append(_part(level, "", arg))
+            continue
+        inside = _inside(level, arg)
+        if inside is not None and inside.form == "array":
+            parts += inside.parts
+        elif inside is None and not any(_makes(level, part) for part in _values(arg)):
+            stored = stored or not _is_constant(arg)
+        else:
+            return NOT_FOLLOWED
+    if stored:
+        # What is stored is taken as it is.
+        parts = [part for part in parts if part.out.state != NEVER]
+    return Inside("array", different(parts)) if parts else None
+
+
+def _is_constant(node: Any) -> bool:
+    return isinstance(node, Node) and _bare(node).kind == "CONST"
 
 
 def _without_null(inside: Inside) -> Inside:

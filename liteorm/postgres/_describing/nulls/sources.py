@@ -8,8 +8,19 @@ from liteorm.postgres._describing.nulls import calls, functions
 from liteorm.postgres._describing.nulls.catalog import Relation, StoredColumn
 from liteorm.postgres._describing.nulls.constants import is_true
 from liteorm.postgres._describing.nulls.expressions import is_json_exists, value_of
+from liteorm.postgres._describing.nulls.insides import inside_of
+from liteorm.postgres._describing.nulls.joining import NOT_FOLLOWED, joined
 from liteorm.postgres._describing.nulls.judging import known
-from liteorm.postgres._describing.nulls.levels import NONE, Col, Condition, Level, Out, Rel, Result
+from liteorm.postgres._describing.nulls.levels import (
+    NONE,
+    Col,
+    Condition,
+    Inside,
+    Level,
+    Out,
+    Rel,
+    Result,
+)
 from liteorm.postgres._describing.nulls.nodes import Node
 from liteorm.postgres._describing.nulls.picking import open_columns
 from liteorm.postgres._describing.nulls.values import NEVER, SOME, UNKNOWN, Value, any_null
@@ -168,6 +179,7 @@ class Sources:
             rel.tables = NONE
             for col in rel.cols.values():
                 col.total = col.const = None
+                col.inside = None if col.inside is None else NOT_FOLLOWED
                 if col.null == NEVER:
                     col.null = UNKNOWN
                     col.why = "a materialised view may be older than what its query promises now"
@@ -224,7 +236,19 @@ class Sources:
             mixed = SOME if state > SOME and any(v.null < state for v in column) else state
             why = next((value.why for value in column if value.why), "")
             rel.cols[number] = Col(UNKNOWN if blurred and mixed > UNKNOWN else mixed, why=why)
+            items = [row[number - 1] for row in entry.nodes("values_lists")]
+            rel.cols[number].inside = self._inside(items, column)
         return rel
+
+    def _inside(self, items: list[Any], values: tuple[Value, ...]) -> Inside | None:
+        """Return what is inside a column of VALUES."""
+        found, *others = [
+            Out(value.null, inside=inside_of(self._level, item))
+            for item, value in zip(items, values, strict=True)
+        ]
+        for out in others:
+            found = Out(min(found.null, out.null), inside=joined(found, out))
+        return found.inside
 
 
 def is_whole(relation: Relation, entry: Node) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
+from liteorm.postgres._describing.nulls.joining import NOT_FOLLOWED, joined
 from liteorm.postgres._describing.nulls.levels import NONE, Level, Out, Result
 from liteorm.postgres._describing.nulls.nodes import Node
 from liteorm.postgres._describing.nulls.types import type_of
@@ -40,21 +41,25 @@ def operand(operation: Node, node: Node, level: Level) -> Result:
         return Result(())
     match operation.number("op"):
         case 1:
-            return united(level.analysis, left, right)
+            result = united(level.analysis, left, right)
         case 2:
             columns = tuple(
-                Out(min(one.state, two.state), why=one.why)
+                Out(min(one.state, two.state), why=one.why, inside=one.inside)
                 for one, two in zip(left.columns, right.columns, strict=True)
             )
-            return Result(columns, blurred=True)
+            result = Result(columns, blurred=True)
         case _:
             columns = tuple(
-                Out(one.state if one.state in (NEVER, ALWAYS) else UNKNOWN, why=_TAKEN)
-                if two.state > NEVER
-                else one
+                evolve(
+                    Out(one.state if one.state in (NEVER, ALWAYS) else UNKNOWN, why=_TAKEN)
+                    if two.state > NEVER
+                    else one,
+                    inside=one.inside,
+                )
                 for one, two in zip(left.columns, right.columns, strict=True)
             )
-            return Result(columns, blurred=True)
+            result = Result(columns, blurred=True)
+    return evolve(result, names=left.names, types=tuple(operation.numbers("colTypes")))
 
 
 def _cast(part: Node, operation: Node, node: Node, level: Level) -> Result:
@@ -68,7 +73,11 @@ def _cast(part: Node, operation: Node, node: Node, level: Level) -> Result:
     columns = [
         out
         if _builtin_cast(type_of(entry["expr"]), type_)
-        else Out(UNKNOWN, why="it is cast to another type")
+        else Out(
+            UNKNOWN,
+            why="it is cast to another type",
+            inside=None if out.inside is None else NOT_FOLLOWED,
+        )
         for out, entry, type_ in zip(result.columns, entries, types, strict=False)
     ]
     return evolve(result, columns=tuple(columns))
@@ -82,11 +91,11 @@ def united(analysis: Analysis, left: Result, right: Result) -> Result:
         sides = [_missing(one), _missing(two)]
         if None in sides or sides == [NONE, NONE]:
             null = either([Value(one.state), Value(two.state)]).null
-            columns.append(Out(null, why=one.why or two.why))
+            columns.append(Out(null, why=one.why or two.why, inside=joined(one, two)))
         else:
             join = fresh.setdefault((sides[0], sides[1]), 0) or analysis.number()
             fresh[sides[0], sides[1]] = join
-            columns.append(Out(NEVER, frozenset({join})))
+            columns.append(Out(NEVER, frozenset({join}), inside=joined(one, two)))
     blurred = left.blurred and right.blurred
     possible = left.possible or right.possible
     return Result(tuple(columns), left.certain or right.certain, possible, blurred)
