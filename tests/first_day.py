@@ -42,6 +42,13 @@ MISTAKES = [
         "write <> ALL(%(ids)s), which takes a list",
     ),
     Mistake(
+        "SELECT id FROM things WHERE (id, id) IN %(pairs)s",
+        {"pairs": [(1, 2)]},
+        {"pairs": list[Any]},
+        _SYNTAX.format("%(pairs)s"),
+        "a list of rows goes as a list for each column: IN (SELECT * FROM unnest(",
+    ),
+    Mistake(
         "SELECT id FROM things WHERE id = %(id)s OR id IN %(id)s",
         {"id": [1]},
         {"id": list[int]},

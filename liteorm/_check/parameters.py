@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 import enum
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, cast
@@ -16,7 +17,9 @@ from liteorm._core.models.classes import model_of
 from liteorm._core.models.hints import Codec, Hint, hint_of
 from liteorm._core.scanning.fit import Fitter, Place
 from liteorm._core.scanning.types import PgType, underlying
-from liteorm._core.sql.placeholders import Fault
+from liteorm._core.sql.lexer import tokens
+from liteorm._core.sql.placeholders import WRITTEN, Fault
+from liteorm._core.sql.remedies import numbered_places
 from liteorm._core.statements.statement import Command
 from liteorm._core.values.json import Json
 from liteorm._core.values.members import parameter_of
@@ -27,6 +30,7 @@ _NUMBERS: dict[Any, tuple[Any, ...]] = {
     float: (float, decimal.Decimal),
     decimal.Decimal: (decimal.Decimal, float),
 }
+_NUMBER = re.compile(r"\$[0-9]+")
 # The driver leaves the type of a str open, so the server reads it as whatever it needs there.
 _NOT_FROM_STR = (bool, int, float, decimal.Decimal, bytes)
 
@@ -121,6 +125,28 @@ def name_problems(
                 else "remove it, or use it",
                 None if lost is None else lost.start,
             )
+
+
+def numbered_problem(sql: str, count: int) -> Problem | None:
+    """Return the problem of a parameter by number, which the server knows and no call sends.
+
+    Args:
+        sql: The statement.
+        count: How many parameters the server found in it.
+    """
+    known = max((number for number, _ in numbered_places(sql)), default=0)
+    if count <= known:
+        return None
+    numbers = [t for t in tokens(sql) if _NUMBER.fullmatch(sql, t.start, t.end)]
+    unknown = [t for t in numbers if int(sql[t.start + 1 : t.end]) > known]
+    shown = sql[unknown[0].start : unknown[0].end] if unknown else "$1"
+    return Problem(
+        "error",
+        "placeholder",
+        f"the statement has a parameter by number ({shown}), for which there is no value",
+        WRITTEN,
+        unknown[0].start if unknown else None,
+    )
 
 
 def parameter_problem(

@@ -27,6 +27,7 @@ from liteorm._check.parameters import (
     declared_of,
     labels_problem,
     name_problems,
+    numbered_problem,
     owner_of,
     parameter_problem,
 )
@@ -149,12 +150,15 @@ def _described_problems(
         [reply] = yield [Query(statement.sql, sent=_of_values(declaration.item, oid))]
         if isinstance(reply, Refusal):
             return [*problems, refused(statement.sql, reply)]
+        problems += _by_number(statement, reply)
         return [*problems, *column_problems(statement, reply, codecs)]
     ways = list(_ways(text))
     usual, *replies = yield [text.query(way.sent, analysed=not way.when) for way in ways]
     if isinstance(usual, Refusal):
         return problems + (yield from _usual_refused(text, usual))
     found = known = text.columns(usual)
+    if by_number := _by_number(statement, usual):
+        return [*problems, *by_number, *found]
     problems += yield from _mended_by_casts(text, usual, found)
     problems += _unfit(text, usual)
     others = list(zip(ways[1:], replies, strict=True))
@@ -164,6 +168,11 @@ def _described_problems(
             said = text.columns(_with_nulls(reply, usual))
             problems += [p.when(way.when) for p in said if p not in known]
     return problems
+
+
+def _by_number(statement: Command, answer: Answer) -> list[Problem]:
+    problem = numbered_problem(statement.sql, len(answer.parameters))
+    return [] if problem is None else [problem]
 
 
 def _of_values(statement: Command, oid: Oid) -> tuple[int, ...]:

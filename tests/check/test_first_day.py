@@ -52,6 +52,42 @@ def test_a_declared_parameter_inside_quotes_is_told(db: postgres.DB) -> None:
     assert "stands inside quotes" in str(found.hint)
 
 
+@pytest.mark.parametrize(
+    ("sql", "params"),
+    [
+        ("SELECT id FROM things WHERE id = $1", None),
+        ("SELECT id FROM things WHERE id = $1", {}),
+        ("SELECT id FROM things WHERE name = $2 AND day > $1", None),
+        ("SELECT id FROM things WHERE name = '$1' AND id = %s AND id > $2", None),
+        ("SELECT id FROM things WHERE name = %(n)s AND id = $2", {"n": str}),
+        ("DELETE FROM things WHERE id = $1", None),
+    ],
+)
+def test_parameters_by_number_are_told(
+    db: postgres.DB, sql: Any, params: dict[str, Any] | None
+) -> None:
+    """The server knows them, and no call has a value for them."""
+    found = [one for one in findings(db, sql, params) if one.code == "placeholder"]
+    assert len(found) == 1
+    assert found[0].level == "error"
+    assert "parameter by number ($" in found[0].message
+    assert "written %s or %(name)s" in str(found[0].hint)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "PREPARE found (int) AS SELECT id FROM things WHERE id = $1",
+        "CREATE FUNCTION twice(int) RETURNS int LANGUAGE SQL BEGIN ATOMIC SELECT $1 * 2; END",
+        "SELECT id FROM things WHERE name = '$1' AND name <> $$ $1 $$ -- $1",
+        "SELECT id FROM things WHERE id = %s AND id > $1",
+    ],
+)
+def test_other_numbers_are_no_mistake(db: postgres.DB, sql: Any) -> None:
+    """They are those of another statement, or none."""
+    assert [one for one in findings(db, sql) if one.level == "error"] == []
+
+
 def test_other_mistakes_beside_placeholders_get_no_such_advice(db: postgres.DB) -> None:
     """Whether it is described or run, a right placeholder is none of another library."""
     sql: Any = "SELECT id FROM things WHERE id = %(id)s AND data ? 'a' AND"

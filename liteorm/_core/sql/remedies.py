@@ -150,7 +150,12 @@ def _is_without_parameters(sql: str) -> bool:
 def _where_none_may_stand(sql: str, shown: str, at: int) -> str:
     """Return the remedy for a placeholder where the grammar takes none."""
     before = blanked(sql[:at])
-    if inside := _IN.search(before):
+    if (inside := _IN.search(before)) and before[: inside.start()].rstrip().endswith(")"):
+        return (
+            "a list of rows goes as a list for each column:"
+            " IN (SELECT * FROM unnest(%(first)s::type[], %(second)s::type[]))"
+        )
+    if inside:
         return f"write {'<> ALL' if inside[1] else '= ANY'}({shown}), which takes a list"
     if word := _QUANTIFIED.search(before):
         return f"write {word[1].upper()}({shown}), with parentheses"

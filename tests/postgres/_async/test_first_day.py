@@ -54,7 +54,7 @@ async def test_a_parameter_by_number_without_values_is_told(dsn: str, sql: Any) 
                 with pytest.raises(liteorm.StatementError, match=r"\$1") as caught:
                     await call(sql)
                 assert "is written %s or %(name)s" in str(caught.value.hint)
-        assert liteorm.scan(int, await db.query("SELECT 1")) == [1]
+        assert liteorm.scan(await db.query("SELECT 1"), int) == [1]
 
 
 @pytest.mark.parametrize("sql", ["SELECT %(x)s::int", "SELECT %s::int"])
