@@ -64,6 +64,8 @@ that a column can hold, else its name; where the labels are the names, write `me
 Inside JSON, bytes, intervals, times with a zone and ranges are read in two forms: as liteorm writes
 them (base64, ISO 8601, objects), and as `to_jsonb` does (`\\x00ff`, `1 day 02:03:00`,
 `12:00:00+02`, `[1,5)`), if `bytea_output` is `hex` and `IntervalStyle` is `postgres` or `iso_8601`.
+What `to_jsonb` writes of bytes where `bytea_output` is `escape` can be told from base64 by nobody:
+`abcd` is both. Let the SQL say it there: `'\\x' || encode(data, 'hex')`.
 
 """
 
@@ -133,8 +135,9 @@ send a `str` there.
 - **Other types of extensions** have no form that liteorm reads, and never surface as bytes: the
   error says to cast them to text. So do types without binary output (`aclitem`).
 - **A type that was dropped and created again**, or a composite whose attributes were added,
-  dropped or given another type, is looked up again by itself. A *renamed* attribute keeps its old
-  name until the pool is opened again: nothing in a result tells.
+  dropped or given another type, is looked up again by itself, also by the transaction that has done
+  it with a command of its own. One that lets a function do it says so: `db.clear_types()`. A
+  *renamed* attribute keeps its old name until the pool is opened again: nothing in a result tells.
 - **A database in SQL_ASCII** is read as UTF-8; other bytes are an error.
 """
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import attrs
 
+from liteorm._core.models.annotations import is_model, is_namedtuple
 from liteorm._core.models.hints import Codec
 from liteorm._core.values.json import Json
 from liteorm._core.values.ranges import Multirange, Range, multirange_of, range_of
@@ -76,9 +77,7 @@ class Coded:
         if cls is Encoded:
             return _finished(value.value)
         codec = codec_of(cls, self._codecs)
-        return (
-            self._inside(value) if codec is None else self._inside(_finished(codec.encode(value)))
-        )
+        return self._inside(value) if codec is None else _finished(codec.encode(value))
 
     def _inside(self, value: Any) -> Any:
         if is_a(value, ARRAYS):
@@ -116,5 +115,15 @@ class Coded:
 
 
 def _finished(value: Any) -> Any:
-    """Return what a codec gave; of a `Json` what it holds is given to no codec either."""
-    return Encoded(value) if value.__class__ is Json else value
+    """Return what a codec gave, in which nothing is given to another one, as it is read."""
+    if is_a(value, ARRAYS):
+        return [_finished(each) for each in value] if _holds_json(value) else value
+    return Encoded(value) if _is_json(value.__class__) else value
+
+
+def _holds_json(items: Iterable[Any]) -> bool:
+    return any(issubclass(cls, ARRAYS) or _is_json(cls) for cls in set(map(type, items)))
+
+
+def _is_json(cls: Any) -> bool:
+    return issubclass(cls, dict | Json) or (is_model(cls) and not is_namedtuple(cls))

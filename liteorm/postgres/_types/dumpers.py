@@ -151,10 +151,11 @@ def _register_codecs(
     plainly, plain = AdaptersMap(adapters), Coded(codecs).plain
     if written is not None:
         for json_dumper in (_JsonText, _JsonBinary):
-            members = {"written": written, "encoded": True}
-            encoded_json: Any = type(json_dumper.__name__, (json_dumper,), members)
-            for kind in (object, dict, Encoded):
-                register_dumper(plainly, kind, encoded_json)
+            members = {"written": written, "looked": True}
+            inside_json: Any = type(json_dumper.__name__, (json_dumper,), members)
+            for kind in (object, dict):
+                register_dumper(plainly, kind, inside_json)
+            register_dumper(plainly, Encoded, json_dumper)
     changed: tuple[type[Any], ...] = (*CONTAINERS, Enum, *codecs) if codecs else ()
     for cls in (*changed, Encoded):
         for base in (_ThroughText, _ThroughBinary):
@@ -474,8 +475,8 @@ class _JsonText(Dumper):
 
     oid = _JSONB_OID
     written: ClassVar[Written | None] = None
-    encoded: ClassVar[bool] = False
-    """Whether a codec has made the value, or has been looked for."""
+    looked: ClassVar[bool] = False
+    """Whether a codec for the value as a whole has been looked for."""
 
     def __init__(self, cls: type, context: Any = None) -> None:
         super().__init__(cls, context)
@@ -494,7 +495,7 @@ class _JsonText(Dumper):
 
     def _json(self, obj: Any) -> bytes:
         value = obj.value if obj.__class__ is Encoded else obj
-        return json_bytes(value, self.written, encoded=self.encoded)
+        return json_bytes(value, self.written, looked=self.looked)
 
 
 class _JsonBinary(_JsonText):

@@ -12,7 +12,7 @@ from psycopg.pq import Format
 
 from liteorm._core.models.classes import model_of_hint
 from liteorm._core.models.hints import Codec, Hint
-from liteorm._core.scanning.types import PgType, underlying
+from liteorm._core.scanning.types import MOMENTS, PgType, underlying
 from liteorm._core.values.members import stored
 from liteorm.errors import ModelError
 from liteorm.postgres._types.arrays import Array
@@ -25,6 +25,7 @@ from liteorm.postgres._types.ranges import MultirangeOf, RangeOf
 from liteorm.postgres._types.records import Composite
 from liteorm.postgres._types.strings import TEXT_ONLY, enum_encoder
 from liteorm.postgres._types.table import FORMS
+from liteorm.postgres._types.times import with_infinity
 
 _UNKNOWN = Form()
 
@@ -70,7 +71,6 @@ class Encoders:
         self._beneath = self
         if self._codecs:
             self._beneath = Encoders(adapters, None, money_unit, custom)
-            self._beneath._written = self._written
 
     def for_type(self, type_: PgType) -> Encoder:
         """Return the encoder of a type."""
@@ -87,7 +87,8 @@ class Encoders:
         kind = underlying(type_)
         element = kind.element
         if self._is_free(hint):
-            return self.for_type(type_)
+            read_by_codec = hint.kind in ("scalar", "model") and kind.base in MOMENTS
+            return self._worded(type_) if read_by_codec else self.for_type(type_)
         if type_.kind == "domain" and type_.element is not None:
             return attrs.evolve(self.for_field(type_.element, hint), pgtype=type_)
         if kind.base in ("json", "jsonb"):
@@ -110,6 +111,23 @@ class Encoders:
         if hint.kind in ("enum", "scalar"):
             return kept(self.for_type(type_), hint)
         return self.for_type(type_)
+
+    def _worded(self, type_: PgType) -> Encoder:
+        """Return the encoder of dates or timestamps whose codec may give the words for infinity."""
+        plain, codecs = self._beneath.for_type(type_), self._codecs
+        worded = with_infinity(plain)
+        assert plain.binary is not None
+
+        def each(call: Callable[[Any], Any], words: Callable[[Any], Any]) -> Callable[[Any], Any]:
+            def encode(value: Any) -> Any:
+                codec = codec_of(value.__class__, codecs)
+                return call(value) if codec is None else words(codec.encode(value))
+
+            return encode
+
+        binary = each(plain.binary, worded.ready)
+        text = each(plain.text, worded.text)
+        return attrs.evolve(worded, ready=binary, binary=binary, text=text, coded=True)
 
     def _is_free(self, hint: Hint) -> bool:
         """Tell whether a codec reads the values, or the annotation takes any."""
@@ -192,7 +210,7 @@ class Encoders:
         if type_.base == "money":
             sent = money_sent(self._money_unit())
         if self._written is not None and type_.base in ("json", "jsonb"):
-            sent = json_sent(type_.base, self._written, encoded=not self._codecs)
+            sent = json_sent(type_.base, self._written)
         scalar = sent or TEXT_ONLY
         ready = _with_members(type_, scalar) if sent is not None else scalar.ready
         binary: Callable[[Any], Any] | None = None
@@ -246,23 +264,24 @@ class Encoders:
     def _with_codecs(self, encoder: Encoder) -> Encoder:
         if not self._codecs:
             return encoder
-        codecs = self._codecs
+        codecs, beneath = self._codecs, self._beneath.for_type(encoder.pgtype)
 
-        def plain(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def plain(call: Callable[[Any], Any], given: Callable[[Any], Any]) -> Callable[[Any], Any]:
             def encode(value: Any) -> Any:
                 codec = codec_of(value.__class__, codecs)
-                return call(value if codec is None else codec.encode(value))
+                return call(value) if codec is None else given(codec.encode(value))
 
             return encode
 
+        binary = encoder.binary
         return attrs.evolve(
             encoder,
             fast=None if encoder.fast in codecs else encoder.fast,
             strict=False,
             coded=True,
-            ready=plain(encoder.ready),
-            binary=plain(encoder.binary) if encoder.binary else None,
-            text=plain(encoder.text),
+            ready=plain(encoder.ready, beneath.ready),
+            binary=plain(binary, beneath.binary or binary) if binary else None,
+            text=plain(encoder.text, beneath.text),
         )
 
 

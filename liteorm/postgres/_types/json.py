@@ -27,13 +27,13 @@ from liteorm.postgres._types.coded import LEAVES, codec_of
 from liteorm.postgres._types.forms import ARRAYS, Form, Scalar, Unsendable, is_a
 
 
-def json_bytes(value: Any, written: Written | None = None, *, encoded: bool = False) -> bytes:
+def json_bytes(value: Any, written: Written | None = None, *, looked: bool = False) -> bytes:
     """Return a value as JSON text.
 
     Args:
         value: The value.
         written: How a pool's own classes are written; by default there are none.
-        encoded: A codec has made the value, as a whole: it is given to no other one.
+        looked: There is no codec for the value as a whole.
 
     Raises:
         DataError: If something within has no JSON form (also NaN and the infinities).
@@ -42,7 +42,7 @@ def json_bytes(value: Any, written: Written | None = None, *, encoded: bool = Fa
 
     try:
         ways = written or _PLAINLY
-        plain = ways.encoded(value) if encoded else ways.disclosed(unwrapped(value))
+        plain = ways.inside(value) if looked else ways.disclosed(unwrapped(value))
         data = msgspec.json.encode(plain, enc_hook=_json_hook)
     except Error:
         raise
@@ -99,14 +99,10 @@ class Written:
         if cls in self._leaves:
             return value
         codec = codec_of(cls, self._codecs)
-        return self._parts(value) if codec is None else self.encoded(codec.encode(value))
+        return self.inside(value) if codec is None else given(codec.encode(value))
 
-    def encoded(self, made: Any) -> Any:
-        """Return the same of what a codec has made, which is not given to another one."""
-        made = unwrapped(made)
-        return made if type(made) in LEAVES else self._parts(made)
-
-    def _parts(self, value: Any) -> Any:
+    def inside(self, value: Any) -> Any:
+        """Return the same of a value for which there is no codec as a whole."""
         cls: Any = value.__class__
         if issubclass(cls, dict):
             _check_keys(value)
@@ -133,7 +129,7 @@ class Written:
             return value
         own = dict(codecs)
         return {
-            key: self.encoded(own[place].encode(inner))
+            key: given(own[place].encode(inner))
             if place in own and inner is not None
             else self.disclosed(inner)
             for place, (key, inner) in enumerate(zip(keys, inside, strict=True))
@@ -199,6 +195,11 @@ def _attributes(cls: Any, special: bool | None = None) -> _Attributes:
 
 
 _PLAINLY: Final = Written({})
+
+
+def given(made: Any) -> Any:
+    """Return what a codec has made: what is inside it is given to no other one, as it is read."""
+    return _PLAINLY.disclosed(unwrapped(made))
 
 
 def _member(member: Enum) -> Any:
@@ -293,12 +294,12 @@ def _has_nan(value: Any) -> bool:
     return any(_has_nan(getattr(value, name)) for name in names)
 
 
-def json_sent(base: str, written: Written | None = None, *, encoded: bool = False) -> Scalar:
+def json_sent(base: str, written: Written | None = None) -> Scalar:
     """Return how values are sent as json or jsonb."""
 
     def json(value: Any) -> bytes:
         try:
-            return json_bytes(value, written, encoded=encoded)
+            return json_bytes(value, written)
         except DataError as exc:
             raise Unsendable(exc.message) from exc
 

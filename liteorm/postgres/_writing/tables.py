@@ -40,10 +40,13 @@ SELECT a.attname, a.atttypid::int8, format_type(a.atttypid, a.atttypmod),
                EXISTS (SELECT FROM pg_catalog.pg_rewrite w
                         WHERE w.ev_class = r.oid AND w.ev_type = '3') AS insert_rules,
                row_security_active(r.oid) AS secured,
-               EXISTS (SELECT FROM pg_catalog.pg_trigger g
-                        WHERE NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 66 <> 0
-                          AND (g.tgrelid = r.oid OR r.relkind = 'p' AND g.tgrelid IN (
-                              SELECT f.relid FROM pg_partition_tree(r.oid) f))) AS fills,
+               r.relhastriggers AND EXISTS (
+                   SELECT FROM pg_catalog.pg_trigger g
+                    WHERE g.tgrelid = r.oid AND NOT g.tgisinternal AND g.tgtype & 66 <> 0)
+               OR r.relkind = 'p' AND EXISTS (
+                   SELECT FROM pg_partition_tree(r.oid) f
+                     JOIN pg_catalog.pg_trigger g ON g.tgrelid = f.relid
+                    WHERE NOT g.tgisinternal AND g.tgtype & 66 <> 0) AS fills,
                r.relkind = 'p' AND EXISTS (
                    SELECT FROM pg_partition_tree(r.oid) f
                      JOIN pg_catalog.pg_class o ON o.oid = f.relid

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import attrs
 import pytest
@@ -79,6 +79,38 @@ class Tenths:
         return Temperature(value / 10)
 
 
+@attrs.frozen
+class Tags:
+    """A class whose codec gives a list of what the pool has a codec for."""
+
+    numbers: tuple[int, ...]
+
+
+class TagsCodec:
+    """Tags as a list of numbers."""
+
+    def encode(self, value: Tags) -> list[int]:
+        """Write."""
+        return [*value.numbers]
+
+    def decode(self, value: list[int]) -> Tags:
+        """Read."""
+        return Tags(tuple(value))
+
+
+class Forever:
+    """The last day is without an end."""
+
+    def encode(self, value: dt.date) -> Any:
+        """Write."""
+        return "infinity" if value == dt.date.max else value
+
+    def decode(self, value: Any) -> dt.date:
+        """Read."""
+        found: dt.date = dt.date.max if value == "infinity" else value
+        return found
+
+
 class Color(Enum):
     """Text, not to be given to the codec of text."""
 
@@ -141,6 +173,8 @@ class Coded:
     body: int
     bodies: list[int]
     inside: Pair
+    tags: Tags
+    tagged: list[Tags]
     maybe: int | None = None
 
 
@@ -150,6 +184,7 @@ CODECS: dict[type, Any] = {
     dt.date: Moved(dt.timedelta(days=1)),
     Decimal: Moved(Decimal("0.5")),
     Temperature: Tenths(),
+    Tags: TagsCodec(),
 }
 
 TABLE = """
@@ -160,7 +195,8 @@ CREATE TYPE shape AS ENUM ('round', 'square');
 CREATE TABLE coded (id int PRIMARY KEY, version int, number int8, small int2, word text,
     color text, shape shape, fixed text, flag bool, day date, moment timestamp, cold numeric,
     amount numeric, cents int, numbers int[], grid int[], many int[], both_ couple, span int4range,
-    positive positive, pair pair, pairs pair[], body jsonb, bodies json, inside jsonb, maybe int);
+    positive positive, pair pair, pairs pair[], body jsonb, bodies json, inside jsonb,
+    tags int[], tagged jsonb, maybe int);
 """
 
 
@@ -171,6 +207,7 @@ def coded(id: int) -> Coded:
         *(dt.date(2024, 2, 28), dt.datetime(2024, 2, 28, 12), Temperature("36.6"), Decimal("1.25")),
         *(Cents(3), [1, 100_000], [[1, 2], [3, 4]], [Cents(1)], (Cents(2), 9), Range(1, 5), 8),
         *(Pair(1, Cents(2)), [Pair(3, Cents(4))], 11, [1, 2], Pair(7, Cents(8))),
+        *(Tags((1, 70_000)), [Tags((1, 2))]),
     ]
     return Coded(*values)
 
@@ -253,6 +290,8 @@ PARAMETERS: list[tuple[str, Any, Any]] = [
     ("%s::jsonb", Json(5), 6),
     ("%s::jsonb", {"a": [5]}, {"<a": [6]}),
     ("%s::jsonb[]", [{"a": 5}], [{"<a": 6}]),
+    ("%s::int8[]", Tags((1, 70_000)), [1, 70_000]),
+    ("%s::jsonb", {"a": Tags((5,))}, {"<a": [5]}),
 ]
 
 
@@ -316,7 +355,7 @@ async def test_a_list_that_becomes_json_of_a_list(liteorm_database: Database) ->
     """What a codec wraps in `Json` goes through no codec again."""
     async with await postgres.open_async(liteorm_database.dsn, codecs={list: Listed()}) as db:
         assert scan_one(await db.query("SELECT %s::jsonb::text", [[1, [2]]]), str) == (
-            '[1, [2, "end"], "end"]'
+            '[1, [2], "end"]'
         )
 
 
@@ -346,3 +385,36 @@ async def test_codecs_in_a_circle(liteorm_database: Database, codec: Any) -> Non
         for call in calls:
             with pytest.raises(liteorm.DataError, match=r"of type|itself|expected "):
                 await call()
+
+
+async def test_a_day_without_an_end(liteorm_database: Database) -> None:
+    """What a pool's codec is given for infinity it may give again, by every call."""
+
+    @liteorm.table("public.valid", key="id")
+    @attrs.define
+    class Valid:
+        id: int
+        until: dt.date
+
+    codecs: dict[type, Any] = {dt.date: Forever()}
+    async with await postgres.open_async(liteorm_database.dsn, codecs=codecs) as db:
+        await db.execute("CREATE TABLE valid (id int PRIMARY KEY, until date DEFAULT 'infinity')")
+        await db.execute("INSERT INTO valid VALUES (1), (2)")
+        found = await db.get(Valid, 1)
+        assert found == Valid(1, dt.date.max)
+        calls: list[Callable[[], Awaitable[Any]]] = [
+            lambda: db.update(found),
+            lambda: db.update_many([found]),
+            lambda: db.patch(Valid, 1, {"until": dt.date.max}),
+            lambda: db.upsert(found),
+            lambda: db.upsert_many([found]),
+            lambda: db.insert(Valid(3, dt.date.max)),
+            lambda: db.insert_many([Valid(4, dt.date.max), Valid(5, dt.date(2024, 1, 1))]),
+            lambda: db.insert_returning([Valid(6, dt.date.max)]),
+        ]
+        for call in calls:
+            await call()
+        rows = await db.query("SELECT id FROM valid WHERE until <> 'infinity'")
+        assert [*rows] == [(5,)]
+        with pytest.raises(liteorm.DataError, match="expected date"):
+            await db.insert_many([Valid(7, cast("Any", "infinity"))])
