@@ -499,6 +499,37 @@ async def test_a_server_that_starts_is_no_end(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("closing", ["listener", "database"])
+@pytest.mark.parametrize("met", ["a standby", "a server that starts"])
+async def test_closing_ends_a_receive_that_waits_to_try_again(
+    pair: Pair, met: str, closing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the wait until the next attempt is."""
+    waits: list[float] = []
+
+    def pause(_: Any) -> float:
+        waits.append(600.0)
+        return 600.0
+
+    attributes = pair.dsn(attributes="any") if met == "a standby" else pair.dsn_of(0)
+    async with (
+        await open_async(attributes, timeout=1) as db,
+        AsyncBackground() as background,
+    ):
+        listener = await listen_async(db, "a", on_gap=lambda: None)
+        monkeypatch.setattr(listener_module.Backoff, "pause", pause)
+        receiving = background.start(listener.receive)
+        pair.stop_primary()
+        if met != "a standby":
+            await auntil(lambda: listener._wire is None, "the loss")
+            pair.start_slowly()
+        await auntil(lambda: bool(waits), "the wait")
+        assert not receiving.done()
+        await (listener.close() if closing == "listener" else db.close())
+        with pytest.raises(liteorm.PoolClosed):
+            await receiving.result()
+
+
+@pytest.mark.parametrize("closing", ["listener", "database"])
 async def test_closing_does_not_wait_for_a_silent_server(
     liteorm_database: Any, closing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
