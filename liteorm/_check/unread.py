@@ -124,9 +124,8 @@ def _other(words: list[_Word]) -> Unread | None:
     if first in _NAMELESS or [word.text for word in words[:2]] == ["PREPARE", "TRANSACTION"]:
         return None
     if first in _PREPARED:
-        runs = first == "EXECUTE"
-        gives = runs or first == "FETCH"
-        return Unread(first, open=gives, parameters=runs, remedy=_SESSION if gives else None)
+        gives = first in ("EXECUTE", "FETCH")
+        return Unread(first, open=gives, remedy=_SESSION if gives else None)
     if first in ("SET", "RESET"):
         return _setting(words)
     command = _command(words)
@@ -134,7 +133,7 @@ def _other(words: list[_Word]) -> Unread | None:
         texts = [word.text for word in words if not word.depth]
         if "AS" in texts:
             if texts[texts.index("AS") + 1 :][:1] == ["EXECUTE"]:
-                return Unread(f"{command} AS EXECUTE", parameters=True, remedy=_SESSION)
+                return Unread(f"{command} AS EXECUTE", remedy=_SESSION)
             return Unread(command, parameters=command == "CREATE TABLE")
     return Unread(command, remedy=_DO)
 
@@ -157,7 +156,7 @@ def _explained(words: list[_Word]) -> Unread | None:
     skipped = ("ANALYZE", "ANALYSE", "VERBOSE")
     inner = [word for word in inner if word.text not in skipped]
     if inner and inner[0].text == "EXECUTE":
-        return Unread("EXPLAIN EXECUTE", parameters=True, remedy=_SESSION)
+        return Unread("EXPLAIN EXECUTE", remedy=_SESSION)
     return None
 
 

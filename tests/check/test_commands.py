@@ -202,6 +202,9 @@ NO_PARAMETERS = (
     "CREATE TABLE t (a int DEFAULT {})",
     "ALTER TABLE logs ADD b int DEFAULT {}",
     "CREATE FUNCTION f() RETURNS int LANGUAGE sql RETURN {}",
+    "EXECUTE p ({})",
+    "EXPLAIN (VERBOSE) EXECUTE p (1, {})",
+    "CREATE TABLE t AS EXECUTE p ({})",
 )
 
 
