@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import attrs
@@ -10,7 +11,7 @@ from liteorm._check.answers import Asking, Query, Refusal
 from liteorm._check.problems import Problem
 from liteorm._check.refusals import refused
 from liteorm._check.unread import unread_in
-from liteorm._core.sql.lexer import placeholders
+from liteorm._core.sql.lexer import placeholders, tokens
 from liteorm._core.sql.placeholders import style_of
 from liteorm._core.sql.remedies import IN_THE_SQL
 from liteorm._core.statements.statement import Command
@@ -18,6 +19,12 @@ from liteorm.errors import StatementError
 from liteorm.postgres._session.commands import check_text, count_statements
 
 _SCRIPT: Final = "declare each command as a statement of its own"
+_AFTER_ORDER: Final = frozenset(
+    {
+        *(",", ")", ";", "ASC", "DESC", "NULLS", "LIMIT", "OFFSET", "FETCH", "FOR", "HAVING"),
+        *("ORDER", "WINDOW", "UNION", "INTERSECT", "EXCEPT", "ROWS", "RANGE", "GROUPS", "USING"),
+    }
+)
 _UNTYPED: Final = frozenset({"42P18", "42P08"})
 
 
@@ -57,6 +64,30 @@ def takes_no_parameters(sql: str) -> Problem | None:
         IN_THE_SQL,
         real[0].start,
     )
+
+
+def constant_orders(sql: str) -> Iterator[Problem]:
+    """Yield a warning for each placeholder by which rows are ordered or grouped: it orders none."""
+    words = [
+        (sql[token.start : token.end].upper(), token)
+        for token in tokens(sql, placeholders=True)
+        if token.kind not in ("space", "comment")
+    ]
+    for index, (_, token) in enumerate(words):
+        if token.kind != "placeholder" or [text for text, _ in words[index - 1 : index]] != ["BY"]:
+            continue
+        before = words[index - 2][0] if index > 1 else ""
+        after = words[index + 1][0] if index + 1 < len(words) else ";"
+        if before in ("ORDER", "GROUP", "PARTITION") and after in _AFTER_ORDER:
+            yield Problem(
+                "warning",
+                "placeholder",
+                f"{before} BY {sql[token.start : token.end]} goes by the value that is sent, which"
+                " is the same for each row, and by no column",
+                "choose the column with choices= of a statement, or put it in with liteorm.sql and"
+                " Ident",
+                token.start,
+            )
 
 
 def command_problems(sql: str, found: list[Problem]) -> Asking:

@@ -17,6 +17,7 @@ from liteorm._check.answers import Answer, Asking, Query, Refusal, Reply
 from liteorm._check.columns import column_problems
 from liteorm._check.commands import (
     command_problems,
+    constant_orders,
     never_sent,
     script_problem,
     takes_no_parameters,
@@ -137,6 +138,8 @@ def _variant_problems(
         yield []
         return (yield from command_problems(sql, [refusal]))
     found = yield from _described_problems(declaration, variant, codecs, oid)
+    if all(problem.code != "placeholder" for problem in found):
+        found += constant_orders(sql)
     return (yield from command_problems(sql, found))
 
 

@@ -88,6 +88,27 @@ def test_other_numbers_are_no_mistake(db: postgres.DB, sql: Any) -> None:
     assert [one for one in findings(db, sql) if one.level == "error"] == []
 
 
+@pytest.mark.parametrize(
+    ("sql", "count"),
+    [
+        ("SELECT id FROM things ORDER BY %(o)s", 1),
+        ("SELECT id FROM things ORDER BY /* by */ %(o)s DESC NULLS LAST LIMIT 3", 1),
+        ("SELECT row_number() OVER (PARTITION BY %(o)s ORDER BY %(o)s) FROM things", 2),
+        ("SELECT count(*) FROM things GROUP BY %(o)s", 1),
+        ("SELECT id FROM things ORDER BY %(o)s = name, id", 0),
+        ("SELECT id FROM things ORDER BY %(o)s <> name", 0),
+        ("SELECT id FROM things ORDER BY position(%(o)s IN name)", 0),
+        ("SELECT id FROM things WHERE name = %(o)s ORDER BY id LIMIT 1", 0),
+    ],
+)
+def test_an_order_by_a_value_is_told(db: postgres.DB, sql: Any, count: int) -> None:
+    """The server takes it, and sorts by what is the same for each row."""
+    found = [f for f in findings(db, sql, {"o": str}) if f.code == "placeholder"]
+    assert [(f.level, "and by no column" in f.message) for f in found] == [
+        ("warning", True)
+    ] * count
+
+
 def test_other_mistakes_beside_placeholders_get_no_such_advice(db: postgres.DB) -> None:
     """Whether it is described or run, a right placeholder is none of another library."""
     sql: Any = "SELECT id FROM things WHERE id = %(id)s AND data ? 'a' AND"
