@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import collections
+import contextlib
 import enum
 import functools
 import inspect
@@ -12,7 +13,7 @@ import re
 import sys
 import sysconfig
 import types
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, cast
@@ -140,13 +141,13 @@ def bound_in(module: ModuleType) -> Iterator[tuple[str, Command]]:
     held: list[tuple[str, Any]] = [
         (name, value)
         for name, value in list(vars(module).items())
-        if isinstance(value, Command) or not name.startswith("__")
+        if is_a(value, Command) or not name.startswith("__")
     ]
     seen: dict[int, Any] = {}
     for _ in range(_DEEPEST):
         inside: list[tuple[str, Any]] = []
         for name, value in held:
-            if isinstance(value, Command):
+            if is_a(value, Command):
                 yield name, value
             elif type(value) not in _PLAIN and id(value) not in seen:
                 seen[id(value)] = value  # kept, so that no other object gets its id
@@ -154,28 +155,32 @@ def bound_in(module: ModuleType) -> Iterator[tuple[str, Command]]:
         held = inside
 
 
+def is_a(value: Any, kind: type | tuple[type, ...]) -> bool:
+    """Tell whether a value is of a class, by its type alone: a proxy's `__class__` may raise."""
+    return issubclass(cast("type[Any]", type(value)), kind)
+
+
 def _parts(name: str, value: Any, module: str) -> Iterator[tuple[str, Any]]:
     """Yield what a value holds, each by its name."""
     kind = cast("type[Any]", type(value))
-    if isinstance(value, _MAPPINGS):
-        pairs = list(cast("Mapping[Any, Any]", value).items())
-        pairs = [pair for pair in pairs if type(pair[1]) not in _PLAIN]
-        yield from ((f"{name}[{key!r}]", item) for key, item in pairs)
-    elif isinstance(value, _SEQUENCES):
-        items = enumerate(list(cast("Sequence[Any]", value)))
+    if is_a(value, _MAPPINGS):
+        pairs = [pair for pair in _pairs(value) if type(pair[1]) not in _PLAIN]
+        yield from ((f"{name}[{_shown(key)}]", item) for key, item in pairs)
+    elif is_a(value, _SEQUENCES):
+        items = enumerate(_items(value))
         yield from ((f"{name}[{n}]", item) for n, item in items if type(item) not in _PLAIN)
-    elif isinstance(value, set | frozenset):
-        held = [item for item in cast("set[Any]", value) if isinstance(item, Command)]
+    elif is_a(value, (set, frozenset)):
+        held = [item for item in cast("set[Any]", value) if is_a(item, Command)]
         held.sort(key=lambda item: (item.file, item.line, item.sql))
         yield from ((f"{name}{{{n}}}", item) for n, item in enumerate(held))
-    elif isinstance(value, functools.partial | functools.partialmethod):
+    elif is_a(value, (functools.partial, functools.partialmethod)):
         call = cast("functools.partial[Any]", value)
         yield name, call.func
         yield from ((f"{name}({n})", item) for n, item in enumerate(call.args))
         yield from ((f"{name}({key})", item) for key, item in call.keywords.items())
-    elif isinstance(value, property):
+    elif is_a(value, property):
         yield name, value.fget
-    elif isinstance(value, functools.cached_property):
+    elif is_a(value, functools.cached_property):
         yield name, cast("functools.cached_property[Any]", value).func
     elif kind is types.MethodType:
         yield name, value.__self__
@@ -184,14 +189,44 @@ def _parts(name: str, value: Any, module: str) -> Iterator[tuple[str, Any]]:
     elif kind is types.FunctionType:
         if _is_made_in(value, module):
             yield from _in_function(name, value)
-    elif inspect.isclass(value):
+    elif is_a(value, type):
         if _is_made_in(value, module):
             yield from _in_class(name, value)
     elif kind is types.SimpleNamespace or kind.__module__ == module or _is_users(kind):
-        attributes = dict(cast("dict[str, Any]", getattr(value, "__dict__", {})))
-        yield from ((f"{name}.{inner}", item) for inner, item in attributes.items())
-        for inner in _slots(kind):
-            yield f"{name}.{inner}", getattr(value, inner, None)
+        yield from ((f"{name}.{inner}", item) for inner, item in _attributes(value).items())
+        for inner, slot in _slots(kind):
+            with contextlib.suppress(AttributeError):  # nothing is in it
+                yield f"{name}.{inner}", slot.__get__(value)
+
+
+def _pairs(value: Any) -> list[tuple[Any, Any]]:
+    """Return what is in a mapping, whatever its class makes of it."""
+    if is_a(value, dict):
+        return list(cast("Any", dict).items(value))
+    if is_a(value, collections.ChainMap):
+        return [pair for each in reversed(value.maps) if is_a(each, dict) for pair in _pairs(each)]
+    return _pairs(value.data) if is_a(value, collections.UserDict) else list(value.items())
+
+
+def _items(value: Any) -> list[Any]:
+    value = value.data if is_a(value, collections.UserList) else value
+    kind: Any = next(each for each in _SEQUENCES if is_a(value, each))
+    return list(kind.__iter__(value))
+
+
+def _shown(key: Any) -> str:
+    """Return a key as a name shows it."""
+    try:
+        return repr(key)
+    except Exception:  # a class of the user's may raise anything there
+        return f"<{type(key).__name__}>"
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    try:
+        return dict(object.__getattribute__(value, "__dict__"))
+    except AttributeError:
+        return {}
 
 
 def _is_made_in(value: types.FunctionType | type, module: str) -> bool:
@@ -205,12 +240,12 @@ def _is_users(kind: type) -> bool:
     return file is not None and not str(file).startswith(NOT_THE_USERS)
 
 
-def _slots(cls: type) -> list[str]:
+def _slots(cls: type) -> list[tuple[str, types.MemberDescriptorType]]:
     return [
-        name
+        (name, item)
         for base in cls.__mro__
         for name, item in list(vars(base).items())
-        if isinstance(item, types.MemberDescriptorType) and not name.startswith("__")
+        if type(item) is types.MemberDescriptorType and not name.startswith("__")
     ]
 
 
@@ -240,6 +275,6 @@ def _in_class(name: str, cls: type) -> Iterator[tuple[str, Any]]:
         elif inner == "__dataclass_fields__":
             yield from ((f"{name}.{key}", field.default) for key, field in item.items())
         elif not inner.startswith("__"):
-            is_static = isinstance(item, staticmethod | classmethod)
-            held: Any = cast("Any", item).__func__ if is_static else item
+            is_static = is_a(item, (staticmethod, classmethod))
+            held: Any = item.__func__ if is_static else item
             yield f"{name}.{inner}", held

@@ -16,7 +16,9 @@ HEADER: Final = (
 
 def loads(module: ModuleType) -> dict[str, Statements]:
     """Return what a module has loaded, by the names it is bound to."""
-    return {name: value for name, value in vars(module).items() if isinstance(value, Statements)}
+    return {
+        name: value for name, value in vars(module).items() if issubclass(type(value), Statements)
+    }
 
 
 def stub_path(module: ModuleType) -> Path | None:

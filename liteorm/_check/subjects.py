@@ -15,7 +15,7 @@ from typing import Any, Literal, cast
 
 import attrs
 
-from liteorm._check.bindings import NOT_THE_USERS, Scope, bound_in
+from liteorm._check.bindings import NOT_THE_USERS, Scope, bound_in, is_a
 from liteorm._check.stubfiles import HEADER, loads, stub_path
 from liteorm._core.models.model import Table
 from liteorm._core.statements.statement import Command, declared_in
@@ -89,7 +89,7 @@ def custom_types(modules: Iterable[ModuleType | str]) -> list[CustomType]:
         for one in _with_submodules(_imported(module)):
             for value in vars(one).values():
                 values: Any = value if type(value) in (list, tuple) else (value,)
-                found.update({id(item): item for item in values if isinstance(item, CustomType)})
+                found.update({id(item): item for item in values if is_a(item, CustomType)})
     return list(found.values())
 
 
@@ -212,7 +212,7 @@ def _tables(module: ModuleType) -> Iterator[Subject]:
 def _classes(holder: ModuleType | type, module: str) -> Iterator[type]:
     """Yield a module's own classes, and those inside them."""
     for value in list(vars(holder).values()):
-        if inspect.isclass(value) and value.__module__ == module and value is not holder:
+        if is_a(value, type) and value.__module__ == module and value is not holder:
             yield value
             if value.__qualname__.startswith(getattr(holder, "__qualname__", "")):
                 yield from _classes(value, module)
@@ -244,4 +244,4 @@ def _is_constraint_dict(name: str, value: Any) -> bool:
 
 
 def _is_violation(value: object) -> bool:
-    return inspect.isclass(value) and issubclass(value, IntegrityError)
+    return is_a(value, type) and issubclass(cast("type", value), IntegrityError)

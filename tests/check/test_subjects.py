@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from liteorm._check import collect
+from liteorm._check import collect, custom_types
 
 FILES = {
     "pkg/__init__.py": "",
@@ -308,3 +308,63 @@ def test_objects_that_lead_to_each_other_are_looked_into_once(tmp_path: Path) ->
     )
     [subject] = collect(["pkg.web"])
     assert subject.name == "nodes[299].query"
+
+
+HOSTILE = """
+import collections
+import unittest.mock
+import liteorm
+
+class Lazy:
+    @property
+    def __class__(self):
+        raise RuntimeError("not yet")
+    def __getattr__(self, name):
+        raise RuntimeError("not yet")
+    def __eq__(self, other):
+        raise RuntimeError("not yet")
+    __hash__ = None
+
+class Items(dict):
+    def items(self):
+        raise RuntimeError("not yet")
+    __iter__ = __len__ = __getitem__ = items
+
+class Listed(list):
+    def __iter__(self):
+        raise RuntimeError("not yet")
+    __len__ = __getitem__ = __iter__
+
+class Shown:
+    def __repr__(self):
+        raise RuntimeError("not yet")
+
+class Slots:
+    __slots__ = ("there", "missing")
+
+lazy = Lazy()
+within = {"lazy": Lazy(), Shown(): [Lazy()], "listed": [Lazy(), (Lazy(),)]}
+items = Items(a=liteorm.statement(int, "SELECT 1 AS items"))
+listed = Listed([liteorm.statement(int, "SELECT 1 AS listed")])
+mock = unittest.mock.MagicMock()
+slots = Slots()
+slots.there = Lazy()
+
+class Holder:
+    lazy = Lazy()
+    __members__ = Lazy()
+
+holder = Holder()
+holder.lazy = Lazy()
+def default(lazy=Lazy()): ...
+shown = {Shown(): liteorm.statement(int, "SELECT 1 AS shown")}
+plain = liteorm.statement(int, "SELECT 1 AS plain")
+"""
+
+
+def test_objects_that_must_not_be_touched_are_not(tmp_path: Path) -> None:
+    """Proxies that are not bound yet, and whatever else raises when it is looked at."""
+    (tmp_path / "pkg" / "hostile.py").write_text(HOSTILE)
+    names = {subject.name for subject in collect(["pkg.hostile"])}
+    assert names == {"items['a']", "listed[0]", "shown[<Shown>]", "plain"}
+    assert custom_types(["pkg.hostile"]) == []
