@@ -38,6 +38,7 @@ _NOT_TEXT: Final = (bool, *_NUMBERS)
 _HOLDERS: Final = {
     "array": ("sequence", "tuple"),
     "list": ("sequence", "tuple"),
+    "items": ("sequence", "tuple"),
     "row": ("model", "mapping", "tuple"),
     "object": ("model", "mapping"),
 }
@@ -112,7 +113,7 @@ class _Checker:
         wanted = self._wanted(inside, hint)
         if wanted is None:
             return
-        if inside.form == "unknown":
+        if inside.form == "unknown" or (inside.form == "list" and wanted.kind == "tuple"):
             yield Problem(
                 "warning",
                 "inside-unknown",
@@ -121,7 +122,9 @@ class _Checker:
                 "write it with json_build_object, jsonb_agg, row_to_json, array_agg or ROW alone,"
                 " or end the column's name with ! if you know that it fits",
             )
-        elif inside.form in ("array", "list"):
+        elif inside.form == "items" and wanted.kind == "tuple":
+            yield from self._items(inside, wanted, where)
+        elif inside.form in ("array", "list", "items"):
             for arg in wanted.args if wanted.kind == "sequence" else ():
                 for part in inside.parts:
                     yield from self._value(part, arg, where.element(), inside)
@@ -134,6 +137,18 @@ class _Checker:
         else:
             for number, (part, arg) in enumerate(zip(inside.parts, wanted.args, strict=False)):
                 yield from self._value(part, arg, where.field(str(number), None), inside)
+
+    def _items(self, inside: InsideShape, hint: Hint, where: _Where) -> Iterator[Problem]:
+        """Yield what does not fit between a list's elements in their order and a tuple."""
+        if len(inside.parts) != len(hint.args):
+            yield Problem(
+                "error",
+                "inside-names",
+                f"{where.source} has {len(inside.parts)} elements; {where.target} is {hint.text}",
+                "make a list of as many values as the tuple has",
+            )
+        for number, (part, arg) in enumerate(zip(inside.parts, hint.args, strict=False)):
+            yield from self._value(part, arg, where.field(str(number), None), inside)
 
     def _wanted(self, inside: InsideShape, hint: Hint) -> Hint | None:
         """Return the annotation that is looked into, None if there is none of that form."""
@@ -202,7 +217,9 @@ class _Checker:
             yield from _null_problems(part, hint, where, siblings)
         if part.inside is not None:
             yield from self.held(part.inside, hint, where)
-        elif part.type is not None and not self._fits(part.type, hint, inside.form):
+        elif part.type is not None and not (
+            self._fits(part.type, hint, inside.form) and not _is_text_for_number(part, hint, inside)
+        ):
             shown = "" if part.type.shown == part.type.name else f" ({part.type.shown})"
             yield Problem(
                 "error",
@@ -215,7 +232,7 @@ class _Checker:
         base = underlying(type_)
         if base.base in ("json", "jsonb", "unknown"):
             return True
-        if form in ("list", "object"):
+        if form in _IN_JSON_FORMS:
             return _fits_in_json(base, hint)
         try:
             Fitter(self.codecs).fit(type_, hint, Place("", None, ""))
@@ -252,6 +269,16 @@ def _null_problems(
             f"{where.source} is not known to be never NULL{reason}; {where.target} is {hint.text}",
             f"annotate it {hint.text} | None, or use coalesce(...)",
         )
+
+
+_IN_JSON_FORMS: Final = ("list", "items", "object")
+
+
+def _is_text_for_number(part: PartShape, hint: Hint, inside: InsideShape) -> bool:
+    """Tell whether a literal in quotes, which is a text in JSON, is to fill a number or a bool."""
+    literal = part.type is not None and part.type.name == "unknown"
+    literal = literal and part.column.nullable is False and inside.form in _IN_JSON_FORMS
+    return literal and hint.kind == "scalar" and hint.type in (bool, int, float)
 
 
 def _fits_in_json(base: PgType, hint: Hint) -> bool:

@@ -197,6 +197,11 @@ RIGHT: list[tuple[Any, str]] = [
     (list[str], "SELECT tags || 'x'::text || ARRAY[note] FROM lists"),
     (list[str], "SELECT coalesce(nullif(tags, '{}'), ARRAY[]::text[]) FROM lists"),
     (list[str], "SELECT array_replace(tags, 'a', 'b') FROM lists"),
+    (tuple[int, str, str | None], "SELECT json_build_array(id, note, tag) FROM b"),
+    (list[tuple[int, str]], "SELECT jsonb_agg(jsonb_build_array(id, note)) FROM b GROUP BY a_id"),
+    (list[int], "SELECT jsonb_build_array(id, a_id) FROM b UNION ALL SELECT jsonb_build_array()"),
+    (B, "SELECT x FROM b, jsonb_build_object('id', id, 'note', note) x"),
+    (BMaybe, "SELECT jsonb_build_object('id', 1, 'tag', NULL)"),
     (
         list[str],
         "SELECT coalesce((SELECT array_replace(tags, 'a', b.note) FROM lists l"
@@ -322,6 +327,18 @@ WRONG: list[tuple[Any, str, str, str]] = [
     (list[str], "SELECT array_agg(tag) || tags FROM lists, b GROUP BY tags", "inside-null", "elem"),
     (list[str], "SELECT array_replace(tags, 'a', tag) FROM lists, b", "inside-unknown", "not"),
     (list[str], "SELECT array_fill(tag, '{2}') FROM b", "inside-unknown", "not followed"),
+    (tuple[str, int], "SELECT json_build_array(id, note) FROM b", "inside-type", '"0" in'),
+    (tuple[int, str], "SELECT json_build_array(id, tag) FROM b", "inside-null", '"1" in'),
+    (tuple[int, str], "SELECT json_build_array(id) FROM b", "inside-names", "has 1 elements"),
+    (tuple[int, str], "SELECT json_agg(id) FROM b GROUP BY a_id", "inside-unknown", "not followed"),
+    (
+        tuple[int, str],
+        "SELECT json_build_array(id, note) FROM b UNION ALL SELECT json_build_array(1)",
+        "inside-unknown",
+        "not followed",
+    ),
+    (B, "SELECT x FROM b, jsonb_build_object('id', id, 'note', tag) x", "inside-null", '"note" in'),
+    (B, "SELECT jsonb_build_object('id', '1', 'note', 'x')", "inside-type", '"id" in'),
     (
         BTag,
         "SELECT jsonb_set((SELECT to_jsonb(q) FROM b q WHERE q.id = b.id), '{id}', '1') FROM b",

@@ -83,7 +83,8 @@ class PartShape:
 class InsideShape:
     """What is inside a column that the statement puts together.
 
-    `form` is "array" or "row", "list" or "object" in JSON, "unknown" where it is not followed.
+    `form` is "array" or "row", "list", "items" or "object" in JSON, "unknown" where it is not
+    followed. Items are a list's elements in their order.
     """
 
     form: str

@@ -301,7 +301,7 @@ def _call(level: Level, node: Node) -> Inside | None:
         return _without_null(inside) if inside is not None and _is_null(args[1]) else inside
     if name in _LISTS:
         parts = [_as_json(_part(level, "", arg)) for arg in args]
-        return Inside("list", different(parts)) if parts else None
+        return Inside("items", tuple(parts))
     if name in _OBJECTS and len(args) % 2 == 0:
         keys = [_text(arg) for arg in args[::2]]
         if None in keys:

@@ -31,6 +31,8 @@ def joined(one: Out, two: Out) -> Inside | None:
         return b if one.state == ALWAYS else a
     if a is None or b is None:
         return _beside_stored(a or b)
+    if {a.form, b.form} <= {"list", "items"} and not _are_alike(a, b):
+        return Inside("list", different([*a.parts, *b.parts]))
     if a.form != b.form or a.named != b.named or a.form == "unknown":
         return NOT_FOLLOWED
     if a.form in ("array", "list"):
@@ -44,6 +46,12 @@ def joined(one: Out, two: Out) -> Inside | None:
             return NOT_FOLLOWED
         parts.append(Member(part.name, max(types, default=0), _either(part.out, other.out)))
     return evolve(a, parts=tuple(parts))
+
+
+def _are_alike(one: Inside, two: Inside) -> bool:
+    """Return whether two lists have the same types in the same places."""
+    types = [[part.type for part in inside.parts] for inside in (one, two)]
+    return one.form == two.form == "items" and types[0] == types[1]
 
 
 def _beside_stored(inside: Inside | None) -> Inside | None:

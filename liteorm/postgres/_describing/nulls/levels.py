@@ -161,7 +161,8 @@ class Member:
 class Inside:
     """What is inside a value that a statement puts together.
 
-    `form` is "array" or "row" of PostgreSQL's own, "list" or "object" in JSON, or "unknown".
+    `form` is "array" or "row" of PostgreSQL's own, "list", "items" or "object" in JSON, or
+    "unknown". Items are a list's elements in their order.
     """
 
     form: str

@@ -197,7 +197,9 @@ class Sources:
             for position, value in enumerate(states):
                 # Of several, the shorter are filled up with NULL.
                 state = value.null if len(items) == 1 else max(value.null, UNKNOWN)
-                rel.cols[start + position + 1] = Col(state, why=value.why)
+                col = rel.cols[start + position + 1] = Col(state, why=value.why)
+                if count == 1 and not call.flag("funcretset"):
+                    col.inside = inside_of(self._level, call)
             rel.certain = rel.certain and not call.flag("funcretset")
             start += count
         if entry.flag("funcordinality"):
