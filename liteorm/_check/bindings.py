@@ -265,16 +265,18 @@ def _in_function(name: str, function: types.FunctionType) -> Iterator[tuple[str,
 
 
 def _in_class(name: str, cls: type) -> Iterator[tuple[str, Any]]:
+    own_words = "__"
     if issubclass(cls, enum.Enum):
         members = list(cls.__members__.items())
         yield from ((f"{name}.{inner}", member._value_) for inner, member in members)
+        own_words = "_"  # what the members are kept in
     attributes: dict[str, Any] = dict(vars(cast("type", cls)))
     for inner, item in attributes.items():
         if inner == "__attrs_attrs__":
             yield from ((f"{name}.{field.name}", field.default) for field in item)
         elif inner == "__dataclass_fields__":
             yield from ((f"{name}.{key}", field.default) for key, field in item.items())
-        elif not inner.startswith("__"):
+        elif not inner.startswith(own_words):
             is_static = is_a(item, (staticmethod, classmethod))
             held: Any = item.__func__ if is_static else item
             yield f"{name}.{inner}", held

@@ -150,14 +150,16 @@ def _statements(scopes: Sequence[Scope]) -> dict[str, list[Subject]]:
     """Return the statements of each module."""
     pairs = [(scope, name, item) for scope in scopes for name, item in scope.bound.items()]
     # The name of its own counts, not what holds it.
-    pairs.sort(key=lambda pair: pair[1].replace(".", "").isidentifier())
+    pairs.sort(key=lambda pair: not pair[1].replace(".", "").isidentifier())
     names = {id(item): (scope, name) for scope, name, item in reversed(pairs)}
     names |= {
         id(item): (scope, name)
         for scope, name, item in reversed(pairs)
         if item.module != scope.name and scope.line_of(name) is not None
     }
-    names |= {id(item): (scope, n) for scope, n, item in pairs if item.module == scope.name}
+    names |= {
+        id(item): (scope, n) for scope, n, item in reversed(pairs) if item.module == scope.name
+    }
     declared = {item for scope in scopes for item in declared_in(scope.name)}
     loaded = {
         id(item)

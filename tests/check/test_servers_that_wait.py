@@ -16,7 +16,6 @@ from liteorm_testing import Database, Proxy, Server, database
 
 COMMANDS = {
     "check": ["check", "waiting_shop"],
-    "plans": ["check", "waiting_shop", "--plans", "1000"],
     "write": ["check", "waiting_shop", "--write"],
     "stubs": ["stubs", "waiting_shop"],
     "models": ["models"],
@@ -48,7 +47,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "waiting_shop", raising=False)
 
 
-@pytest.mark.parametrize(("command", "answers"), [("plans", 4), ("models", 3)])
+@pytest.mark.parametrize(("command", "answers"), [("check", 4), ("models", 3)])
 def test_a_server_that_freezes_is_waited_for_so_long(
     made: Database, command: str, answers: int, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -362,6 +362,20 @@ plain = liteorm.statement(int, "SELECT 1 AS plain")
 """
 
 
+def test_a_name_of_its_own_counts_more_than_what_holds_it(tmp_path: Path) -> None:
+    """Whichever comes first, and whoever made it."""
+    (tmp_path / "pkg" / "lib.py").write_text(LIB)
+    (tmp_path / "pkg" / "twice.py").write_text(
+        "from liteorm import statement\nfrom pkg.lib import make\n"
+        "held = {'a': make('x'), 'b': statement(int, 'SELECT 2')}\n"
+        "after = held['a']\nown_after = held['b']\n"
+        "before = make('y')\nown_before = statement(int, 'SELECT 3')\n"
+        "holding = [before, own_before]\n"
+    )
+    names = {subject.name for subject in collect(["pkg.twice"])}
+    assert names == {"after", "own_after", "before", "own_before"}
+
+
 def test_objects_that_must_not_be_touched_are_not(tmp_path: Path) -> None:
     """Proxies that are not bound yet, and whatever else raises when it is looked at."""
     (tmp_path / "pkg" / "hostile.py").write_text(HOSTILE)
