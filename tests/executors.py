@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
@@ -13,6 +15,7 @@ from liteorm._core.scanning.scanner import Scanner
 
 counts = {"compiled": 0, "declined": 0, "generated": 0}
 _chunk = Scanner.chunk
+_several = Scanner.several
 
 
 def described(value: Any, depth: int = 0) -> Any:
@@ -47,9 +50,17 @@ def _both(
     return generated if compiled is None else compiled
 
 
+def _in_chunks(self: Scanner, rows: Any, first: int = 0) -> Any:
+    """Read streams in chunks as well, and so by both."""
+    chunks: Any = SimpleNamespace(executor=None, chunk=self.chunk)
+    chunks._before = partial(Scanner._before, chunks)
+    return _several(chunks, rows, first)
+
+
 def pytest_configure() -> None:
-    """Take the place of the scanner's method."""
+    """Take the place of the scanner's methods."""
     Scanner.chunk = _both  # type: ignore[method-assign]
+    Scanner.several = _in_chunks  # type: ignore[method-assign]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -15,7 +15,7 @@ add(PyObject *module, PyType_Spec *spec)
 }
 
 /* What liteorm calls, and with what: counted up whenever either changes. */
-#define INTERFACE 3
+#define INTERFACE 4
 
 static int
 module_exec(PyObject *module)
@@ -32,7 +32,8 @@ module_exec(PyObject *module)
         return -1;
     }
     if (add(module, &library_spec) < 0 || add(module, &value_spec) < 0 ||
-        add(module, &rows_spec) < 0 || add(module, &encoder_spec) < 0) {
+        add(module, &rows_spec) < 0 || add(module, &each_spec) < 0 ||
+        add(module, &encoder_spec) < 0) {
         return -1;
     }
     return 0;

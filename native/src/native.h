@@ -353,5 +353,6 @@ int moment_us(PyObject *value, int utc, int64_t *us);
 
 /* rows.c */
 extern PyType_Spec rows_spec;
+extern PyType_Spec each_spec;
 
 #endif

@@ -12,6 +12,7 @@ typedef struct {
     int *used; /* the columns that the fill looks at */
     Py_ssize_t used_count;
     char late; /* whether objects may be made late */
+    PyTypeObject *each;
 } Rows;
 
 static void
@@ -77,7 +78,9 @@ rows_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         Py_DECREF(self);
         return NULL;
     }
-    if (rows_use(self) < 0) {
+    PyObject *module = PyType_GetModule(type);
+    self->each = module ? (PyTypeObject *)PyObject_GetAttrString(module, "Each") : NULL;
+    if (self->each == NULL || rows_use(self) < 0) {
         Py_DECREF(self);
         return NULL;
     }
@@ -166,6 +169,17 @@ objects(Rows *self, const void *result, Py_ssize_t start, Py_ssize_t stop, int l
     return list;
 }
 
+/* Turn an error that is about rows into nothing; Ctrl-C and the like are not: -1 for these. */
+static int
+declined(void)
+{
+    if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception)) {
+        return -1;
+    }
+    PyErr_Clear();
+    return 0;
+}
+
 PyDoc_STRVAR(rows_build_doc,
 "build(result, start, stop, late=False)\n"
 "--\n\n"
@@ -209,13 +223,125 @@ rows_build(PyObject *object, PyObject *const *args, Py_ssize_t count)
     if (made != NULL) {
         return made;
     }
-    /* Ctrl-C and the like are not about the rows. */
-    if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception)) {
+    if (declined() < 0) {
         return NULL;
     }
-    PyErr_Clear();
     Py_RETURN_NONE;
 }
+
+/* The objects of a result's rows, each made when it is asked for: memory that the reader has just
+ * given back is taken for the next one, while it is still near the processor. */
+typedef struct {
+    PyObject_HEAD
+    Rows *rows;
+    PyObject *owner; /* of the result */
+    const void *result;
+    int row;
+    int stop;
+    Py_ssize_t left; /* the row that it declined, `stop` if none */
+} Each;
+
+PyDoc_STRVAR(rows_each_doc,
+"each(owner, result)\n"
+"--\n\n"
+"Iterate over the objects of all rows; None: they are not of the form that was planned for.\n\n"
+"`owner` keeps the result. The iteration ends at a row that is for Python to judge: `left`.");
+
+static PyObject *
+rows_each(PyObject *object, PyObject *const *args, Py_ssize_t count)
+{
+    Rows *self = (Rows *)object;
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "each takes an owner and a result");
+        return NULL;
+    }
+    if (args[1] == Py_None || !self->fill->flat || !self->late) {
+        Py_RETURN_NONE;
+    }
+    void *result = PyLong_AsVoidPtr(args[1]);
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    int stop = result == NULL ? -1 : self->library->ntuples(result);
+    if (stop < 0 || !fits(self, result, 0, stop)) {
+        Py_RETURN_NONE;
+    }
+    Each *each = PyObject_GC_New(Each, self->each);
+    if (each == NULL) {
+        return NULL;
+    }
+    each->rows = (Rows *)Py_NewRef(object);
+    each->owner = Py_NewRef(args[0]);
+    each->result = result;
+    each->row = 0;
+    each->stop = stop;
+    each->left = stop;
+    PyObject_GC_Track(each);
+    return (PyObject *)each;
+}
+
+static PyObject *
+each_next(PyObject *object)
+{
+    Each *self = (Each *)object;
+    int row = self->row;
+    if (row >= self->stop) {
+        return NULL;
+    }
+    self->row = row + 1;
+    Run run = {.depth = 0, .root = NULL};
+    PyObject *made = flat_row(self->rows, self->result, row, &run);
+    if (made == NULL && declined() == 0) {
+        self->row = self->stop;
+        self->left = row;
+    }
+    return made;
+}
+
+static int
+each_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    Each *self = (Each *)object;
+    Py_VISIT(Py_TYPE(object));
+    Py_VISIT(self->rows);
+    Py_VISIT(self->owner);
+    return 0;
+}
+
+static void
+each_dealloc(PyObject *object)
+{
+    Each *self = (Each *)object;
+    PyTypeObject *type = Py_TYPE(object);
+    PyObject_GC_UnTrack(object);
+    Py_DECREF(self->rows);
+    Py_DECREF(self->owner);
+    PyObject_GC_Del(object);
+    Py_DECREF(type);
+}
+
+static PyMemberDef each_members[] = {
+    {"left", T_PYSSIZET, offsetof(Each, left), READONLY, "The row that it declined, if any."},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot each_slots[] = {
+    {Py_tp_doc, "Objects of rows, made one after the other."},
+    {Py_tp_dealloc, each_dealloc},
+    {Py_tp_traverse, each_traverse},
+    {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, each_next},
+    {Py_tp_members, each_members},
+    {0, NULL},
+};
+
+PyType_Spec each_spec = {
+    .name = "liteorm_native.Each",
+    .basicsize = sizeof(Each),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = each_slots,
+};
 
 PyDoc_STRVAR(rows_hidden_doc,
 "hidden()\n"
@@ -273,6 +399,7 @@ rows_traverse(PyObject *object, visitproc visit, void *arg)
 {
     Rows *self = (Rows *)object;
     Py_VISIT(Py_TYPE(object));
+    Py_VISIT(self->each);
     return fill_visit(self->fill, visit, arg);
 }
 
@@ -285,12 +412,14 @@ rows_dealloc(PyObject *object)
     fill_free(self->fill);
     PyMem_Free(self->used);
     Py_XDECREF(self->library);
+    Py_XDECREF(self->each);
     type->tp_free(object);
     Py_DECREF(type);
 }
 
 static PyMethodDef rows_methods[] = {
     {"build", (PyCFunction)(void (*)(void))rows_build, METH_FASTCALL, rows_build_doc},
+    {"each", (PyCFunction)(void (*)(void))rows_each, METH_FASTCALL, rows_each_doc},
     {"hidden", rows_hidden, METH_NOARGS, rows_hidden_doc},
     {"known", rows_known, METH_O, rows_known_doc},
     {NULL, NULL, 0, NULL},

@@ -67,12 +67,24 @@ def outcome(make: Callable[[], Any]) -> Any:
         return type(error), str(error), getattr(error, "__notes__", None)
 
 
+def streamed(scanner: Any, source: Any) -> tuple[list[Any], Any]:
+    """Read as a stream is read; return the objects that were given, and what came then."""
+    given: list[Any] = []
+
+    def read() -> None:
+        for objects in scanner.several(source, 1000):
+            given.extend(map(described, objects))
+
+    return given, outcome(read)
+
+
 def both(rows: Rows, model: Any) -> tuple[Any, Any]:
     """Scan with the compiled executor and without; return both outcomes."""
     scanner = scanner_for(model, rows._source.shape)  # type: ignore[attr-defined]
     assert scanner.executor is not None, scanner.declined
     source: Any = rows._source
     alone = attrs.evolve(scanner, executor=None)
+    assert streamed(scanner, source) == streamed(alone, source)
     return outcome(lambda: scanner.objects(source)), outcome(lambda: alone.objects(source))
 
 
@@ -434,7 +446,7 @@ def test_any_moment_is_the_same(microseconds: list[int]) -> None:
 def test_text_is_the_same_wherever_it_leaves_ascii(inside: str | bytes) -> None:
     """What is looked at eight bytes at a time is decoded as byte by byte, good text and bad."""
     spoiled = inside if isinstance(inside, bytes) else inside.encode()
-    for length in range(27):
+    for length in (0, 1, 6, 7, 8, 9, 15, 16, 17):
         for at in range(length + 1):
             cell = b"a" * at + spoiled + b"b" * (length - at)
             compiled, generated = both(made_rows((TEXT,), [(cell,)]), str)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -214,12 +214,12 @@ def scan_iter(stream: Any, model: Any, *, extra: Extra = "error") -> Any:
     return chain.from_iterable(_scan_iter(stream, model, extra))
 
 
-def _scan_iter(stream: RowStream, model: Any, extra: Extra) -> Iterator[list[Any]]:
+def _scan_iter(stream: RowStream, model: Any, extra: Extra) -> Iterator[Iterable[Any]]:
     first = 0
     try:
         for rows in stream._batches():
             source = _source_of(rows)
-            yield from scanner_for(model, source.shape, extra).chunks(source, first)
+            yield from scanner_for(model, source.shape, extra).several(source, first)
             first += source.count
     except Exception as error:
         told: Any = stream
@@ -232,7 +232,7 @@ async def _scan_iter_async(stream: AsyncRowStream, model: Any, extra: Extra) -> 
     try:
         async for rows in stream._batches():
             source = _source_of(rows)
-            for objects in scanner_for(model, source.shape, extra).chunks(source, first):
+            for objects in scanner_for(model, source.shape, extra).several(source, first):
                 for obj in objects:
                     yield obj
             first += source.count

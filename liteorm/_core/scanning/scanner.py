@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -18,7 +18,7 @@ from liteorm._core.scanning.emit import Source, emit_scan
 from liteorm._core.scanning.plan import ScanPlan, plan_scan
 from liteorm._core.scanning.shape import Executor, ScanSource, Shape
 from liteorm._core.scanning.types import types_in
-from liteorm.errors import ModelError
+from liteorm.errors import Error, ModelError
 
 CHUNK = 256
 """Rows loaded and built at once: few enough that their tuples stay in the processor's cache."""
@@ -57,10 +57,39 @@ class Scanner:
             late.known(out)
         return out
 
-    def chunks(self, rows: ScanSource, first: int = 0) -> Iterator[list[Any]]:
-        """Build the objects of all rows, a few at a time: for a reader who keeps none of them."""
-        for start in range(0, rows.count, CHUNK):
-            yield self.chunk(rows, start, min(start + CHUNK, rows.count), first)
+    def several(self, rows: ScanSource, first: int = 0) -> Iterator[Iterable[Any]]:
+        """Build the objects of all rows, some at a time: for a reader who keeps none of them.
+
+        Whoever builds them, those before a row that cannot be read are given.
+        """
+        start = 0
+        each = None if self.executor is None else self.executor.each(rows, rows.handle)
+        if each is not None:
+            yield each
+            start = each.left
+        for at in range(start, rows.count, CHUNK):
+            objects, error = self._before(rows, at, min(at + CHUNK, rows.count), first)
+            yield objects
+            if error is not None:
+                try:
+                    raise error
+                finally:
+                    del error  # whose traceback leads here
+
+    def _before(
+        self, rows: ScanSource, start: int, stop: int, first: int
+    ) -> tuple[Iterator[Any], Error | None]:
+        """Build the objects of rows [start, stop), or those before the first row with an error."""
+        found: Error | None = None
+        while True:
+            try:
+                return iter(self.chunk(rows, start, stop, first)), found
+            except Error as error:
+                # All values of a chunk are loaded before its first object is built.
+                row: int | None = getattr(error, "row", None)
+                if row is None or not start < row - first < stop:
+                    raise
+                stop, found = row - first, error
 
     def chunk(
         self, rows: ScanSource, start: int, stop: int, first: int = 0, *, late: bool = False

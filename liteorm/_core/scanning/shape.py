@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
 import attrs
@@ -18,6 +18,17 @@ LoadRows = Callable[[int, int], list[tuple[Any, ...]]]
 InnerTypes = Callable[[tuple[int, ...]], tuple[PgType, ...]]
 
 
+class Each(Protocol):
+    """The objects of rows, each made when it is asked for."""
+
+    @property
+    def left(self) -> int:
+        """The row at which the iteration ended: all are done, or it is for the generated code."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
 class Executor(Protocol):
     """A backend's own way to carry out a plan."""
 
@@ -31,6 +42,13 @@ class Executor(Protocol):
 
         None: there is something unusual in them; the generated code reads them, or says what it
         is. Late ones are to be given to `known` in the end.
+        """
+        ...
+
+    def each(self, rows: Any, handle: Any, /) -> Each | None:
+        """Iterate over the objects of all rows of a result, which `rows` keep.
+
+        None: it makes such objects only several at a time.
         """
         ...
 

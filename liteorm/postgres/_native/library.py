@@ -17,7 +17,7 @@ __all__ = ["Unavailable", "library", "module", "record_types"]
 logger: Final = logging.getLogger("liteorm")
 
 # As in native/src/module.c: counted up whenever what is called there changes.
-_INTERFACE: Final = 3
+_INTERFACE: Final = 4
 
 
 class Unavailable(Exception):

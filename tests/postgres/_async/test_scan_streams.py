@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, LiteralString, NamedTuple
 
+import attrs
 import pytest
 
 from liteorm import DataError, ScanError, scan, scan_iter, scan_one
+from liteorm._core.scanning.scanner import clear_scanners
 from liteorm.postgres import AsyncDB
 
 pytestmark = pytest.mark.anyio
@@ -18,6 +20,20 @@ class Row(NamedTuple):
 
     n: int
     text: str | None = None
+
+
+@attrs.define
+class Slotted:
+    """The same in slots, which are filled one object after the other."""
+
+    n: int
+
+
+@attrs.define
+class Checked:
+    """The same with a validator, which is called several rows at a time."""
+
+    n: int = attrs.field(validator=attrs.validators.ge(0))
 
 
 async def scanned(db: AsyncDB, sql: LiteralString, model: Any, **options: Any) -> list[Any]:
@@ -70,6 +86,26 @@ async def test_row_numbers_go_on_across_batches(liteorm_async_db: AsyncDB) -> No
             dt.date,
         )
     assert refused.value.row == 901
+
+
+@pytest.mark.parametrize("native", ["1", "0"])
+@pytest.mark.parametrize("model", [Row, Slotted, Checked, dict[str, int], tuple[int], int])
+async def test_objects_before_a_row_that_cannot_be_read_are_given(
+    liteorm_async_db: AsyncDB, model: Any, native: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each row before it, whoever makes the objects and wherever in a batch it is."""
+    monkeypatch.setenv("LITEORM_NATIVE", native)
+    clear_scanners()
+    sql: LiteralString = """
+        SELECT CASE WHEN n <> 1776 THEN n END AS n FROM generate_series(0, 3000) AS n
+    """
+    seen: list[Any] = []
+    with pytest.raises(ScanError, match='column "n", row 1776'):
+        async with liteorm_async_db.stream(sql) as stream:
+            async for obj in scan_iter(stream, model):
+                seen.append(obj)
+    assert len(seen) == 1776
+    clear_scanners()
 
 
 async def test_objects_before_a_bad_row_arrive(liteorm_async_db: AsyncDB) -> None:
