@@ -5,6 +5,7 @@ Only what costs values that fit nothing, or next to nothing, is looked at.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -44,8 +45,34 @@ def kept(encoder: Encoder, hint: Hint) -> Encoder:
         return encoder
     if underlying(type_).base == "bpchar":
         return encoder  # what is read is padded
-    check = _enum_check if hint.kind == "enum" else _literal_check
-    return _checked(encoder, check(type_, hint))
+    if hint.kind == "enum":
+        return _checked(encoder, _enum_check(type_, hint))
+    return _foreseen(_checked(encoder, _literal_check(type_, hint)), hint)
+
+
+def _foreseen(encoder: Encoder, hint: Hint) -> Encoder:
+    """Return an encoder that has what it makes of a Literal's values at hand."""
+    values = [value for value in hint.literals if value.__class__ in _HASHED]
+
+    def at_hand(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        made: dict[Any, Any] = {}
+        for value in values:
+            with contextlib.suppress(Exception):  # what does not fit is told when it comes
+                made[value] = call(value)
+
+        def encode(value: Any) -> Any:
+            # True is no 1 here.
+            found = made.get(value) if value.__class__ in _HASHED else None
+            return call(value) if found is None else found
+
+        return encode
+
+    binary = encoder.binary
+    return attrs.evolve(
+        encoder,
+        ready=at_hand(encoder.ready),
+        binary=at_hand(binary) if binary else None,
+    )
 
 
 def _checked(encoder: Encoder, check: Check) -> Encoder:
