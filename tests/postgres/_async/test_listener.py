@@ -23,6 +23,7 @@ from liteorm.postgres import (
     session_async,
 )
 from liteorm.postgres._async import listener as listener_module
+from liteorm.postgres._session.notifying import Backoff
 from liteorm.postgres._session.primitives import asleep
 from liteorm_testing import Proxy, kill_backend
 from tests.postgres.support import AsyncBackground, Pair, Witness, auntil
@@ -516,7 +517,7 @@ async def test_closing_ends_a_receive_that_waits_to_try_again(
         AsyncBackground() as background,
     ):
         listener = await listen_async(db, "a", on_gap=lambda: None)
-        monkeypatch.setattr(listener_module.Backoff, "pause", pause)
+        monkeypatch.setattr(Backoff, "pause", pause)
         receiving = background.start(listener.receive)
         pair.stop_primary()
         if met != "a standby":

@@ -24,6 +24,7 @@ from liteorm.postgres import (
     session,
 )
 from liteorm.postgres._sync import listener as listener_module
+from liteorm.postgres._session.notifying import Backoff
 from liteorm.postgres._session.primitives import sleep
 from liteorm_testing import Proxy, kill_backend
 from tests.postgres.support import Background, Pair, Witness, until
@@ -516,7 +517,7 @@ def test_closing_ends_a_receive_that_waits_to_try_again(
         Background() as background,
     ):
         listener = listen(db, "a", on_gap=lambda: None)
-        monkeypatch.setattr(listener_module.Backoff, "pause", pause)
+        monkeypatch.setattr(Backoff, "pause", pause)
         receiving = background.start(listener.receive)
         pair.stop_primary()
         if met != "a standby":
