@@ -101,8 +101,15 @@ class _Change:
         return cases
 
     def _conflicting(self, conflict: Node, values: Values) -> tuple[Out, ...]:
-        level = self._beside({conflict.number("exclRelIndex"): self._stored(values, None)})
+        excluded = self._stored(values, None)
+        level = self._beside({conflict.number("exclRelIndex"): excluded})
         old = self._there(level)
+        for element in conflict.nodes("arbiterElems"):
+            key = element["expr"]
+            number = key.number("varattno") if isinstance(key, Node) and key.kind == "VAR" else 0
+            if number > 0 and excluded.col(number).null == NEVER:
+                # It equals what was to be inserted.
+                old.col(number).null = NEVER
         self._add_condition(level, conflict["onConflictWhere"])
         self._settle(level)
         sets = self._values(level, conflict.nodes("onConflictSet"))
