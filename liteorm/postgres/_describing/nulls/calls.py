@@ -279,13 +279,23 @@ def none_atom(level: Level, node: Node, evaluate: Evaluate) -> Any:
         return ("none", node)
     filtered = node["aggfilter"].key if node["aggfilter"] is not None else ""
     args = node.nodes("args")
-    first = args[0]["expr"].key if args else ""
+    first = _told_by(level, args[0]["expr"]) if args else ""
     if args and filtered and not node.number("agglevelsup"):
         with level.over(groups=False), level.plainly():
             if evaluate(level, args[0]).null == NEVER:
                 # Each row that passes the filter brings a value, as for count(*).
                 first = ""
     return ("none", first, filtered, node["agglevelsup"])
+
+
+def _told_by(level: Level, node: Node) -> Any:
+    """Return what decides whether an aggregate's argument is NULL: its text, or just joins."""
+    rel = level.rels.get(node.number("varno")) if node.kind == "VAR" else None
+    if rel is None or rel.aliases is not None or node.number("varlevelsup"):
+        return node.key
+    col = rel.col(node.number("varattno"))
+    joins = rel.joins | col.joins
+    return frozenset(joins) if col.null == NEVER and joins else node.key
 
 
 def _is_random(level: Level, node: Node) -> bool:
