@@ -183,3 +183,66 @@ async def test_an_interruption_of_a_task_at_any_line_loses_none(
             await asyncio.sleep(0)
             check_whole(db)
         assert step > LEAST
+
+
+@contextmanager
+def interrupted_finalizers() -> Generator[list[str]]:
+    """Raise where a connection's finalizer begins, as a handler of a signal may."""
+    places: list[str] = []
+
+    def trace(frame: Any, event: str, _: object) -> Any:
+        if event == "call" and frame.f_code.co_qualname in ("Wire.__del__", "AsyncWire.__del__"):
+            places.append(frame.f_code.co_qualname)
+            raise Interruption
+        return None
+
+    before, hook = sys.gettrace(), sys.unraisablehook
+    sys.settrace(trace)
+    # That of pytest keeps the exception, and with it the connection.
+    sys.unraisablehook = lambda _: None
+    try:
+        yield places
+    finally:
+        sys.settrace(before)
+        sys.unraisablehook = hook
+
+
+BETWEEN = ["borrowed", "taken"]
+"""Lost by whoever works with it, and on its way out of the pool."""
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("lost", BETWEEN)
+def test_an_interrupted_finalizer_loses_no_place(liteorm_database: Any, lost: str) -> None:
+    """What is raised in a finalizer is dropped by Python: the place is filled all the same."""
+    with open(liteorm_database.dsn, max_size=1, timeout=15) as db:
+        for _ in range(3):
+            if lost == "borrowed":
+                wire: Any = borrow.borrow(db._state)
+            else:
+                wire = idle.take_idle(db._state.pool)
+            with interrupted_finalizers() as places:
+                del wire
+            assert places == ["Wire.__del__"]
+            assert list(db.query("SELECT 8")) == [(8,)]
+            check_whole(db)
+
+
+@pytest.mark.anyio
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("lost", BETWEEN)
+async def test_an_interrupted_finalizer_loses_no_place_of_a_task(
+    liteorm_database: Any, lost: str
+) -> None:
+    """The same in asyncio."""
+    async with await open_async(liteorm_database.dsn, max_size=1, timeout=15) as db:
+        for _ in range(3):
+            if lost == "borrowed":
+                wire: Any = await aborrow.borrow(db._state)
+            else:
+                wire = idle.atake_idle(db._state.pool)
+            with interrupted_finalizers() as places:
+                del wire
+            assert places == ["AsyncWire.__del__"]
+            assert list(await db.query("SELECT 8")) == [(8,)]
+            check_whole(db)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from sys import is_finalizing
 from time import monotonic
@@ -52,7 +51,7 @@ from liteorm.postgres._session.protocol import (
 )
 from liteorm.postgres._session.reachability import aanswers, place_of
 from liteorm.postgres._session.receiving import AsyncReceiver, await_io
-from liteorm.postgres._session.reclaiming import areclaim
+from liteorm.postgres._session.reclaiming import areclaim, place_in
 from liteorm.postgres._session.state import BRIEFLY, CLEANUP_BOUND, PoolState, address_of, server_of
 from liteorm.postgres._session.translate import FatalNotice, is_stale, one_line, translate
 from liteorm.postgres._types.dumpers import are_plain
@@ -92,7 +91,7 @@ class AsyncWire(AsyncLimits):
     """The server was a standby when it was made."""
     usual_path: bytes | None = None
     """The search_path that it began with, if the server reports it."""
-    reference: weakref.ref[AsyncWire]
+    reference: Any
     """To itself: what notes that it is in use must not hold it."""
     abandoned: Any = None
     """A stream or COPY on it was lost without an end: see `abandoning`."""
@@ -140,8 +139,7 @@ class AsyncWire(AsyncLimits):
         if state.on_notice is None:
             # What the user has given runs where he waits, not in the event loop.
             wire.receive = wire._receiver.wait
-        wire.reference = weakref.ref(wire)
-        hash(wire.reference)  # which a reference that is dead cannot make any more
+        wire.reference = place_in(state, wire)
         wire.add_notice_handler(NoticeWatch(wire.__dict__, state.on_notice))
         name_unguessably(wire)
         wire.server = server_of(wire.pgconn)
@@ -496,6 +494,8 @@ class AsyncWire(AsyncLimits):
 
     async def close(self) -> None:
         """Close the connection."""
+        if "reference" in self.__dict__:
+            self.reference.ended = True
         await super().close()
         if self._receiver is not None:
             self._receiver.close()
@@ -507,6 +507,8 @@ class AsyncWire(AsyncLimits):
         # Closed and not in use, it has been replaced or was not wanted any more.
         if not self.closed or self.reference in state.borrowed:
             areclaim(state, self)
+        else:
+            self.reference.ended = True
 
     def cut(self) -> None:
         """End the connection under somebody who waits on it, without taking the descriptor."""

@@ -23,6 +23,7 @@ from liteorm.postgres._driver.pool import (
     leave_queue,
     put_idle,
     queue_up,
+    replace_lost,
     take_idle,
 )
 from liteorm.postgres._driver.statements import (
@@ -73,6 +74,7 @@ __all__ = [
     "queue_up",
     "register_dumper",
     "register_loader",
+    "replace_lost",
     "take_idle",
 ]
 

@@ -25,6 +25,7 @@ __all__ = [
     "held_safely",
     "leave_queue",
     "put_idle",
+    "replace_lost",
     "take_idle",
 ]
 
@@ -71,6 +72,19 @@ def held_safely(pool: T) -> T:
 def belong_to(connection: Any, pool: Any) -> None:
     """Say which pool a connection is to be given back to; idle ones do not know theirs."""
     connection._pool = pool
+
+
+# A connection that has gone without being given back. Upstream would have to offer a call for it.
+_adding: Final[Any] = inside("psycopg_pool.pool", "AddConnection")
+_adding_async: Final[Any] = inside("psycopg_pool.pool_async", "AddConnection")
+
+
+def replace_lost(pool: Any) -> None:
+    """Have a connection made in the place of one that nobody will give back."""
+    run: Any = getattr(pool, "run_task", None)
+    task = _adding if isinstance(pool, ConnectionPool) else _adding_async
+    if task is not None and run is not None:
+        run(task(pool))
 
 
 # An idle connection. `getconn` and `putconn` pass through eleven functions, asking about checks and

@@ -3,6 +3,9 @@
 Whoever borrowed one holds it, and the pool those that are idle. One that is collected is lost, and
 its place in the pool would be lost with it. A finalizer may run anywhere, also where this thread
 holds the pool's lock: it only hands the connection on.
+
+A handler of a signal may raise in a finalizer, and Python drops that. Then what a weak reference
+calls, which is no Python code and cannot be interrupted, tells that the connection has gone.
 """
 
 from __future__ import annotations
@@ -12,19 +15,21 @@ import logging
 import os
 import threading
 import warnings
+import weakref
 from queue import SimpleQueue
 from sys import is_finalizing
 from typing import Any, Final
 
 from psycopg import pq
 
-from liteorm.postgres._driver import belong_to
+from liteorm.postgres._driver import belong_to, replace_lost
 
-__all__ = ["areclaim", "reclaim", "start_reclaiming", "warn_of_loss"]
+__all__ = ["areclaim", "place_in", "reclaim", "start_reclaiming", "warn_of_loss"]
 
 logger: Final = logging.getLogger("liteorm")
 
-_lost: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
+_lost: SimpleQueue[Any] = SimpleQueue()
+"""Connections with the state of their pool, and places of those that have gone."""
 _running: list[int] = []
 """The process in which the thread below runs."""
 _tasks: Final[set[asyncio.Task[None]]] = set()
@@ -59,19 +64,53 @@ def start_reclaiming() -> None:
         threading.Thread(target=_reclaim_all, name="liteorm reclaiming", daemon=True).start()
 
 
+class _Place(weakref.ref[Any]):
+    """A weak reference to a connection, and its place in the pool."""
+
+    __slots__ = ("ended", "state")
+    ended: bool
+    """It was closed on purpose, or its finalizer has seen to it."""
+    state: Any
+
+
+def place_in(state: Any, wire: Any) -> Any:
+    """Return a weak reference to a connection whose place is filled anew when it has gone."""
+    place = _Place(wire, _lost.put)
+    place.ended, place.state = False, weakref.ref(state)
+    hash(place)  # which a reference that is dead cannot make any more
+    return place
+
+
 def _reclaim_all() -> None:
     while True:
-        state, wire = _lost.get()
+        found = _lost.get()
         try:
-            if _is_lost(state, wire):
-                state.pool.putconn(wire)
+            if isinstance(found, _Place):
+                _fill(found)
+            elif _is_lost(*found):
+                found[0].pool.putconn(found[1])
         except Exception as exc:
             logger.debug("a lost connection could not be replaced: %s", exc)
-        del state, wire
+        del found
+
+
+def _fill(place: _Place) -> None:
+    """Have a connection made in the place of one whose finalizer was interrupted."""
+    state = place.state()
+    if state is None or state.blocked or state.forked or is_finalizing():
+        return
+    lost = state.borrowed.pop(place, None) is not None or not place.ended
+    if not lost or state.pool.closed:
+        return
+    if state.loop is None:
+        replace_lost(state.pool)
+    else:
+        state.loop.call_soon_threadsafe(replace_lost, state.pool)
 
 
 def _is_lost(state: Any, wire: Any) -> bool:
     """Close a connection before its place is given back: what state it is in is not known."""
+    wire.reference.ended = True
     state.borrowed.pop(wire.reference, None)
     wire.drop()
     belong_to(wire, state.pool)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from sys import is_finalizing
 from time import monotonic
@@ -53,7 +52,7 @@ from liteorm.postgres._session.protocol import (
 )
 from liteorm.postgres._session.reachability import answers, place_of
 from liteorm.postgres._session.receiving import Receiver, wait_io
-from liteorm.postgres._session.reclaiming import reclaim
+from liteorm.postgres._session.reclaiming import reclaim, place_in
 from liteorm.postgres._session.state import BRIEFLY, CLEANUP_BOUND, PoolState, address_of, server_of
 from liteorm.postgres._session.translate import FatalNotice, is_stale, one_line, translate
 from liteorm.postgres._types.dumpers import are_plain
@@ -93,7 +92,7 @@ class Wire(Limits):
     """The server was a standby when it was made."""
     usual_path: bytes | None = None
     """The search_path that it began with, if the server reports it."""
-    reference: weakref.ref[Wire]
+    reference: Any
     """To itself: what notes that it is in use must not hold it."""
     abandoned: Any = None
     """A stream or COPY on it was lost without an end: see `abandoning`."""
@@ -141,8 +140,7 @@ class Wire(Limits):
         if state.on_notice is None:
             # What the user has given runs where he waits, not in the event loop.
             wire.receive = wire._receiver.wait
-        wire.reference = weakref.ref(wire)
-        hash(wire.reference)  # which a reference that is dead cannot make any more
+        wire.reference = place_in(state, wire)
         wire.add_notice_handler(NoticeWatch(wire.__dict__, state.on_notice))
         name_unguessably(wire)
         wire.server = server_of(wire.pgconn)
@@ -497,6 +495,8 @@ class Wire(Limits):
 
     def close(self) -> None:
         """Close the connection."""
+        if "reference" in self.__dict__:
+            self.reference.ended = True
         super().close()
         if self._receiver is not None:
             self._receiver.close()
@@ -508,6 +508,8 @@ class Wire(Limits):
         # Closed and not in use, it has been replaced or was not wanted any more.
         if not self.closed or self.reference in state.borrowed:
             reclaim(state, self)
+        else:
+            self.reference.ended = True
 
     def cut(self) -> None:
         """End the connection under somebody who waits on it, without taking the descriptor."""
