@@ -106,7 +106,8 @@ def reading(rows: Rows, model: Any) -> list[Callable[[], Any]]:
 
     def one_by_one() -> bool:
         each = executor.each(source, handle)
-        return each is not None and sum(1 for _ in each) == len(rows)
+        # No generator: where one cannot be made for want of memory, Python 3.13 crashes by itself.
+        return each is not None and len([*each]) == len(rows)
 
     calls: list[Callable[[], Any]] = [
         lambda: rows_type(libpq, columns, program),
