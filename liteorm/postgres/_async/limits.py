@@ -6,12 +6,13 @@ import logging
 from collections.abc import Sequence
 from math import ceil
 from time import monotonic
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor, pq
 from psycopg.abc import PQGen
 
+from liteorm.errors import StatementError
 from liteorm.postgres._session.beginning import LIMIT, Begin
 from liteorm.postgres._session.options import ANSWER_GRACE
 from liteorm.postgres._session.protocol import text_step
@@ -29,6 +30,8 @@ _told: Final[dict[str, float]] = {}
 # Not from the view of all settings: that takes milliseconds, more than the limit may be.
 _SETTINGS_SQL: Final = f"{LIMIT}, pg_catalog.current_schemas(true)::text"
 _PATH: Final = b"search_path"
+_READ: Final = frozenset({b"UTF8", b"SQL_ASCII", None})
+"""Encodings of the client that are read as UTF-8; a pooler may not tell which it is."""
 
 
 class AsyncLimits(AsyncConnection[tuple[Any, ...]]):
@@ -70,15 +73,15 @@ class AsyncLimits(AsyncConnection[tuple[Any, ...]]):
     held: bool = False
     """Somebody has it for a block: what he sets in autocommit holds until its end."""
 
-    async def wait(
-        self,
-        gen: PQGen[Any],
-        interval: float = 0.1,
-        timeout: float | None = None,
-        io: Any = await_io,
-    ) -> Any:
-        """Let a step of the protocol run, within the bounds."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
+        # Of the class below this one: the driver's does not take what waits.
+        async def wait(
+            self,
+            gen: PQGen[Any],
+            interval: float = 0.1,
+            timeout: float | None = None,
+            io: Any = await_io,
+        ) -> Any: ...
 
     async def command(self, sql: str) -> str:
         """Run a transaction command; return the server's word for what it did."""
@@ -234,7 +237,12 @@ class AsyncLimits(AsyncConnection[tuple[Any, ...]]):
         keep(self.state.named, begun, None)
 
     async def learn_settings(self) -> None:
-        """Ask for what has been changed: the statement_timeout and, in a transaction, the path."""
+        """Ask for what has been changed: the statement_timeout and, in a transaction, the path.
+
+        Raises:
+            StatementError: It was the client_encoding.
+        """
+        await self._keep_encoding()
         status = self.pgconn.transaction_status
         inside = status == pq.TransactionStatus.INTRANS
         if not inside and not (self.held and status == _IDLE):
@@ -253,6 +261,19 @@ class AsyncLimits(AsyncConnection[tuple[Any, ...]]):
         finally:
             self.limit(None)
             self.timed_out, self.late = late
+
+    async def _keep_encoding(self) -> None:
+        """Refuse another encoding than UTF-8: all that is sent and read would be taken for it."""
+        encoding = None if self.closed else self.pgconn.parameter_status(b"client_encoding")
+        if encoding in _READ:
+            return
+        await self.command("SET client_encoding TO 'UTF8'")
+        was = (encoding or b"").decode()
+        raise StatementError(
+            f"client_encoding was set to {was}, expected UTF8, which liteorm "
+            "speaks; it is UTF8 again, and what else the statement did stands",
+            hint="leave client_encoding as it is: convert_to(value, 'LATIN1') gives other bytes",
+        )
 
     async def _learn(self) -> None:
         cursor = AsyncCursor(self)

@@ -225,13 +225,13 @@ def count_statements(sql: str) -> int:
     return max(1, sum(1 for _ in lexer.statements(sql)))
 
 
-_WATCHED: Final = frozenset({"search_path", "statement_timeout"})
+_WATCHED: Final = frozenset({"search_path", "statement_timeout", "client_encoding"})
 _SETTABLE: Final = _WATCHED | {"role", "session_authorization"}
 """What changes one of these, given to set_config."""
 _CHANGING_TAGS: Final = frozenset({b"SET", b"RESET", b"DISCARD ALL"})
 _MENTIONED: Final = pattern(
-    r"(?i)\b(?:search_path|statement_timeout|set_config|schema|role|(?:session_)?authorization"
-    r"|reset|discard)\b"
+    r"(?i)\b(?:search_path|statement_timeout|client_encoding|names|set_config|schema|role"
+    r"|(?:session_)?authorization|reset|discard)\b"
 )
 
 
@@ -246,7 +246,8 @@ _mentioned_in_short = lru_cache(512)(_mentioned)
 def changes_settings(tag: bytes, sql: str, params: Any) -> bool:
     """Say whether a statement may have changed what has to be known of a transaction.
 
-    That is the search_path, also as it depends on the role, and the statement_timeout.
+    That is the search_path, also as it depends on the role, the statement_timeout, and the
+    client_encoding.
     """
     # Every statement comes by here: a look-up is what it takes.
     found = _mentioned_in_short(sql) if len(sql) < _REMEMBERED else _mentioned(sql)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -107,3 +107,47 @@ def test_a_limit_of_its_own_stays_with_a_held_connection(liteorm_database: Any) 
         assert [*held.query("SHOW statement_timeout")] == [("10s",)]
         with pytest.raises(liteorm.StatementTimeout):
             held.execute("SET statement_timeout = '100ms'; SELECT pg_sleep(30)")
+
+
+def _in_a_stream_that_is_read(session: Any, sql: Any, timeout: float | None) -> None:
+    with session.stream(sql, timeout=timeout) as stream:
+        for _ in stream:
+            pass
+
+
+ENCODINGS: list[Any] = [
+    "SET client_encoding = 'LATIN9'",
+    "SET NAMES 'LATIN9'",
+    "SELECT set_config('client_encoding', 'LATIN9', false)",
+]
+WRITTEN: Final = "é€\U0001f600"
+
+
+@pytest.mark.parametrize("sql", ENCODINGS)
+@pytest.mark.parametrize("call", [call for call in CALLS if call != "execute_many"])
+@pytest.mark.parametrize("inside", ["a connection", "a transaction"])
+def test_another_encoding_changes_no_value(
+    liteorm_database: Any, sql: Any, call: str, inside: str
+) -> None:
+    """It is refused, and whatever the session does then is stored and read as it was given."""
+    if call == "stream" and not sql.startswith("SELECT"):
+        return  # which a stream does not run
+    calls = {**CALLS, "stream": _in_a_stream_that_is_read}
+    with (
+        open(liteorm_database.dsn, max_size=1) as db,
+        open(liteorm_database.dsn, max_size=1) as other,
+    ):
+        other.execute("CREATE TABLE note (how text, value text)")
+        block = db.connection() if inside == "a connection" else db.transaction()
+        with block as session:
+            with pytest.raises(liteorm.StatementError, match="client_encoding was set to LATIN9"):
+                calls[call](session, sql, None)
+            text: Any = f"INSERT INTO note VALUES ('text', '{WRITTEN}')"
+            session.execute(text)
+            session.execute("INSERT INTO note VALUES (%s, %s)", ["parameter", WRITTEN])
+            rows = [{"how": "COPY", "value": WRITTEN}]
+            assert session.insert_many(rows, table="note") == 1
+            read = liteorm.scan(session.query("SELECT value FROM note"), str)
+            assert read == [WRITTEN] * 3
+        stored = liteorm.scan(other.query("SELECT value FROM note"), str)
+        assert stored == [WRITTEN] * 3
