@@ -1,4 +1,4 @@
-"""Threads that do the same things at once, as often switched as can be."""
+"""Threads that do the same things at once, as often switched as can be, and traces of one."""
 
 from __future__ import annotations
 
@@ -58,3 +58,14 @@ def line_by_line(*functions: Any) -> Iterator[None]:
         yield
     finally:
         threading.settrace(None)
+
+
+@contextmanager
+def traced(trace: Callable[[FrameType, str, Any], Any]) -> Iterator[None]:
+    """Let the interpreter call a function for each call and line of this thread."""
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)

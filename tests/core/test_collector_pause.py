@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -18,6 +18,7 @@ from liteorm._core.scanning import collector
 from liteorm._core.scanning.scanner import CHUNK
 from liteorm._core.scanning.shape import LoadRows, Shape
 from liteorm._core.scanning.types import BY_OID, Variant
+from tests.threads import traced
 
 COUNT = 3 * CHUNK
 
@@ -220,14 +221,8 @@ def test_an_exception_between_any_two_steps_ends_the_pause(number: int) -> None:
                 raise Struck
         return strike
 
-    before = sys.gettrace()
-    sys.settrace(strike)
-    try:
+    with suppress(Struck), traced(strike):
         scan(Rows(Numbers()), int)
-    except Struck:
-        pass
-    finally:
-        sys.settrace(before)
     collector._PAUSE._back = 0.0
     assert works()
     scan(Rows(Numbers()), int)

@@ -21,6 +21,7 @@ from liteorm.postgres._async import borrow as aborrow
 from liteorm.postgres._driver import pool as idle
 from liteorm.postgres._session import primitives
 from liteorm.postgres._sync import borrow
+from tests.threads import traced
 
 LEAST = 25
 """So many lines are gone through at least, between taking one and giving it back."""
@@ -61,12 +62,8 @@ def raising(step: int, kind: type[BaseException], *modules: Any) -> Generator[li
             raise kind
         return trace
 
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
+    with traced(trace):
         yield places
-    finally:
-        sys.settrace(before)
 
 
 def _called_from_here(frame: Any) -> bool:
@@ -196,14 +193,13 @@ def interrupted_finalizers() -> Generator[list[str]]:
             raise Interruption
         return None
 
-    before, hook = sys.gettrace(), sys.unraisablehook
-    sys.settrace(trace)
+    hook = sys.unraisablehook
     # That of pytest keeps the exception, and with it the connection.
     sys.unraisablehook = lambda _: None
     try:
-        yield places
+        with traced(trace):
+            yield places
     finally:
-        sys.settrace(before)
         sys.unraisablehook = hook
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Generator
 from contextlib import suppress
@@ -22,6 +21,7 @@ from liteorm.postgres._session import pipelining
 from liteorm.postgres._sync import connection
 from liteorm_testing import Proxy
 from tests.postgres.support import Witness, until
+from tests.threads import traced
 
 
 class SoftTimeLimit(Exception):
@@ -230,14 +230,11 @@ def _interrupted_at(step: int, call: Callable[[], Any]) -> bool:
                 raise SoftTimeLimit
         return trace
 
-    before = sys.gettrace()
-    sys.settrace(trace)
     try:
-        call()
+        with traced(trace):
+            call()
     except SoftTimeLimit:
         return True
-    finally:
-        sys.settrace(before)
     return False
 
 

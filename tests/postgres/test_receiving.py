@@ -18,6 +18,7 @@ import pytest
 import liteorm
 from liteorm.postgres import AsyncDB, open_async
 from liteorm.postgres._session import receiving
+from tests.threads import traced
 
 DESCRIPTORS = Path("/proc/self/fd")
 
@@ -198,12 +199,8 @@ def raising(step: int, kind: type[BaseException], function: str) -> Generator[li
                 raise kind
         return trace
 
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
+    with traced(trace):
         yield places
-    finally:
-        sys.settrace(before)
 
 
 async def _fail(db: AsyncDB) -> None:
