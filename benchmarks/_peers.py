@@ -183,6 +183,15 @@ def without_native(db: postgres.DB, sql: str, model: type) -> Case:
     return run
 
 
+def without_native_waits(dsn: str) -> postgres.DB:
+    """Open a pool whose one connection waits as the driver does."""
+    os.environ["LITEORM_NATIVE"] = "0"
+    try:
+        return postgres.open(dsn, min_size=1, max_size=1)
+    finally:
+        del os.environ["LITEORM_NATIVE"]
+
+
 class Peers:
     """Connections of every peer to one database."""
 
@@ -193,6 +202,7 @@ class Peers:
         stack.callback(self.loop.close)
         self.connection = stack.enter_context(psycopg.connect(dsn, autocommit=True))
         self.db = stack.enter_context(postgres.open(dsn))
+        self.plain_db = stack.enter_context(without_native_waits(dsn))
 
     def awaited(self, make: Callable[[], Any]) -> Case:
         """Return a case that runs a coroutine on the peers' loop."""

@@ -44,7 +44,7 @@ BY_KEY = "SELECT * FROM bench_five WHERE id = %s"
 
 def reading(lines: Lines, peers: Peers) -> None:
     """Measure whole tables."""
-    db, connection = peers.db, peers.connection
+    db, plain, connection = peers.db, peers.plain_db, peers.connection
     for work, table, model, goals in (
         ("100,000 × 5 columns", "bench_five", Five, (0.7, 1.0)),
         ("100,000 × 8 columns", "bench_eight", Eight, (0.5, 0.6)),
@@ -62,7 +62,7 @@ def reading(lines: Lines, peers: Peers) -> None:
                 "tuple_row": tuples,
             },
             lambda sql=sql, model=model: scan(db.query(sql), model),
-            lambda sql=sql, model=other: scan(db.query(sql), model),
+            lambda sql=sql, model=other: scan(plain.query(sql), model),
             goals={
                 floor: (goal, None)
                 for floor, goal in zip(("the loop by hand", "tuple_row"), goals, strict=True)
@@ -75,7 +75,7 @@ def reading(lines: Lines, peers: Peers) -> None:
         "100,000 × 5 columns beside 300,000 live objects",
         {"the loop by hand": by_hand(connection, Five, sql, 5)},
         lambda: scan(db.query(sql), Five),
-        lambda: scan(db.query(sql), other),
+        lambda: scan(plain.query(sql), other),
         goals={"the loop by hand": (0.6, None)},
     )
     del held
@@ -85,7 +85,7 @@ def reading(lines: Lines, peers: Peers) -> None:
         "20,000 × jsonb",
         {"msgspec by hand": peers.json()["psycopg and msgspec by hand"]},
         lambda: scan(db.query(sql), Located),
-        lambda: scan(db.query(sql), located),
+        lambda: scan(plain.query(sql), located),
         goals={"msgspec by hand": (0.8, None)},
     )
     parent = twin(Parent, children=list[twin(Child)])
@@ -95,14 +95,14 @@ def reading(lines: Lines, peers: Peers) -> None:
             f"500 × 20 {title}",
             {name: floors[name] for name in ("asyncpg by hand", "psycopg by hand")},
             lambda sql=nested: scan(db.query(sql), Parent),
-            lambda sql=nested: scan(db.query(sql), parent),
+            lambda sql=nested: scan(plain.query(sql), parent),
             goals={"asyncpg by hand": (0.8, 2.2)},
         )
 
 
 def one_row(lines: Lines, peers: Peers, calls: int = 200) -> None:
     """Measure one row by its key."""
-    db, other = peers.db, twin(Five)
+    other = twin(Five)
     pool: Any = peers.stack.enter_context(
         psycopg_pool.ConnectionPool(peers.dsn, kwargs={"autocommit": True}, min_size=1, open=True)
     )
@@ -112,7 +112,7 @@ def one_row(lines: Lines, peers: Peers, calls: int = 200) -> None:
             with pool.connection() as connection:
                 Five(*connection.execute(BY_KEY, (key,), binary=True).fetchone())
 
-    def scanned(model: Any) -> Case:
+    def scanned(db: Any, model: Any) -> Case:
         def run() -> None:
             for key in range(1, calls + 1):
                 scan_one(db.query(BY_KEY, (key,)), model)
@@ -123,7 +123,8 @@ def one_row(lines: Lines, peers: Peers, calls: int = 200) -> None:
     goals = dict.fromkeys(("psycopg's pool", "cpu of psycopg's pool"), (0.8, None))
     work = "one row by key"
     cpu = f"{work}, client's CPU"
-    lines.add(work, floors, scanned(Five), scanned(other), goals=goals, cpu=cpu)
+    with_, without = scanned(peers.db, Five), scanned(peers.plain_db, other)
+    lines.add(work, floors, with_, without, goals=goals, cpu=cpu)
     asyncio.run(_one_row_async(lines, peers.dsn, calls))
 
 
@@ -133,6 +134,13 @@ async def _one_row_async(lines: Lines, dsn: str, calls: int) -> None:
     other = twin(Five)
     async with contextlib.AsyncExitStack() as stack:
         db = await stack.enter_async_context(await postgres.open_async(dsn, max_size=10))
+        os.environ["LITEORM_NATIVE"] = "0"
+        plain = await stack.enter_async_context(
+            await postgres.open_async(dsn, min_size=10, max_size=10)
+        )
+        while plain.stats().idle < 10:
+            await asyncio.sleep(0.01)
+        del os.environ["LITEORM_NATIVE"]
         pool = await stack.enter_async_context(
             psycopg_pool.AsyncConnectionPool(
                 dsn, kwargs={"autocommit": True}, min_size=1, max_size=10, open=False
@@ -149,7 +157,7 @@ async def _one_row_async(lines: Lines, dsn: str, calls: int) -> None:
         async def with_asyncpg(key: int) -> None:
             Five(*await peer.fetchrow(BY_KEY.replace("%s", "$1"), key))
 
-        def scanned(model: Any) -> Any:
+        def scanned(db: Any, model: Any) -> Any:
             async def one(key: int) -> None:
                 scan_one(await db.query(BY_KEY, (key,)), model)
 
@@ -176,7 +184,7 @@ async def _one_row_async(lines: Lines, dsn: str, calls: int) -> None:
             ),
         ]
         for work, floor, run, goal in works:
-            cases = {**floor, "with": scanned(Five), "without": scanned(other)}
+            cases = {**floor, "with": scanned(db, Five), "without": scanned(plain, other)}
             times: dict[str, list[float]] = {name: [] for name in cases}
             of_cpu: dict[str, list[float]] = {name: [] for name in cases}
             for turn in range(2 * lines.rounds + 1):
@@ -229,7 +237,7 @@ def writing(lines: Lines, peers: Peers, count: int) -> None:
     objects = list(rows(count))
     other = liteorm.table("bench_rows")(twin(Row))
     others = [other(*(getattr(row, name) for name in COLUMNS)) for row in objects]
-    connection, db = peers.connection, peers.db
+    connection, db, plain = peers.connection, peers.db, peers.plain_db
 
     def hand() -> None:
         with connection.cursor() as cursor, cursor.copy(COPY) as copy:
@@ -242,7 +250,7 @@ def writing(lines: Lines, peers: Peers, count: int) -> None:
         f"insert_many of {count:,} × 6",
         {"write_row by hand": hand},
         lambda: db.insert_many(objects),
-        lambda: db.insert_many(others),
+        lambda: plain.insert_many(others),
         goals={"write_row by hand": (0.95, None), "cpu of write_row by hand": (0.4, None)},
         before=lambda: connection.execute(CREATE_ROWS),
         cpu=f"insert_many of {count:,} × 6, client's CPU",
@@ -266,9 +274,9 @@ def streaming(lines: Lines, peers: Peers, count: int) -> None:
             cursor = peers.connection.cursor(binary=True)
             return sum(1 for row in cursor.stream(sql, size=1000) if Five(*row))
 
-        def scanned(model: Any, sql: Any = sql) -> Case:
+        def scanned(db: Any, model: Any, sql: Any = sql) -> Case:
             def run() -> int:
-                with peers.db.stream(sql) as stream:
+                with db.stream(sql) as stream:
                     return sum(1 for _ in scan_iter(stream, model))
 
             return run
@@ -278,8 +286,8 @@ def streaming(lines: Lines, peers: Peers, count: int) -> None:
         lines.add(
             work,
             {floor: hand},
-            scanned(Five),
-            scanned(other),
+            scanned(peers.db, Five),
+            scanned(peers.plain_db, other),
             goals={floor: (0.6, None), f"cpu of {floor}": (0.6, None)},
             rounds=max(3, lines.rounds // 3),
             cpu=f"{work}, client's CPU",

@@ -15,7 +15,7 @@ add(PyObject *module, PyType_Spec *spec)
 }
 
 /* What liteorm calls, and with what: counted up whenever either changes. */
-#define INTERFACE 4
+#define INTERFACE 5
 
 static int
 module_exec(PyObject *module)
@@ -33,7 +33,7 @@ module_exec(PyObject *module)
     }
     if (add(module, &library_spec) < 0 || add(module, &value_spec) < 0 ||
         add(module, &rows_spec) < 0 || add(module, &each_spec) < 0 ||
-        add(module, &encoder_spec) < 0) {
+        add(module, &encoder_spec) < 0 || waiting_add(module) < 0) {
         return -1;
     }
     return 0;

@@ -351,6 +351,9 @@ int date_days(PyObject *value, int32_t *days);
 int time_us(PyObject *value, int64_t *us);
 int moment_us(PyObject *value, int utc, int64_t *us);
 
+/* waiting.c: nothing where the driver waits. */
+int waiting_add(PyObject *module);
+
 /* rows.c */
 extern PyType_Spec rows_spec;
 extern PyType_Spec each_spec;

@@ -184,19 +184,18 @@ has_types(const char *data, Py_ssize_t length, const uint32_t *oids, Py_ssize_t 
     if (take32(&cursor, &count) < 0 || count != wanted) {
         return 0;
     }
-    Cell unused;
     for (Py_ssize_t at = 0; at < wanted; at++) {
         if (take32(&cursor, &oid) < 0 || (uint32_t)oid != oids[at] ||
-            take_cell(&cursor, cells ? &cells[at] : &unused) < 0) {
+            take_cell(&cursor, &cells[at]) < 0) {
             return 0;
         }
     }
     return cursor.left == 0;
 }
 
-/* oids, count: of its attributes; fill: what becomes of them */
-PyObject *
-read_composite(Value *value, const char *data, Py_ssize_t length, Run *run)
+/* Make what a composite's fields become; `other`, if given, is set if it has fields of other types. */
+static PyObject *
+composite_of(Value *value, const char *data, Py_ssize_t length, Run *run, int *other)
 {
     Cell few[ON_STACK];
     Cell *cells = few;
@@ -210,10 +209,20 @@ read_composite(Value *value, const char *data, Py_ssize_t length, Run *run)
     if (has_types(data, length, value->oids, value->count, cells)) {
         made = value->fill->put(value->fill, cells, run);
     }
+    else if (other != NULL) {
+        *other = 1;
+    }
     if (cells != few) {
         PyMem_Free(cells);
     }
     return made;
+}
+
+/* oids, count: of its attributes; fill: what becomes of them */
+PyObject *
+read_composite(Value *value, const char *data, Py_ssize_t length, Run *run)
+{
+    return composite_of(value, data, length, run, NULL);
 }
 
 /* Return the types of a record's fields as a tuple. */
@@ -242,6 +251,27 @@ types_of(const char *data, Py_ssize_t length)
     return oids;
 }
 
+/* Ask for the Value that reads records of just these types, and keep it for the next one. */
+static PyObject *
+known_for(Value *value, const char *data, Py_ssize_t length)
+{
+    PyObject *oids = types_of(data, length);
+    if (oids == NULL) {
+        return NULL;
+    }
+    PyObject *known = PyObject_CallOneArg(value->object, oids);
+    Py_DECREF(oids);
+    if (known == NULL) {
+        return NULL;
+    }
+    if (!is_value(known) || ((ValueObject *)known)->value->read != read_composite) {
+        Py_DECREF(known);
+        return NULL;
+    }
+    Py_XSETREF(value->other, Py_NewRef(known));
+    return known;
+}
+
 /* object: a function of a tuple of types, which returns the Value that reads such records and
  * keeps it; other: the one used last */
 PyObject *
@@ -251,34 +281,20 @@ read_record(Value *value, const char *data, Py_ssize_t length, Run *run)
         return NULL;
     }
     /* Held while it reads: Python code in between may put another one in its place. */
-    PyObject *known = Py_XNewRef(value->other);
-    if (known != NULL) {
-        Value *last = ((ValueObject *)known)->value;
-        if (!has_types(data, length, last->oids, last->count, NULL)) {
-            Py_CLEAR(known);
-        }
-    }
-    if (known == NULL) {
-        PyObject *oids = types_of(data, length);
-        if (oids == NULL) {
-            return NULL;
-        }
-        known = PyObject_CallOneArg(value->object, oids);
-        Py_DECREF(oids);
-        if (known == NULL) {
-            return NULL;
-        }
-        if (!is_value(known) || ((ValueObject *)known)->value->read != read_composite) {
-            Py_DECREF(known);
-            return NULL;
-        }
-        Py_XSETREF(value->other, Py_NewRef(known));
-    }
+    PyObject *known = Py_XNewRef(value->other), *made = NULL;
+    int other = known == NULL;
     run->depth++;
-    Value *composite = ((ValueObject *)known)->value;
-    PyObject *made = composite->read(composite, data, length, run);
+    if (known != NULL) {
+        made = composite_of(((ValueObject *)known)->value, data, length, run, &other);
+    }
+    if (other) {
+        Py_XSETREF(known, known_for(value, data, length));
+        if (known != NULL) {
+            made = composite_of(((ValueObject *)known)->value, data, length, run, NULL);
+        }
+    }
     run->depth--;
-    Py_DECREF(known);
+    Py_XDECREF(known);
     return made;
 }
 

@@ -6,15 +6,44 @@
 #define HEAD 8
 #define SMALL 128
 
+/* object: decimal.Decimal; other: the arguments of its last call, taken again where nobody has kept
+ * them. Making a Decimal is dear enough that calling its class in the usual way is felt. */
 static PyObject *
-decimal_of(PyObject *decimal, const char *text, Py_ssize_t length)
+decimal_of(Value *value, const char *text, Py_ssize_t length)
 {
-    PyObject *string = PyUnicode_DecodeASCII(text, length, NULL);
+    PyObject *string = PyUnicode_New(length, 127);
     if (string == NULL) {
         return NULL;
     }
-    PyObject *made = PyObject_CallOneArg(decimal, string);
-    Py_DECREF(string);
+    memcpy(PyUnicode_DATA(string), text, (size_t)length);
+    PyTypeObject *type = (PyTypeObject *)value->object;
+    if (!PyType_Check(value->object) || type->tp_init != PyBaseObject_Type.tp_init) {
+        PyObject *made = PyObject_CallOneArg(value->object, string);
+        Py_DECREF(string);
+        return made;
+    }
+    PyObject *arguments = value->other;
+    value->other = NULL; /* nobody else takes them meanwhile */
+    if (arguments == NULL) {
+        arguments = PyTuple_New(1);
+        if (arguments == NULL) {
+            Py_DECREF(string);
+            return NULL;
+        }
+    }
+    else {
+        Py_DECREF(PyTuple_GET_ITEM(arguments, 0));
+    }
+    PyTuple_SET_ITEM(arguments, 0, string);
+    PyObject *made = type->tp_new(type, arguments, NULL);
+    if (Py_REFCNT(arguments) == 1 && value->other == NULL) {
+        PyTuple_SET_ITEM(arguments, 0, Py_NewRef(Py_None));
+        Py_DECREF(string);
+        value->other = arguments;
+    }
+    else {
+        Py_DECREF(arguments);
+    }
     return made;
 }
 
@@ -67,7 +96,6 @@ write_digits(char *out, const char *groups, int count, int weight, int scale)
     return end;
 }
 
-/* object: decimal.Decimal */
 PyObject *
 read_numeric(Value *value, const char *data, Py_ssize_t length, Run *run)
 {
@@ -86,11 +114,11 @@ read_numeric(Value *value, const char *data, Py_ssize_t length, Run *run)
     if (count == 0) {
         switch (sign) {
         case 0xC000:
-            return decimal_of(value->object, "NaN", 3);
+            return decimal_of(value, "NaN", 3);
         case 0xD000:
-            return decimal_of(value->object, "Infinity", 8);
+            return decimal_of(value, "Infinity", 8);
         case 0xF000:
-            return decimal_of(value->object, "-Infinity", 9);
+            return decimal_of(value, "-Infinity", 9);
         case 0:
             /* the weight of zero says nothing */
             weight = -1;
@@ -118,7 +146,7 @@ read_numeric(Value *value, const char *data, Py_ssize_t length, Run *run)
         *out++ = '-';
     }
     out = write_digits(out, data + HEAD, count, weight, scale);
-    PyObject *made = out == NULL ? NULL : decimal_of(value->object, text, out - text);
+    PyObject *made = out == NULL ? NULL : decimal_of(value, text, out - text);
     if (text != small) {
         PyMem_Free(text);
     }

@@ -134,7 +134,7 @@ async def _blocks(copy: CopyOut, sql: str, timeout: float | None) -> AsyncIterat
         try:
             # A bound for each block: how long the reader takes in between is its own affair.
             wire.limit(timeout)
-            block = await wire.wait(copy.block())
+            block = await wire.wait(copy.block(), io=wire.flow)
         except Exception as exc:
             copy.ended = True
             exc = because(wire.translated(exc, sql), exc)

@@ -70,6 +70,8 @@ class AsyncLimits(AsyncConnection[tuple[Any, ...]]):
     """It is somebody else's."""
     receive: Any = staticmethod(await_io)
     """Waits for the answer to a statement."""
+    flow: Any = staticmethod(await_io)
+    """Waits for a part of what is long: rows of a stream, data of a COPY."""
     held: bool = False
     """Somebody has it for a block: what he sets in autocommit holds until its end."""
 

@@ -172,7 +172,9 @@ async def target_for(
     same size would be stored without an error.
     """
     cursor = wire.cursor()
-    await cursor.execute(COLUMNS_SQL, (Encoded(table_name(table)),), binary=True)
+    # Prepared at once: to parse and to plan it takes the server most of the time.
+    name = (Encoded(table_name(table)),)
+    await cursor.execute(COLUMNS_SQL, name, prepare=True, binary=True)
     rows = await cursor.fetchall()
     columns = columns_of(rows)
     wanted = {field.column for field in (*fields, *(returned.fields if returned else ()))}

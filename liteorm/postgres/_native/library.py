@@ -10,14 +10,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from psycopg import pq
+from psycopg import pq, waiting
 
-__all__ = ["Unavailable", "library", "module", "record_types"]
+__all__ = ["Unavailable", "library", "module", "record_types", "waiter"]
 
 logger: Final = logging.getLogger("liteorm")
 
 # As in native/src/module.c: counted up whenever what is called there changes.
-_INTERFACE: Final = 4
+_INTERFACE: Final = 5
 
 
 class Unavailable(Exception):
@@ -46,6 +46,24 @@ def record_types(result: Any, column: int, *, arrays: bool) -> tuple[int, ...] |
         return None
     found: tuple[int, ...] | None = library().record_types(result.pgresult_ptr, column, arrays)
     return found
+
+
+def waiter(expired: type[Exception]) -> Any:
+    """Return what waits on one connection, in threads; None: the driver does.
+
+    Args:
+        expired: What a wait raises that has lasted too long.
+    """
+    try:
+        native = module()
+    except Unavailable:
+        return None
+    # Another one was asked for, or the thread is no thread: gevent.
+    if waiting.wait is not getattr(waiting, "wait_c", None):
+        return None
+    # On Windows there is none.
+    made = getattr(native, "Waiter", None)
+    return None if made is None else made(expired)
 
 
 def library() -> Any:

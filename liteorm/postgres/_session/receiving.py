@@ -17,6 +17,7 @@ from psycopg import waiting
 from psycopg.waiting import Ready, Wait
 
 from liteorm.postgres._driver import WaitTimeout
+from liteorm.postgres._native.library import waiter
 
 __all__ = ["AsyncReceiver", "Receiver", "await_io", "wait_io"]
 
@@ -31,6 +32,20 @@ _SHORTEST: Final = 0.1
 """Seconds: less than that is waited for by the driver."""
 
 
+class _Crowd:
+    """How many wait for answers in one loop."""
+
+    __slots__ = ("waiting",)
+
+    def __init__(self) -> None:
+        self.waiting = 0
+
+
+_crowds: Final[weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Crowd]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
 class AsyncReceiver:
     """Lets steps of the protocol run on a connection whose socket the event loop goes on knowing.
 
@@ -42,9 +57,11 @@ class AsyncReceiver:
     forgotten by the loop until the next wait.
     """
 
+    flow = staticmethod(await_io)
+
     __slots__ = (
-        *("__weakref__", "_context", "_fd", "_fires", "_future", "_known", "_loop", "_pid"),
-        *("_step", "_timer", "_until"),
+        *("__weakref__", "_context", "_crowd", "_fd", "_fires", "_future", "_known", "_loop"),
+        *("_pid", "_soon", "_step", "_timer", "_until"),
     )
 
     def __init__(self, fd: int) -> None:
@@ -56,6 +73,9 @@ class AsyncReceiver:
         self._future: asyncio.Future[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._fires = self._until = 0.0
+        made = waiter(WaitTimeout)
+        self._soon = None if made is None else made.soon
+        self._crowd = _crowds.setdefault(self._loop, _Crowd())
         # A descriptor of its own: libpq closes the original where a connection is lost, and the
         # loop must be told before. With no more to be had the driver waits.
         try:
@@ -78,12 +98,18 @@ class AsyncReceiver:
             return stop.value
         until = monotonic() + timeout
         if wanted == _TO_READ:
+            crowd = self._crowd
+            if self._soon is not None and not crowd.waiting:
+                # Nobody else waits here whose answer would have to wait as well: the loop is then
+                # not put to sleep for one that comes at once.
+                self._soon(self._fd)
             if not self._known:
                 self._loop.add_reader(self._fd, partial(_readable, weakref.ref(self)))
                 self._known = True
             if self._timer is None or self._fires > until:
                 self._set_timer(until)
             self._until = until
+            crowd.waiting += 1
             try:
                 self._context = copy_context()
                 self._future = self._loop.create_future()
@@ -94,6 +120,7 @@ class AsyncReceiver:
                 self._drop_answer()
                 raise
             finally:
+                crowd.waiting -= 1
                 self._step = self._context = self._future = None
             if ended:
                 return found
@@ -208,14 +235,19 @@ def _going_on(gen: Step, wanted: Any) -> Step:
 
 
 class Receiver:
-    """Lets steps of the protocol run on one connection, in threads."""
+    """Lets steps of the protocol run on one connection, in threads.
 
-    __slots__ = ()
+    With the compiled half short answers are looked for before the thread sleeps, where they have
+    come soon before; see `waiting.c`. Else the driver waits.
+    """
 
-    wait = staticmethod(wait_io)
+    __slots__ = ("flow", "wait")
 
     def __init__(self, fd: int) -> None:
-        """Keep nothing: the driver waits in C."""
+        self.wait = self.flow = wait_io
+        made = waiter(WaitTimeout)
+        if made is not None:
+            self.wait, self.flow = made.wait, made.flow
 
     def close(self) -> None:
-        """Do nothing."""
+        """Do nothing: it keeps no descriptor."""

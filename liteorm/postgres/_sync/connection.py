@@ -139,7 +139,7 @@ class Wire(Limits):
         wire._receiver = Receiver(wire.pgconn.socket)
         if state.on_notice is None:
             # What the user has given runs where he waits, not in the event loop.
-            wire.receive = wire._receiver.wait
+            wire.receive, wire.flow = wire._receiver.wait, wire._receiver.flow
         wire.reference = place_in(state, wire)
         wire.add_notice_handler(NoticeWatch(wire.__dict__, state.on_notice))
         name_unguessably(wire)

@@ -135,7 +135,7 @@ def _blocks(copy: CopyOut, sql: str, timeout: float | None) -> Iterator[bytes]:
         try:
             # A bound for each block: how long the reader takes in between is its own affair.
             wire.limit(timeout)
-            block = wire.wait(copy.block())
+            block = wire.wait(copy.block(), io=wire.flow)
         except Exception as exc:
             copy.ended = True
             exc = because(wire.translated(exc, sql), exc)

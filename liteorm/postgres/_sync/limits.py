@@ -71,6 +71,8 @@ class Limits(Connection[tuple[Any, ...]]):
     """It is somebody else's."""
     receive: Any = staticmethod(wait_io)
     """Waits for the answer to a statement."""
+    flow: Any = staticmethod(wait_io)
+    """Waits for a part of what is long: rows of a stream, data of a COPY."""
     held: bool = False
     """Somebody has it for a block: what he sets in autocommit holds until its end."""
 

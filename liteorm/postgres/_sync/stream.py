@@ -91,7 +91,7 @@ class RowStream:
         try:
             # A bound for each batch: how long the reader takes in between is its own affair.
             wire.limit(self._timeout)
-            result, self._last = wire.wait(result_step(wire.pgconn))
+            result, self._last = wire.wait(result_step(wire.pgconn), io=wire.flow)
         except Exception as exc:
             self._last = True
             exc = because(wire.translated(exc, self._sql), exc)

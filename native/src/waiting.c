@@ -1,0 +1,327 @@
+/* Waiting for the server, in threads: as the driver does, but for how the thread sleeps.
+ *
+ * To be woken takes a thread longer than a server nearby takes for a short statement, and the server
+ * that wakes it pays for it as well. So an answer that is likely to come at once is looked for before
+ * the thread sleeps; and where data comes, or is taken, faster than it is waited for, the thread
+ * sleeps by the clock, so that more is there when it looks.
+ */
+
+#include "native.h"
+
+#ifdef _WIN32
+
+/* There the driver waits. */
+int
+waiting_add(PyObject *module)
+{
+    (void)module;
+    return 0;
+}
+
+#else
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <structmember.h>
+#include <time.h>
+
+enum {
+    /* As the driver's Wait and Ready count them. */
+    READ = 1,
+    WRITE = 2,
+    /* About what sleeping and being woken takes, in ns: who looks no longer than that loses no more
+     * than half. */
+    LOOK = 50000,
+    /* How long a thread sleeps by the clock, in ns, to which the kernel adds 50 000 of its own. */
+    NAP = 1000,
+    /* Parts of an answer after which it is a long one. */
+    SHORT = 3,
+    /* Waits that pass without a look after looks that were in vain, at most. */
+    MOST_PASSED = 255,
+};
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *expired; /* the exception of a wait that has lasted too long */
+    int passing;       /* waits still to pass without a look */
+    int passed;        /* how many passed before the last look in vain */
+} Waiter;
+
+/* How many threads of the process wait, or look; kept under the GIL. Where several do, whoever looks
+ * takes the processor from one that works, or from the server. */
+static int waiting;
+
+static int64_t
+now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static int64_t
+ns_of(double seconds)
+{
+    return seconds >= 1e9 ? (int64_t)1e18 : seconds <= 0 ? 0 : (int64_t)(seconds * 1e9);
+}
+
+/* Look for an answer without sleeping; others that can run on this processor are let through. */
+static int
+look(struct pollfd *socket)
+{
+    int64_t end = now() + LOOK;
+    do {
+        int found = poll(socket, 1, 0);
+        if (found != 0) {
+            return found;
+        }
+        sched_yield();
+    } while (now() < end);
+    return 0;
+}
+
+static int
+nap(struct pollfd *socket)
+{
+    int found = poll(socket, 1, 0);
+    if (found == 0) {
+        struct timespec time = {0, NAP};
+        nanosleep(&time, NULL);
+    }
+    return found;
+}
+
+/* The same, unless the last answers did not come at once. */
+static int
+may_look(Waiter *self, struct pollfd *socket)
+{
+    if (self->passing > 0) {
+        self->passing--;
+        return 0;
+    }
+    int found = look(socket);
+    self->passed = found != 0 ? 0 : 2 * self->passed + 1;
+    if (self->passed > MOST_PASSED) {
+        self->passed = MOST_PASSED;
+    }
+    self->passing = self->passed;
+    return found;
+}
+
+/* Wait for a socket; 0 if there was nothing for so many ns, -1 with an exception set. */
+static int
+ready(Waiter *self, int fd, long wanted, int64_t most, int looks, int naps)
+{
+    struct pollfd socket = {.fd = fd};
+    socket.events = (short)((wanted & READ ? POLLIN : 0) | (wanted & WRITE ? POLLOUT : 0));
+    int found = 0, failed = 0, alone = waiting++ == 0;
+    Py_BEGIN_ALLOW_THREADS
+    if (looks && alone && most > LOOK) {
+        found = may_look(self, &socket);
+    }
+    else if (naps && most > NAP) {
+        found = nap(&socket);
+    }
+    if (found == 0) {
+        /* upwards, so that a wait of less than a millisecond does not become many */
+        int64_t ms = (most + 999999) / 1000000;
+        found = poll(&socket, 1, ms > INT32_MAX ? INT32_MAX : (int)ms);
+    }
+    failed = found < 0 ? errno : 0;
+    Py_END_ALLOW_THREADS
+    waiting--;
+    if (found <= 0) {
+        if (failed != 0 && failed != EINTR) {
+            errno = failed;
+            PyErr_SetFromErrno(PyExc_OSError);
+            return -1;
+        }
+        return PyErr_CheckSignals();
+    }
+    int which = (socket.revents & POLLIN ? READ : 0) | (socket.revents & POLLOUT ? WRITE : 0);
+    /* A socket that is lost is for libpq to tell of. */
+    return which ? which : (int)wanted;
+}
+
+static PyObject *
+waited(Waiter *self, PyObject *const *args, Py_ssize_t count, PyObject *names, int flows)
+{
+    static const char *const OPTIONS[] = {"interval", "timeout"};
+    double seconds[2] = {0, -1};
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "a wait takes a step and a descriptor");
+        return NULL;
+    }
+    long fd = PyLong_AsLong(args[1]);
+    if (fd == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    for (Py_ssize_t at = 0; names != NULL && at < PyTuple_GET_SIZE(names); at++) {
+        for (int option = 0; option < 2; option++) {
+            if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, at), OPTIONS[option]) ||
+                args[count + at] == Py_None) {
+                continue;
+            }
+            seconds[option] = PyFloat_AsDouble(args[count + at]);
+            if (seconds[option] == -1 && PyErr_Occurred()) {
+                return NULL;
+            }
+        }
+    }
+    int64_t interval = ns_of(seconds[0]);
+    int64_t until = seconds[1] < 0 ? -1 : now() + ns_of(seconds[1]);
+    PyObject *sent = Py_NewRef(Py_None);
+    for (int waits = 0;; waits += waits <= SHORT) {
+        PyObject *wish;
+        PySendResult how = PyIter_Send(args[0], sent, &wish);
+        Py_DECREF(sent);
+        if (how != PYGEN_NEXT) {
+            return how == PYGEN_RETURN ? wish : NULL;
+        }
+        long wanted = PyLong_AsLong(wish);
+        Py_DECREF(wish);
+        if (wanted == -1 && PyErr_Occurred()) {
+            return NULL;
+        }
+        int64_t most = interval;
+        if (until >= 0) {
+            int64_t left = until - now();
+            if (left <= 0 && waits > 0) {
+                PyErr_SetString(self->expired, "wait timeout expired");
+                return NULL;
+            }
+            most = left < 0 ? 0 : left < most ? left : most;
+        }
+        int looks = !flows && waits == 0 && wanted == READ;
+        int which = ready(self, (int)fd, wanted, most, looks, flows || waits >= SHORT);
+        sent = which < 0 ? NULL : PyLong_FromLong(which);
+        if (sent == NULL) {
+            return NULL;
+        }
+    }
+}
+
+PyDoc_STRVAR(waiter_wait_doc,
+"wait(gen, fileno, *, interval=0.0, timeout=None)\n"
+"--\n\n"
+"Let a step of the protocol run to its end; its answer may come at once.\n\n"
+"Every `interval` seconds signals are looked at. After `timeout` seconds `expired` is raised.");
+
+static PyObject *
+waiter_wait(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    return waited((Waiter *)self, args, count, names, 0);
+}
+
+PyDoc_STRVAR(waiter_flow_doc,
+"flow(gen, fileno, *, interval=0.0, timeout=None)\n"
+"--\n\n"
+"Let a step of the protocol run that is part of a long transfer: see `wait`.");
+
+static PyObject *
+waiter_flow(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    return waited((Waiter *)self, args, count, names, 1);
+}
+
+PyDoc_STRVAR(waiter_soon_doc,
+"soon(fileno)\n"
+"--\n\n"
+"Look whether an answer comes at once; False: it did not, or nobody looked, as the last did not.");
+
+static PyObject *
+waiter_soon(PyObject *self, PyObject *fileno)
+{
+    long fd = PyLong_AsLong(fileno);
+    if (fd == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (waiting > 0) {
+        Py_RETURN_FALSE;
+    }
+    struct pollfd socket = {.fd = (int)fd, .events = POLLIN};
+    int found;
+    waiting++;
+    Py_BEGIN_ALLOW_THREADS
+    found = may_look((Waiter *)self, &socket);
+    Py_END_ALLOW_THREADS
+    waiting--;
+    return PyBool_FromLong(found > 0);
+}
+
+static PyObject *
+waiter_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    PyObject *expired;
+    static char *keywords[] = {"expired", NULL};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O", keywords, &expired)) {
+        return NULL;
+    }
+    if (!PyExceptionClass_Check(expired)) {
+        PyErr_SetString(PyExc_TypeError, "expired is no exception class");
+        return NULL;
+    }
+    Waiter *self = (Waiter *)type->tp_alloc(type, 0);
+    if (self != NULL) {
+        self->expired = Py_NewRef(expired);
+    }
+    return (PyObject *)self;
+}
+
+static int
+waiter_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(((Waiter *)self)->expired);
+    return 0;
+}
+
+static void
+waiter_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    Py_XDECREF(((Waiter *)self)->expired);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef waiter_methods[] = {
+    {"wait", (PyCFunction)(void (*)(void))waiter_wait, METH_FASTCALL | METH_KEYWORDS,
+     waiter_wait_doc},
+    {"flow", (PyCFunction)(void (*)(void))waiter_flow, METH_FASTCALL | METH_KEYWORDS,
+     waiter_flow_doc},
+    {"soon", waiter_soon, METH_O, waiter_soon_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot waiter_slots[] = {
+    {Py_tp_doc, "Waits on one connection, and remembers whether its answers come at once."},
+    {Py_tp_new, waiter_new},
+    {Py_tp_dealloc, waiter_dealloc},
+    {Py_tp_traverse, waiter_traverse},
+    {Py_tp_methods, waiter_methods},
+    {0, NULL},
+};
+
+static PyType_Spec waiter_spec = {
+    .name = "liteorm_native.Waiter",
+    .basicsize = sizeof(Waiter),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = waiter_slots,
+};
+
+int
+waiting_add(PyObject *module)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, &waiter_spec, NULL);
+    if (type == NULL) {
+        return -1;
+    }
+    int added = PyModule_AddType(module, (PyTypeObject *)type);
+    Py_DECREF(type);
+    return added;
+}
+
+#endif
