@@ -47,9 +47,11 @@ class Scanner:
         # What the collector owes is done before it gets to know the new objects: most die young.
         late = self.executor if self.executor is not None and self.executor.late else None
         out: list[Any] = [] if late is None else late.hidden()
+        # Made late they are cheap, and there are no tuples in between.
+        size = CHUNK if late is None else 8 * CHUNK
         with Hold() as pause:
-            for start in range(0, count, CHUNK):
-                stop = min(start + CHUNK, count)
+            for start in range(0, count, size):
+                stop = min(start + size, count)
                 out += self.chunk(rows, start, stop, first, late=late is not None)
                 pause.look()
         if late is not None:
