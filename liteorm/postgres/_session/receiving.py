@@ -57,8 +57,6 @@ class AsyncReceiver:
     forgotten by the loop until the next wait.
     """
 
-    flow = staticmethod(await_io)
-
     __slots__ = (
         *("__weakref__", "_context", "_crowd", "_fd", "_fires", "_future", "_known", "_loop"),
         *("_pid", "_soon", "_step", "_timer", "_until"),
@@ -83,12 +81,30 @@ class AsyncReceiver:
         except OSError:
             self._fd = -1
 
+    @property
+    def flow(self) -> Any:
+        """What waits for a part of a long transfer."""
+        return partial(self.wait, looks=False)
+
     async def wait(
-        self, gen: Step, fileno: int, interval: float, timeout: float | None = None
+        self,
+        gen: Step,
+        fileno: int,
+        interval: float,
+        timeout: float | None = None,
+        *,
+        looks: bool = True,
     ) -> Any:
         """Let a step run to its end, as `wait_async` of the driver does.
 
         What it does after its first wait is done by the loop, in a copy of the caller's context.
+
+        Args:
+            gen: The step.
+            fileno: The connection's socket.
+            interval: Seconds after which the driver looks up while it waits.
+            timeout: Seconds that it may take.
+            looks: The answer may come at once.
         """
         if timeout is None or timeout < _SHORTEST or self._fd < 0:
             return await await_io(gen, fileno, interval=interval, timeout=timeout)
@@ -99,7 +115,7 @@ class AsyncReceiver:
         until = monotonic() + timeout
         if wanted == _TO_READ:
             crowd = self._crowd
-            if self._soon is not None and not crowd.waiting:
+            if looks and self._soon is not None and not crowd.waiting:
                 # Nobody else waits here whose answer would have to wait as well: the loop is then
                 # not put to sleep for one that comes at once.
                 self._soon(self._fd)
