@@ -57,7 +57,7 @@ class Lines:
         self.word = word
         self.found: list[dict[str, Any]] = []
         print("Ratios of minima / medians of the rounds' ratios; * is beyond its goal by both.\n")
-        print("| work | floor | goal | with | without |\n|---|---|---:|---:|---:|")
+        print("| work | floor | goal | bound | with | without |\n|---|---|---:|---:|---:|---:|")
 
     def add(
         self,
@@ -67,6 +67,7 @@ class Lines:
         without: Case,
         *,
         goals: Goals | None = None,
+        bound: Case | None = None,
         floor_without: Case | None = None,
         rounds: int | None = None,
         before: Case | None = None,
@@ -80,6 +81,7 @@ class Lines:
             with_: The work with the compiled half.
             without: The work without it.
             goals: What is to be reached.
+            bound: What every way of doing it takes at least.
             floor_without: What `without` is compared with, if it is not the floor.
             rounds: How often, if not as often as the others.
             before: Runs before each case.
@@ -88,12 +90,14 @@ class Lines:
         if self.word not in work:
             return
         cases = {**floors, "with": with_, "without": alone(without)}
+        if bound is not None:
+            cases["bound"] = bound
         if floor_without is not None:
             cases["floor without"] = alone(floor_without)
         times = _bench.interleaved(cases, rounds=rounds or self.rounds, before=before)
         self.show(work, list(floors), times, goals or {})
         if cpu is not None:
-            of_cpu = {name: taken.cpu for name, taken in times.items()}
+            of_cpu = {name: taken.cpu for name, taken in times.items() if name != "bound"}
             self.show(cpu, list(floors), of_cpu, {f: (goals or {})[f"cpu of {f}"] for f in floors})
 
     def show(
@@ -104,10 +108,13 @@ class Lines:
             goal, goal_without = goals.get(floor, (None, None))
             with_ = ratios(times["with"], times[floor])
             without = ratios(times["without"], times.get("floor without", times[floor]))
-            line = {"work": work, "floor": floor, "with": with_, "without": without}
+            line: dict[str, Any] = {"work": work, "floor": floor, "with": with_, "without": without}
+            if "bound" in times:
+                line["bound"] = ratios(times["bound"], times[floor])
             self.found.append(line)
             wanted = " / ".join(f"≤ {each:.2f}" for each in (goal, goal_without) if each)
-            cells = (_cell(with_, goal), _cell(without, goal_without))
+            bound = _cell(line["bound"], None) if "bound" in line else ""
+            cells = (bound, _cell(with_, goal), _cell(without, goal_without))
             print(f"| {work} | {floor} | {wanted or '–'} | {' | '.join(cells)} |", flush=True)
 
     def save(self, file: Path) -> None:
@@ -123,16 +130,17 @@ def _cell(ratio: tuple[float, float], goal: float | None) -> str:
 def merged(files: Sequence[Path]) -> str:
     """Return the table of docs/benchmarks.md from the files of several Pythons: the medians."""
     runs = [json.loads(file.read_text()) for file in files]
-    heads = [f"{run['python'].rpartition('.')[0]} with | without" for run in runs]
+    heads = [f"{run['python'].rpartition('.')[0]} with | without | bound" for run in runs]
     lines = [
         f"| work | floor | {' | '.join(heads)} |",
-        f"|---|---|{'---:|---:|' * len(runs)}",
+        f"|---|---|{'---:|---:|---:|' * len(runs)}",
     ]
     for line in runs[0]["lines"]:
         key = line["work"], line["floor"]
         cells: list[str] = []
         for run in runs:
             other = next(each for each in run["lines"] if (each["work"], each["floor"]) == key)
-            cells += [f"{other[kind][1]:.2f}" for kind in ("with", "without")]
+            kinds = ("with", "without", "bound")
+            cells += [f"{other[kind][1]:.2f}" if kind in other else "" for kind in kinds]
         lines.append(f"| {' | '.join((*key, *cells))} |")
     return "\n".join(lines)

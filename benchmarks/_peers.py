@@ -11,6 +11,7 @@ import datetime as dt
 import decimal
 import gc
 import importlib.util
+import itertools
 import json
 import os
 import uuid
@@ -183,6 +184,9 @@ def without_native(db: postgres.DB, sql: str, model: type) -> Case:
     return run
 
 
+_numbers = itertools.count()
+
+
 def without_native_waits(dsn: str) -> postgres.DB:
     """Open a pool whose one connection waits as the driver does."""
     os.environ["LITEORM_NATIVE"] = "0"
@@ -203,6 +207,18 @@ class Peers:
         self.connection = stack.enter_context(psycopg.connect(dsn, autocommit=True))
         self.db = stack.enter_context(postgres.open(dsn))
         self.plain_db = stack.enter_context(without_native_waits(dsn))
+
+    def received(self, sql: str) -> Case:
+        """Return a case that has libpq alone run a query, and makes nothing of the result."""
+        pgconn = self.connection.pgconn
+        name = f"bound_{next(_numbers)}".encode()
+        pgconn.prepare(name, sql.encode())
+        return lambda: pgconn.exec_prepared(name, None, None, psycopg.pq.Format.BINARY)
+
+    def served(self, sql: str) -> Case:
+        """Return a case that has the server alone run a query, and send nothing of the result."""
+        text = f"EXPLAIN (ANALYZE, SERIALIZE binary, TIMING off) {sql}"
+        return lambda: self.connection.execute(text.encode()).fetchall()
 
     def awaited(self, make: Callable[[], Any]) -> Case:
         """Return a case that runs a coroutine on the peers' loop."""

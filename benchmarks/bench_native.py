@@ -34,6 +34,7 @@ from bench_nested import CREATE as CREATE_NESTED
 from bench_nested import QUERIES, Child, Parent
 from bench_nested import cases as nested_cases
 from bench_statements import ONE, PAGE, by_id, page
+from psycopg.generators import copy_end, copy_to
 
 import liteorm
 from liteorm import postgres, scan, scan_iter, scan_one
@@ -67,6 +68,7 @@ def reading(lines: Lines, peers: Peers) -> None:
                 floor: (goal, None)
                 for floor, goal in zip(("the loop by hand", "tuple_row"), goals, strict=True)
             },
+            bound=peers.received(sql),
         )
     held = [Five(i, "", "", True, 0.0) for i in range(300_000)]
     sql = "SELECT * FROM bench_five"
@@ -97,6 +99,7 @@ def reading(lines: Lines, peers: Peers) -> None:
             lambda sql=nested: scan(db.query(sql), Parent),
             lambda sql=nested: scan(plain.query(sql), parent),
             goals={"asyncpg by hand": (0.8, 2.2)},
+            bound=peers.received(nested),
         )
 
 
@@ -119,12 +122,18 @@ def one_row(lines: Lines, peers: Peers, calls: int = 200) -> None:
 
         return run
 
+    def received() -> None:
+        for key in range(1, calls + 1):
+            pgconn.exec_prepared(b"bound", [b"%d" % key], None, psycopg.pq.Format.BINARY)
+
+    pgconn = peers.connection.pgconn
+    pgconn.prepare(b"bound", BY_KEY.replace("%s", "$1").encode())
     floors: dict[str, Case] = {"psycopg's pool": bare}
     goals = dict.fromkeys(("psycopg's pool", "cpu of psycopg's pool"), (0.8, None))
     work = "one row by key"
     cpu = f"{work}, client's CPU"
     with_, without = scanned(peers.db, Five), scanned(peers.plain_db, other)
-    lines.add(work, floors, with_, without, goals=goals, cpu=cpu)
+    lines.add(work, floors, with_, without, goals=goals, bound=received, cpu=cpu)
     asyncio.run(_one_row_async(lines, peers.dsn, calls))
 
 
@@ -246,12 +255,24 @@ def writing(lines: Lines, peers: Peers, count: int) -> None:
             for o in objects:
                 write_row((o.id, o.name, o.email, o.active, o.score, o.at))
 
+    def sent() -> None:
+        connection.pgconn.exec_(COPY.encode())
+        for block in blocks:
+            connection.wait(copy_to(connection.pgconn, block))
+        connection.wait(copy_end(connection.pgconn, None))
+
+    connection.execute(CREATE_ROWS)
+    hand()
+    with connection.cursor().copy("COPY bench_rows TO STDOUT (FORMAT binary)") as copy:
+        data = b"".join(copy)
+    blocks = [data[at : at + 65536] for at in range(0, len(data), 65536)]
     lines.add(
         f"insert_many of {count:,} × 6",
         {"write_row by hand": hand},
         lambda: db.insert_many(objects),
         lambda: plain.insert_many(others),
         goals={"write_row by hand": (0.95, None), "cpu of write_row by hand": (0.4, None)},
+        bound=sent,
         before=lambda: connection.execute(CREATE_ROWS),
         cpu=f"insert_many of {count:,} × 6, client's CPU",
     )
@@ -289,6 +310,7 @@ def streaming(lines: Lines, peers: Peers, count: int) -> None:
             scanned(peers.db, Five),
             scanned(peers.plain_db, other),
             goals={floor: (0.6, None), f"cpu of {floor}": (0.6, None)},
+            bound=peers.served(text),
             rounds=max(3, lines.rounds // 3),
             cpu=f"{work}, client's CPU",
         )
