@@ -131,13 +131,18 @@ ready(Waiter *self, int fd, long wanted, int64_t most, int looks, int naps)
     failed = found < 0 ? errno : 0;
     Py_END_ALLOW_THREADS
     waiting--;
+    if (failed != 0 && failed != EINTR) {
+        errno = failed;
+        PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
+    }
+    /* Also where something has come: in a long answer something always has, and the driver's steps
+     * run no bytecode that would look at signals. */
+    if (PyErr_CheckSignals() < 0) {
+        return -1;
+    }
     if (found <= 0) {
-        if (failed != 0 && failed != EINTR) {
-            errno = failed;
-            PyErr_SetFromErrno(PyExc_OSError);
-            return -1;
-        }
-        return PyErr_CheckSignals();
+        return 0;
     }
     int which = (socket.revents & POLLIN ? READ : 0) | (socket.revents & POLLOUT ? WRITE : 0);
     /* A socket that is lost is for libpq to tell of. */

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
@@ -192,6 +193,32 @@ def test_an_interrupt_ends_a_wait(how: str, ends: tuple[socket.socket, socket.so
     assert len(calls) == 3
     theirs.send(b"x")
     assert wait_by(how)(_again(step), ours.fileno(), interval=INTERVAL) == [b"x"]
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_an_interrupt_ends_a_wait_for_what_always_comes(
+    how: str, ends: tuple[socket.socket, socket.socket]
+) -> None:
+    """The driver's steps run no bytecode, which would look at signals: only the wait does."""
+    ours, theirs = ends
+    theirs.send(b"x")
+
+    def handle(*_: object) -> None:
+        raise Boom
+
+    # Asks to read again and again, in C alone.
+    step: Any = types.SimpleNamespace(send={None: 1, 0: 1, 1: 1}.__getitem__)
+    before = signal.signal(signal.SIGALRM, handle)
+    began = time.monotonic()
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try:
+        with pytest.raises(Boom):
+            wait_by(how)(step, ours.fileno(), interval=INTERVAL, timeout=10)
+        # Not behind the wait, where it would come as well.
+        assert time.monotonic() - began < 5
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.parametrize("how", HOWS)
