@@ -24,7 +24,9 @@ decimal_of(Value *value, const char *text, Py_ssize_t length)
     }
     PyObject *arguments = value->other;
     value->other = NULL; /* nobody else takes them meanwhile */
-    if (arguments == NULL) {
+    if (arguments == NULL || Py_REFCNT(arguments) != 1) {
+        /* who has found them since, through the collector, has a tuple that does not change */
+        Py_XDECREF(arguments);
         arguments = PyTuple_New(1);
         if (arguments == NULL) {
             Py_DECREF(string);

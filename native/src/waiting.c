@@ -22,6 +22,7 @@ waiting_add(PyObject *module)
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <structmember.h>
 #include <time.h>
@@ -40,6 +41,9 @@ enum {
     /* Waits that pass without a look after looks that were in vain, at most. */
     MOST_PASSED = 255,
 };
+
+/* Seconds that do not pass. */
+#define LONG 1e9
 
 typedef struct {
     PyObject_HEAD
@@ -63,7 +67,8 @@ now(void)
 static int64_t
 ns_of(double seconds)
 {
-    return seconds >= 1e9 ? (int64_t)1e18 : seconds <= 0 ? 0 : (int64_t)(seconds * 1e9);
+    /* what is no number is none */
+    return seconds > 0 ? (seconds < LONG ? (int64_t)(seconds * 1e9) : (int64_t)(LONG * 1e9)) : 0;
 }
 
 /* Look for an answer without sleeping; others that can run on this processor are let through. */
@@ -153,7 +158,7 @@ static PyObject *
 waited(Waiter *self, PyObject *const *args, Py_ssize_t count, PyObject *names, int flows)
 {
     static const char *const OPTIONS[] = {"interval", "timeout"};
-    double seconds[2] = {0, -1};
+    double seconds[2] = {0, LONG};
     if (count != 2) {
         PyErr_SetString(PyExc_TypeError, "a wait takes a step and a descriptor");
         return NULL;
@@ -175,7 +180,7 @@ waited(Waiter *self, PyObject *const *args, Py_ssize_t count, PyObject *names, i
         }
     }
     int64_t interval = ns_of(seconds[0]);
-    int64_t until = seconds[1] < 0 ? -1 : now() + ns_of(seconds[1]);
+    int64_t until = now() + ns_of(seconds[1]);
     PyObject *sent = Py_NewRef(Py_None);
     for (int waits = 0;; waits += waits <= SHORT) {
         PyObject *wish;
@@ -189,15 +194,12 @@ waited(Waiter *self, PyObject *const *args, Py_ssize_t count, PyObject *names, i
         if (wanted == -1 && PyErr_Occurred()) {
             return NULL;
         }
-        int64_t most = interval;
-        if (until >= 0) {
-            int64_t left = until - now();
-            if (left <= 0 && waits > 0) {
-                PyErr_SetString(self->expired, "wait timeout expired");
-                return NULL;
-            }
-            most = left < 0 ? 0 : left < most ? left : most;
+        int64_t left = until - now();
+        if (left <= 0 && waits > 0) {
+            PyErr_SetString(self->expired, "wait timeout expired");
+            return NULL;
         }
+        int64_t most = left < 0 ? 0 : left < interval ? left : interval;
         int looks = !flows && waits == 0 && wanted == READ;
         int which = ready(self, (int)fd, wanted, most, looks, flows || waits >= SHORT);
         sent = which < 0 ? NULL : PyLong_FromLong(which);
@@ -317,9 +319,26 @@ static PyType_Spec waiter_spec = {
     .slots = waiter_slots,
 };
 
+/* The threads that waited are not in the child of a fork. */
+static void
+nobody_waits(void)
+{
+    waiting = 0;
+}
+
 int
 waiting_add(PyObject *module)
 {
+    static int told;
+    if (!told) {
+        int failed = pthread_atfork(NULL, NULL, nobody_waits);
+        if (failed != 0) {
+            errno = failed;
+            PyErr_SetFromErrno(PyExc_OSError);
+            return -1;
+        }
+        told = 1;
+    }
     PyObject *type = PyType_FromModuleAndSpec(module, &waiter_spec, NULL);
     if (type == NULL) {
         return -1;

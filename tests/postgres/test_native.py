@@ -558,6 +558,15 @@ GOOD = {
 }
 
 
+def test_a_tuple_that_somebody_has_found_does_not_change() -> None:
+    """Arguments are taken again, of which the collector knows: a tool may hold them."""
+    value, good = native.Value(HOSTILE["numeric"]), GOOD["numeric"]
+    value.read(good)
+    held = [found for found in gc.get_objects() if type(found) is tuple and found == (None,)]
+    assert value.read(good) == Decimal("1.50")
+    assert [found for found in held if found != (None,)] == []
+
+
 @pytest.mark.parametrize("kind", GOOD)
 def test_good_bytes_of_nested_values_are_read(kind: str) -> None:
     """What the tests below spoil is good before."""

@@ -144,6 +144,17 @@ def _again(step: Step) -> Step:
 
 
 @pytest.mark.parametrize("how", [*HOWS, "driver"])
+@pytest.mark.parametrize("timeout", [-1, -0.5, -1e300])
+def test_no_time_is_left_where_less_than_none_is(
+    how: str, timeout: float, ends: tuple[socket.socket, socket.socket]
+) -> None:
+    """It is not taken for no bound."""
+    ours, _ = ends
+    with pytest.raises(WaitTimeout):
+        wait_by(how)(asking([Wait.R] * 50, []), ours.fileno(), interval=INTERVAL, timeout=timeout)
+
+
+@pytest.mark.parametrize("how", [*HOWS, "driver"])
 def test_an_answer_in_time_is_no_timeout(
     how: str, ends: tuple[socket.socket, socket.socket]
 ) -> None:
@@ -321,6 +332,31 @@ def test_nobody_looks_while_another_thread_waits(
         ends_of_others.send(b"x")
         waits.join()
     assert found.soon(ours.fileno())
+
+
+def test_the_child_of_a_fork_does_not_count_the_threads_of_its_parent() -> None:
+    """They are not there; it would never look again."""
+    program = """
+import os, socket, threading
+from liteorm_native import Waiter
+ours, theirs = socket.socketpair()
+theirs.send(b"x")
+others, ends_of_others = socket.socketpair()
+found = Waiter(TimeoutError)
+waits = threading.Thread(target=found.wait, args=((wish for wish in [1]), others.fileno()),
+                         kwargs={"interval": 60})
+waits.start()
+while found.soon(ours.fileno()):
+    pass
+child = os.fork()
+if child == 0:
+    os._exit(0 if Waiter(TimeoutError).soon(ours.fileno()) else 1)
+print(os.waitpid(child, 0)[1])
+ends_of_others.send(b"x")
+waits.join()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+    assert done.stdout.split() == [b"0"], done.stderr
 
 
 @pytest.mark.parametrize("how", HOWS)

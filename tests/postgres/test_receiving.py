@@ -63,6 +63,31 @@ async def test_the_loop_is_told_of_a_connection_once(liteorm_database: Any) -> N
 
 
 @pytest.mark.anyio
+async def test_no_answer_is_looked_for_while_others_have_work(liteorm_database: Any) -> None:
+    """They have the time that the server takes."""
+    async with await open_async(liteorm_database.dsn, max_size=1) as db:
+        await db.query("SELECT 1")
+        receiver = receiver_of(db)
+        if receiver._soon is None:
+            pytest.skip("nothing is looked for without the compiled half")
+        looked: list[int] = []
+        receiver._soon = looked.append
+
+        async def work() -> None:
+            while True:
+                await asyncio.sleep(0)
+
+        await db.query("SELECT 1")
+        assert looked == [receiver._fd]
+        worker = asyncio.create_task(work())
+        await asyncio.sleep(0)
+        for _ in range(20):
+            await db.query("SELECT 1")
+        worker.cancel()
+        assert looked == [receiver._fd]
+
+
+@pytest.mark.anyio
 async def test_an_idle_connection_that_is_spoken_to_keeps_no_loop_busy(
     liteorm_database: Any,
 ) -> None:

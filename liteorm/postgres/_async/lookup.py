@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, LiteralString, TypeVar, cast
 
 import attrs
+import psycopg
 
 from liteorm._core.models.model import Field, Model, Table
 from liteorm._core.sql.crud import table_name
@@ -174,7 +175,13 @@ async def target_for(
     cursor = wire.cursor()
     # Prepared at once: to parse and to plan it takes the server most of the time.
     name = (Encoded(table_name(table)),)
-    await cursor.execute(COLUMNS_SQL, name, prepare=True, binary=True)
+    try:
+        await cursor.execute(COLUMNS_SQL, name, prepare=True, binary=True)
+    except psycopg.Error as exc:
+        # Else each further question would name a statement that the server has dropped.
+        if not wire.forget_stale(exc):
+            raise
+        await cursor.execute(COLUMNS_SQL, name, prepare=True, binary=True)
     rows = await cursor.fetchall()
     columns = columns_of(rows)
     wanted = {field.column for field in (*fields, *(returned.fields if returned else ()))}

@@ -59,7 +59,7 @@ class AsyncReceiver:
 
     __slots__ = (
         *("__weakref__", "_context", "_crowd", "_fd", "_fires", "_future", "_known", "_loop"),
-        *("_pid", "_soon", "_step", "_timer", "_until"),
+        *("_pid", "_ready", "_soon", "_step", "_timer", "_until"),
     )
 
     def __init__(self, fd: int) -> None:
@@ -72,7 +72,9 @@ class AsyncReceiver:
         self._timer: asyncio.TimerHandle | None = None
         self._fires = self._until = 0.0
         made = waiter(WaitTimeout)
-        self._soon = None if made is None else made.soon
+        # What the loop runs next, unless it is one that does not tell: uvloop.
+        self._ready: Any = getattr(self._loop, "_ready", None)
+        self._soon = None if made is None or self._ready is None else made.soon
         self._crowd = _crowds.setdefault(self._loop, _Crowd())
         # A descriptor of its own: libpq closes the original where a connection is lost, and the
         # loop must be told before. With no more to be had the driver waits.
@@ -115,9 +117,9 @@ class AsyncReceiver:
         until = monotonic() + timeout
         if wanted == _TO_READ:
             crowd = self._crowd
-            if looks and self._soon is not None and not crowd.waiting:
-                # Nobody else waits here whose answer would have to wait as well: the loop is then
-                # not put to sleep for one that comes at once.
+            if looks and self._soon is not None and not crowd.waiting and not self._ready:
+                # Nobody else waits here whose answer would have to wait as well, and nobody has
+                # work: the loop is then not put to sleep for an answer that comes at once.
                 self._soon(self._fd)
             if not self._known:
                 self._loop.add_reader(self._fd, partial(_readable, weakref.ref(self)))

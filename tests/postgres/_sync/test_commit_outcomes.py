@@ -142,6 +142,27 @@ def test_no_statement_is_believed_prepared_that_is_not(
     assert witness.ask("SELECT count(*), min(n) FROM item") == [(40, 3)]
 
 
+def test_the_question_about_a_table_is_prepared_anew(
+    liteorm_database: Any, witness: Witness
+) -> None:
+    """Where the server has dropped it unseen: in a function, or behind a pooler."""
+    witness.run("CREATE TABLE item (id int PRIMARY KEY, n int NOT NULL DEFAULT 0)")
+    unseen = "DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$"
+    with open(liteorm_database.dsn, max_size=1) as db:
+        for n in range(10):
+            assert db.insert_many([Item(n)]) == 1
+            db.execute(unseen)
+        for n in range(10, 20):
+            with pytest.raises(liteorm.Error, match="does not exist"):
+                with db.transaction() as tx:
+                    tx.insert_many([Item(n)])
+                    tx.execute(unseen)
+                    tx.insert_many([Item(-n)])
+            # what failed with its transaction does not fail the next
+            assert db.insert_many([Item(n)]) == 1
+    assert witness.ask("SELECT count(*), min(id) FROM item") == [(20, 0)]
+
+
 SETTING = [
     ("execute", "SET application_name = 'leaked'"),
     ("execute", "SET LOCAL lock_timeout = 1; SET application_name = 'leaked'"),
