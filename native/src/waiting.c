@@ -38,7 +38,7 @@ enum {
     NAP = 1000,
     /* Parts of an answer after which it is a long one. */
     SHORT = 3,
-    /* Waits that pass without a look after looks that were in vain, at most. */
+    /* Waits that pass without a look, or a nap, after those that were in vain, at most. */
     MOST_PASSED = 255,
 };
 
@@ -46,10 +46,15 @@ enum {
 #define LONG 1e9
 
 typedef struct {
+    int passing; /* waits still to pass without another try */
+    int passed;  /* how many passed before the last try in vain */
+} Luck;
+
+typedef struct {
     PyObject_HEAD
     PyObject *expired; /* the exception of a wait that has lasted too long */
-    int passing;       /* waits still to pass without a look */
-    int passed;        /* how many passed before the last look in vain */
+    Luck looks;
+    Luck naps;
 } Waiter;
 
 /* How many threads of the process wait, or look; kept under the GIL. Where several do, whoever looks
@@ -86,6 +91,7 @@ look(struct pollfd *socket)
     }
 }
 
+/* Sleep by the clock if nothing is there; tell whether something is then. */
 static int
 nap(struct pollfd *socket)
 {
@@ -93,24 +99,27 @@ nap(struct pollfd *socket)
     if (found == 0) {
         struct timespec time = {0, NAP};
         nanosleep(&time, NULL);
+        found = poll(socket, 1, 0);
     }
     return found;
 }
 
-/* The same, unless the last answers did not come at once. */
+/* Look, or nap, unless that was in vain of late. */
 static int
-may_look(Waiter *self, struct pollfd *socket)
+attempt(Luck *luck, int (*by)(struct pollfd *), struct pollfd *socket)
 {
-    if (self->passing > 0) {
-        self->passing--;
+    if (luck->passing > 0) {
+        luck->passing--;
         return 0;
     }
-    int found = look(socket);
-    self->passed = found != 0 ? 0 : 2 * self->passed + 1;
-    if (self->passed > MOST_PASSED) {
-        self->passed = MOST_PASSED;
+    int found = by(socket);
+    /* By halves back: where every fourth answer is late, looking for all others would cost more of the
+     * processor than it gains. */
+    luck->passed = found != 0 ? luck->passed / 2 : 2 * luck->passed + 3;
+    if (luck->passed > MOST_PASSED) {
+        luck->passed = MOST_PASSED;
     }
-    self->passing = self->passed;
+    luck->passing = luck->passed;
     return found;
 }
 
@@ -123,10 +132,10 @@ ready(Waiter *self, int fd, long wanted, int64_t most, int looks, int naps)
     int found = 0, failed = 0, alone = waiting++ == 0;
     Py_BEGIN_ALLOW_THREADS
     if (looks && alone && most > LOOK) {
-        found = may_look(self, &socket);
+        found = attempt(&self->looks, look, &socket);
     }
     else if (naps && most > NAP) {
-        found = nap(&socket);
+        found = attempt(&self->naps, nap, &socket);
     }
     if (found == 0) {
         /* upwards, so that a wait of less than a millisecond does not become many */
@@ -251,7 +260,7 @@ waiter_soon(PyObject *self, PyObject *fileno)
     int found;
     waiting++;
     Py_BEGIN_ALLOW_THREADS
-    found = may_look((Waiter *)self, &socket);
+    found = attempt(&((Waiter *)self)->looks, look, &socket);
     Py_END_ALLOW_THREADS
     waiting--;
     return PyBool_FromLong(found > 0);
