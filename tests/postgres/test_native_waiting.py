@@ -396,14 +396,15 @@ def test_a_hundred_thousand_waits_leave_nothing(
 
 def test_connections_wait_by_it(liteorm_database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it is there, is not switched off, and the driver has no other way to wait."""
+    monkeypatch.delenv("LITEORM_NATIVE", raising=False)
     with open(liteorm_database.dsn, max_size=1) as db:
         db.query("SELECT 1")
         state: Any = db._state
         [wire] = state.pool._pool
         assert type(wire.receive.__self__) is type(wire.flow.__self__) is native.Waiter
     assert waiter(WaitTimeout) is not None
-    monkeypatch.setattr(waiting, "wait", waiting.wait_poll)
-    assert waiter(WaitTimeout) is None
-    monkeypatch.undo()
+    with monkeypatch.context() as patched:
+        patched.setattr(waiting, "wait", waiting.wait_poll)
+        assert waiter(WaitTimeout) is None
     monkeypatch.setenv("LITEORM_NATIVE", "0")
     assert waiter(WaitTimeout) is None
