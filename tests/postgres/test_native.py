@@ -562,10 +562,12 @@ def test_a_tuple_that_somebody_has_found_does_not_change() -> None:
     """Arguments are taken again, of which the collector knows: a tool may hold them."""
     value, good = native.Value(HOSTILE["numeric"]), GOOD["numeric"]
     value.read(good)
-    held = [found for found in gc.get_objects() if type(found) is tuple and found == (None,)]
+    # By identity: tuples of others hold what does not like to be compared.
+    singles = [found for found in gc.get_objects() if type(found) is tuple and len(found) == 1]
+    held = [found for found in singles if found[0] is None]
     assert value.read(good) == Decimal("1.50")
     # Others take theirs again, too: Python's zip does.
-    assert [found for found in held if found == ("1.50",)] == []
+    assert not any(type(found[0]) is str and found[0] == "1.50" for found in held)
 
 
 @pytest.mark.parametrize("kind", GOOD)
