@@ -21,6 +21,7 @@ waiting_add(PyObject *module)
 #else
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -163,6 +164,18 @@ ready(Waiter *self, int fd, long wanted, int64_t most, int looks, int naps)
     return which ? which : (int)wanted;
 }
 
+/* -1 with an exception set, or as the number of what is closed. */
+static int
+descriptor(PyObject *number)
+{
+    long fd = PyLong_AsLong(number);
+    if (fd > INT_MAX || fd < INT_MIN) {
+        PyErr_SetString(PyExc_OverflowError, "no descriptor has such a number");
+        return -1;
+    }
+    return (int)fd;
+}
+
 static PyObject *
 waited(Waiter *self, PyObject *const *args, Py_ssize_t count, PyObject *names, int flows)
 {
@@ -172,20 +185,23 @@ waited(Waiter *self, PyObject *const *args, Py_ssize_t count, PyObject *names, i
         PyErr_SetString(PyExc_TypeError, "a wait takes a step and a descriptor");
         return NULL;
     }
-    long fd = PyLong_AsLong(args[1]);
+    int fd = descriptor(args[1]);
     if (fd == -1 && PyErr_Occurred()) {
         return NULL;
     }
     for (Py_ssize_t at = 0; names != NULL && at < PyTuple_GET_SIZE(names); at++) {
-        for (int option = 0; option < 2; option++) {
-            if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, at), OPTIONS[option]) ||
-                args[count + at] == Py_None) {
-                continue;
-            }
-            seconds[option] = PyFloat_AsDouble(args[count + at]);
-            if (seconds[option] == -1 && PyErr_Occurred()) {
-                return NULL;
-            }
+        PyObject *name = PyTuple_GET_ITEM(names, at), *given = args[count + at];
+        int option = 0;
+        while (option < 2 && PyUnicode_CompareWithASCIIString(name, OPTIONS[option]) != 0) {
+            option++;
+        }
+        if (option == 2) {
+            PyErr_Format(PyExc_TypeError, "a wait takes interval and timeout, not %U", name);
+            return NULL;
+        }
+        seconds[option] = option == 1 && given == Py_None ? LONG : PyFloat_AsDouble(given);
+        if (seconds[option] == -1 && PyErr_Occurred()) {
+            return NULL;
         }
     }
     int64_t interval = ns_of(seconds[0]);
@@ -210,7 +226,7 @@ waited(Waiter *self, PyObject *const *args, Py_ssize_t count, PyObject *names, i
         }
         int64_t most = left < 0 ? 0 : left < interval ? left : interval;
         int looks = !flows && waits == 0 && wanted == READ;
-        int which = ready(self, (int)fd, wanted, most, looks, flows || waits >= SHORT);
+        int which = ready(self, fd, wanted, most, looks, flows || waits >= SHORT);
         sent = which < 0 ? NULL : PyLong_FromLong(which);
         if (sent == NULL) {
             return NULL;
@@ -249,14 +265,14 @@ PyDoc_STRVAR(waiter_soon_doc,
 static PyObject *
 waiter_soon(PyObject *self, PyObject *fileno)
 {
-    long fd = PyLong_AsLong(fileno);
+    int fd = descriptor(fileno);
     if (fd == -1 && PyErr_Occurred()) {
         return NULL;
     }
     if (waiting > 0) {
         Py_RETURN_FALSE;
     }
-    struct pollfd socket = {.fd = (int)fd, .events = POLLIN};
+    struct pollfd socket = {.fd = fd, .events = POLLIN};
     int found;
     waiting++;
     Py_BEGIN_ALLOW_THREADS

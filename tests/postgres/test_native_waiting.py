@@ -286,6 +286,19 @@ def test_what_is_no_step_is_refused(how: str, step: Any, fd: Any) -> None:
         wait_by(how)(given_step, fd, interval=INTERVAL)
 
 
+@pytest.mark.parametrize("how", HOWS)
+def test_what_is_no_option_is_refused(how: str) -> None:
+    """A misspelt timeout is not one that never passes, nor a great number a small one."""
+    run = wait_by(how)
+    with pytest.raises(TypeError, match="not timeuot"):
+        run(asking([], []), 0, interval=INTERVAL, timeuot=1)
+    with pytest.raises(TypeError):
+        run(asking([], []), 0, interval=None)
+    for fd in (2**31, 2**40, -(2**40)):
+        with pytest.raises(OverflowError):
+            run(asking([], []), fd, interval=INTERVAL)
+
+
 def test_who_was_answered_late_looks_less_often(ends: tuple[socket.socket, socket.socket]) -> None:
     """After each look in vain more than twice as many waits pass, up to 255; by halves back."""
     ours, theirs = ends
@@ -363,9 +376,7 @@ waits.join()
 
 
 @pytest.mark.parametrize("how", HOWS)
-def test_a_hundred_thousand_waits_leave_nothing(
-    how: str, ends: tuple[socket.socket, socket.socket]
-) -> None:
+def test_many_waits_leave_nothing(how: str, ends: tuple[socket.socket, socket.socket]) -> None:
     """No reference is kept, of what is given, sent or raised."""
     ours, _ = ends
     waits = native.Waiter(WaitTimeout)
@@ -387,16 +398,20 @@ def test_a_hundred_thousand_waits_leave_nothing(
 
     some(10)
     gc.collect()
-    counted = [sys.getrefcount(each) for each in (value, waits, WaitTimeout, Boom, 1_000_003)]
+    counted = [sys.getrefcount(each) for each in (value, waits, WaitTimeout, Boom)]
     some(30_000)
     gc.collect()
-    after = [sys.getrefcount(each) for each in (value, waits, WaitTimeout, Boom, 1_000_003)]
-    assert [abs(now - then) < 50 for now, then in zip(after, counted, strict=True)] == [True] * 5
+    after = [sys.getrefcount(each) for each in (value, waits, WaitTimeout, Boom)]
+    assert [abs(now - then) < 50 for now, then in zip(after, counted, strict=True)] == [True] * 4
 
 
 def test_connections_wait_by_it(liteorm_database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it is there, is not switched off, and the driver has no other way to wait."""
     monkeypatch.delenv("LITEORM_NATIVE", raising=False)
+    if waiting.wait is not getattr(waiting, "wait_c", None):
+        # psycopg without its compiled half, or told to wait otherwise.
+        assert waiter(WaitTimeout) is None
+        return
     with open(liteorm_database.dsn, max_size=1) as db:
         db.query("SELECT 1")
         state: Any = db._state
