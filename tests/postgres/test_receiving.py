@@ -63,6 +63,33 @@ async def test_the_loop_is_told_of_a_connection_once(liteorm_database: Any) -> N
 
 
 @pytest.mark.anyio
+async def test_the_loop_knows_the_socket_of_a_stream_and_of_a_copy_too(
+    liteorm_database: Any,
+) -> None:
+    """Their parts are read where the loop says so, and none is looked for."""
+    async with await open_async(liteorm_database.dsn, max_size=1) as db:
+        await db.query("SELECT 1")
+        receiver = receiver_of(db)
+        looked: list[int] = []
+        rows = "SELECT repeat('x', 1000) FROM generate_series(1, 2000)"
+        async with db.stream(rows, batch_size=100) as stream:
+            if receiver._soon is not None:
+                receiver._soon = looked.append
+            with calls_of("read") as of_stream:
+                assert [len(text) async for (text,) in stream] == [1000] * 2000
+        with calls_of("read") as of_copy:
+            async with db.copy_out(rows) as blocks:
+                read = 0
+                async for block in blocks:
+                    looked.clear()
+                    read += len(block)
+        assert read > 2_000_000
+        assert len(of_stream) > 5
+        assert len(of_copy) > 5
+        assert looked == []
+
+
+@pytest.mark.anyio
 async def test_no_answer_is_looked_for_while_others_have_work(liteorm_database: Any) -> None:
     """They have the time that the server takes."""
     async with await open_async(liteorm_database.dsn, max_size=1) as db:

@@ -7,12 +7,11 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import pq
-from psycopg.rows import tuple_row
 
 from liteorm._core.contracts import AsyncSession
 from liteorm._core.sql.text import SqlText
 from liteorm.errors import Deadlock, Error, LockNotAvailable, QueryCanceled
-from liteorm.postgres._async.catalog import load_types
+from liteorm.postgres._async.catalog import ask, load_types
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.database import AsyncDB
 from liteorm.postgres._async.statements import AsyncStatements
@@ -178,14 +177,11 @@ async def _ask(wire: AsyncWire, questions: Answers) -> None:
             query, params = questions.send(rows) if rows is not None else next(questions)
         except StopIteration:
             return
-        cursor = wire.cursor(row_factory=tuple_row)
         try:
-            await cursor.execute(query.encode(), [*map(Encoded, params)] or None)
+            rows = await ask(wire, query.encode(), [*map(Encoded, params)] or None)
         except psycopg.Error as exc:
             passing = isinstance(wire.translated(exc), _PASSING)
             if wire.closed or passing or not isinstance(query, nulls.Trial):
                 raise
             rows = [(exc.diag.message_primary or "",)]
-        else:
-            rows = await cursor.fetchall() if cursor.description else []
         wire.renew()

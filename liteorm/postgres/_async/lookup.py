@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, LiteralString, TypeVar, cast
 
 import attrs
-import psycopg
 
 from liteorm._core.models.model import Field, Model, Table
 from liteorm._core.sql.crud import table_name
 from liteorm._core.values.results import Rows
 from liteorm.errors import Error, mark_stored
-from liteorm.postgres._async.catalog import load_types
+from liteorm.postgres._async.catalog import ask, load_types
 from liteorm.postgres._async.connection import AsyncWire
 from liteorm.postgres._async.statements import AsyncStatements
 from liteorm.postgres._session.outcomes import because
@@ -172,17 +171,9 @@ async def target_for(
     COPY asks each time: after a change of a column's type, binary data for another type of the
     same size would be stored without an error.
     """
-    cursor = wire.cursor()
-    # Prepared at once: to parse and to plan it takes the server most of the time.
     name = (Encoded(table_name(table)),)
-    try:
-        await cursor.execute(COLUMNS_SQL, name, prepare=True, binary=True)
-    except psycopg.Error as exc:
-        # Else each further question would name a statement that the server has dropped.
-        if not wire.forget_stale(exc):
-            raise
-        await cursor.execute(COLUMNS_SQL, name, prepare=True, binary=True)
-    rows = await cursor.fetchall()
+    # Prepared at once: to parse and to plan it takes the server most of the time.
+    rows = await ask(wire, COLUMNS_SQL, name, prepare=True, binary=True)
     columns = columns_of(rows)
     wanted = {field.column for field in (*fields, *(returned.fields if returned else ()))}
     oids = [column.oid for column in columns if column.name in wanted]
@@ -196,8 +187,7 @@ async def target_for(
     traits = traits_of(rows)
     if traits.distributed:
         # Citus is here: which of the tables are its own is for its catalog to say.
-        await cursor.execute(DISTRIBUTED_SQL, (Encoded(table_name(table)),), binary=True)
-        [(distributed,)] = await cursor.fetchall()
+        [(distributed,)] = await ask(wire, DISTRIBUTED_SQL, name, binary=True)
         traits = attrs.evolve(traits, distributed=distributed)
     target = writing_of(state).target(
         model, table, fields, columns, by_oid, traits, left_out, tuple(stored)

@@ -1,14 +1,47 @@
 # Generated from liteorm/postgres/_async/catalog.py by .ci/unasync.py: edit that file, not this one.
-"""Asks the catalog about types that a result has and the pool has not met."""
+"""Asks the catalog: about types that a result has and the pool has not met, and the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+import psycopg
+from psycopg.rows import tuple_row
 
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._types.coded import Encoded
 from liteorm.postgres._types.registry import CUSTOM_SQL, KnownTypes, TypeRegistry
+
+
+def ask(
+    wire: Wire,
+    sql: Any,
+    params: Sequence[Any] | None,
+    *,
+    prepare: bool | None = None,
+    binary: bool | None = None,
+) -> list[tuple[Any, ...]]:
+    """Put a question to the catalog; return its rows, as the driver loads them.
+
+    Where the server has dropped the question as prepared, unseen, it is asked anew: else each
+    further one on the connection would name what is not there.
+
+    Args:
+        wire: The connection.
+        sql: The question.
+        params: Its parameters.
+        prepare: As the driver's `execute` takes it: True to prepare it at its first use.
+        binary: Likewise, the form of the answer.
+    """
+    cursor = wire.cursor(row_factory=tuple_row)
+    try:
+        cursor.execute(sql, params, prepare=prepare, binary=binary)
+    except psycopg.Error as exc:
+        if not wire.forget_stale(exc):
+            raise
+        cursor.execute(sql, params, prepare=prepare, binary=binary)
+    return cursor.fetchall() if cursor.description else []
 
 
 def load_types(wire: Wire, registry: TypeRegistry, oids: Iterable[int]) -> KnownTypes:

@@ -8,12 +8,11 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import pq
-from psycopg.rows import tuple_row
 
 from liteorm._core.contracts import Session
 from liteorm._core.sql.text import SqlText
 from liteorm.errors import Deadlock, Error, LockNotAvailable, QueryCanceled
-from liteorm.postgres._sync.catalog import load_types
+from liteorm.postgres._sync.catalog import ask, load_types
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.database import DB
 from liteorm.postgres._sync.statements import Statements
@@ -179,14 +178,11 @@ def _ask(wire: Wire, questions: Answers) -> None:
             query, params = questions.send(rows) if rows is not None else next(questions)
         except StopIteration:
             return
-        cursor = wire.cursor(row_factory=tuple_row)
         try:
-            cursor.execute(query.encode(), [*map(Encoded, params)] or None)
+            rows = ask(wire, query.encode(), [*map(Encoded, params)] or None)
         except psycopg.Error as exc:
             passing = isinstance(wire.translated(exc), _PASSING)
             if wire.closed or passing or not isinstance(query, nulls.Trial):
                 raise
             rows = [(exc.diag.message_primary or "",)]
-        else:
-            rows = cursor.fetchall() if cursor.description else []
         wire.renew()

@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, LiteralString, TypeVar, cast
 
 import attrs
-import psycopg
 
 from liteorm._core.models.model import Field, Model, Table
 from liteorm._core.sql.crud import table_name
 from liteorm._core.values.results import Rows
 from liteorm.errors import Error, mark_stored
-from liteorm.postgres._sync.catalog import load_types
+from liteorm.postgres._sync.catalog import ask, load_types
 from liteorm.postgres._sync.connection import Wire
 from liteorm.postgres._sync.statements import Statements
 from liteorm.postgres._session.outcomes import because
@@ -173,17 +172,9 @@ def target_for(
     COPY asks each time: after a change of a column's type, binary data for another type of the
     same size would be stored without an error.
     """
-    cursor = wire.cursor()
-    # Prepared at once: to parse and to plan it takes the server most of the time.
     name = (Encoded(table_name(table)),)
-    try:
-        cursor.execute(COLUMNS_SQL, name, prepare=True, binary=True)
-    except psycopg.Error as exc:
-        # Else each further question would name a statement that the server has dropped.
-        if not wire.forget_stale(exc):
-            raise
-        cursor.execute(COLUMNS_SQL, name, prepare=True, binary=True)
-    rows = cursor.fetchall()
+    # Prepared at once: to parse and to plan it takes the server most of the time.
+    rows = ask(wire, COLUMNS_SQL, name, prepare=True, binary=True)
     columns = columns_of(rows)
     wanted = {field.column for field in (*fields, *(returned.fields if returned else ()))}
     oids = [column.oid for column in columns if column.name in wanted]
@@ -197,8 +188,7 @@ def target_for(
     traits = traits_of(rows)
     if traits.distributed:
         # Citus is here: which of the tables are its own is for its catalog to say.
-        cursor.execute(DISTRIBUTED_SQL, (Encoded(table_name(table)),), binary=True)
-        [(distributed,)] = cursor.fetchall()
+        [(distributed,)] = ask(wire, DISTRIBUTED_SQL, name, binary=True)
         traits = attrs.evolve(traits, distributed=distributed)
     target = writing_of(state).target(
         model, table, fields, columns, by_oid, traits, left_out, tuple(stored)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import liteorm
-from liteorm.postgres import AsyncDB, StatementShape, describe_async
+from liteorm.postgres import AsyncDB, StatementShape, describe_async, open_async
 
 pytestmark = pytest.mark.anyio
 
@@ -156,3 +156,15 @@ async def test_columns_of_one_outer_join_are_known_to_go_together(db: AsyncDB) -
     assert first == ()
     assert second == third != ()
     assert not set(second) & set(fourth)
+
+
+async def test_the_questions_behind_it_are_prepared_anew(liteorm_database: Any) -> None:
+    """Where the server has dropped them unseen: in a function, or behind a pooler."""
+    async with await open_async(liteorm_database.dsn, max_size=1) as pool:
+        await pool.execute(SCHEMA)
+        for _ in range(4):
+            # The driver prepares what it has sent five times.
+            for _ in range(7):
+                shape = await describe_async(pool, "SELECT id FROM users GROUP BY id")
+                assert [column.nullable for column in shape.columns] == [False]
+            await pool.execute("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")

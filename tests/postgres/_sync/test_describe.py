@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import liteorm
-from liteorm.postgres import DB, StatementShape, describe
+from liteorm.postgres import DB, StatementShape, describe, open
 
 
 SCHEMA = """
@@ -156,3 +156,15 @@ def test_columns_of_one_outer_join_are_known_to_go_together(db: DB) -> None:
     assert first == ()
     assert second == third != ()
     assert not set(second) & set(fourth)
+
+
+def test_the_questions_behind_it_are_prepared_anew(liteorm_database: Any) -> None:
+    """Where the server has dropped them unseen: in a function, or behind a pooler."""
+    with open(liteorm_database.dsn, max_size=1) as pool:
+        pool.execute(SCHEMA)
+        for _ in range(4):
+            # The driver prepares what it has sent five times.
+            for _ in range(7):
+                shape = describe(pool, "SELECT id FROM users GROUP BY id")
+                assert [column.nullable for column in shape.columns] == [False]
+            pool.execute("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")
